@@ -1,0 +1,80 @@
+// Package kernel holds the inner loops: matrix products, norms, softmax,
+// activations and conversions, in plain Go and in assembly for each CPU level.
+//
+// All SIMD sets give the same bits: every element of a product is one chain of
+// fused multiply-adds over k in order, reductions use 16 partial sums (element
+// i goes to sum i mod 16) added as a fixed tree (i and i+8, then +4, +2, +1),
+// and exp, erf and tanh are one polynomial with one order of fused steps. The
+// generic set is plain Go and agrees within a bound that each test derives.
+package kernel
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Set is the kernels of one CPU level. It is read-only and safe for
+// concurrent use. Its methods check lengths and panic where a caller breaks
+// them; its fields are the bare loops.
+type Set struct {
+	name string
+
+	// tileRows is the most rows that tile computes at once.
+	tileRows int
+	// tile computes c[i*ldc+j] = bias[j] + Σ a·b for i < m ≤ tileRows, j < n ≤ Panel.
+	// a is packed as by PackRows with m rows, b is one panel as by Pack; both
+	// have k terms rounded up to a multiple of 4. bias has Panel elements.
+	tile func(c *float32, ldc int, a, b, bias *float32, k, m, n int)
+	// transpose writes dst[j*Panel+i] = src[i*ld+j] for i < rows ≤ Panel and
+	// j < cols, and zero for the columns i ≥ rows of each row of dst.
+	transpose func(dst, src *float32, ld, rows, cols int)
+
+	// The activations work in place on rows×cols elements, ld apart from row to row.
+	gelu, geluTanh, silu, relu, tanh func(x []float32, ld, rows, cols int)
+
+	// softmax replaces x by exp((x-max(x))·scale) and returns its sum. scale > 0.
+	softmax func(x []float32, scale float32) float32
+	// layerNorm writes dst = (s-mean(s))/√(var(s)+eps)·gamma + beta with s = x+add;
+	// add may be nil. dst may be x or add.
+	layerNorm func(dst, x, add, gamma, beta []float32, eps float32)
+	// rmsNorm writes dst = x/√(mean(x²)+eps)·gamma. dst may be x.
+	rmsNorm func(dst, x, gamma []float32, eps float32)
+
+	// axpy adds a·x to dst by fused multiply-adds; max keeps the larger of dst
+	// and x (a NaN in either stays); scale multiplies dst by a.
+	axpy  func(dst, x []float32, a float32)
+	max   func(dst, x []float32)
+	scale func(dst []float32, a float32)
+
+	// float16 and bfloat16 widen little-endian halves: src has 2·len(dst) bytes.
+	float16, bfloat16 func(dst []float32, src []byte)
+
+	// peak runs n fused multiply-adds per accumulator on registers alone and
+	// returns the floating-point operations done.
+	peak func(n int) float64
+}
+
+// Name returns "generic", "avx2" or "avx512".
+func (s *Set) Name() string { return s.name }
+
+// Sets returns the sets that this CPU runs, slowest first. GODEBUG=cpu.avx2=off
+// and its like (golang.org/x/sys/cpu) take sets away.
+func Sets() []*Set { return sets }
+
+// Best returns the fastest set that this CPU runs.
+func Best() *Set { return sets[len(sets)-1] }
+
+// ByName returns the set of that name; the empty name is the best set.
+func ByName(name string) (*Set, error) {
+	if name == "" {
+		return Best(), nil
+	}
+	var have []string
+	for _, s := range sets {
+		if s.name == name {
+			return s, nil
+		}
+		have = append(have, s.name)
+	}
+	return nil, fmt.Errorf("kernels %q: this CPU runs %s", name, strings.Join(have, ", "))
+}

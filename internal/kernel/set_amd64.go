@@ -1,0 +1,62 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+var sets = detect()
+
+func detect() []*Set {
+	sets := []*Set{&generic}
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
+		sets = append(sets, &avx2)
+		if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL {
+			sets = append(sets, &avx512)
+		}
+	}
+	return sets
+}
+
+var avx2 = Set{
+	name:      "avx2",
+	tileRows:  6,
+	tile:      tileAVX2,
+	transpose: transposeAVX2,
+	peak:      peakAVX2,
+
+	gelu:      geluAVX2,
+	geluTanh:  geluTanhAVX2,
+	silu:      siluAVX2,
+	relu:      reluAVX2,
+	tanh:      tanhAVX2,
+	softmax:   softmaxAVX2,
+	layerNorm: layerNormAVX2,
+	rmsNorm:   rmsNormAVX2,
+	axpy:      axpyAVX2,
+	max:       maxAVX2,
+	scale:     scaleAVX2,
+	float16:   float16AVX2,
+	bfloat16:  bfloat16AVX2,
+}
+
+var avx512 = Set{
+	name:      "avx512",
+	tileRows:  14,
+	tile:      tileAVX512,
+	transpose: transposeAVX2,
+	peak:      peakAVX512,
+
+	gelu:      geluAVX512,
+	geluTanh:  geluTanhAVX512,
+	silu:      siluAVX512,
+	relu:      reluAVX512,
+	tanh:      tanhAVX512,
+	softmax:   softmaxAVX512,
+	layerNorm: layerNormAVX512,
+	rmsNorm:   rmsNormAVX512,
+	axpy:      axpyAVX512,
+	max:       maxAVX512,
+	scale:     scaleAVX512,
+	float16:   float16AVX512,
+	bfloat16:  bfloat16AVX512,
+}

@@ -1,0 +1,23 @@
+package kernel
+
+var generic = Set{
+	name:      "generic",
+	tileRows:  4,
+	tile:      tileGeneric,
+	transpose: transposeGeneric,
+	peak:      peakGeneric,
+
+	gelu:      geluGeneric,
+	geluTanh:  geluTanhGeneric,
+	silu:      siluGeneric,
+	relu:      reluGeneric,
+	tanh:      tanhGeneric,
+	softmax:   softmaxGeneric,
+	layerNorm: layerNormGeneric,
+	rmsNorm:   rmsNormGeneric,
+	axpy:      axpyGeneric,
+	max:       maxGeneric,
+	scale:     scaleGeneric,
+	float16:   float16Generic,
+	bfloat16:  bfloat16Generic,
+}
