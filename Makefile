@@ -1,0 +1,31 @@
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLDENS = bert,bert-cls-dense,bert-concat-noprompt,bert-noprompt,bert-f16-prefix
+PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
+
+.PHONY: test lint bench goldens generate cross
+
+test:
+	go test ./...
+
+lint:
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt -w is missing on:" $$files; exit 1; fi
+	go vet ./...
+	$(STATICCHECK) ./...
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+# The tiny models of testdata. MODEL=DIR, a folder of all-MiniLM-L6-v2, adds the real model's answers.
+goldens:
+	python3 -m venv .venv
+	.venv/bin/pip install -r testdata/generate/requirements.txt
+	.venv/bin/python testdata/generate/generate.py --seed 20260101 --out testdata/goldens --only $(GOLDENS)
+	$(if $(MODEL),.venv/bin/python testdata/generate/minilm.py --model $(MODEL) --out testdata/goldens/all-MiniLM-L6-v2)
+
+# The assembly. The model of embed/minilm has a generator of its own, which needs the original weights.
+generate:
+	go generate ./internal/...
+
+cross:
+	$(foreach p,$(PLATFORMS),CGO_ENABLED=0 GOOS=$(subst /, GOARCH=,$(p)) go build ./... &&) true
+	CGO_ENABLED=0 go build -tags purego ./...
