@@ -28,6 +28,8 @@ type Set struct {
 	// transpose writes dst[j*Panel+i] = src[i*ld+j] for i < rows ≤ Panel and
 	// j < cols, and zero for the columns i ≥ rows of each row of dst.
 	transpose func(dst, src *float32, ld, rows, cols int)
+	// packRow copies n groups of 4 elements from src to dst, step bytes apart. n > 0.
+	packRow func(dst, src *float32, step, n int)
 
 	// The activations work in place on rows×cols elements, ld apart from row to row.
 	gelu, geluTanh, silu, relu, tanh func(x []float32, ld, rows, cols int)

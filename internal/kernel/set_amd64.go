@@ -22,6 +22,7 @@ var avx2 = Set{
 	tileRows:  6,
 	tile:      tileAVX2,
 	transpose: transposeAVX2,
+	packRow:   packRowAVX2,
 	peak:      peakAVX2,
 
 	gelu:      geluAVX2,
@@ -44,6 +45,7 @@ var avx512 = Set{
 	tileRows:  14,
 	tile:      tileAVX512,
 	transpose: transposeAVX2,
+	packRow:   packRowAVX2,
 	peak:      peakAVX512,
 
 	gelu:      geluAVX512,

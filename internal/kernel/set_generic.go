@@ -5,6 +5,7 @@ var generic = Set{
 	tileRows:  4,
 	tile:      tileGeneric,
 	transpose: transposeGeneric,
+	packRow:   packRowGeneric,
 	peak:      peakGeneric,
 
 	gelu:      geluGeneric,

@@ -1,0 +1,181 @@
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// Panel is the number of columns of b that lie together in a packed panel.
+const Panel = 32
+
+// MaxTileRows is the most rows that a tile of any set has.
+const MaxTileRows = 14
+
+// Floats returns a zero slice of n float32s that starts on a cache line.
+func Floats(n int) []float32 {
+	const line = 64 / 4
+	s := make([]float32, n+line)
+	skip := int(-uintptr(unsafe.Pointer(&s[0])) % 64 / 4)
+	return s[skip : skip+n : skip+n]
+}
+
+func roundUp(n, to int) int { return (n + to - 1) / to * to }
+
+// Panels is the right side b (k×n) of a product C = A·b, packed for the tiles:
+// panel p holds columns 32p to 32p+31, term by term. Missing columns and terms
+// up to a multiple of 4 are zero. Bias is the value that each sum begins with.
+type Panels struct {
+	K, N int
+	Bias []float32 // N elements, rounded up to whole panels
+	data []float32
+	size int // elements of one panel
+}
+
+// Resize makes p hold k×n, reusing its memory where that is enough. The content
+// is undefined until each panel is packed; Bias is zero.
+func (p *Panels) Resize(k, n int) {
+	p.K, p.N = k, n
+	p.size = roundUp(k, 4) * Panel
+	wide := roundUp(n, Panel)
+	if need := p.size * (wide / Panel); cap(p.data) < need {
+		p.data = Floats(need)
+	} else {
+		p.data = p.data[:need]
+	}
+	if cap(p.Bias) < wide {
+		p.Bias = Floats(wide)
+	}
+	p.Bias = p.Bias[:wide]
+	clear(p.Bias)
+}
+
+// Count returns the number of panels.
+func (p *Panels) Count() int { return len(p.Bias) / Panel }
+
+func (p *Panels) panel(i int) []float32 { return p.data[i*p.size : (i+1)*p.size] }
+
+// Bytes returns the memory that p holds.
+func (p *Panels) Bytes() int64 { return 4 * int64(len(p.data)+len(p.Bias)) }
+
+// PackTransposed packs panel i of p from rows (columns of b) × k of w, the
+// layout of a checkpoint's linear weights (outputs×inputs). w has at most Panel
+// rows and p.K columns.
+func (s *Set) PackTransposed(p *Panels, i int, w tensor.Matrix) {
+	if w.Rows > Panel || w.Cols != p.K {
+		panic("kernel: PackTransposed: shape")
+	}
+	dst := p.panel(i)
+	clear(dst[w.Cols*Panel:])
+	if w.Rows == 0 || w.Cols == 0 {
+		clear(dst)
+		return
+	}
+	_ = w.Data[(w.Rows-1)*w.Stride+w.Cols-1]
+	s.transpose(&dst[0], &w.Data[0], w.Stride, w.Rows, w.Cols)
+}
+
+// Pack packs panel i of p from its columns of b (k×n).
+func (s *Set) Pack(p *Panels, i int, b tensor.Matrix) {
+	if b.Rows != p.K || b.Cols != p.N {
+		panic("kernel: Pack: shape")
+	}
+	dst := p.panel(i)
+	from := i * Panel
+	to := min(from+Panel, b.Cols)
+	for k := range b.Rows {
+		row := dst[k*Panel : (k+1)*Panel]
+		copied := copy(row, b.Data[k*b.Stride+from:k*b.Stride+to])
+		clear(row[copied:])
+	}
+	clear(dst[b.Rows*Panel:])
+}
+
+// Rows is the left side a (m×k) of a product, packed for the tiles of a set:
+// tile t holds its rows' terms in groups of 4, row after row. The rows are
+// spread evenly over as few tiles as hold them.
+type Rows struct {
+	M, K     int
+	tileRows int
+	tiles    int
+	k4       int // terms rounded up to a multiple of 4
+	data     []float32
+}
+
+// Resize makes r hold m×k for the tiles of s, reusing its memory where that is
+// enough. The content is undefined until each tile is packed.
+func (r *Rows) Resize(s *Set, m, k int) {
+	r.M, r.K, r.k4, r.tileRows = m, k, roundUp(k, 4), s.tileRows
+	r.tiles = (m + s.tileRows - 1) / s.tileRows
+	if need := m * r.k4; cap(r.data) < need {
+		r.data = Floats(need)
+	} else {
+		r.data = r.data[:need]
+	}
+}
+
+// Tiles returns the number of tiles.
+func (r *Rows) Tiles() int { return r.tiles }
+
+// Span returns the rows from, to (exclusive) of tile t.
+func (r *Rows) Span(t int) (from, to int) {
+	return r.M * t / r.tiles, r.M * (t + 1) / r.tiles
+}
+
+// PackRows packs tile t of r from x (m×k).
+func (s *Set) PackRows(r *Rows, t int, x tensor.Matrix) {
+	if x.Rows != r.M || x.Cols != r.K {
+		panic("kernel: PackRows: shape")
+	}
+	from, to := r.Span(t)
+	s.packTile(r.data[from*r.k4:to*r.k4], x.Slice(from, to))
+}
+
+// packTile writes dst[(g·m+i)·4+j] = x[i][4g+j], zero beyond the last column.
+func (s *Set) packTile(dst []float32, x tensor.Matrix) {
+	m := x.Rows
+	groups := x.Cols / 4
+	for i := range m {
+		row := x.Row(i)
+		if groups > 0 {
+			s.packRow(&dst[4*i], &row[0], 16*m, groups)
+		}
+		if rest := row[4*groups:]; len(rest) > 0 {
+			last := dst[(groups*m+i)*4:][:4]
+			clear(last[copy(last, rest):])
+		}
+	}
+}
+
+// Multiply writes act(a·b + bias) for the rows of tiles t0 to t1 of a and the
+// columns of panels p0 to p1 of b (both exclusive). dst has the rows of these
+// tiles and all b.N columns, of which it writes those of the panels.
+func (s *Set) Multiply(dst tensor.Matrix, a *Rows, t0, t1 int, b *Panels, p0, p1 int, act Activation) {
+	if t0 >= t1 {
+		return
+	}
+	first, _ := a.Span(t0)
+	_, last := a.Span(t1 - 1)
+	if dst.Rows != last-first || dst.Cols != b.N || a.K != b.K {
+		panic("kernel: Multiply: shape")
+	}
+	for p := p0; p < p1; p++ {
+		panel, bias := &b.panel(p)[0], &b.Bias[p*Panel]
+		n := min(Panel, b.N-p*Panel)
+		for t := t0; t < t1; t++ {
+			from, to := a.Span(t)
+			c := dst.Data[(from-first)*dst.Stride+p*Panel : (to-1-first)*dst.Stride+p*Panel+n]
+			s.multiplyTile(c, dst.Stride, &a.data[from*a.k4], panel, bias, a.K, to-from, n, act)
+		}
+	}
+}
+
+// multiplyTile is a call of its own so that the scheduler can stop between tiles.
+//
+//go:noinline
+func (s *Set) multiplyTile(c []float32, ldc int, a, panel, bias *float32, k, m, n int, act Activation) {
+	s.tile(&c[0], ldc, a, panel, bias, k, m, n)
+	if act != Identity {
+		s.Activate(act, c, ldc, m, n)
+	}
+}

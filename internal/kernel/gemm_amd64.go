@@ -1,0 +1,141 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "unsafe"
+
+//go:generate go run ./generate
+
+// laneMask is 16 words of ones, then 16 of zeros. The 16 words that begin at
+// 16-n mask the first n lanes.
+var laneMask = func() (m [32]int32) {
+	for i := range 16 {
+		m[i] = -1
+	}
+	return m
+}()
+
+type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+var tilesAVX2 = [...]tileFunc{nil, tile1x16AVX2, tile2x16AVX2, tile3x16AVX2, tile4x16AVX2, tile5x16AVX2, tile6x16AVX2}
+
+var tilesAVX512 = [...]tileFunc{nil, tile1x32AVX512, tile2x32AVX512, tile3x32AVX512, tile4x32AVX512, tile5x32AVX512, tile6x32AVX512, tile7x32AVX512,
+	tile8x32AVX512, tile9x32AVX512, tile10x32AVX512, tile11x32AVX512, tile12x32AVX512, tile13x32AVX512, tile14x32AVX512}
+
+func tileAVX512(c *float32, ldc int, a, b, bias *float32, k, m, n int) {
+	tilesAVX512[m](c, ldc, a, b, bias, (k+3)/4, n)
+}
+
+// tileAVX2 works on the two halves of a panel, one after the other.
+func tileAVX2(c *float32, ldc int, a, b, bias *float32, k, m, n int) {
+	tile := tilesAVX2[m]
+	tile(c, ldc, a, b, bias, (k+3)/4, min(n, 16))
+	if n > 16 {
+		tile(add(c, 16), ldc, a, add(b, 16), add(bias, 16), (k+3)/4, n-16)
+	}
+}
+
+func add(p *float32, n int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*n)) }
+
+// The tiles: see Set.tile. steps is the terms divided by 4, rounded up.
+
+//go:noescape
+func tile1x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile2x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile3x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile4x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile5x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile6x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile1x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile2x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile3x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile4x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile5x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile6x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile7x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile8x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile9x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile10x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile11x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile12x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile13x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+//go:noescape
+func tile14x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+
+// transpose8AVX2 writes dst[j*Panel+i] = src[i*ld+j] for i < 8, j < 8·blocks.
+//
+//go:noescape
+func transpose8AVX2(dst, src *float32, ld, blocks int)
+
+func transposeAVX2(dst, src *float32, ld, rows, cols int) {
+	i := 0
+	for ; i+8 <= rows; i += 8 {
+		from := add(src, i*ld)
+		transpose8AVX2(add(dst, i), from, ld, cols/8)
+		if j := cols &^ 7; j < cols {
+			transposeBlock(add(dst, j*Panel+i), add(from, j), ld, 8, cols-j)
+		}
+	}
+	transposeBlock(add(dst, i), add(src, i*ld), ld, rows-i, cols)
+	clearColumns(dst, rows, cols)
+}
+
+// packRowAVX2 copies n groups of 4 elements from src to dst, step bytes apart.
+//
+//go:noescape
+func packRowAVX2(dst, src *float32, step, n int)
+
+// peakAVX2 and peakAVX512 run n rounds of fused multiply-adds on 12 (24) accumulators.
+//
+//go:noescape
+func peakLoopAVX2(n int)
+
+//go:noescape
+func peakLoopAVX512(n int)
+
+func peakAVX2(n int) float64 {
+	peakLoopAVX2(n)
+	return float64(n) * 12 * 8 * 2
+}
+
+func peakAVX512(n int) float64 {
+	peakLoopAVX512(n)
+	return float64(n) * 24 * 16 * 2
+}

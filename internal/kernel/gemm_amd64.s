@@ -1,0 +1,180 @@
+//go:build amd64 && !purego
+
+#include "textflag.h"
+
+// func transpose8AVX2(dst, src *float32, ld, blocks int)
+// dst[j*Panel+i] = src[i*ld+j] for i < 8 and j < 8·blocks.
+// Registers: DI dst, SI src, R8 R9 R10 R11 rows 0, 1, 3 and 7 in bytes (of ld), CX blocks left.
+// Requires: AVX
+TEXT ·transpose8AVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ ld+16(FP), R8
+	MOVQ blocks+24(FP), CX
+	SHLQ $2, R8              // one row
+	LEAQ (R8)(R8*2), R9      // three rows
+	LEAQ (SI)(R8*4), DX      // row 4
+	TESTQ CX, CX
+	JZ   done
+
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (SI)(R8*1), Y1
+	VMOVUPS (SI)(R8*2), Y2
+	VMOVUPS (SI)(R9*1), Y3
+	VMOVUPS (DX), Y4
+	VMOVUPS (DX)(R8*1), Y5
+	VMOVUPS (DX)(R8*2), Y6
+	VMOVUPS (DX)(R9*1), Y7
+
+	VUNPCKLPS Y1, Y0, Y8     // 00 10 01 11 | 04 14 05 15
+	VUNPCKHPS Y1, Y0, Y9     // 02 12 03 13 | 06 16 07 17
+	VUNPCKLPS Y3, Y2, Y10
+	VUNPCKHPS Y3, Y2, Y11
+	VUNPCKLPS Y5, Y4, Y12
+	VUNPCKHPS Y5, Y4, Y13
+	VUNPCKLPS Y7, Y6, Y14
+	VUNPCKHPS Y7, Y6, Y15
+
+	VUNPCKLPD Y10, Y8, Y0    // 00 10 20 30 | 04 14 24 34
+	VUNPCKHPD Y10, Y8, Y1    // 01 … | 05 …
+	VUNPCKLPD Y11, Y9, Y2    // 02 … | 06 …
+	VUNPCKHPD Y11, Y9, Y3    // 03 … | 07 …
+	VUNPCKLPD Y14, Y12, Y4   // 40 50 60 70 | 44 54 64 74
+	VUNPCKHPD Y14, Y12, Y5
+	VUNPCKLPD Y15, Y13, Y6
+	VUNPCKHPD Y15, Y13, Y7
+
+	VPERM2F128 $0x20, Y4, Y0, Y8  // column 0
+	VPERM2F128 $0x20, Y5, Y1, Y9
+	VPERM2F128 $0x20, Y6, Y2, Y10
+	VPERM2F128 $0x20, Y7, Y3, Y11
+	VPERM2F128 $0x31, Y4, Y0, Y12 // column 4
+	VPERM2F128 $0x31, Y5, Y1, Y13
+	VPERM2F128 $0x31, Y6, Y2, Y14
+	VPERM2F128 $0x31, Y7, Y3, Y15
+
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, 128(DI)
+	VMOVUPS Y10, 256(DI)
+	VMOVUPS Y11, 384(DI)
+	VMOVUPS Y12, 512(DI)
+	VMOVUPS Y13, 640(DI)
+	VMOVUPS Y14, 768(DI)
+	VMOVUPS Y15, 896(DI)
+
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $1024, DI
+	DECQ CX
+	JNZ  loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func packRowAVX2(dst, src *float32, step, n int)
+// Copies group g of 4 elements from src[4g:] to dst + g·step bytes, g < n.
+// Registers: DI dst, SI src, R8 step, R9 3·step, CX groups left.
+// Requires: AVX
+TEXT ·packRowAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ step+16(FP), R8
+	MOVQ n+24(FP), CX
+	LEAQ (R8)(R8*2), R9
+	SUBQ $4, CX
+	JLT  tail
+
+loop4:
+	VMOVUPS (SI), X0
+	VMOVUPS 16(SI), X1
+	VMOVUPS 32(SI), X2
+	VMOVUPS 48(SI), X3
+	VMOVUPS X0, (DI)
+	VMOVUPS X1, (DI)(R8*1)
+	VMOVUPS X2, (DI)(R8*2)
+	VMOVUPS X3, (DI)(R9*1)
+	ADDQ $64, SI
+	LEAQ (DI)(R8*4), DI
+	SUBQ $4, CX
+	JGE  loop4
+
+tail:
+	ADDQ $4, CX
+	JZ   done
+
+loop1:
+	VMOVUPS (SI), X0
+	VMOVUPS X0, (DI)
+	ADDQ $16, SI
+	ADDQ R8, DI
+	DECQ CX
+	JNZ  loop1
+
+done:
+	RET
+
+#define FMA4Y(a, b, c, d) \
+	VFMADD231PS Y15, Y15, a \
+	VFMADD231PS Y15, Y15, b \
+	VFMADD231PS Y15, Y15, c \
+	VFMADD231PS Y15, Y15, d
+
+// func peakLoopAVX2(n int)
+// n times: Yi = Yi + 0·0 for 12 accumulators.
+// Requires: AVX, FMA
+TEXT ·peakLoopAVX2(SB), NOSPLIT, $0-8
+	MOVQ n+0(FP), CX
+	VZEROALL
+	TESTQ CX, CX
+	JZ done
+
+loop:
+	FMA4Y(Y0, Y1, Y2, Y3)
+	FMA4Y(Y4, Y5, Y6, Y7)
+	FMA4Y(Y8, Y9, Y10, Y11)
+	DECQ CX
+	JNZ  loop
+
+done:
+	VZEROUPPER
+	RET
+
+#define FMA4Z(a, b, c, d) \
+	VFMADD231PS Z31, Z31, a \
+	VFMADD231PS Z31, Z31, b \
+	VFMADD231PS Z31, Z31, c \
+	VFMADD231PS Z31, Z31, d
+
+// func peakLoopAVX512(n int)
+// n times: Zi = Zi + Z31·Z31 for 24 accumulators, all zero at first.
+// Requires: AVX512F
+TEXT ·peakLoopAVX512(SB), NOSPLIT, $0-8
+	MOVQ n+0(FP), CX
+	VZEROALL
+	VPXORD Z16, Z16, Z16
+	VMOVAPS Z16, Z17
+	VMOVAPS Z16, Z18
+	VMOVAPS Z16, Z19
+	VMOVAPS Z16, Z20
+	VMOVAPS Z16, Z21
+	VMOVAPS Z16, Z22
+	VMOVAPS Z16, Z23
+	VMOVAPS Z16, Z31
+	TESTQ CX, CX
+	JZ done
+
+loop:
+	FMA4Z(Z0, Z1, Z2, Z3)
+	FMA4Z(Z4, Z5, Z6, Z7)
+	FMA4Z(Z8, Z9, Z10, Z11)
+	FMA4Z(Z12, Z13, Z14, Z15)
+	FMA4Z(Z16, Z17, Z18, Z19)
+	FMA4Z(Z20, Z21, Z22, Z23)
+	DECQ CX
+	JNZ  loop
+
+done:
+	VZEROUPPER
+	RET

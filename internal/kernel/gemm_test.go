@@ -1,0 +1,229 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+func randomMatrix(rng *rand.Rand, rows, cols, stride int) tensor.Matrix {
+	m := tensor.Matrix{Rows: rows, Cols: cols, Stride: stride, Data: make([]float32, (rows-1)*stride+cols)}
+	for i := range m.Data {
+		m.Data[i] = float32(rng.NormFloat64())
+	}
+	return m
+}
+
+// multiply is the whole product x·wᵀ + bias through packing and tiles.
+func multiply(s *Set, dst, x, w tensor.Matrix, bias []float32, act Activation) {
+	var a Rows
+	var b Panels
+	a.Resize(s, x.Rows, x.Cols)
+	for t := range a.Tiles() {
+		s.PackRows(&a, t, x)
+	}
+	b.Resize(w.Cols, w.Rows)
+	for p := range b.Count() {
+		s.PackTransposed(&b, p, w.Slice(p*Panel, min((p+1)*Panel, w.Rows)))
+	}
+	copy(b.Bias, bias)
+	s.Multiply(dst, &a, 0, a.Tiles(), &b, 0, b.Count(), act)
+}
+
+var shapes = [][3]int{ // m, n, k
+	{1, 1, 1}, {1, 32, 4}, {2, 31, 3}, {3, 33, 5}, {4, 16, 8}, {5, 17, 7}, {6, 15, 9}, {7, 48, 12}, {8, 64, 31}, {9, 8, 33},
+	{10, 24, 64}, {11, 40, 2}, {12, 63, 6}, {13, 65, 10}, {14, 32, 96}, {15, 96, 20}, {29, 100, 50}, {57, 30, 30}, {112, 128, 384},
+}
+
+// Every SIMD set computes each element as one chain of exactly rounded
+// multiply-adds over k in order, beginning at the bias.
+func TestMultiplyIsAChainOfFMAs(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, shape := range shapes {
+		m, n, k := shape[0], shape[1], shape[2]
+		x := randomMatrix(rng, m, k, k+rng.IntN(5))
+		w := randomMatrix(rng, n, k, k+rng.IntN(5))
+		bias := randomMatrix(rng, 1, n, n).Data
+		want := tensor.NewMatrix(m, n)
+		for i := range m {
+			for j := range n {
+				sum := bias[j]
+				for l := range k {
+					sum = fma32(x.Row(i)[l], w.Row(j)[l], sum)
+				}
+				want.Row(i)[j] = sum
+			}
+		}
+		for _, s := range sets {
+			if s == &generic {
+				continue
+			}
+			got := randomMatrix(rng, m, n, n+rng.IntN(5))
+			margin := append([]float32(nil), got.Data...)
+			multiply(s, got, x, w, bias, Identity)
+			for i := range m {
+				require.Equalf(t, bits(want.Row(i)), bits(got.Row(i)), "%s %v row %d", s.name, shape, i)
+				if end := i*got.Stride + n; i+1 < m {
+					require.Equalf(t, margin[end:(i+1)*got.Stride], got.Data[end:(i+1)*got.Stride], "%s %v wrote beside row %d", s.name, shape, i)
+				}
+			}
+		}
+	}
+}
+
+func bits(x []float32) []uint32 {
+	b := make([]uint32, len(x))
+	for i, v := range x {
+		b[i] = math.Float32bits(v)
+	}
+	return b
+}
+
+// Each set against float64. A chain of k rounded steps is within k·2⁻²⁴·Σ|a·b|
+// of the exact sum (Higham, Accuracy and Stability, 3.1); one more for the bias.
+func TestMultiplyAgainstFloat64(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, shape := range shapes {
+		m, n, k := shape[0], shape[1], shape[2]
+		x, w := randomMatrix(rng, m, k, k), randomMatrix(rng, n, k, k)
+		wide := func(x tensor.Matrix, f func(float64) float64) *mat.Dense {
+			d := mat.NewDense(x.Rows, x.Cols, nil)
+			for i := range x.Rows {
+				for j, v := range x.Row(i) {
+					d.Set(i, j, f(float64(v)))
+				}
+			}
+			return d
+		}
+		same := func(v float64) float64 { return v }
+		var want, size mat.Dense
+		want.Mul(wide(x, same), wide(w, same).T())
+		size.Mul(wide(x, math.Abs), wide(w, math.Abs).T())
+		for _, s := range sets {
+			got := tensor.NewMatrix(m, n)
+			multiply(s, got, x, w, nil, Identity)
+			for i := range m {
+				for j := range n {
+					bound := float64(2*k+1) * 0x1p-24 * size.At(i, j) // generic rounds product and sum
+					require.InDeltaf(t, want.At(i, j), float64(got.Row(i)[j]), bound, "%s %v [%d][%d]", s.name, shape, i, j)
+				}
+			}
+		}
+	}
+}
+
+// The bits of an element do not depend on which rows and columns are computed with it.
+func TestMultiplyPartsEqualWhole(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	const m, n, k = 61, 100, 70
+	x, w := randomMatrix(rng, m, k, k), randomMatrix(rng, n, k, k)
+	bias := randomMatrix(rng, 1, n, n).Data
+	for _, s := range sets {
+		whole := tensor.NewMatrix(m, n)
+		multiply(s, whole, x, w, bias, GELU)
+		for i := range m {
+			part := tensor.NewMatrix(1, n)
+			multiply(s, part, x.Slice(i, i+1), w, bias, GELU)
+			require.Equalf(t, bits(whole.Row(i)), bits(part.Row(0)), "%s row %d", s.name, i)
+		}
+		for _, rows := range []int{2, 5, 13, 14, 15, 27, 40} {
+			part := tensor.NewMatrix(rows, n)
+			multiply(s, part, x.Slice(3, 3+rows), w, bias, GELU)
+			for i := range rows {
+				require.Equalf(t, bits(whole.Row(3+i)), bits(part.Row(i)), "%s row %d of %d", s.name, i, rows)
+			}
+		}
+	}
+}
+
+// Pack takes b as it is, PackTransposed its transpose: the panels are equal, and
+// the same in every set.
+func TestPackings(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, shape := range shapes {
+		n, k := shape[1], shape[2]
+		b := randomMatrix(rng, k, n, n+rng.IntN(3))
+		w := tensor.NewMatrix(n, k)
+		for i := range n {
+			for j := range k {
+				w.Row(i)[j] = b.Row(j)[i]
+			}
+		}
+		for _, s := range sets {
+			var straight, transposed Panels
+			straight.Resize(k, n)
+			transposed.Resize(k, n)
+			for i := range transposed.data {
+				straight.data[i], transposed.data[i] = 7, 7
+			}
+			for p := range straight.Count() {
+				s.Pack(&straight, p, b)
+				s.PackTransposed(&transposed, p, w.Slice(p*Panel, min((p+1)*Panel, n)))
+			}
+			require.Equalf(t, straight.data, transposed.data, "%s %v", s.name, shape)
+		}
+	}
+}
+
+func TestContractBreaksPanic(t *testing.T) {
+	s := Best()
+	var a Rows
+	var b Panels
+	a.Resize(s, 4, 8)
+	b.Resize(9, 4)
+	require.Panics(t, func() { s.Multiply(tensor.NewMatrix(4, 4), &a, 0, 1, &b, 0, 1, Identity) })
+	require.Panics(t, func() { s.PackRows(&a, 0, tensor.NewMatrix(3, 8)) })
+	require.Panics(t, func() { s.Pack(&b, 0, tensor.NewMatrix(9, 5)) })
+	require.Panics(t, func() { s.PackTransposed(&b, 0, tensor.NewMatrix(33, 9)) })
+}
+
+func BenchmarkMultiply(b *testing.B) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	for _, s := range sets[max(0, len(sets)-2):] {
+		peak := s.Peak(100e6)
+		for _, nk := range [][2]int{{384, 384}, {1152, 384}, {1536, 384}, {384, 1536}, {768, 3072}, {4096, 1024}} {
+			for _, m := range []int{1, 3, 8, 16, 32, 128, 256, 512} {
+				n, k := nk[0], nk[1]
+				x, w := randomMatrix(rng, m, k, k), randomMatrix(rng, n, k, k)
+				var a Rows
+				var p Panels
+				p.Resize(k, n)
+				for i := range p.Count() {
+					s.PackTransposed(&p, i, w.Slice(i*Panel, min((i+1)*Panel, n)))
+				}
+				dst := tensor.NewMatrix(m, n)
+				b.Run(fmt.Sprintf("%s/k=%d/n=%d/m=%d", s.name, k, n, m), func(b *testing.B) {
+					for b.Loop() {
+						a.Resize(s, m, k)
+						for t := range a.Tiles() {
+							s.PackRows(&a, t, x)
+						}
+						s.Multiply(dst, &a, 0, a.Tiles(), &p, 0, p.Count(), Identity)
+					}
+					rate := 2 * float64(m) * float64(n) * float64(k) * float64(b.N) / b.Elapsed().Seconds()
+					b.ReportMetric(rate/1e9, "GFLOP/s")
+					b.ReportMetric(100*rate/peak, "%peak")
+				})
+			}
+		}
+	}
+}
+
+// gonum's portable product, for the ratio.
+func BenchmarkGonum(b *testing.B) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	const m, n, k = 128, 384, 384
+	x, w, dst := randomMatrix(rng, m, k, k), randomMatrix(rng, n, k, k), tensor.NewMatrix(m, n)
+	for b.Loop() {
+		blas32.Gemm(blas.NoTrans, blas.Trans, 1, x.General(), w.General(), 0, dst.General())
+	}
+	b.ReportMetric(2*m*n*k*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+}

@@ -1,0 +1,112 @@
+// Package parallel splits a range over the workers of one call.
+package parallel
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// A Task is work in numbered parts that may run at the same time.
+type Task interface {
+	// Run does part i on the given worker, 0 ≤ worker < Team.Size. No two parts
+	// run on one worker at the same time.
+	Run(worker, i int)
+}
+
+// A Team is the workers of one call: the caller, which is worker 0, and
+// goroutines that wait for parts of a task by spinning, since waking a sleeping
+// thread costs more than most tasks here take. They end with Close. A nil *Team
+// is the caller alone. A Team serves one caller at a time.
+type Team struct {
+	size    int
+	task    Task
+	parts   int
+	state   atomic.Uint64 // task number in the high half, parts not yet taken in the low half
+	done    atomic.Int64  // parts that ended
+	closed  atomic.Bool
+	workers sync.WaitGroup
+}
+
+// NewTeam starts workers-1 goroutines. The team of one worker is nil.
+func NewTeam(workers int) *Team {
+	if workers <= 1 {
+		return nil
+	}
+	t := &Team{size: workers}
+	for w := 1; w < workers; w++ {
+		t.workers.Go(func() { t.serve(w) })
+	}
+	return t
+}
+
+// Close ends the team's goroutines and waits for them.
+func (t *Team) Close() {
+	if t != nil {
+		t.closed.Store(true)
+		t.workers.Wait()
+	}
+}
+
+// Size returns the number of workers, the caller included.
+func (t *Team) Size() int {
+	if t == nil {
+		return 1
+	}
+	return t.size
+}
+
+// For runs task.Run(w, i) for every i in [0, n) and returns when all have
+// ended. Workers take the next part as they become free.
+func (t *Team) For(n int, task Task) {
+	if t == nil || n <= 1 {
+		for i := range n {
+			task.Run(0, i)
+		}
+		return
+	}
+	t.task, t.parts = task, n
+	t.done.Store(0)
+	t.state.Store((t.state.Load()>>32+1)<<32 | uint64(n))
+	t.work(0)
+	for spins := 0; t.done.Load() < int64(n); spins++ {
+		pause(spins)
+	}
+	t.task = nil
+}
+
+// serve takes parts of every task until the team is closed.
+func (t *Team) serve(worker int) {
+	for spins := 0; !t.closed.Load(); spins++ {
+		if t.work(worker) {
+			spins = 0
+		}
+		pause(spins)
+	}
+}
+
+// work runs parts until none is left, and says whether there was one. A worker
+// that comes late finds none and holds nobody up.
+func (t *Team) work(worker int) (any bool) {
+	for {
+		state := t.state.Load()
+		left := uint32(state)
+		if left == 0 {
+			return any
+		}
+		if !t.state.CompareAndSwap(state, state-1) {
+			continue
+		}
+		// The task cannot end before this part has: its fields hold still.
+		t.task.Run(worker, t.parts-int(left))
+		t.done.Add(1)
+		any = true
+	}
+}
+
+// pause gives the processor away once waiting has lasted some microseconds.
+func pause(spins int) {
+	if spins > 2000 {
+		runtime.Gosched()
+	}
+}

@@ -1,0 +1,96 @@
+package parallel
+
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+type count struct {
+	ran  []atomic.Int32
+	busy []atomic.Int32
+	bad  atomic.Bool
+}
+
+func (c *count) Run(worker, i int) {
+	if c.busy[worker].Add(1) != 1 {
+		c.bad.Store(true)
+	}
+	c.ran[i].Add(1)
+	c.busy[worker].Add(-1)
+}
+
+func TestForRunsEachPartOnce(t *testing.T) {
+	for _, workers := range []int{0, 1, 2, 3, 8} {
+		team := NewTeam(workers)
+		require.Equal(t, max(1, workers), team.Size())
+		for n := range 200 {
+			c := &count{ran: make([]atomic.Int32, n), busy: make([]atomic.Int32, team.Size())}
+			team.For(n, c)
+			for i := range c.ran {
+				require.EqualValuesf(t, 1, c.ran[i].Load(), "%d workers, part %d of %d", workers, i, n)
+			}
+			require.False(t, c.bad.Load())
+		}
+		team.Close()
+	}
+}
+
+type block chan struct{}
+
+func (b block) Run(_, i int) {
+	if i == 0 {
+		<-b
+	} else {
+		b <- struct{}{}
+	}
+}
+
+func TestPartsRunAtTheSameTime(t *testing.T) {
+	team := NewTeam(2)
+	defer team.Close()
+	for range 100 {
+		team.For(2, make(block))
+	}
+}
+
+func TestCloseEndsTheGoroutines(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for range 20 {
+		team := NewTeam(4)
+		team.For(10, &count{ran: make([]atomic.Int32, 10), busy: make([]atomic.Int32, 4)})
+		team.Close()
+	}
+	require.LessOrEqual(t, runtime.NumGoroutine(), before)
+}
+
+func TestForDoesNotAllocate(t *testing.T) {
+	team := NewTeam(2)
+	defer team.Close()
+	c := &count{ran: make([]atomic.Int32, 10), busy: make([]atomic.Int32, 2)}
+	require.Zero(t, testing.AllocsPerRun(100, func() { team.For(10, c) }))
+}
+
+type spin time.Duration
+
+func (s spin) Run(_, _ int) {
+	for start := time.Now(); time.Since(start) < time.Duration(s); {
+	}
+}
+
+// BenchmarkFor splits 20 parts of 5 µs each; 1 worker takes 100 µs.
+func BenchmarkFor(b *testing.B) {
+	for _, workers := range []int{1, 2} {
+		team := NewTeam(workers)
+		b.Run(map[int]string{1: "workers=1", 2: "workers=2"}[workers], func(b *testing.B) {
+			var task Task = spin(5 * time.Microsecond)
+			for b.Loop() {
+				team.For(20, task)
+			}
+		})
+		team.Close()
+	}
+}

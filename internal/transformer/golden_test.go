@@ -1,0 +1,160 @@
+package transformer
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+const goldens = "../../testdata/goldens"
+
+var bertFolders = []string{"bert", "bert-cls-dense", "bert-concat-noprompt", "bert-noprompt", "bert-f16-prefix"}
+
+// open returns the model of a golden folder.
+func open(t testing.TB, name string, s *kernel.Set) *Model {
+	dir := filepath.Join(goldens, name, "model")
+	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	require.NoError(t, err)
+	file, err := tensor.Open(filepath.Join(dir, "model.safetensors"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, file.Close()) })
+	m, err := Open(config, file, s)
+	require.NoError(t, err)
+	return m
+}
+
+// A golden is what the reference answers for a batch.
+type golden struct {
+	batch  Batch
+	hidden [][]float32 // of each token
+}
+
+func readGolden(t testing.TB, name string) golden {
+	file, err := tensor.Open(filepath.Join(goldens, name, "golden.safetensors"))
+	require.NoError(t, err)
+	defer file.Close()
+	ids, mask := integers(t, file, "input_ids"), integers(t, file, "attention_mask")
+	h, ok := file.Tensor("last_hidden_state")
+	require.True(t, ok)
+	all := make([]float32, h.Len())
+	require.NoError(t, h.Float32s(all))
+	rows, cols, width := h.Shape[0], h.Shape[1], h.Shape[2]
+	var g golden
+	for i := range rows {
+		g.batch.Starts = append(g.batch.Starts, len(g.batch.IDs))
+		for j := i * cols; j < (i+1)*cols; j++ {
+			if mask[j] != 0 {
+				g.batch.IDs = append(g.batch.IDs, int32(ids[j]))
+				g.hidden = append(g.hidden, all[j*width:(j+1)*width])
+			}
+		}
+	}
+	g.batch.Starts = append(g.batch.Starts, len(g.batch.IDs))
+	return g
+}
+
+func integers(t testing.TB, file *tensor.File, name string) []int64 {
+	x, ok := file.Tensor(name)
+	require.True(t, ok, name)
+	require.Equal(t, tensor.I64, x.DType)
+	v := make([]int64, x.Len())
+	for i := range v {
+		v[i] = int64(binary.LittleEndian.Uint64(x.Data[8*i:]))
+	}
+	return v
+}
+
+func forward(t testing.TB, m *Model, team *parallel.Team, b Batch) tensor.Matrix {
+	dst := tensor.NewMatrix(len(b.IDs), m.Hidden)
+	require.NoError(t, m.Forward(context.Background(), team, dst, b))
+	return dst
+}
+
+// The reference differs from itself, padded or not, by up to 1.7e-5 over these models.
+const tolerance = 3e-5
+
+func TestLastHiddenStates(t *testing.T) {
+	for _, name := range bertFolders {
+		t.Run(name, func(t *testing.T) {
+			g := readGolden(t, name)
+			for _, s := range kernel.Sets() {
+				h := forward(t, open(t, name, s), nil, g.batch)
+				worst := 0.0
+				for i, want := range g.hidden {
+					for j, v := range h.Row(i) {
+						worst = max(worst, math.Abs(float64(v)-float64(want[j])))
+						require.InDeltaf(t, want[j], v, tolerance, "%s: token %d, component %d", s.Name(), i, j)
+					}
+				}
+				t.Logf("%s: worst difference %.1e", s.Name(), worst)
+			}
+		})
+	}
+}
+
+// A sequence has the same bits alone, in any batch, on any number of workers,
+// and in every SIMD set; generic is close.
+func TestSameBits(t *testing.T) {
+	for _, name := range bertFolders {
+		g := readGolden(t, name)
+		want := forward(t, open(t, name, kernel.Best()), nil, g.batch)
+		for _, s := range kernel.Sets() {
+			m := open(t, name, s)
+			for _, workers := range []int{1, 2, 3} {
+				team := parallel.NewTeam(workers)
+				check := func(first, last int) {
+					from := g.batch.Starts[first]
+					b := Batch{IDs: g.batch.IDs[from:g.batch.Starts[last]]}
+					for _, start := range g.batch.Starts[first : last+1] {
+						b.Starts = append(b.Starts, start-from)
+					}
+					got := forward(t, m, team, b)
+					if s.Name() == "generic" && kernel.Best() != s {
+						// Two layers of sums of at most 94 terms: some units in the last place.
+						require.InDeltaSlice(t, want.Slice(from, from+got.Rows).Data, got.Data, 1e-5)
+						return
+					}
+					require.Equalf(t, want.Slice(from, from+got.Rows).Data, got.Data, "%s %s: sequences %d to %d, %d workers", name, s.Name(), first, last, workers)
+				}
+				n := g.batch.Sequences()
+				for i := range n {
+					check(i, i+1)
+				}
+				check(0, 2)
+				check(1, n)
+				check(0, n)
+				team.Close()
+			}
+		}
+	}
+}
+
+func TestForwardDoesNotAllocate(t *testing.T) {
+	g := readGolden(t, "bert")
+	m := open(t, "bert", kernel.Best())
+	dst := tensor.NewMatrix(len(g.batch.IDs), m.Hidden)
+	team := parallel.NewTeam(2)
+	defer team.Close()
+	for _, team := range []*parallel.Team{nil, team} {
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			_ = m.Forward(context.Background(), team, dst, g.batch)
+		}))
+	}
+}
+
+func TestForwardStopsWhenCanceled(t *testing.T) {
+	g := readGolden(t, "bert")
+	m := open(t, "bert", kernel.Best())
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.ErrorIs(t, m.Forward(ctx, nil, tensor.NewMatrix(len(g.batch.IDs), m.Hidden), g.batch), context.Canceled)
+}

@@ -1,0 +1,61 @@
+package transformer
+
+import (
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+const (
+	// blockTiles row tiles are multiplied with one panel after the other: some
+	// 100 rows, whose packed form stays in L2 beside a panel.
+	blockTiles = 8
+	// partOperations is the least work of a part, some microseconds, so that
+	// taking the part costs little beside it.
+	partOperations = 1 << 20
+)
+
+// A packTask packs one tile of x into p.rows.
+type packTask struct {
+	p *pass
+	x tensor.Matrix
+}
+
+func (t *packTask) Run(_, i int) { t.p.model.set.PackRows(&t.p.rows, i, t.x) }
+
+// A linearTask multiplies one block of rows with some panels.
+type linearTask struct {
+	p          *pass
+	dst        tensor.Matrix
+	w          *Linear
+	activation kernel.Activation
+	panels     int // of one part
+	across     int // parts that make up all panels
+}
+
+func (t *linearTask) Run(_, i int) {
+	rows := &t.p.rows
+	t0 := i / t.across * blockTiles
+	t1 := min(t0+blockTiles, rows.Tiles())
+	from, _ := rows.Span(t0)
+	_, to := rows.Span(t1 - 1)
+	p0 := i % t.across * t.panels
+	p1 := min(p0+t.panels, t.w.Count())
+	t.p.model.set.Multiply(t.dst.Slice(from, to), rows, t0, t1, t.w, p0, p1, t.activation)
+}
+
+// apply writes activation(x·w + bias) to dst, tokens×w.N.
+func (p *pass) apply(team *parallel.Team, dst, x tensor.Matrix, w *Linear, activation kernel.Activation) {
+	p.rows.Resize(p.model.set, x.Rows, x.Cols)
+	p.pack = packTask{p: p, x: x}
+	team.For(p.rows.Tiles(), &p.pack)
+
+	blocks := parts(p.rows.Tiles(), blockTiles)
+	panels := w.Count()
+	if team.Size() > 1 {
+		onePanel := 2 * x.Rows / blocks * w.K * kernel.Panel
+		panels = min(parts(partOperations, onePanel), parts(panels, team.Size()))
+	}
+	p.linear = linearTask{p: p, dst: dst, w: w, activation: activation, panels: panels, across: parts(w.Count(), panels)}
+	team.For(blocks*p.linear.across, &p.linear)
+}
