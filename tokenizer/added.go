@@ -1,0 +1,208 @@
+package tokenizer
+
+import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+)
+
+// An addedToken is an entry of added_tokens: a piece found in the text before
+// the model sees it.
+type addedToken struct {
+	id      int32
+	content string
+
+	singleWord bool // only where no word character touches it
+	lstrip     bool // takes the white space before it
+	rstrip     bool // takes the white space after it
+	normalized bool // matched in the normalised text, in its own normalised form
+	special    bool
+}
+
+// addedTokens are the added tokens of a tokenizer, as AddedVocabulary of Hugging
+// Face tokenizers 0.23.3.
+type addedTokens struct {
+	tokens  []addedToken
+	ids     map[string]int32
+	pieces  map[int32]string
+	special map[string]bool
+
+	exact  *matcher // tokens that are not normalised; matched in the text first
+	normal *matcher // tokens that are; matched in what is left, normalised
+}
+
+// parseAdded reads the array added_tokens. Tokens that are not in vocab get the
+// ids from its size on, in their order; another id in the file is an error, as
+// the reference would ignore it.
+func parseAdded(v value, vocab *vocabulary) (addedTokens, error) {
+	a := addedTokens{ids: map[string]int32{}, pieces: map[int32]string{}, special: map[string]bool{}}
+	if v.null() {
+		return a, nil
+	}
+	entries, err := v.array()
+	if err != nil {
+		return a, err
+	}
+	next := int32(vocab.count)
+	for _, entry := range entries {
+		token, err := parseAddedToken(entry)
+		if err != nil {
+			return a, err
+		}
+		id, known := vocab.id(token.content)
+		if !known {
+			id = next
+			next++
+		}
+		_, twice := a.ids[token.content]
+		switch {
+		case token.content == "":
+			return a, entry.errorf("empty content")
+		case twice:
+			return a, entry.errorf("%q twice", token.content)
+		case token.id != id:
+			return a, entry.errorf("id %d of %q, expected %d", token.id, token.content, id)
+		case !known && vocab.has(id):
+			return a, entry.errorf("id %d for both %q and %q", id, vocab.pieces[id], token.content)
+		}
+		a.tokens = append(a.tokens, token)
+		a.ids[token.content] = id
+		a.pieces[id] = token.content
+		if token.special {
+			a.special[token.content] = true
+		}
+	}
+	return a, nil
+}
+
+func parseAddedToken(v value) (token addedToken, err error) {
+	o, err := v.object()
+	if err != nil {
+		return token, err
+	}
+	if err := o.only("id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"); err != nil {
+		return token, err
+	}
+	if token.id, err = o.get("id").natural(); err != nil {
+		return token, err
+	}
+	if token.content, err = o.get("content").str(); err != nil {
+		return token, err
+	}
+	for _, flag := range []struct {
+		key string
+		to  *bool
+	}{
+		{"single_word", &token.singleWord}, {"lstrip", &token.lstrip}, {"rstrip", &token.rstrip},
+		{"normalized", &token.normalized}, {"special", &token.special},
+	} {
+		if *flag.to, err = o.get(flag.key).boolean(); err != nil {
+			return token, err
+		}
+	}
+	return token, nil
+}
+
+// index makes a's matchers; normalize gives the form that normalised tokens are
+// matched in. Of tokens that become the same the first is matched, and the error
+// says so.
+func (a *addedTokens) index(v value, normalize func(string) string) (err error) {
+	a.exact, a.normal = newMatcher(), newMatcher()
+	for _, token := range a.tokens {
+		if !token.normalized {
+			a.exact.add(token.content, token)
+			continue
+		}
+		form := normalize(token.content)
+		if form == "" {
+			err = v.errorf("nothing is left of %q once it is normalized", token.content)
+		} else if !a.normal.add(form, token) {
+			err = v.errorf("%q is the same as another token once it is normalized", token.content)
+		}
+	}
+	return err
+}
+
+// A matcher finds tokens in a text: the leftmost, and there the longest.
+type matcher struct {
+	tokens []addedToken
+	forms  *vocabulary // ids are indices into tokens
+	starts [256]bool   // first bytes of forms
+	start  int         // the only first byte; -1 for none, 256 for several
+}
+
+func newMatcher() *matcher { return &matcher{forms: newVocabulary(0), start: -1} }
+
+// add reports whether form, which is not empty, was new.
+func (m *matcher) add(form string, token addedToken) bool {
+	if !m.forms.add(form, int32(len(m.tokens))) {
+		return false
+	}
+	m.tokens = append(m.tokens, token)
+	first := form[0]
+	if m.start >= 0 && m.start != int(first) {
+		m.start = 256
+	} else {
+		m.start = int(first)
+	}
+	m.starts[first] = true
+	return true
+}
+
+// A match is a token in a text, with the white space that it takes.
+type match struct {
+	span
+	next int   // where to look for another
+	id   int32 // -1 for no match; then the span is empty and at the text's end
+}
+
+// find returns the first match at or after text[from:]. White space before
+// done belongs to the match before.
+func (m *matcher) find(text []byte, from, done int, s *scratch) match {
+	for i := m.candidate(text, from); i < len(text); i = m.candidate(text, i) {
+		index, n := m.forms.longestPrefix("", hashSeed, text[i:], s.hashes)
+		if n == 0 {
+			i++
+			continue
+		}
+		token, start, end := &m.tokens[index], i, i+n
+		if i = end; token.singleWord && (endsInWord(text[:start]) || startsInWord(text[end:])) {
+			continue
+		}
+		if token.lstrip {
+			start = max(len(bytes.TrimRightFunc(text[:start], unicode.IsSpace)), done)
+		}
+		if token.rstrip {
+			end = len(text) - len(bytes.TrimLeftFunc(text[end:], unicode.IsSpace))
+		}
+		return match{span{start, end}, i, token.id}
+	}
+	return match{span{len(text), len(text)}, len(text), -1}
+}
+
+// candidate returns the first place at or after i where a form may start.
+func (m *matcher) candidate(text []byte, i int) int {
+	switch {
+	case m.start < 0:
+		return len(text)
+	case m.start < 256:
+		if n := bytes.IndexByte(text[i:], byte(m.start)); n >= 0 {
+			return i + n
+		}
+		return len(text)
+	}
+	for i < len(text) && !m.starts[text[i]] {
+		i++
+	}
+	return i
+}
+
+func endsInWord(text []byte) bool {
+	r, n := utf8.DecodeLastRune(text)
+	return n > 0 && isWord(r)
+}
+
+func startsInWord(text []byte) bool {
+	r, n := utf8.DecodeRune(text)
+	return n > 0 && isWord(r)
+}

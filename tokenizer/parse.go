@@ -1,0 +1,129 @@
+package tokenizer
+
+import (
+	"os"
+	"sync"
+)
+
+// Load reads a tokenizer.json.
+func Load(path string) (*Tokenizer, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return parse(data, path)
+}
+
+// Parse reads the contents of a tokenizer.json, as Hugging Face tokenizers
+// 0.23.3 writes it and as older versions did. A step, model or key that is not
+// known is an error. The sections truncation and padding are not looked at:
+// they are what the file's last user happened to set, not the model's limits.
+func Parse(data []byte) (*Tokenizer, error) {
+	return parse(data, "tokenizer.json")
+}
+
+// parse is Parse with the name that errors start with.
+func parse(data []byte, name string) (*Tokenizer, error) {
+	v, err := newValue(data, name)
+	if err != nil {
+		return nil, err
+	}
+	o, err := v.object()
+	if err != nil {
+		return nil, err
+	}
+	if err := o.only("version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
+		"post_processor", "decoder", "model"); err != nil {
+		return nil, err
+	}
+	if version := o.get("version"); !version.null() {
+		if s, err := version.str(); err != nil {
+			return nil, err
+		} else if s != "1.0" {
+			return nil, version.errorf("%q, expected 1.0", s)
+		}
+	}
+	t := &Tokenizer{}
+	if t.model, err = parseModel(o.get("model")); err != nil {
+		return nil, err
+	}
+	if t.normalizers, err = parseNormalizer(nil, o.get("normalizer")); err != nil {
+		return nil, err
+	}
+	if t.preTokenizers, err = parsePreTokenizer(nil, o.get("pre_tokenizer")); err != nil {
+		return nil, err
+	}
+	if t.decoder, err = parseDecoder(o.get("decoder")); err != nil {
+		return nil, err
+	}
+	added := o.get("added_tokens")
+	if t.added, err = parseAdded(added, t.model.vocab); err != nil {
+		return nil, err
+	}
+	if t.frame, err = parseFrame(o.get("post_processor"), t.has); err != nil {
+		return nil, err
+	}
+	return t, t.prepare(added)
+}
+
+// prepare indexes the added tokens and makes the pool of scratch. added is the
+// place of its errors.
+func (t *Tokenizer) prepare(added value) error {
+	err := t.added.index(added, func(s string) string { return string(t.normalize([]byte(s), &scratch{})) })
+	longest := max(t.model.vocab.longest, t.added.exact.forms.longest, t.added.normal.forms.longest)
+	t.pool = &sync.Pool{New: func() any { return &scratch{hashes: make([]uint64, longest)} }}
+	return err
+}
+
+// parseModel reads the section model. Files older than its type key are told by
+// their other keys.
+func parseModel(v value) (*wordPiece, error) {
+	o, err := v.object()
+	if err != nil {
+		return nil, err
+	}
+	kind := ""
+	if t := o.get("type"); !t.null() {
+		if kind, err = t.str(); err != nil {
+			return nil, err
+		}
+	} else if _, ok := o.members["max_input_chars_per_word"]; ok {
+		kind = "WordPiece"
+	} else {
+		return nil, v.errorf("no type, and keys that tell none: %q", o.keys)
+	}
+	switch kind {
+	case "WordPiece":
+		return parseWordPiece(o)
+	}
+	return nil, v.errorf("unknown type %q", kind)
+}
+
+// parseStep returns a step of the pipeline and its type.
+func parseStep(v value) (object, string, error) {
+	o, err := v.object()
+	if err != nil {
+		return o, "", err
+	}
+	kind, err := o.get("type").str()
+	return o, kind, err
+}
+
+// parseSequence reads a step Sequence, whose steps are under key: it folds parse
+// over them, beginning with all.
+func parseSequence[T any](o object, key string, all T, parse func(T, value) (T, error)) (T, error) {
+	if err := o.only("type", key); err != nil {
+		return all, err
+	}
+	steps, err := o.get(key).array()
+	for _, step := range steps {
+		if err == nil && step.null() {
+			err = step.mismatch("an object")
+		}
+		if err != nil {
+			break
+		}
+		all, err = parse(all, step)
+	}
+	return all, err
+}

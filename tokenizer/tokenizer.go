@@ -1,0 +1,284 @@
+// Package tokenizer turns text into the ids of a model's vocabulary and back, by
+// the pipeline of a tokenizer.json: added tokens are cut out, the rest is
+// normalised, split into words, and each word is cut into pieces by the model;
+// the post-processor puts special tokens around the whole. One file a stage.
+//
+// The ids are those of Hugging Face tokenizers 0.23.3.
+package tokenizer
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"unicode/utf8"
+)
+
+// A Tokenizer is a tokenizer.json in memory. It does not change, and any number
+// of goroutines may use it at once.
+type Tokenizer struct {
+	added         addedTokens
+	normalizers   []normalizer
+	preTokenizers []preTokenizer
+	model         *wordPiece
+	frame         frame
+	decoder       decoder
+	pool          *sync.Pool // of *scratch
+}
+
+// scratch is the memory of one Append.
+type scratch struct {
+	text   []byte
+	normal [2][]byte // the normalised text; steps write to one and the other in turn
+	marks  []mark
+	words  [2][]span // the words, likewise
+	hashes []uint64  // of the heads of a piece
+}
+
+// Truncation says which tokens of a text go when there are too many.
+type Truncation uint8
+
+const (
+	TruncateEnd   Truncation = iota // the last ones
+	TruncateStart                   // the first ones after Options.Prefix
+	TruncateNone                    // none: Encode returns a TooLongError
+)
+
+// Options say how a text is encoded. The zero value adds special tokens and has
+// no limit.
+type Options struct {
+	NoSpecial bool       // without the special tokens of the post-processor
+	MaxTokens int        // the limit, special tokens included; 0 for none
+	Truncate  Truncation // what to drop over the limit; special tokens stay
+	Prefix    int        // tokens at the head of the text, a prompt's, that TruncateStart drops last
+}
+
+// An Encoding is a text in tokens.
+type Encoding struct {
+	IDs       []int32
+	Truncated int // tokens dropped
+}
+
+// A TooLongError says that a text has more tokens than the limit and may not be
+// truncated.
+type TooLongError struct {
+	Tokens int // special tokens included
+	Limit  int
+}
+
+func (e *TooLongError) Error() string {
+	return fmt.Sprintf("%d tokens, model reads %d", e.Tokens, e.Limit)
+}
+
+// Encode returns the tokens of text. Bytes that are not UTF-8 are read as one
+// U+FFFD for each maximal part of a character (the Unicode Standard, section 3.9,
+// "U+FFFD Substitution of Maximal Subparts"). The error is a *TooLongError, or
+// says what is wrong with o.
+func (t *Tokenizer) Encode(text string, o Options) (Encoding, error) {
+	ids, truncated, err := t.Append(nil, text, o)
+	return Encoding{IDs: ids, Truncated: truncated}, err
+}
+
+// Append is Encode that appends to dst: it returns the extended slice and the
+// number of tokens dropped, and allocates nothing where dst has room. On an
+// error it returns dst as it was.
+func (t *Tokenizer) Append(dst []int32, text string, o Options) ([]int32, int, error) {
+	var f frame
+	if !o.NoSpecial {
+		f = t.frame
+	}
+	special := len(f.head) + len(f.tail)
+	switch {
+	case o.MaxTokens < 0 || o.MaxTokens > 0 && o.MaxTokens < special:
+		return dst, 0, fmt.Errorf("limit of %d tokens, expected at least %d", o.MaxTokens, special)
+	case o.Prefix < 0:
+		return dst, 0, fmt.Errorf("prefix of %d tokens, expected at least 0", o.Prefix)
+	case o.Truncate > TruncateNone:
+		return dst, 0, fmt.Errorf("truncation %d, expected at most %d", o.Truncate, TruncateNone)
+	}
+
+	before := len(dst)
+	dst = append(dst, f.head...)
+	start := len(dst)
+	s := t.pool.Get().(*scratch)
+	s.text = appendUTF8(s.text[:0], text)
+	dst = t.appendTokens(dst, s)
+	t.pool.Put(s)
+
+	truncated := 0
+	if tokens := len(dst) - start; o.MaxTokens > 0 && tokens > o.MaxTokens-special {
+		keep := o.MaxTokens - special
+		truncated = tokens - keep
+		switch o.Truncate {
+		case TruncateNone:
+			return dst[:before], 0, &TooLongError{Tokens: tokens + special, Limit: o.MaxTokens}
+		case TruncateStart:
+			prefix := min(o.Prefix, keep)
+			copy(dst[start+prefix:], dst[start+prefix+truncated:])
+		}
+		dst = dst[:start+keep]
+	}
+	return append(dst, f.tail...), truncated, nil
+}
+
+// appendTokens appends the tokens of s.text.
+func (t *Tokenizer) appendTokens(dst []int32, s *scratch) []int32 {
+	text := s.text
+	for from, done := 0, 0; ; {
+		m := t.added.exact.find(text, from, done, s)
+		if done < m.start {
+			dst = t.appendPlain(dst, text[done:m.start], s)
+		}
+		if m.id < 0 {
+			return dst
+		}
+		dst = append(dst, m.id)
+		from, done = m.next, m.end
+	}
+}
+
+// appendPlain appends the tokens of a text in which no token was found before
+// normalisation.
+func (t *Tokenizer) appendPlain(dst []int32, text []byte, s *scratch) []int32 {
+	text = t.normalize(text, s)
+	for from, done := 0, 0; ; {
+		m := t.added.normal.find(text, from, done, s)
+		if done < m.start {
+			dst = t.appendWords(dst, text, span{done, m.start}, s)
+		}
+		if m.id < 0 {
+			return dst
+		}
+		dst = append(dst, m.id)
+		from, done = m.next, m.end
+	}
+}
+
+// appendWords splits a part of the normalised text and appends the tokens of
+// each word.
+func (t *Tokenizer) appendWords(dst []int32, text []byte, part span, s *scratch) []int32 {
+	words := append(s.words[0][:0], part)
+	other := s.words[1]
+	for _, split := range t.preTokenizers {
+		other = other[:0]
+		for _, w := range words {
+			other = split(other, text, w)
+		}
+		words, other = other, words
+	}
+	s.words = [2][]span{words, other}
+	for _, w := range words {
+		dst = t.model.append(dst, text[w.start:w.end], s)
+	}
+	return dst
+}
+
+// appendUTF8 appends text with U+FFFD for each maximal part of a character that
+// is not UTF-8.
+func appendUTF8(dst []byte, text string) []byte {
+	if utf8.ValidString(text) {
+		return append(dst, text...)
+	}
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRuneInString(text[i:])
+		if r == utf8.RuneError && n == 1 {
+			n = subpartLen(text[i:])
+		}
+		dst = utf8.AppendRune(dst, r)
+		i += n
+	}
+	return dst
+}
+
+// subpartLen returns the length of the maximal part of a character that s, which
+// starts with an error, begins with: as many bytes as some character begins
+// with, or one (table 3-7 of the Unicode Standard).
+func subpartLen(s string) int {
+	low, high, length := byte(0x80), byte(0xBF), 0
+	switch c := s[0]; {
+	case 0xC2 <= c && c <= 0xDF:
+		length = 2
+	case 0xE0 <= c && c <= 0xEF:
+		length = 3
+		switch c {
+		case 0xE0:
+			low = 0xA0
+		case 0xED:
+			high = 0x9F
+		}
+	case 0xF0 <= c && c <= 0xF4:
+		length = 4
+		switch c {
+		case 0xF0:
+			low = 0x90
+		case 0xF4:
+			high = 0x8F
+		}
+	}
+	n := 1
+	for n < length && n < len(s) && low <= s[n] && s[n] <= high {
+		low, high = 0x80, 0xBF
+		n++
+	}
+	return n
+}
+
+// SpecialTokens returns how many special tokens a sequence gets.
+func (t *Tokenizer) SpecialTokens() int { return len(t.frame.head) + len(t.frame.tail) }
+
+// Frame returns the special tokens before and after a sequence.
+func (t *Tokenizer) Frame() (head, tail []int32) {
+	return slices.Clone(t.frame.head), slices.Clone(t.frame.tail)
+}
+
+// Token returns the piece that has the id.
+func (t *Tokenizer) Token(id int32) (string, bool) {
+	if piece, ok := t.added.pieces[id]; ok {
+		return piece, true
+	}
+	if !t.model.vocab.has(id) {
+		return "", false
+	}
+	return t.model.vocab.pieces[id], true
+}
+
+// ID returns the id of a piece.
+func (t *Tokenizer) ID(token string) (int32, bool) {
+	if id, ok := t.added.ids[token]; ok {
+		return id, true
+	}
+	return t.model.vocab.id(token)
+}
+
+// Special reports whether the id is that of a special token among the added tokens.
+func (t *Tokenizer) Special(id int32) bool { return t.added.special[t.added.pieces[id]] }
+
+// VocabSize returns the highest id + 1: the rows that a model's embedding table
+// has at least.
+func (t *Tokenizer) VocabSize() int {
+	size := len(t.model.vocab.pieces)
+	for id := range t.added.pieces {
+		size = max(size, int(id)+1)
+	}
+	return size
+}
+
+func (t *Tokenizer) has(id int32) bool {
+	_, ok := t.Token(id)
+	return ok
+}
+
+// Lowercase returns a tokenizer that lower-cases text before t's normalizer
+// does its work: sentence-transformers' do_lower_case. It is t where t's
+// normalizer lower-cases already. Of added tokens that are matched in the
+// normalised text and differ only in case the first is matched.
+func (t *Tokenizer) Lowercase() *Tokenizer {
+	for _, step := range t.normalizers {
+		if step.lowers() {
+			return t
+		}
+	}
+	lower := *t
+	lower.normalizers = append([]normalizer{lowercase{}}, t.normalizers...)
+	_ = lower.prepare(value{}) // all it can report is the case above
+	return &lower
+}

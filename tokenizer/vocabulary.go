@@ -1,0 +1,135 @@
+package tokenizer
+
+import "unicode/utf8"
+
+// A vocabulary is a set of pieces with their ids, made for finding the longest
+// piece that a text starts with: an open hash table over FNV-1a, whose value
+// for every head of the text comes from one pass.
+type vocabulary struct {
+	pieces  []string // by id; "" also where no piece has the id
+	slots   []slot   // a power of two of them, at most half in use
+	shift   uint     // 64 - log2(len(slots))
+	count   int
+	longest int // bytes of the longest piece
+	empty   int32
+}
+
+// A slot holds a piece's hash and its id + 1; 0 is a free slot.
+type slot struct {
+	hash uint32
+	id   int32
+}
+
+const (
+	hashSeed  = 14695981039346656037
+	hashPrime = 1099511628211
+	spread    = 0x9E3779B97F4A7C15 // 2^64 over the golden ratio
+)
+
+func hashString(h uint64, s string) uint64 {
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * hashPrime
+	}
+	return h
+}
+
+// newVocabulary returns an empty vocabulary with room for n pieces.
+func newVocabulary(n int) *vocabulary {
+	v := &vocabulary{shift: 60, empty: -1, pieces: make([]string, 0, n)}
+	for 1<<(64-v.shift) < 2*n {
+		v.shift--
+	}
+	v.slots = make([]slot, 1<<(64-v.shift))
+	return v
+}
+
+// add adds a piece that v has not. It reports whether neither the piece nor the
+// id was there before.
+func (v *vocabulary) add(piece string, id int32) bool {
+	if _, ok := v.id(piece); ok || v.has(id) {
+		return false
+	}
+	for int(id) >= len(v.pieces) {
+		v.pieces = append(v.pieces, "")
+	}
+	v.pieces[id] = piece
+	if piece == "" {
+		v.empty = id
+	}
+	v.longest = max(v.longest, len(piece))
+	if v.count++; 2*v.count > len(v.slots) {
+		v.grow()
+	}
+	v.insert(piece, id)
+	return true
+}
+
+func (v *vocabulary) insert(piece string, id int32) {
+	h := hashString(hashSeed, piece)
+	i := h * spread >> v.shift
+	for v.slots[i].id != 0 {
+		i = (i + 1) & uint64(len(v.slots)-1)
+	}
+	v.slots[i] = slot{uint32(h), id + 1}
+}
+
+func (v *vocabulary) grow() {
+	old := v.slots
+	v.shift--
+	v.slots = make([]slot, 2*len(old))
+	for _, s := range old {
+		if s.id != 0 {
+			v.insert(v.pieces[s.id-1], s.id-1)
+		}
+	}
+}
+
+// has reports whether a piece has the id.
+func (v *vocabulary) has(id int32) bool {
+	return id >= 0 && int(id) < len(v.pieces) && (v.pieces[id] != "" || id == v.empty)
+}
+
+// id returns the id of a piece.
+func (v *vocabulary) id(piece string) (int32, bool) {
+	h := hashString(hashSeed, piece)
+	i := h * spread >> v.shift
+	for s := v.slots[i]; s.id != 0; s = v.slots[i] {
+		if s.hash == uint32(h) && v.pieces[s.id-1] == piece {
+			return s.id - 1, true
+		}
+		i = (i + 1) & uint64(len(v.slots)-1)
+	}
+	return 0, false
+}
+
+// longestPrefix returns the id of the longest piece that is prefix followed by
+// n ≥ 1 bytes at the head of text, and n; 0, 0 if there is none. h is prefix's
+// hash. text is UTF-8. hashes is scratch of at least v.longest+1 elements.
+func (v *vocabulary) longestPrefix(prefix string, h uint64, text []byte, hashes []uint64) (int32, int) {
+	n := min(len(text), v.longest-len(prefix))
+	if n <= 0 {
+		return 0, 0
+	}
+	hashes = hashes[:n]
+	for i, c := range text[:n] {
+		h = (h ^ uint64(c)) * hashPrime
+		hashes[i] = h
+	}
+	for ; n > 0; n-- {
+		if n < len(text) && !utf8.RuneStart(text[n]) {
+			continue
+		}
+		h := hashes[n-1]
+		i := h * spread >> v.shift
+		for s := v.slots[i]; s.id != 0; s = v.slots[i] {
+			if s.hash == uint32(h) {
+				p := v.pieces[s.id-1]
+				if len(p) == len(prefix)+n && p[len(prefix):] == string(text[:n]) && p[:len(prefix)] == prefix {
+					return s.id - 1, n
+				}
+			}
+			i = (i + 1) & uint64(len(v.slots)-1)
+		}
+	}
+	return 0, 0
+}
