@@ -15,7 +15,7 @@ type addedToken struct {
 	singleWord bool // only where no word character touches it
 	lstrip     bool // takes the white space before it
 	rstrip     bool // takes the white space after it
-	normalized bool // matched in the normalised text, in its own normalised form
+	normalized bool // matched in the normalized text, in its own normalized form
 	special    bool
 }
 
@@ -27,8 +27,8 @@ type addedTokens struct {
 	pieces  map[int32]string
 	special map[string]bool
 
-	exact  *matcher // tokens that are not normalised; matched in the text first
-	normal *matcher // tokens that are; matched in what is left, normalised
+	exact  *matcher // tokens that are not normalized; matched in the text first
+	normal *matcher // tokens that are; matched in what is left, normalized
 }
 
 // parseAdded reads the array added_tokens. Tokens that are not in vocab get the
@@ -103,7 +103,7 @@ func parseAddedToken(v value) (token addedToken, err error) {
 	return token, nil
 }
 
-// index makes a's matchers; normalize gives the form that normalised tokens are
+// index makes a's matchers; normalize gives the form that normalized tokens are
 // matched in. Of tokens that become the same the first is matched, and the error
 // says so.
 func (a *addedTokens) index(v value, normalize func(string) string) (err error) {
@@ -169,10 +169,12 @@ func (m *matcher) find(text []byte, from, done int, s *scratch) match {
 		if i = end; token.singleWord && (endsInWord(text[:start]) || startsInWord(text[end:])) {
 			continue
 		}
-		if token.lstrip {
-			start = max(len(bytes.TrimRightFunc(text[:start], unicode.IsSpace)), done)
+		if token.lstrip && start > done {
+			start = done + len(bytes.TrimRightFunc(text[done:start], unicode.IsSpace))
 		}
 		if token.rstrip {
+			// Where the match before took white space up to done, it took all there is.
+			end = max(end, done)
 			end = len(text) - len(bytes.TrimLeftFunc(text[end:], unicode.IsSpace))
 		}
 		return match{span{start, end}, i, token.id}

@@ -11,19 +11,21 @@ import (
 // maxDepth bounds the nesting of a JSON document, as serde_json does.
 const maxDepth = 128
 
-// A value is one JSON value of a checked document: its text, and its place for errors.
-// Vocabularies are hundreds of kilobytes long, so values are read in place.
+// A value is one JSON value of a checked document: its text, and its place for
+// errors, which is a file and a path of keys in it. Vocabularies are hundreds of
+// kilobytes long, so values are read in place.
 type value struct {
 	text string
+	file string
 	at   string
 }
 
 // newValue checks that data is one JSON document (RFC 8259, in UTF-8, without
-// unpaired surrogates in escapes) and returns it. name is the place of its errors.
-func newValue(data []byte, name string) (value, error) {
+// unpaired surrogates in escapes) and returns it. file is what its errors start with.
+func newValue(data []byte, file string) (value, error) {
 	text := string(data)
 	if !utf8.ValidString(text) {
-		return value{}, fmt.Errorf("%s: not UTF-8", name)
+		return value{}, fmt.Errorf("%s: not UTF-8", file)
 	}
 	start := skipSpace(text, 0)
 	end, err := skipValue(text, start, 0)
@@ -33,13 +35,25 @@ func newValue(data []byte, name string) (value, error) {
 		}
 	}
 	if err != nil {
-		return value{}, fmt.Errorf("%s: not JSON: %w", name, err)
+		return value{}, fmt.Errorf("%s: not JSON: %w", file, err)
 	}
-	return value{text: text[start:end], at: name}, nil
+	return value{text: text[start:end], file: file}, nil
 }
 
 func (v value) errorf(format string, args ...any) error {
-	return fmt.Errorf("%s: %s", v.at, fmt.Sprintf(format, args...))
+	place := v.file
+	if v.at != "" {
+		place += ": " + v.at
+	}
+	return fmt.Errorf("%s: %s", place, fmt.Sprintf(format, args...))
+}
+
+// below returns the place of the member key.
+func (v value) below(key string) string {
+	if v.at == "" {
+		return key
+	}
+	return v.at + "." + key
 }
 
 // mismatch is the error of a value of the wrong type.
@@ -95,7 +109,7 @@ func (v value) each(yield func(key string, v value) error) error {
 		key := unquote(v.text[i:end])
 		i = skipSpace(v.text, skipSpace(v.text, end)+1)
 		end, _ = skipValue(v.text, i, 0)
-		if err := yield(key, value{v.text[i:end], v.at}); err != nil {
+		if err := yield(key, value{v.text[i:end], v.file, v.at}); err != nil {
 			return err
 		}
 		if i = skipSpace(v.text, end); v.text[i] == ',' {
@@ -114,7 +128,7 @@ func (v value) array() ([]value, error) {
 	i := skipSpace(v.text, 1)
 	for v.text[i] != ']' {
 		end, _ := skipValue(v.text, i, 0)
-		elements = append(elements, value{v.text[i:end], fmt.Sprintf("%s[%d]", v.at, len(elements))})
+		elements = append(elements, value{v.text[i:end], v.file, fmt.Sprintf("%s[%d]", v.at, len(elements))})
 		if i = skipSpace(v.text, end); v.text[i] == ',' {
 			i = skipSpace(v.text, i+1)
 		}
@@ -125,15 +139,11 @@ func (v value) array() ([]value, error) {
 // object returns the members of v by key. A key that occurs twice is an error.
 func (v value) object() (object, error) {
 	o := object{value: v, members: map[string]value{}}
-	sep := "."
-	if !strings.ContainsAny(v.at, ":") {
-		sep = ": "
-	}
 	err := v.each(func(key string, member value) error {
 		if _, twice := o.members[key]; twice {
 			return v.errorf("key %q twice", key)
 		}
-		member.at = v.at + sep + key
+		member.at = v.below(key)
 		o.members[key] = member
 		o.keys = append(o.keys, key)
 		return nil
@@ -168,7 +178,7 @@ func (o object) get(key string) value {
 	if v, ok := o.members[key]; ok {
 		return v
 	}
-	return value{at: o.at + "." + key}
+	return value{file: o.file, at: o.below(key)}
 }
 
 func skipSpace(s string, i int) int {

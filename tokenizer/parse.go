@@ -22,9 +22,9 @@ func Parse(data []byte) (*Tokenizer, error) {
 	return parse(data, "tokenizer.json")
 }
 
-// parse is Parse with the name that errors start with.
-func parse(data []byte, name string) (*Tokenizer, error) {
-	v, err := newValue(data, name)
+// parse is Parse with the file that errors start with.
+func parse(data []byte, file string) (*Tokenizer, error) {
+	v, err := newValue(data, file)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 // Package tokenizer turns text into the ids of a model's vocabulary and back, by
 // the pipeline of a tokenizer.json: added tokens are cut out, the rest is
-// normalised, split into words, and each word is cut into pieces by the model;
+// normalized, split into words, and each word is cut into pieces by the model;
 // the post-processor puts special tokens around the whole. One file a stage.
 //
 // The ids are those of Hugging Face tokenizers 0.23.3.
@@ -28,7 +28,7 @@ type Tokenizer struct {
 // scratch is the memory of one Append.
 type scratch struct {
 	text   []byte
-	normal [2][]byte // the normalised text; steps write to one and the other in turn
+	normal [2][]byte // the normalized text; steps write to one and the other in turn
 	marks  []mark
 	words  [2][]span // the words, likewise
 	hashes []uint64  // of the heads of a piece
@@ -137,7 +137,7 @@ func (t *Tokenizer) appendTokens(dst []int32, s *scratch) []int32 {
 }
 
 // appendPlain appends the tokens of a text in which no token was found before
-// normalisation.
+// normalization.
 func (t *Tokenizer) appendPlain(dst []int32, text []byte, s *scratch) []int32 {
 	text = t.normalize(text, s)
 	for from, done := 0, 0; ; {
@@ -153,7 +153,7 @@ func (t *Tokenizer) appendPlain(dst []int32, text []byte, s *scratch) []int32 {
 	}
 }
 
-// appendWords splits a part of the normalised text and appends the tokens of
+// appendWords splits a part of the normalized text and appends the tokens of
 // each word.
 func (t *Tokenizer) appendWords(dst []int32, text []byte, part span, s *scratch) []int32 {
 	words := append(s.words[0][:0], part)
@@ -270,7 +270,7 @@ func (t *Tokenizer) has(id int32) bool {
 // Lowercase returns a tokenizer that lower-cases text before t's normalizer
 // does its work: sentence-transformers' do_lower_case. It is t where t's
 // normalizer lower-cases already. Of added tokens that are matched in the
-// normalised text and differ only in case the first is matched.
+// normalized text and differ only in case the first is matched.
 func (t *Tokenizer) Lowercase() *Tokenizer {
 	for _, step := range t.normalizers {
 		if step.lowers() {
