@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/spf13/cobra"
+)
+
+func (c *console) embedCommand() *cobra.Command {
+	var (
+		model   modelFlags
+		request requestFlags
+		in      inputFlags
+		out     outputFlags
+	)
+	cmd := &cobra.Command{
+		Use:   "embed [TEXT…]",
+		Short: "Embed texts: arguments, lines of standard input, or a file",
+		Example: `  rhumb embed "The food was delicious" "Das Essen war köstlich"
+  rhumb embed --input texts.jsonl --output embeddings.npy
+  rhumb embed --query --dimensions 256 < questions.txt > embeddings.jsonl`,
+	}
+	model.add(cmd)
+	request.add(cmd)
+	in.add(cmd)
+	out.add(cmd, "json", "jsonl", "npy", "csv", "parquet", "table")
+	addChoice(cmd, "encoding", "number format of the embeddings", "float")
+	onError := addChoice(cmd, "on-error", "what a bad input does: stop the run, or stand as an error among the results", "stop", "skip")
+	progress := addChoice(cmd, "progress", "progress bar; auto shows it on a terminal", "auto", "always", "never")
+	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, args []string) (err error) {
+		opts, err := request.options(cmd)
+		if err != nil {
+			return err
+		}
+		format, err := out.resolve(c.stdout)
+		if err != nil {
+			return err
+		}
+		skip := onError.value == "skip"
+		if skip && format == "npy" {
+			return usagef("--on-error skip: npy has no place for an error: choose another --output-format")
+		}
+		src, err := in.open(ctx, c.stdin, args)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, src.Close()) }()
+		m, err := model.load()
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, m.Close()) }()
+		to, err := c.create(out.file, format == "npy")
+		if err != nil {
+			return err
+		}
+		defer to.discard()
+		dimensions := opts.Dimensions
+		if dimensions == 0 {
+			dimensions = m.Info().DefaultDimensions
+		}
+		w, err := newWriter(to, format, dimensions, skip)
+		if err != nil {
+			return err
+		}
+		j := &job{model: m, opts: opts, src: src, skip: skip}
+		bar := c.newBar(progress.value, format == "table" || len(args) > 0)
+		defer bar.clear()
+		for {
+			results, err := j.chunk(ctx)
+			for i := range results {
+				if err := w.write(&results[i]); err != nil {
+					return err
+				}
+			}
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			if err := w.flush(); err != nil {
+				return err
+			}
+			bar.show(j.index, src)
+		}
+		if err := w.close(); err != nil {
+			return err
+		}
+		if err := to.commit(); err != nil {
+			return err
+		}
+		if j.failed > 0 {
+			return fmt.Errorf("%d of %d inputs are bad", j.failed, j.index)
+		}
+		return nil
+	})
+	return cmd
+}
+
+// A chunk of inputs is in memory at a time: whichever of these comes first.
+const (
+	chunkInputs = 2048
+	chunkBytes  = 8 << 20
+)
+
+// A job embeds the inputs of a source chunk by chunk.
+type job struct {
+	model  *embed.Model
+	opts   embed.Options
+	src    source
+	skip   bool // a bad input is a result, not the end
+	index  int  // inputs so far
+	failed int  // those that were bad
+}
+
+// chunk returns the results of the next inputs, or io.EOF, perhaps with the
+// last results.
+func (j *job) chunk(ctx context.Context) ([]result, error) {
+	var results []result
+	var end error
+	for size := 0; end == nil && len(results) < chunkInputs && size < chunkBytes; {
+		in, err := j.src.next()
+		var bad *badInput
+		switch {
+		case errors.As(err, &bad) && j.skip:
+			results = append(results, result{in: input{line: bad.line, id: bad.id}, err: bad.err})
+			continue
+		case bad != nil:
+			return nil, fmt.Errorf("%s: %w", j.src.at(bad.line), bad.err)
+		case err == io.EOF:
+			end = err
+			continue
+		case err != nil:
+			return nil, err
+		}
+		results = append(results, result{in: in})
+		size += len(in.text) + 4*len(in.ids)
+	}
+	var texts, ids []*result
+	for i := range results {
+		r := &results[i]
+		r.index = j.index + i
+		switch {
+		case r.err != nil:
+		case r.in.ids == nil:
+			texts = append(texts, r)
+		default:
+			ids = append(ids, r)
+		}
+	}
+	if err := j.embed(ctx, texts); err != nil {
+		return nil, err
+	}
+	if err := j.embed(ctx, ids); err != nil {
+		return nil, err
+	}
+	j.index += len(results)
+	for _, r := range results {
+		if r.err != nil {
+			j.failed++
+		}
+	}
+	return results, end
+}
+
+// embed fills in group, which is texts or lists of token ids alone.
+func (j *job) embed(ctx context.Context, group []*result) error {
+	for len(group) > 0 {
+		done, err := j.call(ctx, group)
+		var bad *embed.InputError
+		if errors.As(err, &bad) {
+			r := group[bad.Index]
+			if !j.skip {
+				return fmt.Errorf("%s: %w", j.src.at(r.in.line), bad.Err)
+			}
+			r.err = bad.Err
+			if err := j.embed(ctx, group[:bad.Index]); err != nil {
+				return err
+			}
+			group = group[bad.Index+1:]
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for i, r := range group {
+			r.Embedding = done.Embeddings[i]
+		}
+		return nil
+	}
+	return nil
+}
+
+func (j *job) call(ctx context.Context, group []*result) (*embed.Result, error) {
+	if group[0].in.ids == nil {
+		texts := make([]string, len(group))
+		for i, r := range group {
+			texts[i] = r.in.text
+		}
+		return j.model.Embed(ctx, texts, j.opts)
+	}
+	ids := make([][]int32, len(group))
+	for i, r := range group {
+		ids[i] = r.in.ids
+	}
+	return j.model.EmbedIDs(ctx, ids, j.opts)
+}
