@@ -1,0 +1,278 @@
+package embed
+
+import (
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+)
+
+// The same text gives the same bits: alone or in any batch, with any number of
+// workers and any size of batches, on every SIMD set.
+func TestSameBits(t *testing.T) {
+	for _, name := range families {
+		texts := readCases(t, name).Texts[1:]
+		want := embedTexts(t, loadGolden(t, name, Config{}), texts, Options{PromptName: "query"}).Embeddings
+		for _, set := range kernel.Sets() {
+			if set.Name() == "generic" && set != kernel.Best() {
+				continue // agrees within a bound: TestGenericAgrees
+			}
+			for _, workers := range []int{1, 2, 3} {
+				for _, budget := range []int{1, 50, 0} {
+					m := loadGolden(t, name, Config{Kernels: set.Name(), Workers: workers, BatchTokens: budget})
+					for _, size := range []int{1, 2, 7, 64} {
+						var got []Embedding
+						for part := range slices.Chunk(texts, size) {
+							got = append(got, embedTexts(t, m, part, Options{PromptName: "query"}).Embeddings...)
+						}
+						require.Equalf(t, want, got, "%s on %s: %d workers, %d texts at once, batches of %d tokens", name, set.Name(), workers, size, budget)
+					}
+				}
+			}
+		}
+	}
+}
+
+// The generic set agrees within 1e-6, on vectors of unit length.
+func TestGenericAgrees(t *testing.T) {
+	for _, name := range families {
+		texts := readCases(t, name).Texts[1:]
+		want := embedTexts(t, loadGolden(t, name, Config{}), texts, Options{})
+		got := embedTexts(t, loadGolden(t, name, Config{Kernels: "generic"}), texts, Options{})
+		rows := make([][]float32, len(texts))
+		for i, e := range want.Embeddings {
+			rows[i] = e.Float32
+		}
+		requireClose(t, rows, got, 3e-6) // components of 0.2 each, where the promise is for some 0.05
+	}
+}
+
+func TestBatches(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		lengths := make([]int, rng.IntN(40))
+		most := 1 + rng.IntN(300)
+		for i := range lengths {
+			lengths[i] = 1 + rng.IntN(most)
+		}
+		budget, workers := 1+rng.IntN(300), 1+rng.IntN(4)
+		c := &call{ids: make([][]int32, len(lengths)), order: make([]int, len(lengths))}
+		for i, n := range lengths {
+			c.ids[i] = make([]int32, n)
+		}
+		c.cut(budget, workers)
+
+		require.True(t, slices.IsSortedFunc(c.order, func(i, j int) int { return lengths[j] - lengths[i] }), "longest first")
+		sorted := slices.Sorted(slices.Values(c.order))
+		for i := range sorted {
+			require.Equal(t, i, sorted[i], "each input once")
+		}
+		require.Equal(t, 0, c.starts[0])
+		require.Equal(t, len(lengths), c.starts[len(c.starts)-1])
+		for b := range c.batches() {
+			inputs := c.starts[b+1] - c.starts[b]
+			require.Positive(t, inputs)
+			require.True(t, inputs == 1 || c.tokens(b) <= budget, "%d inputs of %d tokens, expected at most %d tokens", inputs, c.tokens(b), budget)
+		}
+		require.LessOrEqual(t, c.whole, c.batches())
+		if workers == 1 {
+			require.Zero(t, c.whole)
+		}
+	}
+}
+
+// Workers share what is too much for one of them, and take even batches whole.
+func TestSharing(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		lengths         []int
+		workers         int
+		batches, shared int
+	}{
+		{"none", nil, 2, 0, 0},
+		{"a short text", []int{8}, 2, 1, 1},
+		{"a long text", []int{500}, 2, 1, 1},
+		{"two texts", []int{100, 100}, 2, 2, 0},
+		{"many texts", slices.Repeat([]int{16}, 64), 2, 4, 0},
+		{"few short texts", []int{8, 8, 8}, 2, 1, 1},
+		{"a long text before many", append([]int{2000}, slices.Repeat([]int{16}, 32)...), 2, 3, 1},
+		{"one worker", []int{500, 8, 8}, 1, 2, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			state := &call{ids: make([][]int32, len(c.lengths)), order: make([]int, len(c.lengths))}
+			for i, n := range c.lengths {
+				state.ids[i] = make([]int32, n)
+			}
+			state.cut(defaultBatchTokens, c.workers)
+			assert.Equal(t, c.shared, state.whole)
+			if c.batches > 1 {
+				assert.GreaterOrEqual(t, state.batches(), c.batches)
+			} else {
+				assert.Equal(t, c.batches, state.batches())
+			}
+		})
+	}
+}
+
+// A canceled call ends with its context's error.
+func TestCancel(t *testing.T) {
+	m := loadGolden(t, "bert", Config{Workers: 2, BatchTokens: 20})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := m.Embed(ctx, []string{"a"}, Options{})
+	assert.Equal(t, context.Canceled, err)
+	_, err = m.EmbedIDs(ctx, [][]int32{{2, 3}}, Options{})
+	assert.Equal(t, context.Canceled, err)
+	// An input's error does not hide it, nor the other way round.
+	_, err = m.Embed(ctx, []string{""}, Options{})
+	assert.Equal(t, context.Canceled, err)
+
+	// Each count of questions is another place to stop at.
+	texts := readCases(t, "bert").Texts[1:]
+	for after := range 2000 {
+		stop := &countdown{Context: context.Background(), left: after}
+		_, err := m.Embed(stop, texts, Options{})
+		if err == nil {
+			require.Greater(t, after, len(texts), "looked at between texts, batches and layers")
+			return
+		}
+		require.Equal(t, context.DeadlineExceeded, err)
+	}
+	require.Fail(t, "never finished")
+}
+
+// A countdown is a context that ends after being asked some number of times.
+type countdown struct {
+	context.Context
+	mu   sync.Mutex
+	left int
+}
+
+func (c *countdown) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left == 0 {
+		return context.DeadlineExceeded
+	}
+	c.left--
+	return nil
+}
+
+// Calls at the same time do not disturb one another, and Close waits for them.
+func TestConcurrentCalls(t *testing.T) {
+	m, err := LoadFS(readModel(t, "bert-cls-dense"), Config{Workers: 2, BatchTokens: 30})
+	require.NoError(t, err)
+	texts := readCases(t, "bert-cls-dense").Texts[1:]
+	want := embedTexts(t, m, texts, Options{}).Embeddings
+	var calls sync.WaitGroup
+	for k := range 8 {
+		calls.Go(func() {
+			for i := range 20 {
+				from := (k*7 + i*3) % len(texts)
+				to := min(len(texts), from+1+i%9)
+				r, err := m.Embed(context.Background(), texts[from:to], Options{})
+				if assert.NoError(t, err) {
+					assert.Equal(t, want[from:to], r.Embeddings)
+				}
+				_, err = m.Embed(context.Background(), []string{"a", ""}, Options{})
+				assert.Error(t, err)
+			}
+		})
+	}
+	calls.Wait()
+
+	var late sync.WaitGroup
+	for range 4 {
+		late.Go(func() {
+			r, err := m.Embed(context.Background(), texts, Options{})
+			if err == nil {
+				assert.Equal(t, want, r.Embeddings)
+			} else {
+				assert.Equal(t, ErrClosed, err)
+			}
+		})
+	}
+	assert.NoError(t, m.Close())
+	late.Wait()
+	assert.NoError(t, m.Close())
+	_, err = m.Embed(context.Background(), texts, Options{})
+	assert.Equal(t, ErrClosed, err)
+}
+
+// A call allocates the result (3), its request and its kind of inputs (2), and
+// its team of workers, however many inputs there are. A pool that the collector
+// emptied in between adds a few.
+func TestAllocations(t *testing.T) {
+	skipUnderRace(t)
+	const bound = 12
+	texts := readCases(t, "bert").Texts[1:]
+	many := slices.Repeat(texts, 5)
+	for _, workers := range []int{1, 2} {
+		m := loadGolden(t, "bert", Config{Workers: workers})
+		for _, inputs := range [][]string{texts[:1], texts, many} {
+			run := func() {
+				_, err := m.Embed(context.Background(), inputs, Options{})
+				require.NoError(t, err)
+			}
+			for range 5 {
+				run() // fills the pools
+			}
+			got := testing.AllocsPerRun(20, run)
+			t.Logf("%d workers, %d texts: %v allocations", workers, len(inputs), got)
+			assert.LessOrEqual(t, got, float64(bound))
+		}
+	}
+}
+
+// Memory beyond the result and the ids does not grow with the number of texts.
+func TestMemoryIsBounded(t *testing.T) {
+	skipUnderRace(t)
+	m := loadGolden(t, "bert", Config{Workers: 2})
+	bytesFor := func(n int) uint64 {
+		texts := slices.Repeat([]string{strings.Repeat("river ", 20)}, n)
+		embedTexts(t, m, texts[:n/10], Options{})
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		embedTexts(t, m, texts, Options{})
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	const n = 20000
+	// The result: 24 components and an Embedding. The ids: up to 32 of 4 bytes,
+	// in arenas that double; their slices, and the order.
+	const each = 24*4 + 64 + 3*32*4 + 24 + 8
+	assert.Less(t, bytesFor(n), uint64(n*each+8<<20))
+}
+
+func BenchmarkEmbed(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		n    int
+	}{{"texts=1", 1}, {"texts=39", 39}} {
+		b.Run(c.name, func(b *testing.B) {
+			m := loadGolden(b, "bert-noprompt", Config{})
+			texts := readCases(b, "bert-noprompt").Texts[1 : 1+c.n]
+			tokens := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				r, err := m.Embed(context.Background(), texts, Options{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				tokens = 0
+				for _, e := range r.Embeddings {
+					tokens += e.Tokens
+				}
+			}
+			b.ReportMetric(float64(tokens*b.N)/b.Elapsed().Seconds(), "tokens/s")
+		})
+	}
+}

@@ -1,0 +1,337 @@
+package embed
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// Each change of a folder that works makes an error that says where, what was
+// found and what was expected.
+func TestBadFolders(t *testing.T) {
+	remove := func(name string) func(t *testing.T, f fstest.MapFS) {
+		return func(t *testing.T, f fstest.MapFS) { delete(f, name) }
+	}
+	put := func(name, content string) func(t *testing.T, f fstest.MapFS) {
+		return func(t *testing.T, f fstest.MapFS) { write(f, name, content) }
+	}
+	change := func(name, old, new string) func(t *testing.T, f fstest.MapFS) {
+		return func(t *testing.T, f fstest.MapFS) { replace(t, f, name, old, new) }
+	}
+	dense := func(old, new string) func(t *testing.T, f fstest.MapFS) {
+		return change("2_Dense/config.json", old, new)
+	}
+	for _, c := range []struct {
+		name   string
+		change func(t *testing.T, f fstest.MapFS)
+		want   []string
+	}{
+		{"empty folder", func(t *testing.T, f fstest.MapFS) { clear(f) }, []string{"config.json: file does not exist"}},
+		{"no config.json", remove("config.json"), []string{"config.json: file does not exist"}},
+		{"config.json is no JSON", put("config.json", `{`), []string{"config.json:"}},
+		{"unknown model_type", change("config.json", `"bert"`, `"bird"`), []string{"config.json: model_type", `"bird"`, "bert"}},
+		{"no tokenizer.json", remove("tokenizer.json"), []string{"tokenizer.json: file does not exist", "expected"}},
+		{"vocab.txt alone", func(t *testing.T, f fstest.MapFS) {
+			delete(f, "tokenizer.json")
+			write(f, "vocab.txt", "[PAD]\n")
+		}, []string{"tokenizer.json: file does not exist, found vocab.txt, expected"}},
+		{"tokenizer with an unknown step", change("tokenizer.json", `"BertPreTokenizer"`, `"BirdPreTokenizer"`), []string{"tokenizer.json: pre_tokenizer", `"BirdPreTokenizer"`}},
+		{"tokenizer is no JSON", put("tokenizer.json", `{"version"`), []string{"tokenizer.json"}},
+
+		{"no weights", remove("model.safetensors"), []string{"model.safetensors: file does not exist, expected it or model.safetensors.index.json"}},
+		{"weights in pickle", func(t *testing.T, f fstest.MapFS) {
+			delete(f, "model.safetensors")
+			write(f, "pytorch_model.bin", "PK")
+		}, []string{"model.safetensors: file does not exist, found pytorch_model.bin, expected it or model.safetensors.index.json"}},
+		{"truncated weights", func(t *testing.T, f fstest.MapFS) {
+			f["model.safetensors"].Data = f["model.safetensors"].Data[:70000]
+		}, []string{"model.safetensors: header:", "past the end"}},
+		{"no bytes of weights", put("model.safetensors", ""), []string{"model.safetensors: file: 0 bytes"}},
+		{"missing tensor", changeTensors("model.safetensors", func(list []tensor.Tensor) []tensor.Tensor {
+			return slices.DeleteFunc(list, func(t tensor.Tensor) bool { return t.Name == "encoder.layer.1.output.dense.weight" })
+		}), []string{"encoder.layer.1.output.dense.weight: missing", "[20 26]"}},
+		{"misshaped tensor", changeTensors("model.safetensors", func(list []tensor.Tensor) []tensor.Tensor {
+			i := slices.IndexFunc(list, func(t tensor.Tensor) bool { return t.Name == "encoder.layer.0.intermediate.dense.weight" })
+			list[i].Shape = []int{20, 26}
+			return list
+		}), []string{"encoder.layer.0.intermediate.dense.weight: shape [20 26], expected [26 20]"}},
+		{"unread tensor", changeTensors("model.safetensors", func(list []tensor.Tensor) []tensor.Tensor {
+			return append(list, float32Tensor("encoder.layer.0.gate", []float32{1}, 1))
+		}), []string{"encoder.layer.0.gate"}},
+
+		{"modules.json is no JSON", put("modules.json", `[{"idx": }]`), []string{"modules.json:"}},
+		{"modules.json with more", put("modules.json", modulesJSON("Transformer", "Pooling")+"[]"), []string{"modules.json: more than one JSON value"}},
+		{"no modules", put("modules.json", `[]`), []string{"modules.json: 0 modules, expected"}},
+		{"unknown key of a module", put("modules.json", `[{"idx": 0, "task": "x"}]`), []string{"modules.json:", `"task"`}},
+		{"unknown module", put("modules.json", modulesJSON("Transformer", "Pooling", "LSTM")), []string{"modules.json: module", "LSTM", "expected Pooling, Dense, Normalize or Dropout"}},
+		{"first module", put("modules.json", modulesJSON("Router", "Pooling")), []string{"modules.json: module", "Router", "expected a Transformer"}},
+		{"no pooling", put("modules.json", modulesJSON("Transformer", "Dropout")), []string{"modules.json: no Pooling"}},
+		{"dense before pooling", put("modules.json", modulesJSON("Transformer", "Dense", "Pooling")), []string{"Dense", "before a Pooling"}},
+		{"two poolings", put("modules.json", modulesJSON("Transformer", "Pooling", "Pooling")), []string{"a second Pooling"}},
+		{"path outside", put("modules.json", strings.Replace(modulesJSON("Transformer", "Pooling"), "1_Pooling", "../1_Pooling", 1)), []string{"modules.json: module", "../1_Pooling", "within the model's folder"}},
+
+		{"pooling without its folder", remove("1_Pooling/config.json"), []string{"1_Pooling/config.json: file does not exist"}},
+		{"unknown pooling mode", put("1_Pooling/config.json", `{"embedding_dimension": 20, "pooling_mode": ["cls", "middle"]}`), []string{"1_Pooling/config.json: pooling_mode: unknown mode", `"middle"`, `"lasttoken"`}},
+		{"no pooling mode", put("1_Pooling/config.json", `{"embedding_dimension": 20, "pooling_mode": []}`), []string{"1_Pooling/config.json: pooling_mode: [], expected at least one name"}},
+		{"pooling mode of another type", put("1_Pooling/config.json", `{"embedding_dimension": 20, "pooling_mode": 1}`), []string{"1_Pooling/config.json: pooling_mode: 1, expected"}},
+		{"unknown key of pooling", put("1_Pooling/config.json", `{"embedding_dimension": 20, "pooling_mode_min_tokens": true}`), []string{"1_Pooling/config.json:", `"pooling_mode_min_tokens"`}},
+		{"pooling of another width", change("1_Pooling/config.json", `"word_embedding_dimension": 20`, `"word_embedding_dimension": 24`), []string{"1_Pooling/config.json:", "24, expected 20"}},
+		{"pooling of no width", put("1_Pooling/config.json", `{}`), []string{"1_Pooling/config.json:", "missing, expected 20"}},
+
+		{"unknown activation", dense("activation.Tanh", "activation.Softplus"), []string{"2_Dense/config.json: activation_function: unknown", "Softplus", "GELU, Identity, ReLU, SiLU, Tanh"}},
+		{"dense of another width", dense(`"in_features": 20`, `"in_features": 24`), []string{"2_Dense/config.json: in_features: 24, expected 20"}},
+		{"dense to nothing", dense(`"out_features": 40`, `"out_features": 0`), []string{"2_Dense/config.json: out_features: 0, expected"}},
+		{"dense with a residual", dense(`"bias": true`, `"bias": true, "use_residual": true`), []string{"2_Dense/config.json: use_residual: true"}},
+		{"dense on tokens", dense(`"module_input_name": "sentence_embedding"`, `"module_input_name": "token_embeddings"`), []string{"2_Dense/config.json: module_input_name", `"token_embeddings"`, `"sentence_embedding"`}},
+		{"unknown key of dense", dense(`"bias": true`, `"bias": true, "scale": 2`), []string{"2_Dense/config.json:", `"scale"`}},
+		{"dense without config", remove("2_Dense/config.json"), []string{"2_Dense/config.json: file does not exist"}},
+		{"dense without weights", remove("2_Dense/model.safetensors"), []string{"2_Dense/model.safetensors: file does not exist"}},
+		{"dense of another shape", dense(`"out_features": 40`, `"out_features": 41`), []string{"2_Dense/model.safetensors: tensor linear.", "expected [41"}},
+		{"dense with a tensor too many", changeTensors("2_Dense/model.safetensors", func(list []tensor.Tensor) []tensor.Tensor {
+			return append(list, float32Tensor("residual.weight", []float32{1}, 1))
+		}), []string{"2_Dense/model.safetensors: tensor residual.weight: not used"}},
+		{"dense without a bias that it has", dense(`"bias": true`, `"bias": false`), []string{"2_Dense/model.safetensors: tensor linear.bias: not used"}},
+
+		{"limit of no tokens", change("sentence_bert_config.json", `24`, `0`), []string{"sentence_bert_config.json: max_seq_length: 0, expected 1 or more"}},
+		{"limit below the special tokens", change("sentence_bert_config.json", `24`, `1`), []string{"2 special tokens, and the model reads 1"}},
+		{"unknown key of the settings", put("sentence_bert_config.json", `{"stride": 3}`), []string{"sentence_bert_config.json:", `"stride"`}},
+		{"settings for another task", put("sentence_bert_config.json", `{"transformer_task": "fill-mask"}`), []string{"sentence_bert_config.json: transformer_task", `"fill-mask"`, `"feature-extraction"`}},
+		{"settings of another output", put("sentence_bert_config.json", `{"modality_config": {"text": {"method": "forward", "method_output_name": "pooler_output"}}}`), []string{"sentence_bert_config.json: modality_config", "pooler_output", "last_hidden_state"}},
+		{"settings of another modality", put("sentence_bert_config.json", `{"modality_config": {"image": {}}}`), []string{"sentence_bert_config.json: modality_config", `no "text"`}},
+		{"settings of many vectors", put("sentence_bert_config.json", `{"query_length": 32}`), []string{"sentence_bert_config.json: query_length"}},
+		{"settings with arguments", put("sentence_bert_config.json", `{"config_args": {"rope_theta": 1}}`), []string{"sentence_bert_config.json: config_args", `"rope_theta"`}},
+		{"settings of the processor", put("sentence_bert_config.json", `{"processing_kwargs": {"text": {"padding": "max_length"}}}`), []string{"sentence_bert_config.json: processing_kwargs: text"}},
+		{"limit of another type", func(t *testing.T, f fstest.MapFS) {
+			delete(f, "sentence_bert_config.json")
+			write(f, "tokenizer_config.json", `{"model_max_length": 0.5}`)
+		}, []string{"tokenizer_config.json: model_max_length: 0.5, expected"}},
+
+		{"sparse model", change("config_sentence_transformers.json", `"SentenceTransformer"`, `"SparseEncoder"`), []string{"config_sentence_transformers.json: model_type", `"SparseEncoder"`, `"SentenceTransformer"`}},
+		{"default prompt that is not there", change("config_sentence_transformers.json", `"default_prompt_name": null`, `"default_prompt_name": "q"`), []string{"config_sentence_transformers.json: default_prompt_name", `"q"`}},
+		{"cut to nothing", change("config_sentence_transformers.json", `"default_prompt_name": null`, `"truncate_dim": 0`), []string{"config_sentence_transformers.json: truncate_dim: 0, expected 1 or more"}},
+		{"unknown key of the model", change("config_sentence_transformers.json", `"default_prompt_name": null`, `"rescale": 2`), []string{"config_sentence_transformers.json:", `"rescale"`}},
+		{"Matryoshka beyond the dimensions", change("config.json", `"is_decoder"`, `"matryoshka_dimensions": [10, 41], "is_decoder"`), []string{"config.json: matryoshka_dimensions: 41, expected 1 to 40"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files := readModel(t, "bert-cls-dense")
+			c.change(t, files)
+			_, err := LoadFS(files, Config{})
+			require.Error(t, err)
+			for _, want := range c.want {
+				assert.ErrorContains(t, err, want)
+			}
+		})
+	}
+}
+
+// changeTensors rewrites a file with other tensors.
+func changeTensors(name string, change func([]tensor.Tensor) []tensor.Tensor) func(t *testing.T, f fstest.MapFS) {
+	return func(t *testing.T, files fstest.MapFS) {
+		f, err := tensor.Parse(files[name].Data)
+		require.NoError(t, err)
+		var list []tensor.Tensor
+		for _, name := range f.Names() {
+			x, _ := f.Tensor(name)
+			list = append(list, x)
+		}
+		files[name] = &fstest.MapFile{Data: safetensors(t, change(list)...)}
+	}
+}
+
+// Each file cut short anywhere is an error, never a panic.
+func TestFoldersCutShort(t *testing.T) {
+	for name, file := range readModel(t, "bert-cls-dense") {
+		for _, part := range []int{0, 1, 2, 3} {
+			files := readModel(t, "bert-cls-dense")
+			files[name] = &fstest.MapFile{Data: file.Data[:(len(file.Data)-2)*part/3]}
+			_, err := LoadFS(files, Config{})
+			assert.ErrorContainsf(t, err, filepath.Base(name), "%s, %d thirds", name, part)
+		}
+	}
+}
+
+func TestLoadNamesTheFolder(t *testing.T) {
+	_, err := Load(filepath.Join(goldens, "none"), Config{})
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = Load(filepath.Join(goldens, "bert", "cases.json"), Config{})
+	assert.ErrorContains(t, err, "cases.json: a file, expected the folder of a model")
+	dir := t.TempDir()
+	_, err = Load(dir, Config{})
+	assert.ErrorContains(t, err, dir+": config.json: ")
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{}`), 0o600))
+	_, err = Load(dir, Config{})
+	assert.ErrorContains(t, err, dir+": model.safetensors: ")
+}
+
+func TestBadConfig(t *testing.T) {
+	for _, c := range []struct {
+		cfg  Config
+		want string
+	}{
+		{Config{Workers: -1}, "workers: -1, expected 1 or more"},
+		{Config{BatchTokens: -1}, "batch tokens: -1, expected 1 or more"},
+		{Config{Precision: 200}, "precision: unknown Precision(200), expected float32"},
+		{Config{Kernels: "mmx"}, `kernels "mmx": this CPU runs generic`},
+	} {
+		_, err := LoadFS(readModel(t, "bert"), c.cfg)
+		assert.ErrorContains(t, err, c.want)
+	}
+}
+
+func TestInfo(t *testing.T) {
+	m := loadGolden(t, "bert-concat-noprompt", Config{Workers: 3, Kernels: "generic"})
+	i := m.Info()
+	assert.Positive(t, i.MemoryBytes)
+	i.MemoryBytes = 0
+	want := Info{
+		Name: "model", Family: "bert", Layers: 2, Vocabulary: 560, Dimensions: 40, DefaultDimensions: 40, MaxTokens: 40,
+		Prompts: map[string]string{"document": "", "query": "search_query: "}, Pooling: []string{"max", "mean"},
+		Similarity: "cosine", Kernels: "generic", Workers: 3,
+	}
+	assert.Equal(t, want, i)
+	i.Prompts["query"], i.Pooling[0] = "", ""
+	assert.Equal(t, "search_query: ", m.Info().Prompts["query"])
+	assert.Equal(t, "max", m.Info().Pooling[0])
+	assert.Equal(t, "bird", loadFiles(t, readModel(t, "bert"), Config{Name: "bird"}).Info().Name)
+}
+
+// The limit of tokens is the lowest of what the files say.
+func TestMaxTokens(t *testing.T) {
+	const sentence, tokens = "sentence_bert_config.json", "tokenizer_config.json"
+	for _, c := range []struct {
+		name  string
+		files map[string]string // "" removes
+		want  int
+	}{
+		{"max_seq_length", map[string]string{sentence: `{"max_seq_length": 20}`, tokens: `{"model_max_length": 10}`}, 20},
+		{"positions", map[string]string{sentence: `{"max_seq_length": 512}`}, 40},
+		{"model_max_length", map[string]string{sentence: `{"max_seq_length": null}`, tokens: `{"model_max_length": 30}`}, 30},
+		{"model_max_length without settings", map[string]string{sentence: ``, tokens: `{"model_max_length": 30}`}, 30},
+		{"no model_max_length", map[string]string{sentence: ``, tokens: `{"model_max_length": 1000000000000000019884624838656}`}, 40},
+		{"nothing", map[string]string{sentence: ``, tokens: ``}, 40},
+		{"settings of sentence-transformers 6", map[string]string{tokens: `{"model_max_length": 30}`, sentence: `{"transformer_task": "feature-extraction",
+			"modality_config": {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}, "module_output_name": "token_embeddings"}`}, 30},
+		{"settings of another name", map[string]string{sentence: ``, "sentence_xlm-roberta_config.json": `{"max_seq_length": 21, "do_lower_case": false}`}, 21},
+		{"the first of two settings", map[string]string{sentence: `{"max_seq_length": 20}`, "sentence_roberta_config.json": `{"max_seq_length": 21}`}, 20},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files := readModel(t, "bert")
+			for name, content := range c.files {
+				if content == "" {
+					delete(files, name)
+				} else {
+					write(files, name, content)
+				}
+			}
+			assert.Equal(t, c.want, loadFiles(t, files, Config{}).Info().MaxTokens)
+		})
+	}
+}
+
+// Folders that are laid out otherwise and mean the same give the same bits.
+func TestSameModelInOtherFolders(t *testing.T) {
+	texts := readCases(t, "bert").Texts[1:]
+	for _, c := range []struct {
+		name, from string
+		change     func(files fstest.MapFS)
+	}{
+		{"type names of sentence-transformers 6", "bert", func(files fstest.MapFS) {
+			write(files, "modules.json", `[{"idx": 0, "name": "0", "path": ".", "type": "sentence_transformers.base.modules.transformer.Transformer"},
+				{"idx": 1, "name": "1", "path": "./1_Pooling/", "type": "sentence_transformers.sentence_transformer.modules.pooling.Pooling"},
+				{"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.base.modules.normalize.Normalize", "kwargs": ["task"]}]`)
+			write(files, "1_Pooling/config.json", `{"embedding_dimension": 24, "pooling_mode": "mean", "include_prompt": true}`)
+		}},
+		{"old pooling file", "bert", func(files fstest.MapFS) {
+			write(files, "1_Pooling/config.json", `{"word_embedding_dimension": 24}`)
+		}},
+		{"no modules.json", "bert", func(files fstest.MapFS) { delete(files, "modules.json") }},
+		{"dropout, and no folder for normalize", "bert", func(files fstest.MapFS) {
+			write(files, "modules.json", modulesJSON("Transformer", "Pooling", "Dropout", "Normalize"))
+		}},
+		{"transformer in its own folder", "bert", func(files fstest.MapFS) {
+			write(files, "modules.json", strings.Replace(modulesJSON("Transformer", "Pooling", "Normalize"), `"path":""`, `"path":"0_Transformer"`, 1))
+			for _, name := range []string{"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "sentence_bert_config.json"} {
+				files["0_Transformer/"+name] = files[name]
+				delete(files, name)
+			}
+		}},
+		{"two shards", "bert", func(files fstest.MapFS) { shard(t, files) }},
+		{"dense without the name of its activation", "bert-cls-dense", func(files fstest.MapFS) {
+			write(files, "2_Dense/config.json", `{"in_features": 20, "out_features": 40}`)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files := readModel(t, c.from)
+			c.change(files)
+			want := embedTexts(t, loadGolden(t, c.from, Config{}), texts, Options{})
+			assert.Equal(t, want, embedTexts(t, loadFiles(t, files, Config{}), texts, Options{}))
+		})
+	}
+}
+
+// shard splits model.safetensors in two.
+func shard(t *testing.T, files fstest.MapFS) {
+	f, err := tensor.Parse(files["model.safetensors"].Data)
+	require.NoError(t, err)
+	var parts [2][]tensor.Tensor
+	var index []string
+	for i, name := range f.Names() {
+		x, _ := f.Tensor(name)
+		parts[i%2] = append(parts[i%2], x)
+		index = append(index, fmt.Sprintf(`%q: "part-%d.safetensors"`, name, i%2))
+	}
+	for i, p := range parts {
+		files[fmt.Sprintf("part-%d.safetensors", i)] = &fstest.MapFile{Data: safetensors(t, p...)}
+	}
+	delete(files, "model.safetensors")
+	write(files, "model.safetensors.index.json", `{"metadata": {}, "weight_map": {`+strings.Join(index, ", ")+`}}`)
+}
+
+// Several Dense modules, and a Normalize between them, are applied in order.
+func TestModulesInOrder(t *testing.T) {
+	identity := `{"in_features": %d, "out_features": %d, "bias": false, "activation_function": "torch.nn.modules.linear.Identity"}`
+	files := readModel(t, "bert")
+	write(files, "modules.json", modulesJSON("Transformer", "Pooling", "Dense", "Normalize", "Dense", "Normalize"))
+	write(files, "2_Dense/config.json", fmt.Sprintf(identity, 24, 2))
+	first := make([]float32, 2*24)
+	first[0], first[24+1] = 1, 1 // the first two components
+	files["2_Dense/model.safetensors"] = &fstest.MapFile{Data: safetensors(t, float32Tensor("linear.weight", first, 2, 24))}
+	write(files, "4_Dense/config.json", fmt.Sprintf(identity, 2, 3))
+	second := []float32{1, 0, 0, 2, 4, 0}
+	files["4_Dense/model.safetensors"] = &fstest.MapFile{Data: safetensors(t, float32Tensor("linear.weight", second, 3, 2))}
+	m := loadFiles(t, files, Config{})
+	assert.True(t, m.Info().Normalized)
+	assert.Equal(t, 3, m.Info().Dimensions)
+
+	pooled := embedTexts(t, loadGolden(t, "bert", Config{}), []string{"a b"}, Options{Unnormalized: true}).Embeddings[0].Float32[:2]
+	scaleToUnit(pooled)
+	want := []float32{pooled[0], 2 * pooled[1], 4 * pooled[0]}
+	got := embedTexts(t, m, []string{"a b"}, Options{Unnormalized: true})
+	assert.InDeltaSlice(t, want, got.Embeddings[0].Float32, 1e-6) // float32's last bit
+	scaleToUnit(want)
+	got = embedTexts(t, m, []string{"a b"}, Options{})
+	assert.InDeltaSlice(t, want, got.Embeddings[0].Float32, 1e-6)
+}
+
+// do_lower_case reads a text as its lower-case form.
+func TestLowerCase(t *testing.T) {
+	files := readModel(t, "bert")
+	replace(t, files, "tokenizer.json", `"lowercase": true`, `"lowercase": false`)
+	cased := loadFiles(t, files, Config{})
+	replace(t, files, "sentence_bert_config.json", `"do_lower_case": false`, `"do_lower_case": true`)
+	lower := loadFiles(t, files, Config{})
+	texts, small := []string{"RIVER Bank"}, []string{"river bank"}
+	assert.NotEqual(t, embedTexts(t, cased, small, Options{}), embedTexts(t, cased, texts, Options{}))
+	assert.Equal(t, embedTexts(t, cased, small, Options{}), embedTexts(t, lower, texts, Options{}))
+}

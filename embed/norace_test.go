@@ -1,0 +1,7 @@
+//go:build !race
+
+package embed
+
+import "testing"
+
+func skipUnderRace(*testing.T) {}

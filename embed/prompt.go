@@ -1,0 +1,42 @@
+package embed
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// fallbacks holds, for the names that every model takes, the prompts that are
+// looked up, the first one that the model has.
+var fallbacks = map[string][]string{
+	"query":    {"query"},
+	"document": {"document", "passage", "corpus"},
+}
+
+// prompt returns what is put before each text.
+func (m *Model) prompt(opts Options) (string, error) {
+	if opts.Prompt != "" {
+		if opts.PromptName != "" {
+			return "", optionError("prompt", "given together with prompt name %q, expected one of the two", opts.PromptName)
+		}
+		return opts.Prompt, nil
+	}
+	if opts.PromptName == "" {
+		return m.info.Prompts[m.info.DefaultPrompt], nil
+	}
+	if prompt, ok := m.info.Prompts[opts.PromptName]; ok {
+		return prompt, nil
+	}
+	names, ok := fallbacks[opts.PromptName]
+	if !ok {
+		have := slices.AppendSeq([]string{"query", "document"}, maps.Keys(m.info.Prompts))
+		slices.Sort(have)
+		return "", optionError("prompt name", "unknown %.100q, expected one of: %s", opts.PromptName, strings.Join(slices.Compact(have), ", "))
+	}
+	for _, name := range names {
+		if prompt, ok := m.info.Prompts[name]; ok {
+			return prompt, nil
+		}
+	}
+	return "", nil
+}

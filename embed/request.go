@@ -1,0 +1,174 @@
+package embed
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/rhumb-go/rhumb/tokenizer"
+)
+
+// A request is Options checked against the model.
+type request struct {
+	model        *Model
+	prompt       string            // put before each text
+	encode       tokenizer.Options // of texts; MaxTokens and Truncate of token ids too
+	skip         int               // leading tokens that pooling leaves out
+	dimensions   int
+	unnormalized bool
+}
+
+// request checks what means the same for texts and token ids.
+func (m *Model) request(opts Options) (*request, error) {
+	r := &request{model: m, dimensions: m.info.DefaultDimensions, unnormalized: opts.Unnormalized}
+	limit, special := m.info.MaxTokens, m.tokenizer.SpecialTokens()
+	if n := opts.MaxTokens; n != 0 {
+		if n < max(1, special) {
+			return nil, optionError("max tokens", "%d, expected at least %d, or 0 for the model's", n, max(1, special))
+		}
+		if limit == 0 || n < limit {
+			limit = n
+		}
+	}
+	r.encode.MaxTokens = limit
+	switch opts.Truncate {
+	case TruncateDefault, TruncateEnd:
+		r.encode.Truncate = tokenizer.TruncateEnd
+	case TruncateStart:
+		r.encode.Truncate = tokenizer.TruncateStart
+	case TruncateNone:
+		r.encode.Truncate = tokenizer.TruncateNone
+	default:
+		return nil, optionError("truncate", "%d, expected TruncateDefault, TruncateEnd, TruncateStart or TruncateNone", opts.Truncate)
+	}
+	if d := opts.Dimensions; d != 0 {
+		if d < 0 || d > m.info.Dimensions {
+			return nil, optionError("dimensions", "%d, expected 1 to %d", d, m.info.Dimensions)
+		}
+		if list := m.info.MatryoshkaDimensions; list != nil && d != m.info.Dimensions && !slices.Contains(list, d) {
+			return nil, optionError("dimensions", "%d, expected %d or one that the model declares, %v", d, m.info.Dimensions, list)
+		}
+		r.dimensions = d
+	}
+	for i, f := range opts.Formats {
+		if !f.Known() {
+			return nil, optionError("formats", "unknown %v", f)
+		}
+		if slices.Contains(opts.Formats[:i], f) {
+			return nil, optionError("formats", "%v twice", f)
+		}
+	}
+	return r, nil
+}
+
+// inputs are those of one call.
+type inputs interface {
+	count() int
+	// request checks opts for inputs of this kind.
+	request(m *Model, opts Options) (*request, error)
+	// append appends the ids of input i to dst, and says how many were dropped.
+	append(dst []int32, i int, r *request) ([]int32, int, error)
+}
+
+// texts are inputs that the tokenizer reads.
+type texts []string
+
+func (t texts) count() int { return len(t) }
+
+func (t texts) request(m *Model, opts Options) (*request, error) {
+	r, err := m.request(opts)
+	if err != nil {
+		return nil, err
+	}
+	if r.prompt, err = m.prompt(opts); err != nil || r.prompt == "" {
+		return r, err
+	}
+	e, err := m.tokenizer.Encode(r.prompt, tokenizer.Options{})
+	if err != nil {
+		return nil, &OptionError{"prompt", err}
+	}
+	n, limit := len(e.IDs), r.encode.MaxTokens
+	if limit > 0 && n > limit {
+		return nil, optionError("prompt", "%d tokens, model reads %d", n, limit)
+	}
+	r.encode.Prefix = n - m.tokenizer.SpecialTokens()
+	if !m.pooling.includePrompt && n > 0 {
+		// As in sentence-transformers 6.2, Transformer._get_prompt_length.
+		if r.skip = n; m.tokenizer.Special(e.IDs[n-1]) {
+			r.skip--
+		}
+	}
+	return r, nil
+}
+
+func (t texts) append(dst []int32, i int, r *request) ([]int32, int, error) {
+	text := t[i]
+	if text == "" {
+		return dst, 0, errors.New("empty text")
+	}
+	if r.prompt != "" {
+		text = r.prompt + text
+	}
+	return r.model.tokenizer.Append(dst, text, r.encode)
+}
+
+// tokenLists are inputs that are token ids already.
+type tokenLists [][]int32
+
+func (t tokenLists) count() int { return len(t) }
+
+func (t tokenLists) request(m *Model, opts Options) (*request, error) {
+	if opts.Prompt != "" {
+		return nil, optionError("prompt", "given with token ids, which have none")
+	}
+	if opts.PromptName != "" {
+		return nil, optionError("prompt name", "%.100q given with token ids, which have no prompt", opts.PromptName)
+	}
+	r, err := m.request(opts)
+	if err == nil && opts.Truncate == TruncateDefault {
+		r.encode.Truncate = tokenizer.TruncateNone
+	}
+	return r, err
+}
+
+func (t tokenLists) append(dst []int32, i int, r *request) ([]int32, int, error) {
+	ids, limit := t[i], r.encode.MaxTokens
+	if len(ids) == 0 {
+		return dst, 0, errors.New("empty token list")
+	}
+	if limit == 0 || len(ids) <= limit {
+		return append(dst, ids...), 0, nil
+	}
+	// What lies before the tokens to drop, and after them.
+	before, after := 0, 0
+	head, tail := r.model.tokenizer.Frame()
+	if len(ids) >= len(head) && slices.Equal(ids[:len(head)], head) {
+		before = len(head)
+	}
+	if len(ids) >= len(tail) && slices.Equal(ids[len(ids)-len(tail):], tail) {
+		after = len(tail)
+	}
+	switch r.encode.Truncate {
+	case tokenizer.TruncateEnd:
+		before = limit - after
+	case tokenizer.TruncateStart:
+		after = limit - before
+	case tokenizer.TruncateNone:
+		return dst, 0, &tokenizer.TooLongError{Tokens: len(ids), Limit: limit}
+	}
+	dst = append(append(dst, ids[:before]...), ids[len(ids)-after:]...)
+	return dst, len(ids) - limit, nil
+}
+
+// checkIDs checks that the model has an embedding for each of ids.
+func (m *Model) checkIDs(ids []int32) error {
+	if len(ids) == 0 {
+		return errors.New("no tokens, expected at least one")
+	}
+	for _, id := range ids {
+		if id < 0 || int(id) >= m.info.Vocabulary {
+			return fmt.Errorf("token id %d, expected 0 to %d: ids must come from this model's tokenizer", id, m.info.Vocabulary-1)
+		}
+	}
+	return nil
+}
