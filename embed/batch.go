@@ -132,7 +132,8 @@ func appendBatches(starts, order []int, ids [][]int32, total, count, budget int)
 	for k, i := range order {
 		n := len(ids[i])
 		// An input goes to the batch that its middle lies in.
-		if k == 0 || size+n > budget || (2*before+n)*count > 2*total*len(starts) {
+		beyond := int64(2*before+n)*int64(count) > int64(2*total)*int64(len(starts))
+		if k == 0 || size+n > budget || beyond {
 			starts = append(starts, k)
 			size = 0
 		}

@@ -131,7 +131,7 @@ func TestCancel(t *testing.T) {
 	assert.Equal(t, context.Canceled, err)
 	_, err = m.EmbedIDs(ctx, [][]int32{{2, 3}}, Options{})
 	assert.Equal(t, context.Canceled, err)
-	// An input's error does not hide it, nor the other way round.
+	// It comes before the errors of inputs.
 	_, err = m.Embed(ctx, []string{""}, Options{})
 	assert.Equal(t, context.Canceled, err)
 

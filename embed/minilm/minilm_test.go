@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/fstest"
 
@@ -220,6 +221,28 @@ func TestWeightsAreThePublishedOnesRounded(t *testing.T) {
 				require.Failf(t, "not rounded", "%s: element %d: %v, published %v", name, i, x, want)
 			}
 		}
+	}
+}
+
+func BenchmarkEmbed(b *testing.B) {
+	g := readGolden(b)
+	longest := slices.MaxFunc(g.Texts, func(s, t string) int { return len(s) - len(t) })
+	for _, c := range []struct {
+		name  string
+		texts []string
+	}{{"one short", []string{"where does the river end"}}, {"one long", []string{longest}}, {"many", g.Texts}} {
+		b.Run(c.name, func(b *testing.B) {
+			m := load(b, rhumb.Config{})
+			tokens := 0
+			for _, e := range embedTexts(b, m, c.texts, rhumb.Options{}) {
+				tokens += e.Tokens
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				embedTexts(b, m, c.texts, rhumb.Options{})
+			}
+			b.ReportMetric(float64(tokens*b.N)/b.Elapsed().Seconds(), "tokens/s")
+		})
 	}
 }
 
