@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/spf13/cobra"
@@ -102,10 +103,13 @@ func (c *console) embedCommand() *cobra.Command {
 	return cmd
 }
 
-// A chunk of inputs is in memory at a time: whichever of these comes first.
+// A chunk of inputs is in memory at a time. Its inputs are as many as take about
+// chunkTime, so that results and progress come steadily.
 const (
-	chunkInputs = 2048
-	chunkBytes  = 8 << 20
+	leastInputs = 64
+	mostInputs  = 2048
+	mostBytes   = 8 << 20
+	chunkTime   = time.Second
 )
 
 // A job embeds the inputs of a source chunk by chunk.
@@ -114,6 +118,7 @@ type job struct {
 	opts   embed.Options
 	src    source
 	skip   bool // a bad input is a result, not the end
+	inputs int  // of the next chunk; 0 at the beginning
 	index  int  // inputs so far
 	failed int  // those that were bad
 }
@@ -121,9 +126,10 @@ type job struct {
 // chunk returns the results of the next inputs, or io.EOF, perhaps with the
 // last results.
 func (j *job) chunk(ctx context.Context) ([]result, error) {
+	j.inputs = min(max(j.inputs, leastInputs), mostInputs)
 	var results []result
 	var end error
-	for size := 0; end == nil && len(results) < chunkInputs && size < chunkBytes; {
+	for size := 0; end == nil && len(results) < j.inputs && size < mostBytes; {
 		in, err := j.src.next()
 		var bad *badInput
 		switch {
@@ -153,11 +159,18 @@ func (j *job) chunk(ctx context.Context) ([]result, error) {
 			ids = append(ids, r)
 		}
 	}
+	start := time.Now()
 	if err := j.embed(ctx, texts); err != nil {
 		return nil, err
 	}
 	if err := j.embed(ctx, ids); err != nil {
 		return nil, err
+	}
+	switch took := time.Since(start); {
+	case took < chunkTime/2:
+		j.inputs *= 2
+	case took > 2*chunkTime:
+		j.inputs /= 2
 	}
 	j.index += len(results)
 	for _, r := range results {

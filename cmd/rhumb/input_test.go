@@ -133,7 +133,7 @@ func TestSkippedTexts(t *testing.T) {
 }
 
 func TestOrder(t *testing.T) {
-	const n = 2*chunkInputs + 100
+	const n = 2*mostInputs + 100 // chunks of every size
 	random := rand.New(rand.NewPCG(1, 2))
 	var text strings.Builder
 	lengths := make([]int, n)
@@ -143,7 +143,7 @@ func TestOrder(t *testing.T) {
 	}
 	code, stdout, stderr := rhumb(t, text.String(), "embed", "--model", tiny, "--progress", "always")
 	require.Zero(t, code, stderr)
-	assert.Contains(t, stderr, fmt.Sprint(2*chunkInputs, " inputs"))
+	assert.Contains(t, stderr, fmt.Sprint(leastInputs, " inputs"))
 	rows := parseLines(t, stdout)
 	require.Len(t, rows, n)
 	for i, r := range rows {

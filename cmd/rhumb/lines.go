@@ -46,9 +46,12 @@ func newLineReader(r io.Reader, name string, size int64, closer io.Closer) *line
 	return l
 }
 
-func (l *lineReader) progress() (done, total int64) { return l.read.done, l.read.total }
-func (l *lineReader) at(line int) string            { return fmt.Sprintf("%s:%d", l.name, line) }
-func (l *lineReader) Close() error                  { return l.closer.Close() }
+func (l *lineReader) progress() (done, total int64) {
+	return l.read.done - int64(l.buf.Buffered()), l.read.total
+}
+
+func (l *lineReader) at(line int) string { return fmt.Sprintf("%s:%d", l.name, line) }
+func (l *lineReader) Close() error       { return l.closer.Close() }
 
 // begin passes over a byte order mark.
 func (l *lineReader) begin() error {

@@ -33,12 +33,13 @@ func (b *bar) show(n int, src source) {
 		b.bar = progressbar.NewOptions64(total,
 			progressbar.OptionSetWriter(b.console.stderr),
 			progressbar.OptionSetWidth(30),
+			progressbar.OptionSetSpinnerChangeInterval(0), // drawn by show alone, not by a goroutine
 			progressbar.OptionClearOnFinish(),
 			progressbar.OptionSetPredictTime(total >= 0))
 	}
-	b.bar.Describe(fmt.Sprintf("%d inputs, %.0f/s", n, float64(n)/time.Since(b.start).Seconds()))
 	// A bar that cannot be drawn is no reason to stop.
 	_ = b.bar.Set64(done)
+	b.bar.Describe(fmt.Sprintf("%d inputs, %.0f/s", n, float64(n)/time.Since(b.start).Seconds()))
 }
 
 // clear takes the bar away.
