@@ -149,8 +149,10 @@ func (s *Set) packTile(dst []float32, x tensor.Matrix) {
 
 // Multiply writes act(a·b + bias) for the rows of tiles t0 to t1 of a and the
 // columns of panels p0 to p1 of b (both exclusive). dst has the rows of these
-// tiles and all b.N columns, of which it writes those of the panels.
-func (s *Set) Multiply(dst tensor.Matrix, a *Rows, t0, t1 int, b *Panels, p0, p1 int, act Activation) {
+// tiles and all b.N columns, of which it writes those of the panels. Each panel
+// is prefetched while the one before is at work, and at the end panel then,
+// where there is one: the panel that the caller will multiply with next.
+func (s *Set) Multiply(dst tensor.Matrix, a *Rows, t0, t1 int, b *Panels, p0, p1, then int, act Activation) {
 	if t0 >= t1 {
 		return
 	}
@@ -161,11 +163,17 @@ func (s *Set) Multiply(dst tensor.Matrix, a *Rows, t0, t1 int, b *Panels, p0, p1
 	}
 	for p := p0; p < p1; p++ {
 		panel, bias := &b.panel(p)[0], &b.Bias[p*Panel]
+		next := p + 1
+		if next == p1 {
+			next = min(then, b.Count()-1)
+		}
+		ahead := &b.panel(next)[0]
 		n := min(Panel, b.N-p*Panel)
 		for t := t0; t < t1; t++ {
 			from, to := a.Span(t)
 			c := dst.Data[(from-first)*dst.Stride+p*Panel : (to-1-first)*dst.Stride+p*Panel+n]
-			s.multiplyTile(c, dst.Stride, &a.data[from*a.k4], panel, bias, a.K, to-from, n, act)
+			s.multiplyTile(c, dst.Stride, &a.data[from*a.k4], panel, bias, a.K, to-from, n, ahead, act)
+			ahead = panel // once is enough
 		}
 	}
 }
@@ -173,8 +181,8 @@ func (s *Set) Multiply(dst tensor.Matrix, a *Rows, t0, t1 int, b *Panels, p0, p1
 // multiplyTile is a call of its own so that the scheduler can stop between tiles.
 //
 //go:noinline
-func (s *Set) multiplyTile(c []float32, ldc int, a, panel, bias *float32, k, m, n int, act Activation) {
-	s.tile(&c[0], ldc, a, panel, bias, k, m, n)
+func (s *Set) multiplyTile(c []float32, ldc int, a, panel, bias *float32, k, m, n int, next *float32, act Activation) {
+	s.tile(&c[0], ldc, a, panel, bias, k, m, n, next)
 	if act != Identity {
 		s.Activate(act, c, ldc, m, n)
 	}

@@ -15,23 +15,23 @@ var laneMask = func() (m [32]int32) {
 	return m
 }()
 
-type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int)
+type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 var tilesAVX2 = [...]tileFunc{nil, tile1x16AVX2, tile2x16AVX2, tile3x16AVX2, tile4x16AVX2, tile5x16AVX2, tile6x16AVX2}
 
 var tilesAVX512 = [...]tileFunc{nil, tile1x32AVX512, tile2x32AVX512, tile3x32AVX512, tile4x32AVX512, tile5x32AVX512, tile6x32AVX512, tile7x32AVX512,
 	tile8x32AVX512, tile9x32AVX512, tile10x32AVX512, tile11x32AVX512, tile12x32AVX512, tile13x32AVX512, tile14x32AVX512}
 
-func tileAVX512(c *float32, ldc int, a, b, bias *float32, k, m, n int) {
-	tilesAVX512[m](c, ldc, a, b, bias, (k+3)/4, n)
+func tileAVX512(c *float32, ldc int, a, b, bias *float32, k, m, n int, next *float32) {
+	tilesAVX512[m](c, ldc, a, b, bias, (k+3)/4, n, next)
 }
 
 // tileAVX2 works on the two halves of a panel, one after the other.
-func tileAVX2(c *float32, ldc int, a, b, bias *float32, k, m, n int) {
+func tileAVX2(c *float32, ldc int, a, b, bias *float32, k, m, n int, next *float32) {
 	tile := tilesAVX2[m]
-	tile(c, ldc, a, b, bias, (k+3)/4, min(n, 16))
+	tile(c, ldc, a, b, bias, (k+3)/4, min(n, 16), next)
 	if n > 16 {
-		tile(add(c, 16), ldc, a, add(b, 16), add(bias, 16), (k+3)/4, n-16)
+		tile(add(c, 16), ldc, a, add(b, 16), add(bias, 16), (k+3)/4, n-16, add(next, 16))
 	}
 }
 
@@ -40,64 +40,64 @@ func add(p *float32, n int) *float32 { return (*float32)(unsafe.Add(unsafe.Point
 // The tiles: see Set.tile. steps is the terms divided by 4, rounded up.
 
 //go:noescape
-func tile1x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile1x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile2x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile2x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile3x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile3x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile4x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile4x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile5x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile5x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile6x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile6x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile1x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile1x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile2x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile2x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile3x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile3x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile4x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile4x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile5x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile5x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile6x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile6x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile7x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile7x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile8x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile8x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile9x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile9x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile10x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile10x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile11x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile11x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile12x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile12x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile13x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile13x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 //go:noescape
-func tile14x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+func tile14x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 // transpose8AVX2 writes dst[j*Panel+i] = src[i*ld+j] for i < 8, j < 8·blocks.
 //
@@ -113,7 +113,9 @@ func transposeAVX2(dst, src *float32, ld, rows, cols int) {
 			transposeBlock(add(dst, j*Panel+i), add(from, j), ld, 8, cols-j)
 		}
 	}
-	transposeBlock(add(dst, i), add(src, i*ld), ld, rows-i, cols)
+	if i < rows {
+		transposeBlock(add(dst, i), add(src, i*ld), ld, rows-i, cols)
+	}
 	clearColumns(dst, rows, cols)
 }
 

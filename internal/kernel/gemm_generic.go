@@ -6,7 +6,7 @@ import (
 )
 
 // tileGeneric works through the panel four columns and two rows at a time.
-func tileGeneric(c *float32, ldc int, a, b, bias *float32, k, m, n int) {
+func tileGeneric(c *float32, ldc int, a, b, bias *float32, k, m, n int, _ *float32) {
 	k4 := roundUp(k, 4)
 	cs := unsafe.Slice(c, (m-1)*ldc+n)
 	as := unsafe.Slice(a, m*k4)
@@ -15,22 +15,23 @@ func tileGeneric(c *float32, ldc int, a, b, bias *float32, k, m, n int) {
 	for i := 0; i < m; i += 2 {
 		i1 := min(i+1, m-1) // the last row of an odd count is computed twice
 		for j := 0; j < n; j += 4 {
-			b0 := (*[4]float32)(biases[j:])
-			c00, c01, c02, c03 := b0[0], b0[1], b0[2], b0[3]
-			c10, c11, c12, c13 := b0[0], b0[1], b0[2], b0[3]
+			begin := (*[4]float32)(biases[j:])
+			c00, c01, c02, c03 := begin[0], begin[1], begin[2], begin[3]
+			c10, c11, c12, c13 := begin[0], begin[1], begin[2], begin[3]
 			for g := 0; g < k4; g += 4 {
 				x0 := (*[4]float32)(as[g*m+4*i:])
 				x1 := (*[4]float32)(as[g*m+4*i1:])
-				for t := range 4 {
-					w := (*[4]float32)(bs[(g+t)*Panel+j:])
-					c00 += x0[t] * w[0]
-					c01 += x0[t] * w[1]
-					c02 += x0[t] * w[2]
-					c03 += x0[t] * w[3]
-					c10 += x1[t] * w[0]
-					c11 += x1[t] * w[1]
-					c12 += x1[t] * w[2]
-					c13 += x1[t] * w[3]
+				w := (*[3*Panel + 4]float32)(bs[g*Panel+j:])
+				for t := range x0 {
+					u, v := x0[t], x1[t]
+					c00 += u * w[t*Panel]
+					c01 += u * w[t*Panel+1]
+					c02 += u * w[t*Panel+2]
+					c03 += u * w[t*Panel+3]
+					c10 += v * w[t*Panel]
+					c11 += v * w[t*Panel+1]
+					c12 += v * w[t*Panel+2]
+					c13 += v * w[t*Panel+3]
 				}
 			}
 			copy(cs[i*ldc+j:i*ldc+n], []float32{c00, c01, c02, c03})

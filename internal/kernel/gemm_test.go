@@ -35,7 +35,7 @@ func multiply(s *Set, dst, x, w tensor.Matrix, bias []float32, act Activation) {
 		s.PackTransposed(&b, p, w.Slice(p*Panel, min((p+1)*Panel, w.Rows)))
 	}
 	copy(b.Bias, bias)
-	s.Multiply(dst, &a, 0, a.Tiles(), &b, 0, b.Count(), act)
+	s.Multiply(dst, &a, 0, a.Tiles(), &b, 0, b.Count(), 0, act)
 }
 
 var shapes = [][3]int{ // m, n, k
@@ -179,7 +179,7 @@ func TestContractBreaksPanic(t *testing.T) {
 	var b Panels
 	a.Resize(s, 4, 8)
 	b.Resize(9, 4)
-	require.Panics(t, func() { s.Multiply(tensor.NewMatrix(4, 4), &a, 0, 1, &b, 0, 1, Identity) })
+	require.Panics(t, func() { s.Multiply(tensor.NewMatrix(4, 4), &a, 0, 1, &b, 0, 1, 0, Identity) })
 	require.Panics(t, func() { s.PackRows(&a, 0, tensor.NewMatrix(3, 8)) })
 	require.Panics(t, func() { s.Pack(&b, 0, tensor.NewMatrix(9, 5)) })
 	require.Panics(t, func() { s.PackTransposed(&b, 0, tensor.NewMatrix(33, 9)) })
@@ -206,7 +206,7 @@ func BenchmarkMultiply(b *testing.B) {
 						for t := range a.Tiles() {
 							s.PackRows(&a, t, x)
 						}
-						s.Multiply(dst, &a, 0, a.Tiles(), &p, 0, p.Count(), Identity)
+						s.Multiply(dst, &a, 0, a.Tiles(), &p, 0, p.Count(), 0, Identity)
 					}
 					rate := 2 * float64(m) * float64(n) * float64(k) * float64(b.N) / b.Elapsed().Seconds()
 					b.ReportMetric(rate/1e9, "GFLOP/s")

@@ -23,8 +23,9 @@ type Set struct {
 	tileRows int
 	// tile computes c[i*ldc+j] = bias[j] + Σ a·b for i < m ≤ tileRows, j < n ≤ Panel.
 	// a is packed as by PackRows with m rows, b is one panel as by Pack; both
-	// have k terms rounded up to a multiple of 4. bias has Panel elements.
-	tile func(c *float32, ldc int, a, b, bias *float32, k, m, n int)
+	// have k terms rounded up to a multiple of 4. bias has Panel elements. The
+	// panel next is what the caller will multiply with next: it is prefetched.
+	tile func(c *float32, ldc int, a, b, bias *float32, k, m, n int, next *float32)
 	// transpose writes dst[j*Panel+i] = src[i*ld+j] for i < rows ≤ Panel and
 	// j < cols, and zero for the columns i ≥ rows of each row of dst.
 	transpose func(dst, src *float32, ld, rows, cols int)

@@ -4,18 +4,19 @@
 
 #include "textflag.h"
 
-// func tile1x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile1x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 16 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Y0-Y1 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile1x16AVX2(SB), NOSPLIT, $0-56
+TEXT ·tile1x16AVX2(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Y0
 	VMOVUPS 32(DX), Y1
@@ -23,21 +24,25 @@ TEXT ·tile1x16AVX2(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
 	VMOVUPS 0(BX), Y12
 	VMOVUPS 32(BX), Y13
 	VBROADCASTSS 0(AX), Y14
 	VFMADD231PS Y12, Y14, Y0
 	VFMADD231PS Y13, Y14, Y1
+	PREFETCHT1 128(R9)
 	VMOVUPS 128(BX), Y12
 	VMOVUPS 160(BX), Y13
 	VBROADCASTSS 4(AX), Y14
 	VFMADD231PS Y12, Y14, Y0
 	VFMADD231PS Y13, Y14, Y1
+	PREFETCHT1 256(R9)
 	VMOVUPS 256(BX), Y12
 	VMOVUPS 288(BX), Y13
 	VBROADCASTSS 8(AX), Y14
 	VFMADD231PS Y12, Y14, Y0
 	VFMADD231PS Y13, Y14, Y1
+	PREFETCHT1 384(R9)
 	VMOVUPS 384(BX), Y12
 	VMOVUPS 416(BX), Y13
 	VBROADCASTSS 12(AX), Y14
@@ -45,6 +50,7 @@ loop:
 	VFMADD231PS Y13, Y14, Y1
 	ADDQ $16, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -68,18 +74,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile2x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile2x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 2 rows and n ≤ 16 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Y0-Y3 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile2x16AVX2(SB), NOSPLIT, $0-56
+TEXT ·tile2x16AVX2(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Y0
 	VMOVUPS 32(DX), Y1
@@ -89,6 +96,7 @@ TEXT ·tile2x16AVX2(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
 	VMOVUPS 0(BX), Y12
 	VMOVUPS 32(BX), Y13
 	VBROADCASTSS 0(AX), Y14
@@ -97,6 +105,7 @@ loop:
 	VBROADCASTSS 16(AX), Y15
 	VFMADD231PS Y12, Y15, Y2
 	VFMADD231PS Y13, Y15, Y3
+	PREFETCHT1 128(R9)
 	VMOVUPS 128(BX), Y12
 	VMOVUPS 160(BX), Y13
 	VBROADCASTSS 4(AX), Y14
@@ -105,6 +114,7 @@ loop:
 	VBROADCASTSS 20(AX), Y15
 	VFMADD231PS Y12, Y15, Y2
 	VFMADD231PS Y13, Y15, Y3
+	PREFETCHT1 256(R9)
 	VMOVUPS 256(BX), Y12
 	VMOVUPS 288(BX), Y13
 	VBROADCASTSS 8(AX), Y14
@@ -113,6 +123,7 @@ loop:
 	VBROADCASTSS 24(AX), Y15
 	VFMADD231PS Y12, Y15, Y2
 	VFMADD231PS Y13, Y15, Y3
+	PREFETCHT1 384(R9)
 	VMOVUPS 384(BX), Y12
 	VMOVUPS 416(BX), Y13
 	VBROADCASTSS 12(AX), Y14
@@ -123,6 +134,7 @@ loop:
 	VFMADD231PS Y13, Y15, Y3
 	ADDQ $32, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -152,18 +164,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile3x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile3x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 3 rows and n ≤ 16 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Y0-Y5 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile3x16AVX2(SB), NOSPLIT, $0-56
+TEXT ·tile3x16AVX2(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Y0
 	VMOVUPS 32(DX), Y1
@@ -175,6 +188,7 @@ TEXT ·tile3x16AVX2(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
 	VMOVUPS 0(BX), Y12
 	VMOVUPS 32(BX), Y13
 	VBROADCASTSS 0(AX), Y14
@@ -186,6 +200,7 @@ loop:
 	VBROADCASTSS 32(AX), Y14
 	VFMADD231PS Y12, Y14, Y4
 	VFMADD231PS Y13, Y14, Y5
+	PREFETCHT1 128(R9)
 	VMOVUPS 128(BX), Y12
 	VMOVUPS 160(BX), Y13
 	VBROADCASTSS 4(AX), Y14
@@ -197,6 +212,7 @@ loop:
 	VBROADCASTSS 36(AX), Y14
 	VFMADD231PS Y12, Y14, Y4
 	VFMADD231PS Y13, Y14, Y5
+	PREFETCHT1 256(R9)
 	VMOVUPS 256(BX), Y12
 	VMOVUPS 288(BX), Y13
 	VBROADCASTSS 8(AX), Y14
@@ -208,6 +224,7 @@ loop:
 	VBROADCASTSS 40(AX), Y14
 	VFMADD231PS Y12, Y14, Y4
 	VFMADD231PS Y13, Y14, Y5
+	PREFETCHT1 384(R9)
 	VMOVUPS 384(BX), Y12
 	VMOVUPS 416(BX), Y13
 	VBROADCASTSS 12(AX), Y14
@@ -221,6 +238,7 @@ loop:
 	VFMADD231PS Y13, Y14, Y5
 	ADDQ $48, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -256,18 +274,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile4x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile4x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 4 rows and n ≤ 16 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Y0-Y7 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile4x16AVX2(SB), NOSPLIT, $0-56
+TEXT ·tile4x16AVX2(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Y0
 	VMOVUPS 32(DX), Y1
@@ -281,6 +300,7 @@ TEXT ·tile4x16AVX2(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
 	VMOVUPS 0(BX), Y12
 	VMOVUPS 32(BX), Y13
 	VBROADCASTSS 0(AX), Y14
@@ -295,6 +315,7 @@ loop:
 	VBROADCASTSS 48(AX), Y15
 	VFMADD231PS Y12, Y15, Y6
 	VFMADD231PS Y13, Y15, Y7
+	PREFETCHT1 128(R9)
 	VMOVUPS 128(BX), Y12
 	VMOVUPS 160(BX), Y13
 	VBROADCASTSS 4(AX), Y14
@@ -309,6 +330,7 @@ loop:
 	VBROADCASTSS 52(AX), Y15
 	VFMADD231PS Y12, Y15, Y6
 	VFMADD231PS Y13, Y15, Y7
+	PREFETCHT1 256(R9)
 	VMOVUPS 256(BX), Y12
 	VMOVUPS 288(BX), Y13
 	VBROADCASTSS 8(AX), Y14
@@ -323,6 +345,7 @@ loop:
 	VBROADCASTSS 56(AX), Y15
 	VFMADD231PS Y12, Y15, Y6
 	VFMADD231PS Y13, Y15, Y7
+	PREFETCHT1 384(R9)
 	VMOVUPS 384(BX), Y12
 	VMOVUPS 416(BX), Y13
 	VBROADCASTSS 12(AX), Y14
@@ -339,6 +362,7 @@ loop:
 	VFMADD231PS Y13, Y15, Y7
 	ADDQ $64, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -380,18 +404,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile5x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile5x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 5 rows and n ≤ 16 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Y0-Y9 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile5x16AVX2(SB), NOSPLIT, $0-56
+TEXT ·tile5x16AVX2(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Y0
 	VMOVUPS 32(DX), Y1
@@ -407,6 +432,7 @@ TEXT ·tile5x16AVX2(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
 	VMOVUPS 0(BX), Y12
 	VMOVUPS 32(BX), Y13
 	VBROADCASTSS 0(AX), Y14
@@ -424,6 +450,7 @@ loop:
 	VBROADCASTSS 64(AX), Y14
 	VFMADD231PS Y12, Y14, Y8
 	VFMADD231PS Y13, Y14, Y9
+	PREFETCHT1 128(R9)
 	VMOVUPS 128(BX), Y12
 	VMOVUPS 160(BX), Y13
 	VBROADCASTSS 4(AX), Y14
@@ -441,6 +468,7 @@ loop:
 	VBROADCASTSS 68(AX), Y14
 	VFMADD231PS Y12, Y14, Y8
 	VFMADD231PS Y13, Y14, Y9
+	PREFETCHT1 256(R9)
 	VMOVUPS 256(BX), Y12
 	VMOVUPS 288(BX), Y13
 	VBROADCASTSS 8(AX), Y14
@@ -458,6 +486,7 @@ loop:
 	VBROADCASTSS 72(AX), Y14
 	VFMADD231PS Y12, Y14, Y8
 	VFMADD231PS Y13, Y14, Y9
+	PREFETCHT1 384(R9)
 	VMOVUPS 384(BX), Y12
 	VMOVUPS 416(BX), Y13
 	VBROADCASTSS 12(AX), Y14
@@ -477,6 +506,7 @@ loop:
 	VFMADD231PS Y13, Y14, Y9
 	ADDQ $80, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -524,18 +554,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile6x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile6x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 6 rows and n ≤ 16 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Y0-Y11 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile6x16AVX2(SB), NOSPLIT, $0-56
+TEXT ·tile6x16AVX2(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Y0
 	VMOVUPS 32(DX), Y1
@@ -553,6 +584,7 @@ TEXT ·tile6x16AVX2(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
 	VMOVUPS 0(BX), Y12
 	VMOVUPS 32(BX), Y13
 	VBROADCASTSS 0(AX), Y14
@@ -573,6 +605,7 @@ loop:
 	VBROADCASTSS 80(AX), Y15
 	VFMADD231PS Y12, Y15, Y10
 	VFMADD231PS Y13, Y15, Y11
+	PREFETCHT1 128(R9)
 	VMOVUPS 128(BX), Y12
 	VMOVUPS 160(BX), Y13
 	VBROADCASTSS 4(AX), Y14
@@ -593,6 +626,7 @@ loop:
 	VBROADCASTSS 84(AX), Y15
 	VFMADD231PS Y12, Y15, Y10
 	VFMADD231PS Y13, Y15, Y11
+	PREFETCHT1 256(R9)
 	VMOVUPS 256(BX), Y12
 	VMOVUPS 288(BX), Y13
 	VBROADCASTSS 8(AX), Y14
@@ -613,6 +647,7 @@ loop:
 	VBROADCASTSS 88(AX), Y15
 	VFMADD231PS Y12, Y15, Y10
 	VFMADD231PS Y13, Y15, Y11
+	PREFETCHT1 384(R9)
 	VMOVUPS 384(BX), Y12
 	VMOVUPS 416(BX), Y13
 	VBROADCASTSS 12(AX), Y14
@@ -635,6 +670,7 @@ loop:
 	VFMADD231PS Y13, Y15, Y11
 	ADDQ $96, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 

@@ -4,18 +4,19 @@
 
 #include "textflag.h"
 
-// func tile1x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile1x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Z0-Z1 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile1x32AVX512(SB), NOSPLIT, $0-56
+TEXT ·tile1x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -23,21 +24,29 @@ TEXT ·tile1x32AVX512(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
+	PREFETCHT1 64(R9)
 	VMOVUPS 0(BX), Z28
 	VMOVUPS 64(BX), Z29
 	VBROADCASTSS 0(AX), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
+	PREFETCHT1 128(R9)
+	PREFETCHT1 192(R9)
 	VMOVUPS 128(BX), Z28
 	VMOVUPS 192(BX), Z29
 	VBROADCASTSS 4(AX), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
+	PREFETCHT1 256(R9)
+	PREFETCHT1 320(R9)
 	VMOVUPS 256(BX), Z28
 	VMOVUPS 320(BX), Z29
 	VBROADCASTSS 8(AX), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
+	PREFETCHT1 384(R9)
+	PREFETCHT1 448(R9)
 	VMOVUPS 384(BX), Z28
 	VMOVUPS 448(BX), Z29
 	VBROADCASTSS 12(AX), Z30
@@ -45,6 +54,7 @@ loop:
 	VFMADD231PS Z29, Z30, Z1
 	ADDQ $16, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -69,18 +79,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile2x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile2x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 2 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Z0-Z3 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile2x32AVX512(SB), NOSPLIT, $0-56
+TEXT ·tile2x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -90,6 +101,8 @@ TEXT ·tile2x32AVX512(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
+	PREFETCHT1 64(R9)
 	VMOVUPS 0(BX), Z28
 	VMOVUPS 64(BX), Z29
 	VBROADCASTSS 0(AX), Z30
@@ -98,6 +111,8 @@ loop:
 	VBROADCASTSS 16(AX), Z31
 	VFMADD231PS Z28, Z31, Z2
 	VFMADD231PS Z29, Z31, Z3
+	PREFETCHT1 128(R9)
+	PREFETCHT1 192(R9)
 	VMOVUPS 128(BX), Z28
 	VMOVUPS 192(BX), Z29
 	VBROADCASTSS 4(AX), Z30
@@ -106,6 +121,8 @@ loop:
 	VBROADCASTSS 20(AX), Z31
 	VFMADD231PS Z28, Z31, Z2
 	VFMADD231PS Z29, Z31, Z3
+	PREFETCHT1 256(R9)
+	PREFETCHT1 320(R9)
 	VMOVUPS 256(BX), Z28
 	VMOVUPS 320(BX), Z29
 	VBROADCASTSS 8(AX), Z30
@@ -114,6 +131,8 @@ loop:
 	VBROADCASTSS 24(AX), Z31
 	VFMADD231PS Z28, Z31, Z2
 	VFMADD231PS Z29, Z31, Z3
+	PREFETCHT1 384(R9)
+	PREFETCHT1 448(R9)
 	VMOVUPS 384(BX), Z28
 	VMOVUPS 448(BX), Z29
 	VBROADCASTSS 12(AX), Z30
@@ -124,6 +143,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z3
 	ADDQ $32, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -154,18 +174,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile3x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile3x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 3 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Z0-Z5 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile3x32AVX512(SB), NOSPLIT, $0-56
+TEXT ·tile3x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -177,6 +198,8 @@ TEXT ·tile3x32AVX512(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
+	PREFETCHT1 64(R9)
 	VMOVUPS 0(BX), Z28
 	VMOVUPS 64(BX), Z29
 	VBROADCASTSS 0(AX), Z30
@@ -188,6 +211,8 @@ loop:
 	VBROADCASTSS 32(AX), Z30
 	VFMADD231PS Z28, Z30, Z4
 	VFMADD231PS Z29, Z30, Z5
+	PREFETCHT1 128(R9)
+	PREFETCHT1 192(R9)
 	VMOVUPS 128(BX), Z28
 	VMOVUPS 192(BX), Z29
 	VBROADCASTSS 4(AX), Z30
@@ -199,6 +224,8 @@ loop:
 	VBROADCASTSS 36(AX), Z30
 	VFMADD231PS Z28, Z30, Z4
 	VFMADD231PS Z29, Z30, Z5
+	PREFETCHT1 256(R9)
+	PREFETCHT1 320(R9)
 	VMOVUPS 256(BX), Z28
 	VMOVUPS 320(BX), Z29
 	VBROADCASTSS 8(AX), Z30
@@ -210,6 +237,8 @@ loop:
 	VBROADCASTSS 40(AX), Z30
 	VFMADD231PS Z28, Z30, Z4
 	VFMADD231PS Z29, Z30, Z5
+	PREFETCHT1 384(R9)
+	PREFETCHT1 448(R9)
 	VMOVUPS 384(BX), Z28
 	VMOVUPS 448(BX), Z29
 	VBROADCASTSS 12(AX), Z30
@@ -223,6 +252,7 @@ loop:
 	VFMADD231PS Z29, Z30, Z5
 	ADDQ $48, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -259,18 +289,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile4x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile4x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 4 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Z0-Z7 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile4x32AVX512(SB), NOSPLIT, $0-56
+TEXT ·tile4x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -284,6 +315,8 @@ TEXT ·tile4x32AVX512(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
+	PREFETCHT1 64(R9)
 	VMOVUPS 0(BX), Z28
 	VMOVUPS 64(BX), Z29
 	VBROADCASTSS 0(AX), Z30
@@ -298,6 +331,8 @@ loop:
 	VBROADCASTSS 48(AX), Z31
 	VFMADD231PS Z28, Z31, Z6
 	VFMADD231PS Z29, Z31, Z7
+	PREFETCHT1 128(R9)
+	PREFETCHT1 192(R9)
 	VMOVUPS 128(BX), Z28
 	VMOVUPS 192(BX), Z29
 	VBROADCASTSS 4(AX), Z30
@@ -312,6 +347,8 @@ loop:
 	VBROADCASTSS 52(AX), Z31
 	VFMADD231PS Z28, Z31, Z6
 	VFMADD231PS Z29, Z31, Z7
+	PREFETCHT1 256(R9)
+	PREFETCHT1 320(R9)
 	VMOVUPS 256(BX), Z28
 	VMOVUPS 320(BX), Z29
 	VBROADCASTSS 8(AX), Z30
@@ -326,6 +363,8 @@ loop:
 	VBROADCASTSS 56(AX), Z31
 	VFMADD231PS Z28, Z31, Z6
 	VFMADD231PS Z29, Z31, Z7
+	PREFETCHT1 384(R9)
+	PREFETCHT1 448(R9)
 	VMOVUPS 384(BX), Z28
 	VMOVUPS 448(BX), Z29
 	VBROADCASTSS 12(AX), Z30
@@ -342,6 +381,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z7
 	ADDQ $64, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -384,18 +424,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile5x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile5x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 5 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Z0-Z9 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile5x32AVX512(SB), NOSPLIT, $0-56
+TEXT ·tile5x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -411,6 +452,8 @@ TEXT ·tile5x32AVX512(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
+	PREFETCHT1 64(R9)
 	VMOVUPS 0(BX), Z28
 	VMOVUPS 64(BX), Z29
 	VBROADCASTSS 0(AX), Z30
@@ -428,6 +471,8 @@ loop:
 	VBROADCASTSS 64(AX), Z30
 	VFMADD231PS Z28, Z30, Z8
 	VFMADD231PS Z29, Z30, Z9
+	PREFETCHT1 128(R9)
+	PREFETCHT1 192(R9)
 	VMOVUPS 128(BX), Z28
 	VMOVUPS 192(BX), Z29
 	VBROADCASTSS 4(AX), Z30
@@ -445,6 +490,8 @@ loop:
 	VBROADCASTSS 68(AX), Z30
 	VFMADD231PS Z28, Z30, Z8
 	VFMADD231PS Z29, Z30, Z9
+	PREFETCHT1 256(R9)
+	PREFETCHT1 320(R9)
 	VMOVUPS 256(BX), Z28
 	VMOVUPS 320(BX), Z29
 	VBROADCASTSS 8(AX), Z30
@@ -462,6 +509,8 @@ loop:
 	VBROADCASTSS 72(AX), Z30
 	VFMADD231PS Z28, Z30, Z8
 	VFMADD231PS Z29, Z30, Z9
+	PREFETCHT1 384(R9)
+	PREFETCHT1 448(R9)
 	VMOVUPS 384(BX), Z28
 	VMOVUPS 448(BX), Z29
 	VBROADCASTSS 12(AX), Z30
@@ -481,6 +530,7 @@ loop:
 	VFMADD231PS Z29, Z30, Z9
 	ADDQ $80, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -529,18 +579,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile6x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile6x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 6 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Z0-Z11 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile6x32AVX512(SB), NOSPLIT, $0-56
+TEXT ·tile6x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -558,6 +609,8 @@ TEXT ·tile6x32AVX512(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
+	PREFETCHT1 64(R9)
 	VMOVUPS 0(BX), Z28
 	VMOVUPS 64(BX), Z29
 	VBROADCASTSS 0(AX), Z30
@@ -578,6 +631,8 @@ loop:
 	VBROADCASTSS 80(AX), Z31
 	VFMADD231PS Z28, Z31, Z10
 	VFMADD231PS Z29, Z31, Z11
+	PREFETCHT1 128(R9)
+	PREFETCHT1 192(R9)
 	VMOVUPS 128(BX), Z28
 	VMOVUPS 192(BX), Z29
 	VBROADCASTSS 4(AX), Z30
@@ -598,6 +653,8 @@ loop:
 	VBROADCASTSS 84(AX), Z31
 	VFMADD231PS Z28, Z31, Z10
 	VFMADD231PS Z29, Z31, Z11
+	PREFETCHT1 256(R9)
+	PREFETCHT1 320(R9)
 	VMOVUPS 256(BX), Z28
 	VMOVUPS 320(BX), Z29
 	VBROADCASTSS 8(AX), Z30
@@ -618,6 +675,8 @@ loop:
 	VBROADCASTSS 88(AX), Z31
 	VFMADD231PS Z28, Z31, Z10
 	VFMADD231PS Z29, Z31, Z11
+	PREFETCHT1 384(R9)
+	PREFETCHT1 448(R9)
 	VMOVUPS 384(BX), Z28
 	VMOVUPS 448(BX), Z29
 	VBROADCASTSS 12(AX), Z30
@@ -640,6 +699,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z11
 	ADDQ $96, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -694,18 +754,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile7x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile7x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 7 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Z0-Z13 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile7x32AVX512(SB), NOSPLIT, $0-56
+TEXT ·tile7x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -725,6 +786,8 @@ TEXT ·tile7x32AVX512(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
+	PREFETCHT1 64(R9)
 	VMOVUPS 0(BX), Z28
 	VMOVUPS 64(BX), Z29
 	VBROADCASTSS 0(AX), Z30
@@ -748,6 +811,8 @@ loop:
 	VBROADCASTSS 96(AX), Z30
 	VFMADD231PS Z28, Z30, Z12
 	VFMADD231PS Z29, Z30, Z13
+	PREFETCHT1 128(R9)
+	PREFETCHT1 192(R9)
 	VMOVUPS 128(BX), Z28
 	VMOVUPS 192(BX), Z29
 	VBROADCASTSS 4(AX), Z30
@@ -771,6 +836,8 @@ loop:
 	VBROADCASTSS 100(AX), Z30
 	VFMADD231PS Z28, Z30, Z12
 	VFMADD231PS Z29, Z30, Z13
+	PREFETCHT1 256(R9)
+	PREFETCHT1 320(R9)
 	VMOVUPS 256(BX), Z28
 	VMOVUPS 320(BX), Z29
 	VBROADCASTSS 8(AX), Z30
@@ -794,6 +861,8 @@ loop:
 	VBROADCASTSS 104(AX), Z30
 	VFMADD231PS Z28, Z30, Z12
 	VFMADD231PS Z29, Z30, Z13
+	PREFETCHT1 384(R9)
+	PREFETCHT1 448(R9)
 	VMOVUPS 384(BX), Z28
 	VMOVUPS 448(BX), Z29
 	VBROADCASTSS 12(AX), Z30
@@ -819,6 +888,7 @@ loop:
 	VFMADD231PS Z29, Z30, Z13
 	ADDQ $112, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -879,18 +949,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile8x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile8x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 8 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Z0-Z15 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile8x32AVX512(SB), NOSPLIT, $0-56
+TEXT ·tile8x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -912,6 +983,8 @@ TEXT ·tile8x32AVX512(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
+	PREFETCHT1 64(R9)
 	VMOVUPS 0(BX), Z28
 	VMOVUPS 64(BX), Z29
 	VBROADCASTSS 0(AX), Z30
@@ -938,6 +1011,8 @@ loop:
 	VBROADCASTSS 112(AX), Z31
 	VFMADD231PS Z28, Z31, Z14
 	VFMADD231PS Z29, Z31, Z15
+	PREFETCHT1 128(R9)
+	PREFETCHT1 192(R9)
 	VMOVUPS 128(BX), Z28
 	VMOVUPS 192(BX), Z29
 	VBROADCASTSS 4(AX), Z30
@@ -964,6 +1039,8 @@ loop:
 	VBROADCASTSS 116(AX), Z31
 	VFMADD231PS Z28, Z31, Z14
 	VFMADD231PS Z29, Z31, Z15
+	PREFETCHT1 256(R9)
+	PREFETCHT1 320(R9)
 	VMOVUPS 256(BX), Z28
 	VMOVUPS 320(BX), Z29
 	VBROADCASTSS 8(AX), Z30
@@ -990,6 +1067,8 @@ loop:
 	VBROADCASTSS 120(AX), Z31
 	VFMADD231PS Z28, Z31, Z14
 	VFMADD231PS Z29, Z31, Z15
+	PREFETCHT1 384(R9)
+	PREFETCHT1 448(R9)
 	VMOVUPS 384(BX), Z28
 	VMOVUPS 448(BX), Z29
 	VBROADCASTSS 12(AX), Z30
@@ -1018,6 +1097,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z15
 	ADDQ $128, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -1084,18 +1164,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile9x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile9x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 9 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Z0-Z17 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile9x32AVX512(SB), NOSPLIT, $0-56
+TEXT ·tile9x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -1119,6 +1200,8 @@ TEXT ·tile9x32AVX512(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
+	PREFETCHT1 64(R9)
 	VMOVUPS 0(BX), Z28
 	VMOVUPS 64(BX), Z29
 	VBROADCASTSS 0(AX), Z30
@@ -1148,6 +1231,8 @@ loop:
 	VBROADCASTSS 128(AX), Z30
 	VFMADD231PS Z28, Z30, Z16
 	VFMADD231PS Z29, Z30, Z17
+	PREFETCHT1 128(R9)
+	PREFETCHT1 192(R9)
 	VMOVUPS 128(BX), Z28
 	VMOVUPS 192(BX), Z29
 	VBROADCASTSS 4(AX), Z30
@@ -1177,6 +1262,8 @@ loop:
 	VBROADCASTSS 132(AX), Z30
 	VFMADD231PS Z28, Z30, Z16
 	VFMADD231PS Z29, Z30, Z17
+	PREFETCHT1 256(R9)
+	PREFETCHT1 320(R9)
 	VMOVUPS 256(BX), Z28
 	VMOVUPS 320(BX), Z29
 	VBROADCASTSS 8(AX), Z30
@@ -1206,6 +1293,8 @@ loop:
 	VBROADCASTSS 136(AX), Z30
 	VFMADD231PS Z28, Z30, Z16
 	VFMADD231PS Z29, Z30, Z17
+	PREFETCHT1 384(R9)
+	PREFETCHT1 448(R9)
 	VMOVUPS 384(BX), Z28
 	VMOVUPS 448(BX), Z29
 	VBROADCASTSS 12(AX), Z30
@@ -1237,6 +1326,7 @@ loop:
 	VFMADD231PS Z29, Z30, Z17
 	ADDQ $144, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -1309,18 +1399,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile10x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile10x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 10 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Z0-Z19 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile10x32AVX512(SB), NOSPLIT, $0-56
+TEXT ·tile10x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -1346,6 +1437,8 @@ TEXT ·tile10x32AVX512(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
+	PREFETCHT1 64(R9)
 	VMOVUPS 0(BX), Z28
 	VMOVUPS 64(BX), Z29
 	VBROADCASTSS 0(AX), Z30
@@ -1378,6 +1471,8 @@ loop:
 	VBROADCASTSS 144(AX), Z31
 	VFMADD231PS Z28, Z31, Z18
 	VFMADD231PS Z29, Z31, Z19
+	PREFETCHT1 128(R9)
+	PREFETCHT1 192(R9)
 	VMOVUPS 128(BX), Z28
 	VMOVUPS 192(BX), Z29
 	VBROADCASTSS 4(AX), Z30
@@ -1410,6 +1505,8 @@ loop:
 	VBROADCASTSS 148(AX), Z31
 	VFMADD231PS Z28, Z31, Z18
 	VFMADD231PS Z29, Z31, Z19
+	PREFETCHT1 256(R9)
+	PREFETCHT1 320(R9)
 	VMOVUPS 256(BX), Z28
 	VMOVUPS 320(BX), Z29
 	VBROADCASTSS 8(AX), Z30
@@ -1442,6 +1539,8 @@ loop:
 	VBROADCASTSS 152(AX), Z31
 	VFMADD231PS Z28, Z31, Z18
 	VFMADD231PS Z29, Z31, Z19
+	PREFETCHT1 384(R9)
+	PREFETCHT1 448(R9)
 	VMOVUPS 384(BX), Z28
 	VMOVUPS 448(BX), Z29
 	VBROADCASTSS 12(AX), Z30
@@ -1476,6 +1575,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z19
 	ADDQ $160, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -1554,18 +1654,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile11x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile11x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 11 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Z0-Z21 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile11x32AVX512(SB), NOSPLIT, $0-56
+TEXT ·tile11x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -1593,6 +1694,8 @@ TEXT ·tile11x32AVX512(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
+	PREFETCHT1 64(R9)
 	VMOVUPS 0(BX), Z28
 	VMOVUPS 64(BX), Z29
 	VBROADCASTSS 0(AX), Z30
@@ -1628,6 +1731,8 @@ loop:
 	VBROADCASTSS 160(AX), Z30
 	VFMADD231PS Z28, Z30, Z20
 	VFMADD231PS Z29, Z30, Z21
+	PREFETCHT1 128(R9)
+	PREFETCHT1 192(R9)
 	VMOVUPS 128(BX), Z28
 	VMOVUPS 192(BX), Z29
 	VBROADCASTSS 4(AX), Z30
@@ -1663,6 +1768,8 @@ loop:
 	VBROADCASTSS 164(AX), Z30
 	VFMADD231PS Z28, Z30, Z20
 	VFMADD231PS Z29, Z30, Z21
+	PREFETCHT1 256(R9)
+	PREFETCHT1 320(R9)
 	VMOVUPS 256(BX), Z28
 	VMOVUPS 320(BX), Z29
 	VBROADCASTSS 8(AX), Z30
@@ -1698,6 +1805,8 @@ loop:
 	VBROADCASTSS 168(AX), Z30
 	VFMADD231PS Z28, Z30, Z20
 	VFMADD231PS Z29, Z30, Z21
+	PREFETCHT1 384(R9)
+	PREFETCHT1 448(R9)
 	VMOVUPS 384(BX), Z28
 	VMOVUPS 448(BX), Z29
 	VBROADCASTSS 12(AX), Z30
@@ -1735,6 +1844,7 @@ loop:
 	VFMADD231PS Z29, Z30, Z21
 	ADDQ $176, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -1819,18 +1929,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile12x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile12x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 12 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Z0-Z23 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile12x32AVX512(SB), NOSPLIT, $0-56
+TEXT ·tile12x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -1860,6 +1971,8 @@ TEXT ·tile12x32AVX512(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
+	PREFETCHT1 64(R9)
 	VMOVUPS 0(BX), Z28
 	VMOVUPS 64(BX), Z29
 	VBROADCASTSS 0(AX), Z30
@@ -1898,6 +2011,8 @@ loop:
 	VBROADCASTSS 176(AX), Z31
 	VFMADD231PS Z28, Z31, Z22
 	VFMADD231PS Z29, Z31, Z23
+	PREFETCHT1 128(R9)
+	PREFETCHT1 192(R9)
 	VMOVUPS 128(BX), Z28
 	VMOVUPS 192(BX), Z29
 	VBROADCASTSS 4(AX), Z30
@@ -1936,6 +2051,8 @@ loop:
 	VBROADCASTSS 180(AX), Z31
 	VFMADD231PS Z28, Z31, Z22
 	VFMADD231PS Z29, Z31, Z23
+	PREFETCHT1 256(R9)
+	PREFETCHT1 320(R9)
 	VMOVUPS 256(BX), Z28
 	VMOVUPS 320(BX), Z29
 	VBROADCASTSS 8(AX), Z30
@@ -1974,6 +2091,8 @@ loop:
 	VBROADCASTSS 184(AX), Z31
 	VFMADD231PS Z28, Z31, Z22
 	VFMADD231PS Z29, Z31, Z23
+	PREFETCHT1 384(R9)
+	PREFETCHT1 448(R9)
 	VMOVUPS 384(BX), Z28
 	VMOVUPS 448(BX), Z29
 	VBROADCASTSS 12(AX), Z30
@@ -2014,6 +2133,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z23
 	ADDQ $192, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -2104,18 +2224,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile13x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile13x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 13 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Z0-Z25 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile13x32AVX512(SB), NOSPLIT, $0-56
+TEXT ·tile13x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -2147,6 +2268,8 @@ TEXT ·tile13x32AVX512(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
+	PREFETCHT1 64(R9)
 	VMOVUPS 0(BX), Z28
 	VMOVUPS 64(BX), Z29
 	VBROADCASTSS 0(AX), Z30
@@ -2188,6 +2311,8 @@ loop:
 	VBROADCASTSS 192(AX), Z30
 	VFMADD231PS Z28, Z30, Z24
 	VFMADD231PS Z29, Z30, Z25
+	PREFETCHT1 128(R9)
+	PREFETCHT1 192(R9)
 	VMOVUPS 128(BX), Z28
 	VMOVUPS 192(BX), Z29
 	VBROADCASTSS 4(AX), Z30
@@ -2229,6 +2354,8 @@ loop:
 	VBROADCASTSS 196(AX), Z30
 	VFMADD231PS Z28, Z30, Z24
 	VFMADD231PS Z29, Z30, Z25
+	PREFETCHT1 256(R9)
+	PREFETCHT1 320(R9)
 	VMOVUPS 256(BX), Z28
 	VMOVUPS 320(BX), Z29
 	VBROADCASTSS 8(AX), Z30
@@ -2270,6 +2397,8 @@ loop:
 	VBROADCASTSS 200(AX), Z30
 	VFMADD231PS Z28, Z30, Z24
 	VFMADD231PS Z29, Z30, Z25
+	PREFETCHT1 384(R9)
+	PREFETCHT1 448(R9)
 	VMOVUPS 384(BX), Z28
 	VMOVUPS 448(BX), Z29
 	VBROADCASTSS 12(AX), Z30
@@ -2313,6 +2442,7 @@ loop:
 	VFMADD231PS Z29, Z30, Z25
 	ADDQ $208, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 
@@ -2409,18 +2539,19 @@ masked:
 	VZEROUPPER
 	RET
 
-// func tile14x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile14x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 14 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // Z0-Z27 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile14x32AVX512(SB), NOSPLIT, $0-56
+TEXT ·tile14x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -2454,6 +2585,8 @@ TEXT ·tile14x32AVX512(SB), NOSPLIT, $0-56
 	JZ    store
 
 loop:
+	PREFETCHT1 0(R9)
+	PREFETCHT1 64(R9)
 	VMOVUPS 0(BX), Z28
 	VMOVUPS 64(BX), Z29
 	VBROADCASTSS 0(AX), Z30
@@ -2498,6 +2631,8 @@ loop:
 	VBROADCASTSS 208(AX), Z31
 	VFMADD231PS Z28, Z31, Z26
 	VFMADD231PS Z29, Z31, Z27
+	PREFETCHT1 128(R9)
+	PREFETCHT1 192(R9)
 	VMOVUPS 128(BX), Z28
 	VMOVUPS 192(BX), Z29
 	VBROADCASTSS 4(AX), Z30
@@ -2542,6 +2677,8 @@ loop:
 	VBROADCASTSS 212(AX), Z31
 	VFMADD231PS Z28, Z31, Z26
 	VFMADD231PS Z29, Z31, Z27
+	PREFETCHT1 256(R9)
+	PREFETCHT1 320(R9)
 	VMOVUPS 256(BX), Z28
 	VMOVUPS 320(BX), Z29
 	VBROADCASTSS 8(AX), Z30
@@ -2586,6 +2723,8 @@ loop:
 	VBROADCASTSS 216(AX), Z31
 	VFMADD231PS Z28, Z31, Z26
 	VFMADD231PS Z29, Z31, Z27
+	PREFETCHT1 384(R9)
+	PREFETCHT1 448(R9)
 	VMOVUPS 384(BX), Z28
 	VMOVUPS 448(BX), Z29
 	VBROADCASTSS 12(AX), Z30
@@ -2632,6 +2771,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z27
 	ADDQ $224, AX
 	ADDQ $512, BX
+	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
 

@@ -82,14 +82,14 @@ func (h *head) mix(s *kernel.Set, dst, q, k, v tensor.Matrix) {
 	for t := range h.queries.Tiles() {
 		from, to := h.queries.Span(t)
 		scores := tensor.Matrix{Rows: to - from, Cols: length, Stride: length, Data: h.scores[:(to-from)*length]}
-		s.Multiply(scores, &h.queries, t, t+1, &h.keys, 0, h.keys.Count(), kernel.Identity)
+		s.Multiply(scores, &h.queries, t, t+1, &h.keys, 0, h.keys.Count(), 0, kernel.Identity)
 		for i := range scores.Rows {
 			h.totals[i] = s.Exponentials(scores.Row(i), scale)
 		}
 		h.weights.Resize(s, scores.Rows, length)
 		s.PackRows(&h.weights, 0, scores)
 		mixed := dst.Slice(from, to)
-		s.Multiply(mixed, &h.weights, 0, 1, &h.values, 0, h.values.Count(), kernel.Identity)
+		s.Multiply(mixed, &h.weights, 0, 1, &h.values, 0, h.values.Count(), 0, kernel.Identity)
 		for i := range mixed.Rows {
 			s.Scale(mixed.Row(i), 1/h.totals[i])
 		}

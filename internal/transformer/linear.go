@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// blockTiles row tiles are multiplied with one panel after the other: some
-	// 100 rows, whose packed form stays in L2 beside a panel.
-	blockTiles = 8
+	// blockRows rows, at the most, are multiplied with one panel after the
+	// other: their packed form stays in L2 beside a panel.
+	blockRows = 168
 	// partOperations is the least work of a part, some microseconds, so that
 	// taking the part costs little beside it.
 	partOperations = 1 << 20
@@ -29,19 +29,21 @@ type linearTask struct {
 	dst        tensor.Matrix
 	w          *Linear
 	activation kernel.Activation
+	tiles      int // of one block
 	panels     int // of one part
 	across     int // parts that make up all panels
+	workers    int
 }
 
 func (t *linearTask) Run(_, i int) {
 	rows := &t.p.rows
-	t0 := i / t.across * blockTiles
-	t1 := min(t0+blockTiles, rows.Tiles())
+	t0 := i / t.across * t.tiles
+	t1 := min(t0+t.tiles, rows.Tiles())
 	from, _ := rows.Span(t0)
 	_, to := rows.Span(t1 - 1)
 	p0 := i % t.across * t.panels
 	p1 := min(p0+t.panels, t.w.Count())
-	t.p.model.set.Multiply(t.dst.Slice(from, to), rows, t0, t1, t.w, p0, p1, t.activation)
+	t.p.model.set.Multiply(t.dst.Slice(from, to), rows, t0, t1, t.w, p0, p1, p0+t.panels*t.workers, t.activation)
 }
 
 // apply writes activation(x·w + bias) to dst, tokens×w.N.
@@ -50,12 +52,15 @@ func (p *pass) apply(team *parallel.Team, dst, x tensor.Matrix, w *Linear, activ
 	p.pack = packTask{p: p, x: x}
 	team.For(p.rows.Tiles(), &p.pack)
 
-	blocks := parts(p.rows.Tiles(), blockTiles)
+	blocks := parts(x.Rows, blockRows)
+	tiles := parts(p.rows.Tiles(), blocks)
+	blocks = parts(p.rows.Tiles(), tiles)
 	panels := w.Count()
 	if team.Size() > 1 {
 		onePanel := 2 * x.Rows / blocks * w.K * kernel.Panel
 		panels = min(parts(partOperations, onePanel), parts(panels, team.Size()))
 	}
-	p.linear = linearTask{p: p, dst: dst, w: w, activation: activation, panels: panels, across: parts(w.Count(), panels)}
+	p.linear = linearTask{p: p, dst: dst, w: w, activation: activation,
+		tiles: tiles, panels: panels, across: parts(w.Count(), panels), workers: team.Size()}
 	team.For(blocks*p.linear.across, &p.linear)
 }

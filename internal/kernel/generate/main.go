@@ -63,18 +63,19 @@ func (l level) tile(w *bytes.Buffer, m int) {
 	bytes := 4 * l.lanes
 
 	fmt.Fprintf(w, `
-// func tile%dx%d%s(c *float32, ldc int, a, b, bias *float32, steps, n int)
+// func tile%dx%d%s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for %d rows and n ≤ %d columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left,
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
 // %s-%s c (two for each row), %s %s b[k], %s %s a[i][k].
 // Requires: %s
-TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-56
+TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ b+24(FP), BX
 	MOVQ bias+32(FP), DX
 	MOVQ steps+40(FP), CX
+	MOVQ next+56(FP), R9
 	SHLQ $2, SI
 `, m, 2*l.lanes, l.suffix, m, 2*l.lanes, acc(0, 0), acc(m-1, 1), b0, b1, a[0], a[1], l.requires, m, 2*l.lanes, l.suffix)
 	for h := range 2 {
@@ -87,6 +88,9 @@ TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-56
 	}
 	fmt.Fprintf(w, "\tTESTQ CX, CX\n\tJZ    store\n\nloop:\n")
 	for k := range 4 {
+		for line := 0; line < 2*bytes; line += 64 {
+			fmt.Fprintf(w, "\tPREFETCHT1 %d(R9)\n", k*4*panel+line)
+		}
 		fmt.Fprintf(w, "\tVMOVUPS %d(BX), %s\n", k*4*panel, b0)
 		fmt.Fprintf(w, "\tVMOVUPS %d(BX), %s\n", k*4*panel+bytes, b1)
 		for r := range m {
@@ -95,7 +99,7 @@ TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-56
 			fmt.Fprintf(w, "\tVFMADD231PS %s, %s, %s\n", b1, a[r%2], acc(r, 1))
 		}
 	}
-	fmt.Fprintf(w, "\tADDQ $%d, AX\n\tADDQ $%d, BX\n\tDECQ CX\n\tJNZ  loop\n\nstore:\n", 16*m, 16*panel)
+	fmt.Fprintf(w, "\tADDQ $%d, AX\n\tADDQ $%d, BX\n\tADDQ $%d, R9\n\tDECQ CX\n\tJNZ  loop\n\nstore:\n", 16*m, 16*panel, 16*panel)
 	fmt.Fprintf(w, "\tMOVQ n+48(FP), CX\n\tCMPQ CX, $%d\n\tJLT  masked\n", 2*l.lanes)
 	l.rowsOut(w, m, func(r, h int) {
 		fmt.Fprintf(w, "\tVMOVUPS %s, %d(DI)\n", acc(r, h), h*bytes)

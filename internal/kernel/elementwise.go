@@ -1,0 +1,189 @@
+package kernel
+
+import "fmt"
+
+// An Activation is a function applied to every element.
+type Activation uint8
+
+const (
+	Identity Activation = iota // x
+	GELU                       // x·Φ(x), Φ the normal distribution: the exact form, by erf
+	GELUTanh                   // x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), arXiv:1606.08415, section 2
+	SiLU                       // x/(1 + exp(-x))
+	ReLU                       // max(x, 0)
+	Tanh                       // tanh(x)
+)
+
+var activationNames = [...]string{
+	Identity: "identity",
+	GELU:     "gelu",
+	GELUTanh: "gelu_tanh",
+	SiLU:     "silu",
+	ReLU:     "relu",
+	Tanh:     "tanh",
+}
+
+// String returns the name in lower case, "gelu_tanh" for GELUTanh.
+func (a Activation) String() string {
+	if int(a) < len(activationNames) {
+		return activationNames[a]
+	}
+	return fmt.Sprintf("Activation(%d)", uint8(a))
+}
+
+// maxWork is the most elements that one call of a bare loop works on. The
+// goroutine cannot be stopped in assembly: 16384 elements take about 10 µs.
+const maxWork = 1 << 14
+
+// Activate applies a in place to rows×cols elements of x, ld apart from row to
+// row. A NaN stays a NaN, and so does -Inf become one where the function is a
+// product of -Inf and 0 (GELU, GELUTanh, SiLU).
+func (s *Set) Activate(a Activation, x []float32, ld, rows, cols int) {
+	if rows < 0 || cols < 0 || rows > 1 && ld < cols {
+		panic(fmt.Sprintf("kernel: %d×%d elements with %d from row to row", rows, cols, ld))
+	}
+	if rows == 0 || cols == 0 {
+		return
+	}
+	if need := (rows-1)*ld + cols; len(x) < need {
+		panic(fmt.Sprintf("kernel: %d×%d elements with %d from row to row need %d, have %d", rows, cols, ld, need, len(x)))
+	}
+	var f func(x []float32, ld, rows, cols int)
+	switch a {
+	case Identity:
+		return
+	case GELU:
+		f = s.gelu
+	case GELUTanh:
+		f = s.geluTanh
+	case SiLU:
+		f = s.silu
+	case ReLU:
+		f = s.relu
+	case Tanh:
+		f = s.tanh
+	default:
+		panic("kernel: unknown " + a.String())
+	}
+	if cols > maxWork {
+		for i := range rows {
+			row := x[i*ld:][:cols]
+			for len(row) > 0 {
+				n := min(len(row), maxWork)
+				f(row[:n], n, 1, n)
+				row = row[n:]
+			}
+		}
+		return
+	}
+	for step := maxWork / cols; rows > 0; rows -= step {
+		n := min(step, rows)
+		f(x[:(n-1)*ld+cols], ld, n, cols)
+		if n == rows {
+			return
+		}
+		x = x[n*ld:]
+	}
+}
+
+// Softmax replaces x by exp((x-max(x))·scale) divided by the sum of these.
+// scale is positive. A NaN or +Inf in x makes the whole row NaN, and so does a
+// row of -Inf alone; -Inf becomes 0 in any other row. x has at most some ten
+// thousand elements: one call of the bare loop handles them all.
+func (s *Set) Softmax(x []float32, scale float32) {
+	sum := s.Exponentials(x, scale)
+	s.scale(x, 1/sum)
+}
+
+// Exponentials replaces x by exp((x-max(x))·scale) and returns the sum of these:
+// Softmax without the division. scale is positive.
+func (s *Set) Exponentials(x []float32, scale float32) float32 {
+	if !(scale > 0) {
+		panic(fmt.Sprintf("kernel: softmax with scale %v", scale))
+	}
+	return s.softmax(x, scale)
+}
+
+// LayerNorm writes dst = (v-mean(v))/√(var(v)+eps)·gamma + beta with v = x+add;
+// a nil add stands for zeros. All have the length of dst, which may be x or add
+// but may overlap them in no other way.
+func (s *Set) LayerNorm(dst, x, add, gamma, beta []float32, eps float32) {
+	n := len(dst)
+	same("layer norm", n, len(x), len(gamma), len(beta))
+	if add != nil {
+		same("layer norm", n, len(add))
+	}
+	if n > 0 {
+		s.layerNorm(dst, x, add, gamma, beta, eps)
+	}
+}
+
+// RMSNorm writes dst = x/√(mean(x²)+eps)·gamma. All have the length of dst,
+// which may be x but may overlap it in no other way.
+func (s *Set) RMSNorm(dst, x, gamma []float32, eps float32) {
+	same("RMS norm", len(dst), len(x), len(gamma))
+	if len(dst) > 0 {
+		s.rmsNorm(dst, x, gamma, eps)
+	}
+}
+
+// Axpy adds a·x to dst, which has the length of x.
+func (s *Set) Axpy(dst, x []float32, a float32) {
+	same("axpy", len(dst), len(x))
+	for len(dst) > 0 {
+		n := min(len(dst), maxWork)
+		s.axpy(dst[:n], x[:n], a)
+		dst, x = dst[n:], x[n:]
+	}
+}
+
+// Max replaces each element of dst by the larger of it and that of x, which has
+// the length of dst. A NaN in either gives a NaN; of two zeros the sign is
+// negative if one is.
+func (s *Set) Max(dst, x []float32) {
+	same("max", len(dst), len(x))
+	for len(dst) > 0 {
+		n := min(len(dst), maxWork)
+		s.max(dst[:n], x[:n])
+		dst, x = dst[n:], x[n:]
+	}
+}
+
+// Scale multiplies dst by a.
+func (s *Set) Scale(dst []float32, a float32) {
+	for len(dst) > 0 {
+		n := min(len(dst), maxWork)
+		s.scale(dst[:n], a)
+		dst = dst[n:]
+	}
+}
+
+// Float16 writes to dst the little-endian IEEE half-precision numbers of src,
+// which has 2·len(dst) bytes. Signaling NaNs become quiet, all else is exact.
+func (s *Set) Float16(dst []float32, src []byte) {
+	widen("float16", s.float16, dst, src)
+}
+
+// BFloat16 writes to dst the little-endian bfloat16 numbers of src, which has
+// 2·len(dst) bytes.
+func (s *Set) BFloat16(dst []float32, src []byte) {
+	widen("bfloat16", s.bfloat16, dst, src)
+}
+
+func widen(what string, f func([]float32, []byte), dst []float32, src []byte) {
+	same(what, 2*len(dst), len(src))
+	for len(dst) > 0 {
+		n := min(len(dst), maxWork)
+		f(dst[:n], src[:2*n])
+		dst, src = dst[n:], src[2*n:]
+	}
+}
+
+// same panics unless all lengths are n.
+func same(what string, n int, lengths ...int) {
+	for _, l := range lengths {
+		if l != n {
+			panic(fmt.Sprintf("kernel: %s: length %d, expected %d", what, l, n))
+		}
+	}
+}

@@ -1,0 +1,456 @@
+//go:build amd64 && !purego
+
+#include "textflag.h"
+
+#define V0 Z0
+#define V1 Z1
+#define V2 Z2
+#define V3 Z3
+#define V4 Z4
+#define V5 Z5
+#define V6 Z6
+#define LANES 16
+#define VADDPSC VADDPS.BCST
+#define VSUBPSC VSUBPS.BCST
+#define VANDPSC VANDPS.BCST
+#define VXORPSC VXORPS.BCST
+#define VFMADD213PSC VFMADD213PS.BCST
+#define VFMADD231PSC VFMADD231PS.BCST
+#define VFNMADD231PSC VFNMADD231PS.BCST
+#define LOADTAIL(P, V) VMOVUPS.Z (P), K1, V
+#define STORETAIL(V, P) VMOVUPS V, K1, (P)
+
+#include "elementwise_amd64.h"
+
+// MASK sets K1 to the mask of CX&15 lanes. Changes CX, R9.
+#define MASK \
+	ANDL $15, CX; \
+	MOVL $1, R9; \
+	SHLL CX, R9; \
+	DECL R9; \
+	KMOVW R9, K1
+
+// func geluAVX512(x []float32, ld, rows, cols int)
+// x = x·Φ(x), Φ(x) = (1 + erf(x/√2))/2. Z0 = x[i:i+16], Z1 to Z6 as in GELU, K1 the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·geluAVX512(SB), 0, $0-48
+	MOVQ x_base+0(FP), DI
+	MOVQ ld+24(FP), SI
+	MOVQ rows+32(FP), DX
+	MOVQ cols+40(FP), CX
+	MASK
+	MOVQ cols+40(FP), CX
+	ROWS(GELU)
+
+// func geluTanhAVX512(x []float32, ld, rows, cols int)
+// x = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))). Z0 = x[i:i+16], Z1 to Z6 as in GELUTANH, K1 the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·geluTanhAVX512(SB), 0, $0-48
+	MOVQ x_base+0(FP), DI
+	MOVQ ld+24(FP), SI
+	MOVQ rows+32(FP), DX
+	MOVQ cols+40(FP), CX
+	MASK
+	MOVQ cols+40(FP), CX
+	ROWS(GELUTANH)
+
+// func siluAVX512(x []float32, ld, rows, cols int)
+// x = x / (1 + exp(-x)). Z0 = x[i:i+16], Z1 to Z6 as in SILU, K1 the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·siluAVX512(SB), 0, $0-48
+	MOVQ x_base+0(FP), DI
+	MOVQ ld+24(FP), SI
+	MOVQ rows+32(FP), DX
+	MOVQ cols+40(FP), CX
+	MASK
+	MOVQ cols+40(FP), CX
+	ROWS(SILU)
+
+// func reluAVX512(x []float32, ld, rows, cols int)
+// x = max(x, 0), a NaN stays. Z0 = x[i:i+16], Z1 to Z6 as in RELU, K1 the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·reluAVX512(SB), 0, $0-48
+	MOVQ x_base+0(FP), DI
+	MOVQ ld+24(FP), SI
+	MOVQ rows+32(FP), DX
+	MOVQ cols+40(FP), CX
+	MASK
+	MOVQ cols+40(FP), CX
+	ROWS(RELU)
+
+// func tanhAVX512(x []float32, ld, rows, cols int)
+// x = tanh(x). Z0 = x[i:i+16], Z1 to Z6 as in TANH, K1 the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·tanhAVX512(SB), 0, $0-48
+	MOVQ x_base+0(FP), DI
+	MOVQ ld+24(FP), SI
+	MOVQ rows+32(FP), DX
+	MOVQ cols+40(FP), CX
+	MASK
+	MOVQ cols+40(FP), CX
+	ROWS(TANH)
+
+// func softmaxAVX512(x []float32, scale float32) float32
+// x = exp((x-max(x))·scale), returns Σ x. Z7 = max(x), Z8 = scale, Z9 = 16
+// partial sums, K1 the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·softmaxAVX512(SB), 0, $0-36
+	MOVQ x_base+0(FP), DI
+	MOVQ x_len+8(FP), CX
+	MOVQ CX, DX
+	MASK
+	MOVQ DX, R8
+	ANDQ $15, R8              // elements of the tail
+	SUBQ R8, DX               // elements in whole vectors
+	VBROADCASTSS negInf<>(SB), Z6
+	VMOVAPS Z6, Z7
+	MOVQ DI, AX
+	MOVQ DX, BX
+	SUBQ $32, BX
+	JL max16
+max32:
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMAXPS Z6, Z0, Z6         // Z6 = max(x[i:i+16], Z6), a NaN is left out
+	VMAXPS Z7, Z1, Z7
+	ADDQ $128, AX
+	SUBQ $32, BX
+	JGE max32
+max16:
+	ADDQ $32, BX
+	JZ maxtail
+	VMOVUPS (AX), Z0
+	VMAXPS Z7, Z0, Z7
+	ADDQ $64, AX
+maxtail:
+	VBROADCASTSS negInf<>(SB), Z0
+	VMOVUPS (AX), K1, Z0      // Z0 = the tail, else -∞
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z7, Z6, Z0
+	VEXTRACTF64X4 $1, Z0, Y1
+	VMAXPS Y1, Y0, Y0
+	MAX8
+	VBROADCASTSS X0, Z7
+	VBROADCASTSS scale+24(FP), Z8
+	VXORPS Z9, Z9, Z9
+	TESTQ DX, DX
+	JZ tail
+loop16:
+	VMOVUPS (DI), Z0
+	VSUBPS Z7, Z0, Z0
+	VMULPS Z8, Z0, Z0         // (x-max)·scale
+	EXP
+	VMOVUPS Z0, (DI)
+	VADDPS Z0, Z9, Z9
+	ADDQ $64, DI
+	SUBQ $16, DX
+	JG loop16
+tail:
+	TESTQ R8, R8
+	JZ done
+	VMOVUPS.Z (DI), K1, Z0
+	VSUBPS Z7, Z0, Z0
+	VMULPS Z8, Z0, Z0
+	EXP
+	VMOVUPS Z0, K1, (DI)
+	VADDPS Z0, Z9, K1, Z9
+done:
+	VMOVAPS Z9, Z0
+	VEXTRACTF64X4 $1, Z0, Y1
+	VADDPS Y1, Y0, Y0         // i and i+8
+	SUM8
+	VMOVSS X0, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func layerNormAVX512(dst, x, add, gamma, beta []float32, eps float32)
+// dst = (s-mean(s))/√(var(s)+eps)·gamma + beta, s = x+add. DI = dst, SI = x,
+// later s, R10 = add, R11 = gamma, R12 = beta, AX the offset in bytes, Z2 = 16
+// partial sums, Z3 = mean, Z4 = 1/√, K1 the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·layerNormAVX512(SB), 0, $0-124
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), DX
+	MOVQ x_base+24(FP), SI
+	MOVQ add_base+48(FP), R10
+	MOVQ gamma_base+72(FP), R11
+	MOVQ beta_base+96(FP), R12
+	MOVQ DX, CX
+	MASK
+	MOVQ DX, R8
+	ANDQ $15, R8              // elements of the tail
+	MOVQ DX, R13
+	SUBQ R8, R13
+	SHLQ $2, R13              // bytes in whole vectors
+	VXORPS Z2, Z2, Z2
+	XORQ AX, AX
+	CMPQ add_len+56(FP), $0
+	JNE addtest
+	JMP sumtest
+add16:
+	VMOVUPS (SI)(AX*1), Z0
+	VADDPS (R10)(AX*1), Z0, Z0 // s = x + add
+	VMOVUPS Z0, (DI)(AX*1)
+	VADDPS Z0, Z2, Z2
+	ADDQ $64, AX
+addtest:
+	CMPQ AX, R13
+	JLT add16
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
+	VMOVUPS.Z (R10)(AX*1), K1, Z1
+	VADDPS Z1, Z0, Z0
+	VMOVUPS Z0, K1, (DI)(AX*1)
+	VADDPS Z0, Z2, Z2
+	MOVQ DI, SI               // s is in dst
+	JMP mean
+sum16:
+	VADDPS (SI)(AX*1), Z2, Z2
+	ADDQ $64, AX
+sumtest:
+	CMPQ AX, R13
+	JLT sum16
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
+	VADDPS Z0, Z2, Z2
+mean:
+	VMOVAPS Z2, Z0
+	VEXTRACTF64X4 $1, Z0, Y1
+	VADDPS Y1, Y0, Y0         // i and i+8
+	SUM8
+	MEAN(DX)
+	VBROADCASTSS X0, Z3
+	VXORPS Z2, Z2, Z2
+	XORQ AX, AX
+	JMP squaretest
+square16:
+	VMOVUPS (SI)(AX*1), Z0
+	VSUBPS Z3, Z0, Z0         // s - mean
+	VFMADD231PS Z0, Z0, Z2
+	ADDQ $64, AX
+squaretest:
+	CMPQ AX, R13
+	JLT square16
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
+	VSUBPS.Z Z3, Z0, K1, Z0
+	VFMADD231PS Z0, Z0, Z2
+	VMOVAPS Z2, Z0
+	VEXTRACTF64X4 $1, Z0, Y1
+	VADDPS Y1, Y0, Y0         // i and i+8
+	SUM8
+	MEAN(DX)
+	ROOT(eps+120(FP))
+	VBROADCASTSS X0, Z4
+	XORQ AX, AX
+	JMP applytest
+apply16:
+	VMOVUPS (SI)(AX*1), Z0
+	VSUBPS Z3, Z0, Z0
+	VMULPS Z4, Z0, Z0         // (s-mean)/√
+	VMOVUPS (R11)(AX*1), Z1
+	VFMADD213PS (R12)(AX*1), Z1, Z0
+	VMOVUPS Z0, (DI)(AX*1)
+	ADDQ $64, AX
+applytest:
+	CMPQ AX, R13
+	JLT apply16
+	TESTQ R8, R8
+	JZ done
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
+	VSUBPS Z3, Z0, Z0
+	VMULPS Z4, Z0, Z0
+	VMOVUPS.Z (R11)(AX*1), K1, Z1
+	VMOVUPS.Z (R12)(AX*1), K1, Z5
+	VFMADD213PS Z5, Z1, Z0
+	VMOVUPS Z0, K1, (DI)(AX*1)
+done:
+	VZEROUPPER
+	RET
+
+// func rmsNormAVX512(dst, x, gamma []float32, eps float32)
+// dst = x/√(mean(x²)+eps)·gamma. DI = dst, SI = x, R11 = gamma, AX the offset
+// in bytes, Z2 = 16 partial sums, Z4 = 1/√, K1 the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·rmsNormAVX512(SB), 0, $0-76
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), DX
+	MOVQ x_base+24(FP), SI
+	MOVQ gamma_base+48(FP), R11
+	MOVQ DX, CX
+	MASK
+	MOVQ DX, R8
+	ANDQ $15, R8              // elements of the tail
+	MOVQ DX, R13
+	SUBQ R8, R13
+	SHLQ $2, R13              // bytes in whole vectors
+	VXORPS Z2, Z2, Z2
+	XORQ AX, AX
+	JMP squaretest
+square16:
+	VMOVUPS (SI)(AX*1), Z0
+	VFMADD231PS Z0, Z0, Z2
+	ADDQ $64, AX
+squaretest:
+	CMPQ AX, R13
+	JLT square16
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
+	VFMADD231PS Z0, Z0, Z2
+	VMOVAPS Z2, Z0
+	VEXTRACTF64X4 $1, Z0, Y1
+	VADDPS Y1, Y0, Y0         // i and i+8
+	SUM8
+	MEAN(DX)
+	ROOT(eps+72(FP))
+	VBROADCASTSS X0, Z4
+	XORQ AX, AX
+	JMP applytest
+apply16:
+	VMULPS (SI)(AX*1), Z4, Z0 // x/√
+	VMULPS (R11)(AX*1), Z0, Z0
+	VMOVUPS Z0, (DI)(AX*1)
+	ADDQ $64, AX
+applytest:
+	CMPQ AX, R13
+	JLT apply16
+	TESTQ R8, R8
+	JZ done
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
+	VMULPS Z0, Z4, Z0
+	VMOVUPS.Z (R11)(AX*1), K1, Z1
+	VMULPS Z1, Z0, Z0
+	VMOVUPS Z0, K1, (DI)(AX*1)
+done:
+	VZEROUPPER
+	RET
+
+// func axpyAVX512(dst, x []float32, a float32)
+// dst += a·x. DI = dst, SI = x, Z2 = a, K1 the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·axpyAVX512(SB), 0, $0-52
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), SI
+	VBROADCASTSS a+48(FP), Z2
+	MOVQ CX, DX
+	MASK
+	SUBQ $16, DX
+	JL tail
+loop16:
+	VMOVUPS (DI), Z0
+	VFMADD231PS (SI), Z2, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	SUBQ $16, DX
+	JGE loop16
+tail:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS Z0, K1, (DI)
+	VZEROUPPER
+	RET
+
+// func maxAVX512(dst, x []float32)
+// dst = the larger of dst and x, a NaN in either stays. DI = dst, SI = x, K1
+// the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·maxAVX512(SB), 0, $0-48
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), SI
+	MOVQ CX, DX
+	MASK
+	SUBQ $16, DX
+	JL tail
+loop16:
+	VMOVUPS (DI), Z0
+	VMOVUPS (SI), Z1
+	LARGER
+	VMOVUPS Z0, (DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	SUBQ $16, DX
+	JGE loop16
+tail:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	LARGER
+	VMOVUPS Z0, K1, (DI)
+	VZEROUPPER
+	RET
+
+// func scaleAVX512(dst []float32, a float32)
+// dst *= a. DI = dst, Z2 = a, K1 the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·scaleAVX512(SB), 0, $0-28
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), CX
+	VBROADCASTSS a+24(FP), Z2
+	MOVQ CX, DX
+	MASK
+	SUBQ $16, DX
+	JL tail
+loop16:
+	VMULPS (DI), Z2, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ $64, DI
+	SUBQ $16, DX
+	JGE loop16
+tail:
+	VMOVUPS.Z (DI), K1, Z0
+	VMULPS Z0, Z2, Z0
+	VMOVUPS Z0, K1, (DI)
+	VZEROUPPER
+	RET
+
+// func float16AVX512(dst []float32, src []byte)
+// dst[i] = the IEEE half at src[2·i], a signaling NaN made quiet. DI = dst,
+// SI = src, K1 the tail's lanes.
+// Requires: AVX-512 F, BW, VL
+TEXT ·float16AVX512(SB), 0, $0-48
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), CX
+	MOVQ src_base+24(FP), SI
+	MOVQ CX, DX
+	MASK
+	SUBQ $16, DX
+	JL tail
+loop16:
+	VCVTPH2PS (SI), Z0
+	VMOVUPS Z0, (DI)
+	ADDQ $32, SI
+	ADDQ $64, DI
+	SUBQ $16, DX
+	JGE loop16
+tail:
+	VMOVDQU16.Z (SI), K1, Y0
+	VCVTPH2PS Y0, Z0
+	VMOVUPS Z0, K1, (DI)
+	VZEROUPPER
+	RET
+
+// func bfloat16AVX512(dst []float32, src []byte)
+// dst[i] = the bfloat16 at src[2·i]. DI = dst, SI = src, K1 the tail's lanes.
+// Requires: AVX-512 F, BW, VL
+TEXT ·bfloat16AVX512(SB), 0, $0-48
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), CX
+	MOVQ src_base+24(FP), SI
+	MOVQ CX, DX
+	MASK
+	SUBQ $16, DX
+	JL tail
+loop16:
+	VPMOVZXWD (SI), Z0
+	VPSLLD $16, Z0, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ $32, SI
+	ADDQ $64, DI
+	SUBQ $16, DX
+	JGE loop16
+tail:
+	VMOVDQU16.Z (SI), K1, Y0
+	VPMOVZXWD Y0, Z0
+	VPSLLD $16, Z0, Z0
+	VMOVUPS Z0, K1, (DI)
+	VZEROUPPER
+	RET

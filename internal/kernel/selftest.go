@@ -1,0 +1,78 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// SelfTest runs each kernel of s on a small input and holds it against the
+// generic set. The error says which kernel differs, and by how much.
+func SelfTest(s *Set) error {
+	const m, n, k = 17, 39, 70
+	value := func(i int) float32 { return float32(math.Sin(float64(i)*1.7+0.3)) * 3 }
+	fill := func(rows, cols, seed int) tensor.Matrix {
+		x := tensor.NewMatrix(rows, cols)
+		for i := range x.Data {
+			x.Data[i] = value(i + seed)
+		}
+		return x
+	}
+	product := func(s *Set, a Activation) []float32 {
+		x, w, dst := fill(m, k, 0), fill(n, k, 1000), tensor.NewMatrix(m, n)
+		var rows Rows
+		var panels Panels
+		rows.Resize(s, m, k)
+		for t := range rows.Tiles() {
+			s.PackRows(&rows, t, x)
+		}
+		panels.Resize(k, n)
+		for p := range panels.Count() {
+			s.PackTransposed(&panels, p, w.Slice(p*Panel, min((p+1)*Panel, n)))
+		}
+		for i := range n {
+			panels.Bias[i] = value(i + 2000)
+		}
+		s.Multiply(dst, &rows, 0, rows.Tiles(), &panels, 0, panels.Count(), 0, a)
+		return dst.Data
+	}
+	// Sums of 70 products of up to 9 in size, and what follows from them.
+	const bound = 1e-3
+	check := func(name string, run func(s *Set) []float32) error {
+		want, got := run(&generic), run(s)
+		for i := range want {
+			if d := math.Abs(float64(want[i]) - float64(got[i])); !(d <= bound) {
+				return fmt.Errorf("kernels %s: %s: element %d: found %v, expected %v", s.name, name, i, got[i], want[i])
+			}
+		}
+		return nil
+	}
+	for a := Identity; a <= Tanh; a++ {
+		if err := check("product, "+a.String(), func(s *Set) []float32 { return product(s, a) }); err != nil {
+			return err
+		}
+	}
+	gamma, beta := fill(1, n, 3000).Data, fill(1, n, 4000).Data
+	for _, kernel := range []struct {
+		name string
+		run  func(s *Set, x, y []float32)
+	}{
+		{"softmax", func(s *Set, x, _ []float32) { s.Softmax(x, 0.5) }},
+		{"layer norm", func(s *Set, x, y []float32) { s.LayerNorm(x, x, y, gamma, beta, 1e-5) }},
+		{"RMS norm", func(s *Set, x, _ []float32) { s.RMSNorm(x, x, gamma, 1e-5) }},
+		{"multiply and add", func(s *Set, x, y []float32) { s.Axpy(x, y, 0.7) }},
+		{"max", func(s *Set, x, y []float32) { s.Max(x, y) }},
+		{"scale", func(s *Set, x, _ []float32) { s.Scale(x, 0.7) }},
+	} {
+		err := check(kernel.name, func(s *Set) []float32 {
+			x := fill(1, n, 5000).Data
+			kernel.run(s, x, fill(1, n, 6000).Data)
+			return x
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
