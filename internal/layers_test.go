@@ -48,9 +48,10 @@ var layers = map[string]row{
 		"tensor", "tokenizer", "quant", "encoding",
 		"internal/kernel", "internal/parallel", "internal/transformer",
 	}},
-	"embed/minilm":    {ours: []string{"embed"}},
-	"embed/hub":       {others: []string{"golang.org/x/sync"}},
-	"embed/embedhttp": {ours: []string{"embed", "encoding"}},
+	"embed/minilm":          {ours: []string{"embed"}},
+	"embed/minilm/generate": {ours: []string{"tensor"}, others: []string{"github.com/x448/float16"}},
+	"embed/hub":             {others: []string{"golang.org/x/sync"}},
+	"embed/embedhttp":       {ours: []string{"embed", "encoding"}},
 	// internal/kernel is for doctor and bench, which look at each kernel set.
 	"cmd/rhumb": {ours: []string{public, "internal/kernel"}, others: []string{
 		"github.com/spf13/cobra", "github.com/schollz/progressbar/v3",

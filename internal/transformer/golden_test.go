@@ -138,19 +138,6 @@ func TestSameBits(t *testing.T) {
 	}
 }
 
-func TestForwardDoesNotAllocate(t *testing.T) {
-	g := readGolden(t, "bert")
-	m := open(t, "bert", kernel.Best())
-	dst := tensor.NewMatrix(len(g.batch.IDs), m.Hidden)
-	team := parallel.NewTeam(2)
-	defer team.Close()
-	for _, team := range []*parallel.Team{nil, team} {
-		require.Zero(t, testing.AllocsPerRun(100, func() {
-			_ = m.Forward(context.Background(), team, dst, g.batch)
-		}))
-	}
-}
-
 func TestForwardStopsWhenCanceled(t *testing.T) {
 	g := readGolden(t, "bert")
 	m := open(t, "bert", kernel.Best())
