@@ -32,6 +32,7 @@ type Config struct {
 	Precision   Precision // of the weights in memory
 	Workers     int       // goroutines of one call, the caller included; 0 = GOMAXPROCS
 	BatchTokens int       // tokens of one forward pass, and with them memory; 0 = 256
+	MaxTokens   int       // limit of one input in place of the folder's, at most the position table's; 0 = the folder's
 	Kernels     string    // "generic", "avx2", "avx512", …; "" = the best this CPU has
 }
 

@@ -57,6 +57,8 @@ func LoadFS(fsys fs.FS, cfg Config) (*Model, error) {
 		return nil, fmt.Errorf("workers: %d, expected 1 or more, or 0 for GOMAXPROCS", cfg.Workers)
 	case cfg.BatchTokens < 0:
 		return nil, fmt.Errorf("batch tokens: %d, expected 1 or more, or 0 for %d", cfg.BatchTokens, defaultBatchTokens)
+	case cfg.MaxTokens < 0:
+		return nil, fmt.Errorf("max tokens: %d, expected 1 or more, or 0 for the folder's limit", cfg.MaxTokens)
 	}
 	if cfg.Workers == 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)
@@ -66,7 +68,7 @@ func LoadFS(fsys fs.FS, cfg Config) (*Model, error) {
 	}
 	m := &Model{batchTokens: cfg.BatchTokens}
 	m.info = Info{Name: cfg.Name, Precision: cfg.Precision, Kernels: set.Name(), Workers: cfg.Workers}
-	if err := m.load(folder{fsys, ""}, set); err != nil {
+	if err := m.load(folder{fsys, ""}, set, cfg.MaxTokens); err != nil {
 		if m.weights != nil {
 			_ = m.weights.Close() // err says more
 		}
@@ -76,7 +78,7 @@ func LoadFS(fsys fs.FS, cfg Config) (*Model, error) {
 }
 
 // load reads the folder's files in the order of their use.
-func (m *Model) load(root folder, set *kernel.Set) error {
+func (m *Model) load(root folder, set *kernel.Set, maxTokens int) error {
 	if err := m.loadSentenceConfig(root); err != nil {
 		return err
 	}
@@ -89,7 +91,7 @@ func (m *Model) load(root folder, set *kernel.Set) error {
 	if err != nil {
 		return err
 	}
-	if err := m.loadTokenizer(dir); err != nil {
+	if err := m.loadTokenizer(dir, maxTokens); err != nil {
 		return err
 	}
 	if err := m.loadModules(root, list[1:], config, set); err != nil {
@@ -206,8 +208,9 @@ func (s *settings) check() error {
 	return nil
 }
 
-// loadTokenizer reads tokenizer.json and the limit of tokens in dir.
-func (m *Model) loadTokenizer(dir folder) error {
+// loadTokenizer reads tokenizer.json and the limit of tokens in dir; maxTokens,
+// where it is not 0, replaces that limit.
+func (m *Model) loadTokenizer(dir folder, maxTokens int) error {
 	data, err := dir.read("tokenizer.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		return dir.errorIn("tokenizer.json", fmt.Errorf("%w%s, expected the form that Hugging Face tokenizers writes", fs.ErrNotExist,
@@ -241,6 +244,9 @@ func (m *Model) loadTokenizer(dir folder) error {
 	}
 	if s.MaxSeqLength != nil {
 		limit = *s.MaxSeqLength
+	}
+	if maxTokens > 0 {
+		limit = maxTokens
 	}
 	if limit > 0 && (m.info.MaxTokens == 0 || limit < m.info.MaxTokens) {
 		m.info.MaxTokens = limit

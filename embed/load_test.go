@@ -3,6 +3,7 @@ package embed
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -181,6 +182,7 @@ func TestBadConfig(t *testing.T) {
 	}{
 		{Config{Workers: -1}, "workers: -1, expected 1 or more"},
 		{Config{BatchTokens: -1}, "batch tokens: -1, expected 1 or more"},
+		{Config{MaxTokens: -1}, "max tokens: -1, expected 1 or more"},
 		{Config{Precision: 200}, "precision: unknown Precision(200), expected float32"},
 		{Config{Kernels: "mmx"}, `kernels "mmx": this CPU runs generic`},
 	} {
@@ -235,6 +237,9 @@ func TestMaxTokens(t *testing.T) {
 				}
 			}
 			assert.Equal(t, c.want, loadFiles(t, files, Config{}).Info().MaxTokens)
+			// Config's limit counts in place of the folder's, the position table's stays.
+			assert.Equal(t, 35, loadFiles(t, files, Config{MaxTokens: 35}).Info().MaxTokens)
+			assert.Equal(t, 40, loadFiles(t, files, Config{MaxTokens: math.MaxInt32}).Info().MaxTokens)
 		})
 	}
 }

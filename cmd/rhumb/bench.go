@@ -97,6 +97,7 @@ the share is of the CPU's own rate of fused multiply-adds, measured in the same 
 		if gemm {
 			return b.gemm(ctx, &model)
 		}
+		model.maxTokens = math.MaxInt
 		if b.model, err = model.load(); err != nil {
 			return err
 		}

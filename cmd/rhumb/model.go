@@ -17,9 +17,10 @@ const builtin = "minilm"
 
 // modelFlags are the flags that say which model runs and how.
 type modelFlags struct {
-	name    string
-	threads int
-	kernels string
+	name      string
+	threads   int
+	kernels   string
+	maxTokens int // no flag: of bench, which measures up to the position table
 }
 
 func (f *modelFlags) add(cmd *cobra.Command) {
@@ -40,7 +41,7 @@ func (f *modelFlags) load() (*embed.Model, error) {
 	if f.threads < 0 {
 		return nil, usagef("--threads %d: must be 0 or more", f.threads)
 	}
-	cfg := embed.Config{Workers: f.threads, Kernels: f.kernels}
+	cfg := embed.Config{Workers: f.threads, Kernels: f.kernels, MaxTokens: f.maxTokens}
 	if f.name == builtin {
 		return minilm.Load(cfg)
 	}

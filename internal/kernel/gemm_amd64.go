@@ -6,15 +6,6 @@ import "unsafe"
 
 //go:generate go run ./generate
 
-// laneMask is 16 words of ones, then 16 of zeros. The 16 words that begin at
-// 16-n mask the first n lanes.
-var laneMask = func() (m [32]int32) {
-	for i := range 16 {
-		m[i] = -1
-	}
-	return m
-}()
-
 type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 var tilesAVX2 = [...]tileFunc{nil, tile1x16AVX2, tile2x16AVX2, tile3x16AVX2, tile4x16AVX2, tile5x16AVX2, tile6x16AVX2}

@@ -4,6 +4,26 @@
 
 #include "textflag.h"
 
+// laneMask is 16 words of ones, then 16 of zeros: the 16 words that begin at
+// word 16-n mask the first n lanes.
+DATA laneMask<>+0(SB)/4, $0xffffffff
+DATA laneMask<>+4(SB)/4, $0xffffffff
+DATA laneMask<>+8(SB)/4, $0xffffffff
+DATA laneMask<>+12(SB)/4, $0xffffffff
+DATA laneMask<>+16(SB)/4, $0xffffffff
+DATA laneMask<>+20(SB)/4, $0xffffffff
+DATA laneMask<>+24(SB)/4, $0xffffffff
+DATA laneMask<>+28(SB)/4, $0xffffffff
+DATA laneMask<>+32(SB)/4, $0xffffffff
+DATA laneMask<>+36(SB)/4, $0xffffffff
+DATA laneMask<>+40(SB)/4, $0xffffffff
+DATA laneMask<>+44(SB)/4, $0xffffffff
+DATA laneMask<>+48(SB)/4, $0xffffffff
+DATA laneMask<>+52(SB)/4, $0xffffffff
+DATA laneMask<>+56(SB)/4, $0xffffffff
+DATA laneMask<>+60(SB)/4, $0xffffffff
+GLOBL laneMask<>(SB), RODATA|NOPTR, $128
+
 // func tile1x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 16 columns, 4·steps terms.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
@@ -64,7 +84,7 @@ store:
 	RET
 
 masked:
-	LEAQ ·laneMask(SB), R8
+	LEAQ laneMask<>(SB), R8
 	SHLQ $2, CX
 	SUBQ CX, R8
 	VMOVUPS 64(R8), Y12 // columns 0 to 7
@@ -151,7 +171,7 @@ store:
 	RET
 
 masked:
-	LEAQ ·laneMask(SB), R8
+	LEAQ laneMask<>(SB), R8
 	SHLQ $2, CX
 	SUBQ CX, R8
 	VMOVUPS 64(R8), Y12 // columns 0 to 7
@@ -258,7 +278,7 @@ store:
 	RET
 
 masked:
-	LEAQ ·laneMask(SB), R8
+	LEAQ laneMask<>(SB), R8
 	SHLQ $2, CX
 	SUBQ CX, R8
 	VMOVUPS 64(R8), Y12 // columns 0 to 7
@@ -385,7 +405,7 @@ store:
 	RET
 
 masked:
-	LEAQ ·laneMask(SB), R8
+	LEAQ laneMask<>(SB), R8
 	SHLQ $2, CX
 	SUBQ CX, R8
 	VMOVUPS 64(R8), Y12 // columns 0 to 7
@@ -532,7 +552,7 @@ store:
 	RET
 
 masked:
-	LEAQ ·laneMask(SB), R8
+	LEAQ laneMask<>(SB), R8
 	SHLQ $2, CX
 	SUBQ CX, R8
 	VMOVUPS 64(R8), Y12 // columns 0 to 7
@@ -699,7 +719,7 @@ store:
 	RET
 
 masked:
-	LEAQ ·laneMask(SB), R8
+	LEAQ laneMask<>(SB), R8
 	SHLQ $2, CX
 	SUBQ CX, R8
 	VMOVUPS 64(R8), Y12 // columns 0 to 7

@@ -48,6 +48,16 @@ func (l level) source() []byte {
 
 #include "textflag.h"
 `)
+	if l.register == "Y" {
+		fmt.Fprintf(&w, `
+// laneMask is 16 words of ones, then 16 of zeros: the 16 words that begin at
+// word 16-n mask the first n lanes.
+`)
+		for i := range 16 {
+			fmt.Fprintf(&w, "DATA laneMask<>+%d(SB)/4, $0xffffffff\n", 4*i)
+		}
+		fmt.Fprintf(&w, "GLOBL laneMask<>(SB), RODATA|NOPTR, $128\n")
+	}
 	for m := 1; m <= l.rows; m++ {
 		l.tile(&w, m)
 	}
@@ -118,9 +128,7 @@ TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-64
 		})
 		return
 	}
-	// laneMask holds 16 set words, then 16 clear ones: the window that ends n
-	// words into the clear half selects the first n lanes.
-	fmt.Fprintf(w, `	LEAQ ·laneMask(SB), R8
+	fmt.Fprintf(w, `	LEAQ laneMask<>(SB), R8
 	SHLQ $2, CX
 	SUBQ CX, R8
 	VMOVUPS 64(R8), %s // columns 0 to 7
