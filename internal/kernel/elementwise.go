@@ -158,27 +158,6 @@ func (s *Set) Scale(dst []float32, a float32) {
 	}
 }
 
-// Float16 writes to dst the little-endian IEEE half-precision numbers of src,
-// which has 2·len(dst) bytes. Signaling NaNs become quiet, all else is exact.
-func (s *Set) Float16(dst []float32, src []byte) {
-	widen("float16", s.float16, dst, src)
-}
-
-// BFloat16 writes to dst the little-endian bfloat16 numbers of src, which has
-// 2·len(dst) bytes.
-func (s *Set) BFloat16(dst []float32, src []byte) {
-	widen("bfloat16", s.bfloat16, dst, src)
-}
-
-func widen(what string, f func([]float32, []byte), dst []float32, src []byte) {
-	same(what, 2*len(dst), len(src))
-	for len(dst) > 0 {
-		n := min(len(dst), maxWork)
-		f(dst[:n], src[:2*n])
-		dst, src = dst[n:], src[2*n:]
-	}
-}
-
 // same panics unless all lengths are n.
 func same(what string, n int, lengths ...int) {
 	for _, l := range lengths {

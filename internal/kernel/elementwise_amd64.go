@@ -64,16 +64,6 @@ func maxAVX2(dst, x []float32)
 //go:noescape
 func scaleAVX2(dst []float32, a float32)
 
-// float16AVX2 widens the len(dst) IEEE halves at src.
-//
-//go:noescape
-func float16AVX2(dst []float32, src []byte)
-
-// bfloat16AVX2 widens the len(dst) bfloat16 at src.
-//
-//go:noescape
-func bfloat16AVX2(dst []float32, src []byte)
-
 // The functions of this block require AVX-512 F, DQ, BW and VL.
 
 // geluAVX512 replaces x by x·Φ(x) with Φ(x) = (1 + erf(x/√2))/2, for rows×cols elements, ld apart from row to row.
@@ -130,13 +120,3 @@ func maxAVX512(dst, x []float32)
 //
 //go:noescape
 func scaleAVX512(dst []float32, a float32)
-
-// float16AVX512 widens the len(dst) IEEE halves at src.
-//
-//go:noescape
-func float16AVX512(dst []float32, src []byte)
-
-// bfloat16AVX512 widens the len(dst) bfloat16 at src.
-//
-//go:noescape
-func bfloat16AVX512(dst []float32, src []byte)

@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"encoding/binary"
-	"math"
-)
+import "math"
 
 // The coefficients come from testdata/fit.py; elementwise_amd64.h has the same.
 const (
@@ -233,32 +230,5 @@ func maxGeneric(dst, x []float32) {
 func scaleGeneric(dst []float32, a float32) {
 	for i := range dst {
 		dst[i] *= a
-	}
-}
-
-// float16Generic widens the len(dst) IEEE halves at src: exponent and fraction
-// move into place and 2^112 makes up for the smaller bias, which also makes
-// normal numbers of the subnormal ones. Infinities and NaNs get the exponent of
-// their kind, NaNs are made quiet.
-func float16Generic(dst []float32, src []byte) {
-	for i := range dst {
-		h := uint32(binary.LittleEndian.Uint16(src[2*i:]))
-		sign, rest := h>>15<<31, h&0x7fff
-		bits := math.Float32bits(math.Float32frombits(rest<<13) * 0x1p112)
-		if rest >= 0x7c00 {
-			bits = 0xff<<23 | rest<<13&0x7fffff
-			if rest > 0x7c00 {
-				bits |= 1 << 22
-			}
-		}
-		dst[i] = math.Float32frombits(sign | bits)
-	}
-}
-
-// bfloat16Generic widens the len(dst) bfloat16 at src: they are the upper
-// halves of float32 numbers.
-func bfloat16Generic(dst []float32, src []byte) {
-	for i := range dst {
-		dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16)
 	}
 }

@@ -133,16 +133,14 @@ func (s *Set) PackRows(r *Rows, t int, x tensor.Matrix) {
 
 // packTile writes dst[(g·m+i)·4+j] = x[i][4g+j], zero beyond the last column.
 func (s *Set) packTile(dst []float32, x tensor.Matrix) {
-	m := x.Rows
-	groups := x.Cols / 4
-	for i := range m {
-		row := x.Row(i)
-		if groups > 0 {
-			s.packRow(&dst[4*i], &row[0], 16*m, groups)
-		}
-		if rest := row[4*groups:]; len(rest) > 0 {
+	m, groups := x.Rows, x.Cols/4
+	if groups > 0 {
+		s.packRows(&dst[0], &x.Data[0], x.Stride, m, groups)
+	}
+	if x.Cols%4 != 0 {
+		for i := range m {
 			last := dst[(groups*m+i)*4:][:4]
-			clear(last[copy(last, rest):])
+			clear(last[copy(last, x.Row(i)[4*groups:]):])
 		}
 	}
 }

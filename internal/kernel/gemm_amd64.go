@@ -110,10 +110,11 @@ func transposeAVX2(dst, src *float32, ld, rows, cols int) {
 	clearColumns(dst, rows, cols)
 }
 
-// packRowAVX2 copies n groups of 4 elements from src to dst, step bytes apart.
+// packRowsAVX2 writes dst[(g*m+i)*4+j] = src[i*ld+4*g+j] for g < groups, i < m,
+// j < 4. m and groups are positive.
 //
 //go:noescape
-func packRowAVX2(dst, src *float32, step, n int)
+func packRowsAVX2(dst, src *float32, ld, m, groups int)
 
 // peakAVX2 and peakAVX512 run n rounds of fused multiply-adds on 12 (24) accumulators.
 //

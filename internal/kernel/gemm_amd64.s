@@ -73,44 +73,67 @@ done:
 	VZEROUPPER
 	RET
 
-// func packRowAVX2(dst, src *float32, step, n int)
-// Copies group g of 4 elements from src[4g:] to dst + g·step bytes, g < n.
-// Registers: DI dst, SI src, R8 step, R9 3·step, CX groups left.
+// func packRowsAVX2(dst, src *float32, ld, m, groups int)
+// dst[(g*m+i)*4+j] = src[i*ld+4*g+j] for g < groups, i < m, j < 4; all positive.
+// Four groups at a time, so that each line is read and written once.
+// Registers: SI row 0 of the groups at hand, DI their place in dst, R8 ld in
+// bytes, R9 and R10 the bytes of one and of three groups of dst, CX groups left,
+// AX BX DX the row, its place and the rows left.
 // Requires: AVX
-TEXT ·packRowAVX2(SB), NOSPLIT, $0-32
+TEXT ·packRowsAVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
-	MOVQ step+16(FP), R8
-	MOVQ n+24(FP), CX
-	LEAQ (R8)(R8*2), R9
+	MOVQ ld+16(FP), R8
+	MOVQ m+24(FP), R11
+	MOVQ groups+32(FP), CX
+	SHLQ $2, R8
+	MOVQ R11, R9
+	SHLQ $4, R9
+	LEAQ (R9)(R9*2), R10
 	SUBQ $4, CX
 	JLT  tail
 
-loop4:
-	VMOVUPS (SI), X0
-	VMOVUPS 16(SI), X1
-	VMOVUPS 32(SI), X2
-	VMOVUPS 48(SI), X3
-	VMOVUPS X0, (DI)
-	VMOVUPS X1, (DI)(R8*1)
-	VMOVUPS X2, (DI)(R8*2)
-	VMOVUPS X3, (DI)(R9*1)
+groups4:
+	MOVQ SI, AX
+	MOVQ DI, BX
+	MOVQ R11, DX
+
+row4:
+	VMOVUPS (AX), X0
+	VMOVUPS 16(AX), X1
+	VMOVUPS 32(AX), X2
+	VMOVUPS 48(AX), X3
+	VMOVUPS X0, (BX)
+	VMOVUPS X1, (BX)(R9*1)
+	VMOVUPS X2, (BX)(R9*2)
+	VMOVUPS X3, (BX)(R10*1)
+	ADDQ R8, AX
+	ADDQ $16, BX
+	DECQ DX
+	JNZ  row4
 	ADDQ $64, SI
-	LEAQ (DI)(R8*4), DI
+	LEAQ (DI)(R9*4), DI
 	SUBQ $4, CX
-	JGE  loop4
+	JGE  groups4
 
 tail:
 	ADDQ $4, CX
 	JZ   done
 
-loop1:
-	VMOVUPS (SI), X0
+group1:
+	MOVQ SI, AX
+	MOVQ R11, DX
+
+row1:
+	VMOVUPS (AX), X0
 	VMOVUPS X0, (DI)
+	ADDQ R8, AX
+	ADDQ $16, DI
+	DECQ DX
+	JNZ  row1
 	ADDQ $16, SI
-	ADDQ R8, DI
 	DECQ CX
-	JNZ  loop1
+	JNZ  group1
 
 done:
 	RET

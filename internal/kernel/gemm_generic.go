@@ -71,11 +71,13 @@ func clearColumns(dst *float32, rows, cols int) {
 	}
 }
 
-func packRowGeneric(dst, src *float32, step, n int) {
-	from := unsafe.Slice(src, 4*n)
-	to := unsafe.Slice(dst, (n-1)*(step/4)+4)
-	for g := range n {
-		copy(to[g*(step/4):][:4], from[4*g:])
+func packRowsGeneric(dst, src *float32, ld, m, groups int) {
+	from := unsafe.Slice(src, (m-1)*ld+4*groups)
+	to := unsafe.Slice(dst, 4*m*groups)
+	for g := range groups {
+		for i := range m {
+			copy(to[(g*m+i)*4:][:4], from[i*ld+4*g:])
+		}
 	}
 }
 

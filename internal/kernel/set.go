@@ -29,8 +29,8 @@ type Set struct {
 	// transpose writes dst[j*Panel+i] = src[i*ld+j] for i < rows ≤ Panel and
 	// j < cols, and zero for the columns i ≥ rows of each row of dst.
 	transpose func(dst, src *float32, ld, rows, cols int)
-	// packRow copies n groups of 4 elements from src to dst, step bytes apart. n > 0.
-	packRow func(dst, src *float32, step, n int)
+	// packRows writes dst[(g*m+i)*4+j] = src[i*ld+4*g+j] for g < groups, i < m, j < 4.
+	packRows func(dst, src *float32, ld, m, groups int)
 
 	// The activations work in place on rows×cols elements, ld apart from row to row.
 	gelu, geluTanh, silu, relu, tanh func(x []float32, ld, rows, cols int)
@@ -48,9 +48,6 @@ type Set struct {
 	axpy  func(dst, x []float32, a float32)
 	max   func(dst, x []float32)
 	scale func(dst []float32, a float32)
-
-	// float16 and bfloat16 widen little-endian halves: src has 2·len(dst) bytes.
-	float16, bfloat16 func(dst []float32, src []byte)
 
 	// peak runs n fused multiply-adds per accumulator on registers alone and
 	// returns the floating-point operations done.

@@ -22,7 +22,7 @@ var avx2 = Set{
 	tileRows:  6,
 	tile:      tileAVX2,
 	transpose: transposeAVX2,
-	packRow:   packRowAVX2,
+	packRows:  packRowsAVX2,
 	peak:      peakAVX2,
 
 	gelu:      geluAVX2,
@@ -36,8 +36,6 @@ var avx2 = Set{
 	axpy:      axpyAVX2,
 	max:       maxAVX2,
 	scale:     scaleAVX2,
-	float16:   float16AVX2,
-	bfloat16:  bfloat16AVX2,
 }
 
 var avx512 = Set{
@@ -45,7 +43,7 @@ var avx512 = Set{
 	tileRows:  14,
 	tile:      tileAVX512,
 	transpose: transposeAVX2,
-	packRow:   packRowAVX2,
+	packRows:  packRowsAVX2,
 	peak:      peakAVX512,
 
 	gelu:      geluAVX512,
@@ -59,6 +57,4 @@ var avx512 = Set{
 	axpy:      axpyAVX512,
 	max:       maxAVX512,
 	scale:     scaleAVX512,
-	float16:   float16AVX512,
-	bfloat16:  bfloat16AVX512,
 }

@@ -5,7 +5,7 @@ var generic = Set{
 	tileRows:  4,
 	tile:      tileGeneric,
 	transpose: transposeGeneric,
-	packRow:   packRowGeneric,
+	packRows:  packRowsGeneric,
 	peak:      peakGeneric,
 
 	gelu:      geluGeneric,
@@ -19,6 +19,4 @@ var generic = Set{
 	axpy:      axpyGeneric,
 	max:       maxGeneric,
 	scale:     scaleGeneric,
-	float16:   float16Generic,
-	bfloat16:  bfloat16Generic,
 }
