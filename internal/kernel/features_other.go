@@ -2,5 +2,4 @@
 
 package kernel
 
-// Features returns the names of the CPU's features that kernels use or could use.
-func Features() []string { return nil }
+var features []feature
