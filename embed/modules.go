@@ -64,7 +64,7 @@ func (f folder) modules() ([]moduleEntry, error) {
 func (m *Model) loadModules(root folder, list []moduleEntry, config modelConfig, set *kernel.Set) error {
 	hidden := m.transformer.Hidden
 	if len(list) == 0 {
-		m.pooling = defaultPooling(config)
+		m.pooling = defaultPooling(config, set)
 		m.info.Dimensions = hidden
 	}
 	for i := range list {
@@ -77,7 +77,7 @@ func (m *Model) loadModules(root folder, list []moduleEntry, config modelConfig,
 			if m.pooling != nil {
 				return e.errorf("a second Pooling")
 			}
-			p, err := dir.pooling(hidden)
+			p, err := dir.pooling(hidden, set)
 			if err != nil {
 				return err
 			}
@@ -116,8 +116,8 @@ func (m *Model) loadModules(root folder, list []moduleEntry, config modelConfig,
 
 // defaultPooling returns the pooling of a model without modules.json, as
 // sentence-transformers 6.2 chooses it.
-func defaultPooling(config modelConfig) *pooling {
-	p := &pooling{modes: []mode{poolMean}, includePrompt: true}
+func defaultPooling(config modelConfig, set *kernel.Set) *pooling {
+	p := &pooling{set: set, modes: []mode{poolMean}, includePrompt: true}
 	causal := config.IsCausal == nil || *config.IsCausal
 	if a := config.Architectures; len(a) > 0 && strings.HasSuffix(a[0], "ForCausalLM") && causal {
 		p.modes[0] = poolLastToken
@@ -127,7 +127,7 @@ func defaultPooling(config modelConfig) *pooling {
 
 // pooling reads the configuration of a Pooling module, in the keys from
 // sentence-transformers 5.4 on or in those before.
-func (f folder) pooling(hidden int) (*pooling, error) {
+func (f folder) pooling(hidden int, set *kernel.Set) (*pooling, error) {
 	const name = "config.json"
 	var config struct {
 		WordEmbeddingDimension *int            `json:"word_embedding_dimension"`
@@ -155,7 +155,7 @@ func (f folder) pooling(hidden int) (*pooling, error) {
 	if dimension == nil || *dimension != hidden {
 		return nil, f.errorIn(name, fmt.Errorf("embedding_dimension, word_embedding_dimension: %s, expected %d, the model's hidden_size", number(dimension), hidden))
 	}
-	p := &pooling{includePrompt: config.IncludePrompt == nil || *config.IncludePrompt}
+	p := &pooling{set: set, includePrompt: config.IncludePrompt == nil || *config.IncludePrompt}
 	if config.PoolingMode != nil {
 		p.modes, err = parseModes(config.PoolingMode)
 		return p, f.errorIn(name, err)

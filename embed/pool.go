@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -45,6 +46,7 @@ func parseMode(name string) (mode, error) {
 // pooling makes one vector of the hidden states of a sequence, that of each
 // mode after the other.
 type pooling struct {
+	set           *kernel.Set
 	modes         []mode
 	includePrompt bool
 }
@@ -69,7 +71,7 @@ func (p *pooling) apply(dst []float32, h tensor.Matrix, skip int, sums []float64
 				copy(out, rest.Row(rest.Rows-1))
 			}
 		case poolMax:
-			maxRows(out, rest)
+			maxRows(p.set, out, rest)
 		case poolMean:
 			sumRows(sums, rest)
 			divide(out, sums, float64(rest.Rows))
@@ -109,15 +111,12 @@ func weightRows(dst []float64, h tensor.Matrix, before int) (total float64) {
 }
 
 // maxRows writes the largest element of each column of h to dst; a NaN stays.
-func maxRows(dst []float32, h tensor.Matrix) {
+func maxRows(s *kernel.Set, dst []float32, h tensor.Matrix) {
 	for j := range dst {
 		dst[j] = float32(math.Inf(-1))
 	}
 	for i := range h.Rows {
-		row := h.Row(i)[:len(dst)]
-		for j, x := range row {
-			dst[j] = max(dst[j], x)
-		}
+		s.Max(dst, h.Row(i))
 	}
 }
 

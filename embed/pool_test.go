@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -27,7 +28,7 @@ func TestPooling(t *testing.T) {
 		{"lasttoken", poolLastToken, [][]float32{{8, -2}, {8, -2}, {8, -2}, {0, 0}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := pooling{modes: []mode{c.mode}}
+			p := pooling{set: kernel.Best(), modes: []mode{c.mode}}
 			assert.Equal(t, []string{c.name}, p.names())
 			for skip, want := range c.want {
 				got := []float32{7, 7}
@@ -46,7 +47,7 @@ func TestPoolingKeepsNaN(t *testing.T) {
 	h := tensor.Matrix{Rows: 3, Cols: 1, Stride: 1, Data: []float32{1, nan, 3}}
 	for _, m := range []mode{poolMax, poolMean, poolMeanSqrtLen, poolWeightedMean} {
 		got := make([]float32, 1)
-		(&pooling{modes: []mode{m}}).apply(got, h, 0, make([]float64, 1))
+		(&pooling{set: kernel.Best(), modes: []mode{m}}).apply(got, h, 0, make([]float64, 1))
 		assert.True(t, math.IsNaN(float64(got[0])))
 	}
 }
@@ -71,7 +72,7 @@ func BenchmarkPooling(b *testing.B) {
 	}
 	for _, m := range []mode{poolMean, poolMax, poolWeightedMean} {
 		b.Run(modes[m].name, func(b *testing.B) {
-			p := pooling{modes: []mode{m}}
+			p := pooling{set: kernel.Best(), modes: []mode{m}}
 			dst, sums := make([]float32, h.Cols), make([]float64, h.Cols)
 			for b.Loop() {
 				p.apply(dst, h, 0, sums)
