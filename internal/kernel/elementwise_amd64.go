@@ -64,7 +64,7 @@ func maxAVX2(dst, x []float32)
 //go:noescape
 func scaleAVX2(dst []float32, a float32)
 
-// The functions of this block require AVX-512 F, DQ, BW and VL.
+// The functions of this block require AVX-512 F and DQ.
 
 // geluAVX512 replaces x by x·Φ(x) with Φ(x) = (1 + erf(x/√2))/2, for rows×cols elements, ld apart from row to row.
 //

@@ -8,9 +8,9 @@ var sets = detect()
 
 func detect() []*Set {
 	sets := []*Set{&generic}
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
 		sets = append(sets, &avx2)
-		if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL {
+		if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ {
 			sets = append(sets, &avx512)
 		}
 	}
