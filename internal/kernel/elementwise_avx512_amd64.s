@@ -196,11 +196,14 @@ add16:
 addtest:
 	CMPQ AX, R13
 	JLT add16
+	TESTQ R8, R8
+	JZ added
 	VMOVUPS.Z (SI)(AX*1), K1, Z0
 	VMOVUPS.Z (R10)(AX*1), K1, Z1
 	VADDPS Z1, Z0, Z0
 	VMOVUPS Z0, K1, (DI)(AX*1)
 	VADDPS Z0, Z2, Z2
+added:
 	MOVQ DI, SI               // s is in dst
 	JMP mean
 sum16:
@@ -209,6 +212,8 @@ sum16:
 sumtest:
 	CMPQ AX, R13
 	JLT sum16
+	TESTQ R8, R8
+	JZ mean
 	VMOVUPS.Z (SI)(AX*1), K1, Z0
 	VADDPS Z0, Z2, Z2
 mean:
@@ -229,9 +234,12 @@ square16:
 squaretest:
 	CMPQ AX, R13
 	JLT square16
+	TESTQ R8, R8
+	JZ root
 	VMOVUPS.Z (SI)(AX*1), K1, Z0
 	VSUBPS.Z Z3, Z0, K1, Z0
 	VFMADD231PS Z0, Z0, Z2
+root:
 	VMOVAPS Z2, Z0
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPS Y1, Y0, Y0         // i and i+8
@@ -291,8 +299,11 @@ square16:
 squaretest:
 	CMPQ AX, R13
 	JLT square16
+	TESTQ R8, R8
+	JZ root
 	VMOVUPS.Z (SI)(AX*1), K1, Z0
 	VFMADD231PS Z0, Z0, Z2
+root:
 	VMOVAPS Z2, Z0
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPS Y1, Y0, Y0         // i and i+8
@@ -342,10 +353,13 @@ loop16:
 	SUBQ $16, DX
 	JGE loop16
 tail:
+	KTESTW K1, K1
+	JZ done
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (SI), K1, Z1
 	VFMADD231PS Z1, Z2, Z0
 	VMOVUPS Z0, K1, (DI)
+done:
 	VZEROUPPER
 	RET
 
@@ -371,10 +385,13 @@ loop16:
 	SUBQ $16, DX
 	JGE loop16
 tail:
+	KTESTW K1, K1
+	JZ done
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (SI), K1, Z1
 	LARGER
 	VMOVUPS Z0, K1, (DI)
+done:
 	VZEROUPPER
 	RET
 
@@ -396,8 +413,11 @@ loop16:
 	SUBQ $16, DX
 	JGE loop16
 tail:
+	KTESTW K1, K1
+	JZ done
 	VMOVUPS.Z (DI), K1, Z0
 	VMULPS Z0, Z2, Z0
 	VMOVUPS Z0, K1, (DI)
+done:
 	VZEROUPPER
 	RET
