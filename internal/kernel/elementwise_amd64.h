@@ -62,7 +62,7 @@ CONST(cubic1, 0xbfcc422a)      // -2·√(2/π)
 CONST(cubic3, 0xbd922279)      // -2·√(2/π)·0.044715
 
 // tanh.
-CONST(tanhHigh, 0x4111999a)    // 9.1
+CONST(tanhHigh, 0x4114cccd)    // 9.3: a·P/Q is 1 + 2e-7 there, cut to 1
 CONST(tanhP1, 0x3e0909ea)      // tanh x = x·P(x²)/Q(x²), P and Q start with 1, relative error 2.5e-8 in |x| ≤ 9.02
 CONST(tanhP2, 0x3b6534f6)
 CONST(tanhP3, 0x37ad167d)
@@ -159,7 +159,7 @@ CONST(tanhQ4, 0x35511246)
 	VANDPSC magnitude<>(SB), V0, V1; \        // |x|
 	VXORPS V0, V1, V4; \                      // the sign of x
 	VBROADCASTSS tanhHigh<>(SB), V0; \
-	VMINPS V1, V0, V0; \                      // a = min(|x|, 9.1)
+	VMINPS V1, V0, V0; \                      // a = min(|x|, 9.3)
 	VMULPS V0, V0, V1; \                      // s = a²
 	VBROADCASTSS tanhP4<>(SB), V2; \
 	VFMADD213PSC tanhP3<>(SB), V1, V2; \

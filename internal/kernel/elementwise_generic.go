@@ -7,9 +7,11 @@ const (
 	expLow   = -88.02969 // -127·ln 2: the factor is 2^-127, taken as 0
 	expHigh  = 89        // the factor is 2^128, +Inf
 	log2e    = 1.44269502
-	ln2High  = 0.693147182    // ln 2 as a float32
-	ln2Low   = -1.9046542e-09 // ln 2 - ln2High
-	round127 = 3<<22 + 127    // added to y, leaves round(y)+127 in the low bits
+	ln2High  = 0.693147182     // ln 2 as a float32, for fused steps
+	ln2Low   = -1.9046542e-09  // ln 2 - ln2High, for fused steps
+	ln2Short = 355.0 / 512     // the upper bits of ln 2: n·ln2Short is exact without fused steps
+	ln2Rest  = -2.12194440e-04 // ln 2 - ln2Short
+	round127 = 3<<22 + 127     // added to y, leaves round(y)+127 in the low bits
 
 	exp2, exp3, exp4, exp5, exp6 = 0.49999994, 0.166665211, 0.0416682921, 0.00836871564, 0.00138186978
 
@@ -21,7 +23,7 @@ const (
 	cubic1 = -1.59576917   // -2·√(2/π)
 	cubic3 = -0.0713548139 // -2·√(2/π)·0.044715
 
-	tanhHigh                       = 9.1
+	tanhHigh                       = 9.3 // a·P/Q is 1 + 2e-7 there, cut to 1
 	tanhP1, tanhP2, tanhP3, tanhP4 = 0.133826882, 0.00349741941, 2.0633679e-05, 1.33788278e-08
 	tanhQ1, tanhQ2, tanhQ3, tanhQ4 = 0.467160106, 0.0258843172, 0.000328838796, 7.78851586e-07
 )
@@ -35,7 +37,7 @@ func expGeneric(x float32) float32 {
 	}
 	k := float32(x*log2e) + round127
 	n := k - round127
-	r := x - n*ln2High - n*ln2Low
+	r := x - n*ln2Short - n*ln2Rest
 	p := exp2 + r*(exp3+r*(exp4+r*(exp5+r*exp6)))
 	p = 1 + r*(1+r*p)
 	return p * math.Float32frombits(math.Float32bits(k)<<23)
