@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -372,8 +373,9 @@ func (f folder) readJSON(name string, v any) (bool, error) {
 	if err := dec.Decode(v); err != nil {
 		return false, f.errorIn(name, err)
 	}
-	if dec.More() {
-		return false, f.errorIn(name, fmt.Errorf("more than one JSON value: byte %d", dec.InputOffset()))
+	end := dec.InputOffset()
+	if _, err := dec.Token(); err != io.EOF {
+		return false, f.errorIn(name, fmt.Errorf("more after the JSON value, which ends at byte %d", end))
 	}
 	return true, nil
 }

@@ -71,7 +71,9 @@ func TestBadFolders(t *testing.T) {
 		}), []string{"encoder.layer.0.gate"}},
 
 		{"modules.json is no JSON", put("modules.json", `[{"idx": }]`), []string{"modules.json:"}},
-		{"modules.json with more", put("modules.json", modulesJSON("Transformer", "Pooling")+"[]"), []string{"modules.json: more than one JSON value"}},
+		{"modules.json with more", put("modules.json", modulesJSON("Transformer", "Pooling")+"[]"), []string{"modules.json: more after the JSON value"}},
+		{"modules.json with a bracket more", put("modules.json", modulesJSON("Transformer", "Pooling")+"]"), []string{"modules.json: more after the JSON value"}},
+		{"settings with a brace more", put("sentence_bert_config.json", `{"max_seq_length": 24}}`), []string{"sentence_bert_config.json: more after the JSON value, which ends at byte 22"}},
 		{"no modules", put("modules.json", `[]`), []string{"modules.json: 0 modules, expected"}},
 		{"unknown key of a module", put("modules.json", `[{"idx": 0, "task": "x"}]`), []string{"modules.json:", `"task"`}},
 		{"unknown module", put("modules.json", modulesJSON("Transformer", "Pooling", "LSTM")), []string{"modules.json: module", "LSTM", "expected Pooling, Dense, Normalize or Dropout"}},
