@@ -349,11 +349,18 @@ func (f folder) errorIn(name string, err error) error {
 	return err
 }
 
-// read returns the content of a file. That there is none is fs.ErrNotExist.
+// read returns the content of a file. That there is none is fs.ErrNotExist; a
+// link to nowhere is another error, so that it does not pass for an optional
+// file that the model lacks.
 func (f folder) read(name string) ([]byte, error) {
 	data, err := fs.ReadFile(f.fsys, path.Join(f.path, name))
 	if p := (*fs.PathError)(nil); errors.As(err, &p) {
 		err = p.Err // p repeats the name
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, linkErr := fs.Lstat(f.fsys, path.Join(f.path, name)); linkErr == nil {
+			err = errors.New("a link to a file that does not exist")
+		}
 	}
 	return data, f.errorIn(name, err)
 }

@@ -74,6 +74,9 @@ func TestBadFolders(t *testing.T) {
 		{"modules.json with more", put("modules.json", modulesJSON("Transformer", "Pooling")+"[]"), []string{"modules.json: more after the JSON value"}},
 		{"modules.json with a bracket more", put("modules.json", modulesJSON("Transformer", "Pooling")+"]"), []string{"modules.json: more after the JSON value"}},
 		{"settings with a brace more", put("sentence_bert_config.json", `{"max_seq_length": 24}}`), []string{"sentence_bert_config.json: more after the JSON value, which ends at byte 22"}},
+		{"modules.json is a link to nowhere", func(t *testing.T, f fstest.MapFS) {
+			f["modules.json"] = &fstest.MapFile{Data: []byte("blobs/1"), Mode: fs.ModeSymlink}
+		}, []string{"modules.json: a link to a file that does not exist"}},
 		{"no modules", put("modules.json", `[]`), []string{"modules.json: 0 modules, expected"}},
 		{"unknown key of a module", put("modules.json", `[{"idx": 0, "task": "x"}]`), []string{"modules.json:", `"task"`}},
 		{"unknown module", put("modules.json", modulesJSON("Transformer", "Pooling", "LSTM")), []string{"modules.json: module", "LSTM", "expected Pooling, Dense, Normalize or Dropout"}},
