@@ -139,6 +139,9 @@ func (t tokenLists) append(dst []int32, i int, r *request) ([]int32, int, error)
 	if limit == 0 || len(ids) <= limit {
 		return append(dst, ids...), 0, nil
 	}
+	if err := r.model.checkIDs(ids); err != nil {
+		return dst, 0, err // in what will be dropped, too: another tokenizer's ids
+	}
 	// What lies before the tokens to drop, and after them.
 	before, after := 0, 0
 	head, tail := r.model.tokenizer.Frame()

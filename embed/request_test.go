@@ -119,6 +119,7 @@ func TestInputErrors(t *testing.T) {
 		{"nil list", [][]int32{nil}, Options{}, 0, "input 0: empty token list"},
 		{"id too large", [][]int32{{2, 500, 3}}, Options{}, 0, "input 0: token id 500, expected 0 to 499: ids must come from this model's tokenizer"},
 		{"negative id", [][]int32{{2, 3}, {2, -1, 3}}, Options{}, 1, "input 1: token id -1, expected 0 to 499: ids must come from this model's tokenizer"},
+		{"id too large among those that are dropped", [][]int32{append(make([]int32, 33), 500)}, Options{Truncate: TruncateEnd}, 0, "input 0: token id 500, expected 0 to 499"},
 		{"ids too long", [][]int32{make([]int32, 33)}, Options{}, 0, "input 0: 33 tokens, model reads 32"},
 		{"ids too long, none", [][]int32{make([]int32, 33)}, Options{Truncate: TruncateNone}, 0, "input 0: 33 tokens, model reads 32"},
 	} {
