@@ -22,11 +22,12 @@ func (m Matrix) Row(i int) []float32 {
 
 // Slice returns rows i to j (exclusive) of m, which they alias.
 func (m Matrix) Slice(i, j int) Matrix {
-	m.Data = m.Data[i*m.Stride:]
-	if j > i {
-		m.Data = m.Data[:(j-i-1)*m.Stride+m.Cols]
-	}
 	m.Rows = j - i
+	if m.Rows == 0 {
+		m.Data = nil // row i need not be there
+		return m
+	}
+	m.Data = m.Data[i*m.Stride : (j-1)*m.Stride+m.Cols]
 	return m
 }
 

@@ -38,7 +38,7 @@ func TestMatrixRow(t *testing.T) {
 
 func TestMatrixSlice(t *testing.T) {
 	m := numbered()
-	for i := 0; i < m.Rows; i++ {
+	for i := 0; i <= m.Rows; i++ {
 		for j := i; j <= m.Rows; j++ {
 			s := m.Slice(i, j)
 			require.Equal(t, j-i, s.Rows)
