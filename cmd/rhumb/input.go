@@ -106,8 +106,9 @@ func (f *inputFlags) open(ctx context.Context, stdin io.Reader, args []string) (
 	closer := io.Closer(io.NopCloser(nil))
 	if name != "stdin" {
 		r, closer = file, file
-	} else if size < 0 {
-		r = &pipe{ctx: ctx, r: stdin}
+	}
+	if size < 0 {
+		r = &pipe{ctx: ctx, r: r}
 	}
 	lines := newLineReader(r, name, size, closer)
 	switch format {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -168,17 +169,26 @@ func TestInterrupt(t *testing.T) {
 	require.NoError(t, err)
 	defer reader.Close()
 	defer writer.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	codes := make(chan int)
-	var stderr bytes.Buffer
-	go func() { codes <- run(ctx, []string{"embed", "--model", tiny}, reader, new(bytes.Buffer), &stderr) }()
-	cancel()
-	select {
-	case code := <-codes:
-		assert.Equal(t, 1, code)
-		assert.Equal(t, "rhumb: interrupted\n", stderr.String())
-	case <-time.After(time.Minute):
-		t.Fatal("the command goes on after an interrupt")
+	named := fmt.Sprintf("/dev/fd/%d", reader.Fd())
+	for _, args := range [][]string{nil, {"--input-format", "text", "--input", named}} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			if _, err := os.Stat(named); err != nil && args != nil {
+				t.Skip("no names for open files: ", err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			codes := make(chan int)
+			var stderr bytes.Buffer
+			args := append([]string{"embed", "--model", tiny}, args...)
+			go func() { codes <- run(ctx, args, reader, new(bytes.Buffer), &stderr) }()
+			cancel()
+			select {
+			case code := <-codes:
+				assert.Equal(t, 1, code)
+				assert.Equal(t, "rhumb: interrupted\n", stderr.String())
+			case <-time.After(time.Minute):
+				t.Fatal("the command goes on after an interrupt")
+			}
+		})
 	}
 }
 
