@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -166,6 +167,26 @@ func TestStdout(t *testing.T) {
 		assert.Contains(t, lines[1], " 1.0000 ")
 		assert.Contains(t, lines[2], sentences[1])
 	})
+}
+
+// A closed pipe ends the process before it can remove anything.
+func TestStdoutLeavesNoFile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a file that is open keeps its name")
+	}
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	var out bytes.Buffer
+	to, err := (&console{stdout: &out}).create("", true)
+	require.NoError(t, err)
+	defer to.discard()
+	found, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, found)
+	_, err = to.Write([]byte("rows"))
+	require.NoError(t, err)
+	require.NoError(t, to.commit())
+	assert.Equal(t, "rows", out.String())
 }
 
 func TestTokens(t *testing.T) {

@@ -50,6 +50,9 @@ func (c *console) create(name string, seekable bool) (*target, error) {
 		if err != nil {
 			return nil, errors.Join(err, t.closeDevice())
 		}
+		// Nobody needs its name, which would outlast a process that a signal ends.
+		// Where an open file keeps its name, discard removes it.
+		_ = os.Remove(file.Name())
 		t.file, t.Writer, t.spool = file, file, true
 	}
 	return t, nil
