@@ -156,15 +156,18 @@ func (b *benchmark) file(ctx context.Context, in *inputFlags, asJSON bool) (err 
 		return json.NewEncoder(b.console.stdout).Encode(m)
 	}
 	m.Shape = "input"
-	b.printHeader()
-	b.print(m)
-	return nil
+	if err := b.printHeader(); err != nil {
+		return err
+	}
+	return b.print(m)
 }
 
 // table measures the shapes.
 func (b *benchmark) table(ctx context.Context, shapes []shape, asJSON bool) error {
 	if !asJSON {
-		b.printHeader()
+		if err := b.printHeader(); err != nil {
+			return err
+		}
 	}
 	for _, s := range shapes {
 		ids := s.ids(b.model)
@@ -180,9 +183,11 @@ func (b *benchmark) table(ctx context.Context, shapes []shape, asJSON bool) erro
 			return err
 		}
 		m.Shape = s.name
-		if !asJSON {
-			b.print(m)
-		} else if err := json.NewEncoder(b.console.stdout).Encode(m); err != nil {
+		show := b.print
+		if asJSON {
+			show = func(m *measurement) error { return json.NewEncoder(b.console.stdout).Encode(m) }
+		}
+		if err := show(m); err != nil {
 			return err
 		}
 	}
@@ -241,21 +246,23 @@ func peak(set *kernel.Set, threads int) float64 {
 	return sum
 }
 
-func (b *benchmark) printHeader() {
+func (b *benchmark) printHeader() error {
 	info := b.model.Info()
 	w := b.console.stdout
 	fmt.Fprintf(w, "%s, %s, kernels %s, threads %d, %s %s/%s\n", info.Name, info.Precision, info.Kernels,
 		b.threads, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	fmt.Fprintf(w, "%-8s %6s %8s %6s %10s %10s %10s %9s %7s\n",
+	_, err := fmt.Fprintf(w, "%-8s %6s %8s %6s %10s %10s %10s %9s %7s\n",
 		"shape", "texts", "tokens", "runs", "median ms", "texts/s", "tokens/s", "GFLOP/s", "of peak")
+	return err
 }
 
-func (b *benchmark) print(m *measurement) {
+func (b *benchmark) print(m *measurement) error {
 	t := median(m.Seconds)
 	rate := m.operations / t / 1e9
-	fmt.Fprintf(b.console.stdout, "%-8s %6d %8d %6d %10.2f %10.1f %10.0f %9.1f %6.1f%%\n",
+	_, err := fmt.Fprintf(b.console.stdout, "%-8s %6d %8d %6d %10.2f %10.1f %10.0f %9.1f %6.1f%%\n",
 		m.Shape, m.Texts, m.Tokens, len(m.Seconds), t*1e3,
 		float64(m.Texts)/t, float64(m.Tokens)/t, rate, 100*rate/m.Peak)
+	return err
 }
 
 func median(v []float64) float64 {

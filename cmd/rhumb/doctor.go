@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -21,10 +22,11 @@ func (c *console) doctorCommand() *cobra.Command {
 			if features == "" {
 				features = "none that kernels use"
 			}
-			fmt.Fprintf(c.stdout, "%-12s %s\n", "rhumb", version())
-			fmt.Fprintf(c.stdout, "%-12s %s %s/%s\n", "go", runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			fmt.Fprintf(c.stdout, "%-12s %d CPUs, GOMAXPROCS %d\n", "threads", runtime.NumCPU(), runtime.GOMAXPROCS(0))
-			fmt.Fprintf(c.stdout, "%-12s %s\n", "features", features)
+			w := bufio.NewWriter(c.stdout)
+			fmt.Fprintf(w, "%-12s %s\n", "rhumb", version())
+			fmt.Fprintf(w, "%-12s %s %s/%s\n", "go", runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintf(w, "%-12s %d CPUs, GOMAXPROCS %d\n", "threads", runtime.NumCPU(), runtime.GOMAXPROCS(0))
+			fmt.Fprintf(w, "%-12s %s\n", "features", features)
 			bad := 0
 			for _, set := range kernel.Sets() {
 				if err := ctx.Err(); err != nil {
@@ -39,7 +41,10 @@ func (c *console) doctorCommand() *cobra.Command {
 				if set == kernel.Best() {
 					used = ", used by default"
 				}
-				fmt.Fprintf(c.stdout, "%-12s %-8s %s%s\n", "kernels", set.Name(), verdict, used)
+				fmt.Fprintf(w, "%-12s %-8s %s%s\n", "kernels", set.Name(), verdict, used)
+			}
+			if err := w.Flush(); err != nil {
+				return err
 			}
 			if bad > 0 {
 				return errors.New("a kernel set does not compute what plain Go does: choose another with --kernels, and report it")

@@ -33,7 +33,10 @@ func (b *benchmark) gemm(ctx context.Context, model *modelFlags) error {
 			n, k := nk[0], nk[1]
 			seconds := b.product(m, n, k)
 			rate := 2 * float64(m) * float64(n) * float64(k) / seconds / 1e9
-			fmt.Fprintf(w, "%6d %6d %6d %10.1f %9.1f %9.1f %6.1f%%\n", m, n, k, seconds*1e6, rate, b.peak/1e9, 100*rate*1e9/b.peak)
+			_, err := fmt.Fprintf(w, "%6d %6d %6d %10.1f %9.1f %9.1f %6.1f%%\n", m, n, k, seconds*1e6, rate, b.peak/1e9, 100*rate*1e9/b.peak)
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -160,6 +161,27 @@ func TestExitCodes(t *testing.T) {
 			if test.code == 2 {
 				assert.Contains(t, stderr, "--help")
 			}
+		})
+	}
+}
+
+// A full device takes nothing.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestFullDevice(t *testing.T) {
+	for _, args := range []string{
+		"embed summer", "embed --output-format npy summer", "embed --output-format parquet summer", "embed --output-format table summer",
+		"similarity summer", "tokenize summer", "info", "info --json", "doctor", "version",
+		"bench --seconds 0 --shapes 1x16", "bench --seconds 0 --shapes 1x16 --json", "bench --seconds 0 --gemm",
+	} {
+		t.Run(args, func(t *testing.T) {
+			t.Setenv("RHUMB_MODEL", tiny)
+			var stderr bytes.Buffer
+			code := run(t.Context(), strings.Fields(args), strings.NewReader(""), full{}, &stderr)
+			assert.Equal(t, 1, code)
+			assert.Equal(t, "rhumb: no space left\n", stderr.String())
 		})
 	}
 }
