@@ -258,6 +258,26 @@ func TestParquetNulls(t *testing.T) {
 	assert.Contains(t, stderr, "in.parquet:3: ")
 }
 
+func TestParquetUnsignedIDs(t *testing.T) {
+	type short struct {
+		ID   uint32 `parquet:"id"`
+		Text string `parquet:"text"`
+	}
+	type long struct {
+		ID   uint64 `parquet:"id"`
+		Text string `parquet:"text"`
+	}
+	dir := t.TempDir()
+	shorts, longs := filepath.Join(dir, "short.parquet"), filepath.Join(dir, "long.parquet")
+	require.NoError(t, parquet.WriteFile(shorts, []short{{1<<32 - 1, "a"}}))
+	require.NoError(t, parquet.WriteFile(longs, []long{{1<<64 - 1, "a"}}))
+	for path, want := range map[string]string{shorts: "4294967295", longs: "18446744073709551615"} {
+		code, stdout, stderr := rhumb(t, "", "embed", "--model", tiny, "--input", path)
+		require.Zero(t, code, stderr)
+		assert.Equal(t, want, string(parseLines(t, stdout)[0].ID))
+	}
+}
+
 func TestParquetWrongColumns(t *testing.T) {
 	type fields struct {
 		Text   int64  `parquet:"text"`

@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // parquetSource is the rows of a Parquet file: a column of texts or one of
@@ -90,10 +92,15 @@ func (s *parquetSource) read() (in input, err error) {
 		return in, err
 	}
 	if len(id) > 0 {
-		if id[0].Kind() == parquet.ByteArray {
-			in.id = quote(string(id[0].ByteArray()))
-		} else {
-			in.id = json.RawMessage(id[0].String())
+		switch v := id[0]; {
+		case v.Kind() == parquet.ByteArray:
+			in.id = quote(string(v.ByteArray()))
+		case !s.id.unsigned():
+			in.id = json.RawMessage(v.String())
+		case v.Kind() == parquet.Int32:
+			in.id = strconv.AppendUint(nil, uint64(v.Uint32()), 10)
+		default:
+			in.id = strconv.AppendUint(nil, v.Uint64(), 10)
 		}
 	}
 	text, err := s.text.row()
@@ -167,6 +174,16 @@ func newColumn(f *parquet.File, name string, lists int, kinds ...parquet.Kind) (
 		return nil, nil
 	}
 	return nil, fmt.Errorf("column %q: expected %s", name, [...]string{"texts", "lists of integers"}[lists])
+}
+
+// unsigned reports whether c holds integers without a sign.
+func (c *column) unsigned() bool {
+	logical := c.leaf.Type().LogicalType()
+	if logical == nil {
+		return false
+	}
+	integer, ok := logical.Value.(*format.IntType)
+	return ok && !integer.IsSigned
 }
 
 // row returns the values of the next row: none and nil for null, none for an
