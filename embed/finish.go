@@ -42,7 +42,7 @@ func (normalize) apply(_ *scratch, x tensor.Matrix) tensor.Matrix {
 	return x
 }
 
-var errNotFinite = errors.New("the embedding has a NaN or an infinity: the weights do not fit this input")
+var errNotFinite = errors.New("the embedding has a NaN or an infinity")
 
 // finish writes the first len(dst) components of v to dst, of unit length
 // unless the request is for an unnormalized vector.

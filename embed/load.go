@@ -116,7 +116,7 @@ func (m *Model) loadTransformer(dir folder, set *kernel.Set) (modelConfig, error
 	if err != nil {
 		return config, err
 	}
-	if err := json.Unmarshal(data, &config); err != nil {
+	if err := transformer.Unmarshal(data, &config); err != nil {
 		return config, dir.errorIn("config.json", err)
 	}
 	if m.weights, err = dir.weights(); err != nil {
@@ -271,7 +271,7 @@ func (f folder) modelMaxLength() (int, error) {
 	var config struct {
 		ModelMaxLength *float64 `json:"model_max_length"`
 	}
-	if err := json.Unmarshal(data, &config); err != nil {
+	if err := transformer.Unmarshal(data, &config); err != nil {
 		return 0, f.errorIn(name, err)
 	}
 	n := config.ModelMaxLength
@@ -353,7 +353,14 @@ func (f folder) errorIn(name string, err error) error {
 // link to nowhere is another error, so that it does not pass for an optional
 // file that the model lacks.
 func (f folder) read(name string) ([]byte, error) {
-	data, err := fs.ReadFile(f.fsys, path.Join(f.path, name))
+	var data []byte
+	info, err := fs.Stat(f.fsys, path.Join(f.path, name))
+	switch { // before it is opened: a pipe would wait for its other end
+	case err == nil && !info.Mode().IsRegular():
+		err = fmt.Errorf("%v, expected a regular file", info.Mode())
+	case err == nil:
+		data, err = fs.ReadFile(f.fsys, path.Join(f.path, name))
+	}
 	if p := (*fs.PathError)(nil); errors.As(err, &p) {
 		err = p.Err // p repeats the name
 	}
@@ -377,7 +384,12 @@ func (f folder) readJSON(name string, v any) (bool, error) {
 	}
 	dec := json.NewDecoder(strings.NewReader(string(data)))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
+	if err := dec.Decode(v); err == io.EOF {
+		return false, f.errorIn(name, errors.New("an empty file, expected JSON"))
+	} else if err != nil {
+		return false, f.errorIn(name, transformer.Explain(err))
+	}
+	if err := transformer.CheckKeys(data, v); err != nil {
 		return false, f.errorIn(name, err)
 	}
 	end := dec.InputOffset()

@@ -60,7 +60,7 @@ func TestBadFolders(t *testing.T) {
 		{"no bytes of weights", put("model.safetensors", ""), []string{"model.safetensors: file: 0 bytes"}},
 		{"missing tensor", changeTensors("model.safetensors", func(list []tensor.Tensor) []tensor.Tensor {
 			return slices.DeleteFunc(list, func(t tensor.Tensor) bool { return t.Name == "encoder.layer.1.output.dense.weight" })
-		}), []string{"encoder.layer.1.output.dense.weight: missing", "[20 26]"}},
+		}), []string{"model.safetensors: tensor encoder.layer.1.output.dense.weight: missing", "[20 26]"}},
 		{"misshaped tensor", changeTensors("model.safetensors", func(list []tensor.Tensor) []tensor.Tensor {
 			i := slices.IndexFunc(list, func(t tensor.Tensor) bool { return t.Name == "encoder.layer.0.intermediate.dense.weight" })
 			list[i].Shape = []int{20, 26}
@@ -69,6 +69,16 @@ func TestBadFolders(t *testing.T) {
 		{"unread tensor", changeTensors("model.safetensors", func(list []tensor.Tensor) []tensor.Tensor {
 			return append(list, float32Tensor("encoder.layer.0.gate", []float32{1}, 1))
 		}), []string{"encoder.layer.0.gate"}},
+
+		{"a key of config.json in capitals", put("config.json", `{"model_type": "bert", "HIDDEN_ACT": "relu"}`), []string{"config.json:", `key "HIDDEN_ACT", expected "hidden_act"`}},
+		{"a number of config.json with a fraction", put("config.json", `{"model_type": "bert", "hidden_size": 1.5}`), []string{"config.json: hidden_size: found number 1.5, expected int"}},
+		{"an epsilon of 0 in float32", put("config.json", `{"model_type": "bert", "hidden_size": 20, "num_hidden_layers": 2, "num_attention_heads": 2,
+			"intermediate_size": 26, "max_position_embeddings": 40, "vocab_size": 420, "layer_norm_eps": 1e-300}`), []string{"config.json: layer_norm_eps: found 1e-300"}},
+		{"config.json is a pipe", func(t *testing.T, f fstest.MapFS) { f["config.json"] = &fstest.MapFile{Mode: fs.ModeNamedPipe} }, []string{"config.json:", "expected a regular file"}},
+		{"weights are a folder", func(t *testing.T, f fstest.MapFS) { f["model.safetensors"] = &fstest.MapFile{Mode: fs.ModeDir} }, []string{"model.safetensors:", "expected a regular file"}},
+		{"empty settings", put("sentence_bert_config.json", ""), []string{"sentence_bert_config.json: an empty file, expected JSON"}},
+		{"a key of modules.json in capitals", put("modules.json", strings.Replace(modulesJSON("Transformer", "Pooling"), `"type"`, `"Type"`, 1)), []string{"modules.json:", `key "Type", expected "type"`}},
+		{"a number as module path", put("modules.json", `[{"idx": 0, "path": 3}]`), []string{"modules.json:", "found number, expected string"}},
 
 		{"modules.json is no JSON", put("modules.json", `[{"idx": }]`), []string{"modules.json:"}},
 		{"modules.json with more", put("modules.json", modulesJSON("Transformer", "Pooling")+"[]"), []string{"modules.json: more after the JSON value"}},

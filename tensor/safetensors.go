@@ -23,6 +23,7 @@ import (
 //
 // A File is safe for concurrent use until Close is called.
 type File struct {
+	name     string
 	tensors  map[string]Tensor
 	names    []string // sorted
 	metadata map[string]string
@@ -61,6 +62,10 @@ func Parse(data []byte) (*File, error) {
 	return f, nil
 }
 
+// Name returns the name by which f was opened, without folders that are not
+// part of its file system: "model.safetensors"; it is empty for a parsed File.
+func (f *File) Name() string { return f.name }
+
 // Names returns the names of all tensors, sorted.
 func (f *File) Names() []string {
 	return slices.Clone(f.names)
@@ -97,7 +102,7 @@ func (f *File) Close() error {
 
 // open opens a file or the shards of an index.
 func open(o opener, name string) (_ *File, err error) {
-	f := &File{tensors: map[string]Tensor{}}
+	f := &File{name: name, tensors: map[string]Tensor{}}
 	defer func() {
 		if err != nil {
 			_ = f.Close() // err says more
@@ -235,6 +240,13 @@ func (o opener) errorIn(name string, err error) error {
 
 // read returns the content of a file, and what releases it.
 func (o opener) read(name string) (data []byte, release func() error, err error) {
+	info, err := fs.Stat(o.fsys, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() { // before it is opened: a pipe would wait for its other end
+		return nil, nil, fmt.Errorf("%v, expected a regular file", info.Mode())
+	}
 	file, err := o.fsys.Open(name)
 	if err != nil {
 		return nil, nil, err
@@ -247,9 +259,6 @@ func (o opener) read(name string) (data []byte, release func() error, err error)
 		info, err := osFile.Stat()
 		if err != nil {
 			return nil, nil, err
-		}
-		if !info.Mode().IsRegular() {
-			return nil, nil, fmt.Errorf("%v, expected a regular file", info.Mode())
 		}
 		if info.Size() > math.MaxInt {
 			return nil, nil, fmt.Errorf("%d bytes, more than this system can address", info.Size())

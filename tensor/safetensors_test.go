@@ -142,6 +142,10 @@ func (fsys inPlaceFS) Open(name string) (fs.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
+func (fsys inPlaceFS) Stat(name string) (fs.FileInfo, error) {
+	return fstest.MapFS{name: {}}.Stat(name)
+}
+
 func TestOpenFS(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("testdata", "dtypes.safetensors"))
 	require.NoError(t, err)
@@ -201,6 +205,9 @@ func TestOpenErrors(t *testing.T) {
 	_, err = Open(filepath.Join(dir, "missing", "model.safetensors.index.json"))
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = Open(filepath.Dir(dir) + string(filepath.Separator) + filepath.Base(dir))
+	assert.ErrorContains(t, err, "expected a regular file")
+
+	_, err = OpenFS(fstest.MapFS{"m": {Mode: fs.ModeNamedPipe}}, "m")
 	assert.ErrorContains(t, err, "expected a regular file")
 	for _, path := range []string{"", ".", dir + string(filepath.Separator)} {
 		_, err = Open(path)

@@ -36,8 +36,8 @@ func (c *bertConfig) check() error {
 	switch {
 	case c.HiddenSize%c.NumAttentionHeads != 0:
 		return fmt.Errorf("hidden_size: found %d, expected a multiple of num_attention_heads %d", c.HiddenSize, c.NumAttentionHeads)
-	case !(c.LayerNormEps > 0 && c.LayerNormEps < 1):
-		return fmt.Errorf("layer_norm_eps: found %v, expected a number between 0 and 1", c.LayerNormEps)
+	case !(float32(c.LayerNormEps) > 0 && c.LayerNormEps < 1):
+		return fmt.Errorf("layer_norm_eps: found %v, expected a number between 0 and 1, in float32", c.LayerNormEps)
 	case c.PositionEmbeddingType != "absolute":
 		return fmt.Errorf("position_embedding_type: found %q, expected \"absolute\"", c.PositionEmbeddingType)
 	case c.FeedForwardType != "" && c.FeedForwardType != "original":
@@ -62,7 +62,7 @@ func (c *bertConfig) check() error {
 // pre-training are not used.
 func openBERT(config []byte, w *weights) (*Model, error) {
 	c := bertConfig{HiddenAct: "gelu", LayerNormEps: 1e-12, TypeVocabSize: 2, PositionEmbeddingType: "absolute"}
-	if err := json.Unmarshal(config, &c); err != nil {
+	if err := Unmarshal(config, &c); err != nil {
 		return nil, err
 	}
 	if err := c.check(); err != nil {

@@ -18,6 +18,14 @@ func (t *Table) Row(dst []float32, i int) {
 	}
 }
 
+// bytes returns the size of the table in the file, 0 for nil.
+func (t *Table) bytes() int64 {
+	if t == nil {
+		return 0
+	}
+	return int64(len(t.tensor.Data))
+}
+
 // embedRows is the number of tokens in one part of embedTask and normTask.
 const embedRows = 16
 

@@ -27,7 +27,7 @@ func Open(config []byte, file *tensor.File, s *kernel.Set) (*Model, error) {
 		AutoMap   map[string]any  `json:"auto_map"`
 		Quantized json.RawMessage `json:"quantization_config"`
 	}
-	if err := json.Unmarshal(config, &head); err != nil {
+	if err := Unmarshal(config, &head); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	open, ok := families[head.ModelType]

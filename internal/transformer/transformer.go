@@ -135,9 +135,10 @@ func (m *Model) Operations(lengths []int) float64 {
 	return ops
 }
 
-// Bytes returns the memory that the packed weights hold.
+// Bytes returns the memory that the packed weights and the tables hold; the
+// tables' is that of the file.
 func (m *Model) Bytes() int64 {
-	var n int64
+	n := m.Tokens.bytes() + m.Positions.bytes()
 	for i := range m.Layers {
 		l := &m.Layers[i]
 		for _, w := range []*Linear{l.Attention.QKV, l.Attention.Output, l.MLP.Up, l.MLP.Down} {

@@ -89,6 +89,11 @@ func (w *weights) finish() error {
 	if n := len(w.errs); n > most {
 		w.errs = append(w.errs[:most], fmt.Errorf("and %d more errors", n-most))
 	}
+	for i, err := range w.errs {
+		if name := w.file.Name(); name != "" {
+			w.errs[i] = fmt.Errorf("%s: %w", name, err)
+		}
+	}
 	return errors.Join(w.errs...)
 }
 
