@@ -119,13 +119,9 @@ func (b *benchmark) file(ctx context.Context, in *inputFlags, asJSON bool) (err 
 	defer func() { err = errors.Join(err, src.Close()) }()
 	var group []*result
 	for {
-		next, err := src.next()
+		next, err := nextInput(src)
 		if err == io.EOF {
 			break
-		}
-		var bad *badInput
-		if errors.As(err, &bad) {
-			return fmt.Errorf("%s: %w", src.at(bad.line), bad.err)
 		}
 		if err != nil {
 			return err

@@ -45,6 +45,16 @@ type badInput struct {
 
 func (b *badInput) Error() string { return b.err.Error() }
 
+// nextInput returns the next input of s, or io.EOF after the last. A bad input is
+// an error that says where it is.
+func nextInput(s source) (input, error) {
+	in, err := s.next()
+	if bad := (*badInput)(nil); errors.As(err, &bad) {
+		err = fmt.Errorf("%s: %w", s.at(bad.line), bad.err)
+	}
+	return in, err
+}
+
 // inputFlags are the flags that say what is read.
 type inputFlags struct {
 	file   string

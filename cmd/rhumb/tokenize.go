@@ -60,13 +60,9 @@ func (c *console) tokenizeCommand() *cobra.Command {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			in, err := src.next()
+			in, err := nextInput(src)
 			if err == io.EOF {
 				break
-			}
-			var bad *badInput
-			if errors.As(err, &bad) {
-				return fmt.Errorf("%s: %w", src.at(bad.line), bad.err)
 			}
 			if err != nil {
 				return err
