@@ -32,8 +32,8 @@ type addedTokens struct {
 }
 
 // parseAdded reads the array added_tokens. Tokens that are not in vocab get the
-// ids from its size on, in their order; another id in the file is an error, as
-// the reference would ignore it.
+// ids from its size on, in their order, whatever the file says: so does the
+// reference.
 func parseAdded(v value, vocab *vocabulary) (addedTokens, error) {
 	a := addedTokens{ids: map[string]int32{}, pieces: map[int32]string{}, special: map[string]bool{}}
 	if v.null() {
@@ -60,11 +60,10 @@ func parseAdded(v value, vocab *vocabulary) (addedTokens, error) {
 			return a, entry.errorf("empty content")
 		case twice:
 			return a, entry.errorf("%q twice", token.content)
-		case token.id != id:
-			return a, entry.errorf("id %d of %q, expected %d", token.id, token.content, id)
 		case !known && vocab.has(id):
 			return a, entry.errorf("id %d for both %q and %q", id, vocab.pieces[id], token.content)
 		}
+		token.id = id
 		a.tokens = append(a.tokens, token)
 		a.ids[token.content] = id
 		a.pieces[id] = token.content
@@ -126,9 +125,11 @@ func (a *addedTokens) index(v value, normalize func(string) string) (err error) 
 // A matcher finds tokens in a text: the leftmost, and there the longest.
 type matcher struct {
 	tokens []addedToken
-	forms  *vocabulary // ids are indices into tokens
-	starts [256]bool   // first bytes of forms
-	start  int         // the only first byte; -1 for none, 256 for several
+	forms  *vocabulary     // ids are indices into tokens
+	starts [256]bool       // first bytes of forms
+	single [256]bool       // those that are a form
+	pairs  [1 << 10]uint64 // a bit for each first two bytes of forms
+	start  int             // the only first byte; -1 for none, 256 for several
 }
 
 func newMatcher() *matcher { return &matcher{forms: newVocabulary(0), start: -1} }
@@ -146,6 +147,12 @@ func (m *matcher) add(form string, token addedToken) bool {
 		m.start = int(first)
 	}
 	m.starts[first] = true
+	if len(form) == 1 {
+		m.single[first] = true
+	} else {
+		pair := uint(first)<<8 | uint(form[1])
+		m.pairs[pair>>6] |= 1 << (pair & 63)
+	}
 	return true
 }
 
@@ -160,6 +167,10 @@ type match struct {
 // done belongs to the match before.
 func (m *matcher) find(text []byte, from, done int, s *scratch) match {
 	for i := m.candidate(text, from); i < len(text); i = m.candidate(text, i) {
+		if !m.may(text[i:]) {
+			i++
+			continue
+		}
 		index, n := m.forms.longestPrefix("", hashSeed, text[i:], s.hashes)
 		if n == 0 {
 			i++
@@ -180,6 +191,16 @@ func (m *matcher) find(text []byte, from, done int, s *scratch) match {
 		return match{span{start, end}, i, token.id}
 	}
 	return match{span{len(text), len(text)}, len(text), -1}
+}
+
+// may reports whether a form begins with the first two bytes of text, or is the first.
+func (m *matcher) may(text []byte) bool {
+	if len(text) > 1 {
+		if pair := uint(text[0])<<8 | uint(text[1]); m.pairs[pair>>6]>>(pair&63)&1 == 1 {
+			return true
+		}
+	}
+	return m.single[text[0]]
 }
 
 // candidate returns the first place at or after i where a form may start.

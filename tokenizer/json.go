@@ -58,18 +58,22 @@ func (v value) below(key string) string {
 
 // mismatch is the error of a value of the wrong type.
 func (v value) mismatch(expected string) error {
-	found := v.text
+	return v.errorf("%s, expected %s", v.short(), expected)
+}
+
+// short returns v, or what it is where it is long.
+func (v value) short() string {
 	switch {
-	case found == "":
-		found = "nothing"
-	case found[0] == '{':
-		found = "an object"
-	case found[0] == '[':
-		found = "an array"
-	case len(found) > 40:
-		found = "a long value"
+	case v.text == "":
+		return "nothing"
+	case v.text[0] == '{':
+		return "an object"
+	case v.text[0] == '[':
+		return "an array"
+	case len(v.text) > 40:
+		return "a long value"
 	}
-	return v.errorf("%s, expected %s", found, expected)
+	return v.text
 }
 
 func (v value) null() bool { return v.text == "" || v.text == "null" }
@@ -79,6 +83,64 @@ func (v value) str() (string, error) {
 		return "", v.mismatch("a string")
 	}
 	return unquote(v.text), nil
+}
+
+// char returns a string of one character.
+func (v value) char() (string, error) {
+	s, err := v.str()
+	if err == nil && utf8.RuneCountInString(s) != 1 {
+		err = v.errorf("%q, expected one character", s)
+	}
+	return s, err
+}
+
+// pair returns the two strings of ["a", "b"] or "a b".
+func (v value) pair() (a, b string, ok bool) {
+	if v.text[0] == '"' {
+		a, b, ok = strings.Cut(unquote(v.text), " ")
+		return a, b, ok && !strings.Contains(b, " ")
+	}
+	first, second, ok := v.two()
+	if !ok || first.text[0] != '"' || second.text[0] != '"' {
+		return "", "", false
+	}
+	return unquote(first.text), unquote(second.text), true
+}
+
+// two returns the elements of an array of two.
+func (v value) two() (first, second value, ok bool) {
+	if v.text == "" || v.text[0] != '[' {
+		return v, v, false
+	}
+	i := skipSpace(v.text, 1)
+	if v.text[i] == ']' {
+		return v, v, false
+	}
+	end := valueEnd(v.text, i)
+	first = value{v.text[i:end], v.file, v.at}
+	if i = skipSpace(v.text, end); v.text[i] != ',' {
+		return v, v, false
+	}
+	i = skipSpace(v.text, i+1)
+	end = valueEnd(v.text, i)
+	second = value{v.text[i:end], v.file, v.at}
+	return first, second, v.text[skipSpace(v.text, end)] == ']'
+}
+
+func (v value) numeric() bool {
+	return v.text != "" && (v.text[0] == '-' || '0' <= v.text[0] && v.text[0] <= '9')
+}
+
+// number returns a number.
+func (v value) number() (float64, error) {
+	if !v.numeric() {
+		return 0, v.mismatch("a number")
+	}
+	f, err := strconv.ParseFloat(v.text, 64)
+	if err != nil {
+		return 0, v.errorf("%s is out of range", v.text)
+	}
+	return f, nil
 }
 
 func (v value) boolean() (bool, error) {
@@ -105,11 +167,30 @@ func (v value) each(yield func(key string, v value) error) error {
 	}
 	i := skipSpace(v.text, 1)
 	for v.text[i] != '}' {
-		end, _ := skipString(v.text, i)
+		end := valueEnd(v.text, i)
 		key := unquote(v.text[i:end])
 		i = skipSpace(v.text, skipSpace(v.text, end)+1)
-		end, _ = skipValue(v.text, i, 0)
+		end = valueEnd(v.text, i)
 		if err := yield(key, value{v.text[i:end], v.file, v.at}); err != nil {
+			return err
+		}
+		if i = skipSpace(v.text, end); v.text[i] == ',' {
+			i = skipSpace(v.text, i+1)
+		}
+	}
+	return nil
+}
+
+// elements calls yield with every element of the array v and its index. The
+// values carry v's own place.
+func (v value) elements(yield func(i int, v value) error) error {
+	if v.text == "" || v.text[0] != '[' {
+		return v.mismatch("an array")
+	}
+	i := skipSpace(v.text, 1)
+	for n := 0; v.text[i] != ']'; n++ {
+		end := valueEnd(v.text, i)
+		if err := yield(n, value{v.text[i:end], v.file, v.at}); err != nil {
 			return err
 		}
 		if i = skipSpace(v.text, end); v.text[i] == ',' {
@@ -121,19 +202,13 @@ func (v value) each(yield func(key string, v value) error) error {
 
 // array returns the elements of v.
 func (v value) array() ([]value, error) {
-	if v.text == "" || v.text[0] != '[' {
-		return nil, v.mismatch("an array")
-	}
 	var elements []value
-	i := skipSpace(v.text, 1)
-	for v.text[i] != ']' {
-		end, _ := skipValue(v.text, i, 0)
-		elements = append(elements, value{v.text[i:end], v.file, fmt.Sprintf("%s[%d]", v.at, len(elements))})
-		if i = skipSpace(v.text, end); v.text[i] == ',' {
-			i = skipSpace(v.text, i+1)
-		}
-	}
-	return elements, nil
+	err := v.elements(func(i int, element value) error {
+		element.at = fmt.Sprintf("%s[%d]", v.at, i)
+		elements = append(elements, element)
+		return nil
+	})
+	return elements, err
 }
 
 // object returns the members of v by key. A key that occurs twice is an error.
@@ -186,6 +261,35 @@ func skipSpace(s string, i int) int {
 		i++
 	}
 	return i
+}
+
+// valueEnd returns the end of the value that starts at s[i], in a checked document.
+func valueEnd(s string, i int) int {
+	for depth := 0; ; i++ {
+		switch s[i] {
+		case '"':
+			for i++; s[i] != '"'; i++ {
+				if s[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		default:
+			if depth > 0 {
+				continue
+			}
+			for i < len(s) && strings.IndexByte(",]} \n\r\t", s[i]) < 0 {
+				i++
+			}
+			return i
+		}
+		if depth == 0 {
+			return i + 1
+		}
+	}
 }
 
 // skipValue returns the end of the value that starts at s[i].
@@ -251,6 +355,12 @@ func skipMembers(s string, i int, closing byte, depth int) (int, error) {
 
 func skipString(s string, i int) (int, error) {
 	for i++; i < len(s); i++ {
+		for i < len(s) && s[i] > '\\' { // most letters, and all beyond ASCII
+			i++
+		}
+		if i == len(s) {
+			break
+		}
 		switch c := s[i]; {
 		case c == '"':
 			return i + 1, nil

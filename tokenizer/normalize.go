@@ -28,8 +28,31 @@ func parseNormalizer(steps []normalizer, v value) ([]normalizer, error) {
 		return append(steps, b), err
 	case "Lowercase":
 		return append(steps, lowercase{}), o.only("type")
+	case "ByteLevel":
+		return append(steps, byteLevel{}), o.only("type")
+	case "NFC", "NFD", "NFKC", "NFKD":
+		return append(steps, normalForms[kind]), o.only("type")
+	case "Nmt":
+		return append(steps, nmt{}), o.only("type")
+	case "Precompiled":
+		p, err := parsePrecompiled(o)
+		return append(steps, p), err
+	case "Prepend":
+		if err := o.only("type", "prepend"); err != nil {
+			return nil, err
+		}
+		s, err := o.get("prepend").str()
+		return append(steps, prepend(s)), err
+	case "Replace":
+		r, err := parseReplace(o)
+		return append(steps, r), err
 	case "Sequence":
 		return parseSequence(o, "normalizers", steps, parseNormalizer)
+	case "Strip":
+		s, err := parseStrip(o)
+		return append(steps, s), err
+	case "StripAccents":
+		return append(steps, stripAccents{}), o.only("type")
 	}
 	return nil, v.errorf("unknown type %q", kind)
 }

@@ -47,17 +47,24 @@ func parse(data []byte, file string) (*Tokenizer, error) {
 	if t.model, err = parseModel(o.get("model")); err != nil {
 		return nil, err
 	}
+	t.vocab = t.model.vocabulary()
 	if t.normalizers, err = parseNormalizer(nil, o.get("normalizer")); err != nil {
 		return nil, err
 	}
 	if t.preTokenizers, err = parsePreTokenizer(nil, o.get("pre_tokenizer")); err != nil {
 		return nil, err
 	}
-	if t.decoder, err = parseDecoder(o.get("decoder")); err != nil {
+	for _, step := range t.preTokenizers {
+		if step.firstOnly && len(t.normalizers) > 0 {
+			return nil, o.get("pre_tokenizer").errorf("prepend_scheme first after a normalizer: not supported")
+		}
+	}
+	t.fuseByteLevel()
+	if t.decoders, err = parseDecoder(nil, o.get("decoder")); err != nil {
 		return nil, err
 	}
 	added := o.get("added_tokens")
-	if t.added, err = parseAdded(added, t.model.vocab); err != nil {
+	if t.added, err = parseAdded(added, t.vocab); err != nil {
 		return nil, err
 	}
 	if t.frame, err = parseFrame(o.get("post_processor"), t.has); err != nil {
@@ -70,14 +77,23 @@ func parse(data []byte, file string) (*Tokenizer, error) {
 // place of its errors.
 func (t *Tokenizer) prepare(added value) error {
 	err := t.added.index(added, func(s string) string { return string(t.normalize([]byte(s), &scratch{})) })
-	longest := max(t.model.vocab.longest, t.added.exact.forms.longest, t.added.normal.forms.longest)
+	longest := max(t.vocab.longest, t.added.exact.forms.longest, t.added.normal.forms.longest)
 	t.pool = &sync.Pool{New: func() any { return &scratch{hashes: make([]uint64, longest)} }}
 	return err
 }
 
+// fuseByteLevel leaves the last step of ByteLevel to the model, where it can read bytes.
+func (t *Tokenizer) fuseByteLevel() {
+	last := len(t.preTokenizers) - 1
+	if m, ok := t.model.(*bpe); ok && !m.fallback && last >= 0 && t.preTokenizers[last].byteLevel {
+		t.preTokenizers = t.preTokenizers[:last]
+		m.useBytes()
+	}
+}
+
 // parseModel reads the section model. Files older than its type key are told by
 // their other keys.
-func parseModel(v value) (*wordPiece, error) {
+func parseModel(v value) (model, error) {
 	o, err := v.object()
 	if err != nil {
 		return nil, err
@@ -87,16 +103,32 @@ func parseModel(v value) (*wordPiece, error) {
 		if kind, err = t.str(); err != nil {
 			return nil, err
 		}
-	} else if _, ok := o.members["max_input_chars_per_word"]; ok {
-		kind = "WordPiece"
-	} else {
+	} else if kind = o.modelKind(); kind == "" {
 		return nil, v.errorf("no type, and keys that tell none: %q", o.keys)
 	}
 	switch kind {
+	case "BPE":
+		return parseBPE(o)
+	case "Unigram":
+		return parseUnigram(o)
+	case "WordLevel":
+		return parseWordLevel(o)
 	case "WordPiece":
 		return parseWordPiece(o)
 	}
 	return nil, v.errorf("unknown type %q", kind)
+}
+
+// modelKind returns the type of a model that does not say it; "" if nothing tells.
+func (o object) modelKind() string {
+	for _, k := range [...][2]string{
+		{"merges", "BPE"}, {"max_input_chars_per_word", "WordPiece"}, {"unk_id", "Unigram"}, {"unk_token", "WordLevel"},
+	} {
+		if _, ok := o.members[k[0]]; ok {
+			return k[1]
+		}
+	}
+	return ""
 }
 
 // parseStep returns a step of the pipeline and its type.

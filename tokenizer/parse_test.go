@@ -29,10 +29,10 @@ func TestParseErrors(t *testing.T) {
 
 		{wordPieceFile(`"normalizer":5`), `normalizer: 5, expected an object`},
 		{wordPieceFile(`"normalizer":{}`), `normalizer.type: nothing, expected a string`},
-		{wordPieceFile(`"normalizer":{"type":"NFKC"}`), `normalizer: unknown type "NFKC"`},
+		{wordPieceFile(`"normalizer":{"type":"NFKE"}`), `normalizer: unknown type "NFKE"`},
 		{wordPieceFile(`"normalizer":{"type":"Lowercase","x":1}`), `normalizer: unknown key "x"`},
-		{wordPieceFile(`"normalizer":{"type":"Sequence","normalizers":[{"type":"Lowercase"},{"type":"Nmt"}]}`),
-			`normalizer.normalizers[1]: unknown type "Nmt"`},
+		{wordPieceFile(`"normalizer":{"type":"Sequence","normalizers":[{"type":"Lowercase"},{"type":"Mt"}]}`),
+			`normalizer.normalizers[1]: unknown type "Mt"`},
 		{wordPieceFile(`"normalizer":{"type":"Sequence","normalizers":[null]}`), `normalizer.normalizers[0]: null, expected an object`},
 		{wordPieceFile(`"normalizer":{"type":"Sequence"}`), `normalizer.normalizers: nothing, expected an array`},
 		{wordPieceFile(`"normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":1,"lowercase":true}`),
@@ -40,16 +40,16 @@ func TestParseErrors(t *testing.T) {
 		{wordPieceFile(`"normalizer":{"type":"BertNormalizer","clean_text":true,"lowercase":true}`),
 			`normalizer.handle_chinese_chars: nothing, expected true or false`},
 
-		{wordPieceFile(`"pre_tokenizer":{"type":"CharDelimiterSplit"}`), `pre_tokenizer: unknown type "CharDelimiterSplit"`},
+		{wordPieceFile(`"pre_tokenizer":{"type":"UnicodeScripts"}`), `pre_tokenizer: unknown type "UnicodeScripts"`},
 		{wordPieceFile(`"pre_tokenizer":{"type":"BertPreTokenizer","x":1}`), `pre_tokenizer: unknown key "x"`},
 		{wordPieceFile(`"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Digits"}]}`),
-			`pre_tokenizer.pretokenizers[0]: unknown type "Digits"`},
+			`pre_tokenizer.pretokenizers[0].individual_digits: nothing, expected true or false`},
 
-		{wordPieceFile(`"decoder":{"type":"Fuse"}`), `decoder: unknown type "Fuse"`},
+		{wordPieceFile(`"decoder":{"type":"Fuze"}`), `decoder: unknown type "Fuze"`},
 		{wordPieceFile(`"decoder":{"type":"WordPiece","prefix":"##","cleanup":true,"x":1}`), `decoder: unknown key "x"`},
 		{wordPieceFile(`"decoder":{"type":"WordPiece","cleanup":true}`), `decoder.prefix: nothing, expected a string`},
 
-		{wordPieceFile(`"post_processor":{"type":"ByteLevel"}`), `post_processor: unknown type "ByteLevel"`},
+		{wordPieceFile(`"post_processor":{"type":"ByteLevel"}`), `post_processor.add_prefix_space: nothing, expected true or false`},
 		{wordPieceFile(`"post_processor":{"type":"BertProcessing","cls":["[CLS]"],"sep":["[SEP]",2]}`),
 			`post_processor.cls: 1 elements, expected a token and its id`},
 		{wordPieceFile(`"post_processor":{"type":"BertProcessing","cls":["[CLS]",1],"sep":["[SEP]",99]}`),
@@ -66,7 +66,8 @@ func TestParseErrors(t *testing.T) {
 		{template(`[{"SpecialToken":{"id":"S","type_id":0}}]`, `{"S":{"id":"S","ids":[-1],"tokens":["S"]}}`),
 			`post_processor.special_tokens.S.ids[0]: -1, expected an integer from 0 to 2147483647`},
 
-		{model(`"WordPiece"`, `"BPE"`), `model: unknown type "BPE"`},
+		{model(`"WordPiece"`, `"BPE"`), `model: unknown key "max_input_chars_per_word"`},
+		{model(`"WordPiece"`, `"WordPeace"`), `model: unknown type "WordPeace"`},
 		{`{"model":{"vocab":{}}}`, `model: no type, and keys that tell none: ["vocab"]`},
 		{model(`"type"`, `"dropout":0,"type"`), `model: unknown key "dropout"`},
 		{model(`"unk_token":"[UNK]"`, `"unk_token":"?"`), `model.unk_token: "?" is not in the vocabulary`},
@@ -81,8 +82,6 @@ func TestParseErrors(t *testing.T) {
 		{model(`{"[UNK]"`, `[{"[UNK]"`), `not JSON: byte 210: expected ',' or ']'`},
 
 		{wordPieceFile(`"added_tokens":{}`), `added_tokens: an object, expected an array`},
-		{wordPieceFile(`"added_tokens":[` + strings.Replace(added, "8", "9", 1) + `]`), `added_tokens[0]: id 9 of "X", expected 8`},
-		{wordPieceFile(`"added_tokens":[` + strings.Replace(added, `"X"`, `"a"`, 1) + `]`), `added_tokens[0]: id 8 of "a", expected 3`},
 		{wordPieceFile(`"added_tokens":[` + strings.Replace(added, `"X"`, `""`, 1) + `]`), `added_tokens[0]: empty content`},
 		{wordPieceFile(`"added_tokens":[` + added + `,` + added + `]`), `added_tokens[1]: "X" twice`},
 		{wordPieceFile(`"added_tokens":[` + strings.Replace(added, `"id"`, `"x":0,"id"`, 1) + `]`), `added_tokens[0]: unknown key "x"`},
@@ -108,6 +107,55 @@ func TestParseIgnoresTruncationAndPadding(t *testing.T) {
 func TestParseOldModelWithoutType(t *testing.T) {
 	tok := parseString(t, strings.Replace(wordPieceFile(""), `"type":"WordPiece",`, "", 1))
 	sameIDs(t, []int32{5, 6}, encode(t, tok, "aba", Options{}))
+}
+
+func TestParseModelErrors(t *testing.T) {
+	bpe := func(old, new string) string {
+		return strings.Replace(`{"model":{"type":"BPE","dropout":null,"unk_token":"u","fuse_unk":false,"vocab":{"u":0,"a":1,"b":2,"ab":3},"merges":["a b"]}}`, old, new, 1)
+	}
+	unigram := func(old, new string) string {
+		return strings.Replace(`{"model":{"type":"Unigram","unk_id":0,"vocab":[["u",0],["a",-1.5]],"byte_fallback":false}}`, old, new, 1)
+	}
+	pre := func(step string) string { return wordPieceFile(`"pre_tokenizer":` + step) }
+	for _, c := range []struct{ file, want string }{
+		{bpe(`"dropout":null`, `"dropout":0.1`), `model.dropout: 0.1, expected 0: ids would be random`},
+		{bpe(`"dropout":null`, `"dropout":"x"`), `model.dropout: "x", expected a number`},
+		{bpe(`"dropout"`, `"drop"`), `model: unknown key "drop"`},
+		{bpe(`"unk_token":"u"`, `"unk_token":"v"`), `model.unk_token: "v" is not in the vocabulary`},
+		{bpe(`"a b"`, `"a c"`), `model.merges: "c" of merge 0 is not in the vocabulary`},
+		{bpe(`"a b"`, `"c b"`), `model.merges: "c" of merge 0 is not in the vocabulary`},
+		{bpe(`"a b"`, `"b a"`), `model.merges: "ba", which merge 0 makes, is not in the vocabulary`},
+		{bpe(`"a b"`, `"ab"`), `model.merges: "ab" at merge 0, expected two pieces`},
+		{bpe(`"a b"`, `"a b b"`), `model.merges: "a b b" at merge 0, expected two pieces`},
+		{bpe(`"a b"`, `["a","b","b"]`), `model.merges: an array at merge 0, expected two pieces`},
+		{bpe(`"a b"`, `[]`), `model.merges: an array at merge 0, expected two pieces`},
+		{bpe(`"a b"`, `["a",1]`), `model.merges: an array at merge 0, expected two pieces`},
+		{bpe(`["a b"]`, `{}`), `model.merges: an object, expected an array`},
+		{unigram(`"unk_id":0`, `"unk_id":2`), `model.unk_id: 2, expected an id below 2`},
+		{unigram(`"unk_id":0`, `"unk_id":null`), `model.unk_id: null, expected an integer from 0 to 2147483647`},
+		{unigram(`["a",-1.5]`, `["a"]`), `model.vocab: an array at piece 1, expected a piece and its score`},
+		{unigram(`["a",-1.5]`, `["a","b"]`), `model.vocab: "b", expected a number`},
+		{unigram(`["a",-1.5]`, `["a",1e999]`), `model.vocab: 1e999 is out of range`},
+		{unigram(`["a",-1.5]`, `["u",-1.5]`), `model.vocab: "u" twice`},
+		{unigram(`["a",-1.5]`, `[1,-1.5]`), `model.vocab: 1, expected a string`},
+		{pre(`{"type":"Split","pattern":{"Regex":"a*"},"behavior":"Isolated","invert":false}`),
+			`pre_tokenizer.pattern: regular expression "a*": not supported: it may match nothing`},
+		{pre(`{"type":"Split","pattern":{"String":""},"behavior":"Isolated","invert":false}`), `pre_tokenizer.pattern: empty string`},
+		{pre(`{"type":"Split","pattern":{"String":"a"},"behavior":"isolated","invert":false}`), `pre_tokenizer.behavior: unknown behavior "isolated"`},
+		{pre(`{"type":"FixedLength","length":0}`), `pre_tokenizer.length: 0, expected at least 1`},
+		{pre(`{"type":"CharDelimiterSplit","delimiter":"ab"}`), `pre_tokenizer.delimiter: "ab", expected one character`},
+		{pre(`{"type":"Metaspace","replacement":"_","add_prefix_space":false}`), `pre_tokenizer.add_prefix_space: false, and prepend_scheme "always"`},
+		{pre(`{"type":"Metaspace","replacement":"_","prepend_scheme":"last"}`), `pre_tokenizer.prepend_scheme: unknown scheme "last"`},
+		{wordPieceFile(`"normalizer":{"type":"NFC"},"pre_tokenizer":{"type":"Metaspace","replacement":"_","prepend_scheme":"first"}`),
+			`pre_tokenizer: prepend_scheme first after a normalizer: not supported`},
+		{wordPieceFile(`"normalizer":{"type":"Precompiled","precompiled_charsmap":"!"}`),
+			`normalizer.precompiled_charsmap: not base64: illegal base64 data at input byte 0`},
+		{wordPieceFile(`"normalizer":{"type":"Precompiled","precompiled_charsmap":"AAQAAAAA"}`),
+			`normalizer.precompiled_charsmap: a trie of 1024 bytes in 2`},
+	} {
+		_, err := Parse([]byte(c.file))
+		assert.EqualError(t, err, "tokenizer.json: "+c.want, c.file)
+	}
 }
 
 // TestParseDamaged parses files cut off at each byte and with each byte changed.

@@ -18,6 +18,9 @@ func parseFrame(v value, has func(int32) bool) (frame, error) {
 	switch kind {
 	case "TemplateProcessing":
 		return parseTemplate(o, has)
+	case "ByteLevel": // its keys only move offsets
+		_, _, err := byteLevelKeys(o)
+		return frame{}, err
 	case "BertProcessing":
 		return parseClsSep(o, has, "type", "sep", "cls")
 	case "RobertaProcessing": // the two further keys only move offsets

@@ -8,8 +8,50 @@ import (
 // A span is the part [start, end) of a text, in bytes.
 type span struct{ start, end int }
 
-// A preTokenizer appends to dst the words of text[within.start:within.end].
-type preTokenizer func(dst []span, text []byte, within span) []span
+// A splitter appends to dst the words of text[within.start:within.end]. None is empty.
+type splitter func(dst []span, text []byte, within span) []span
+
+// A preTokenizer is a step that splits the words it is given, or rewrites them.
+type preTokenizer struct {
+	split splitter
+	// rewrite appends to dst what a word becomes, which is not empty. first says
+	// that the word begins where the input does.
+	rewrite   func(dst, word []byte, first bool) []byte
+	firstOnly bool // asks for first
+	byteLevel bool // rewrites bytes as the characters of ByteLevel
+}
+
+// preTokenize returns the words of a part of text, which lie in the text that it
+// returns. first says that the part begins where the input does.
+func (t *Tokenizer) preTokenize(text []byte, part span, first bool, s *scratch) ([]byte, []span) {
+	words := append(s.words[0][:0], part)
+	other := s.words[1]
+	rewrites := 0
+	for i := range t.preTokenizers {
+		step := &t.preTokenizers[i]
+		if step.rewrite != nil {
+			buffer := &s.rewritten[rewrites&1]
+			rewrites++
+			out := (*buffer)[:0]
+			for k := range words {
+				start := len(out)
+				out = step.rewrite(out, text[words[k].start:words[k].end], first && k == 0)
+				words[k] = span{start, len(out)}
+			}
+			*buffer = out
+			text = out
+			continue
+		}
+		other = other[:0]
+		for _, w := range words {
+			other = step.split(other, text, w)
+		}
+		first = first && len(other) > 0 && other[0].start == words[0].start
+		words, other = other, words
+	}
+	s.words = [2][]span{words, other}
+	return text, words
+}
 
 // parsePreTokenizer appends the steps of v to steps. null has none.
 func parsePreTokenizer(steps []preTokenizer, v value) ([]preTokenizer, error) {
@@ -20,13 +62,89 @@ func parsePreTokenizer(steps []preTokenizer, v value) ([]preTokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	var split splitter
 	switch kind {
 	case "BertPreTokenizer":
-		return append(steps, splitBERT), o.only("type")
+		split, err = splitBERT, o.only("type")
+	case "ByteLevel":
+		return parseByteLevel(steps, o)
+	case "CharDelimiterSplit":
+		split, err = parseDelimiter(o)
+	case "Digits":
+		split, err = parseDigits(o)
+	case "FixedLength":
+		split, err = parseFixedLength(o)
+	case "Metaspace":
+		return parseMetaspace(steps, o)
+	case "Punctuation":
+		split, err = parsePunctuation(o)
 	case "Sequence":
 		return parseSequence(o, "pretokenizers", steps, parsePreTokenizer)
+	case "Split":
+		split, err = parseSplit(o)
+	case "Whitespace":
+		split, err = splitWhitespace, o.only("type")
+	case "WhitespaceSplit":
+		split, err = splitSpaces, o.only("type")
+	default:
+		return nil, v.errorf("unknown type %q", kind)
 	}
-	return nil, v.errorf("unknown type %q", kind)
+	return append(steps, preTokenizer{split: split}), err
+}
+
+// parseDelimiter reads CharDelimiterSplit: it splits at one character, which goes.
+func parseDelimiter(o object) (splitter, error) {
+	if err := o.only("type", "delimiter"); err != nil {
+		return nil, err
+	}
+	v := o.get("delimiter")
+	delimiter, err := v.char()
+	return splitBy(literal(delimiter), removeMatches, false), err
+}
+
+// parseDigits reads Digits: it splits numbers from the rest, or each from each.
+func parseDigits(o object) (splitter, error) {
+	if err := o.only("type", "individual_digits"); err != nil {
+		return nil, err
+	}
+	each, err := o.get("individual_digits").boolean()
+	if each {
+		return isolated(character(isNumeric)), err
+	}
+	return splitBy(character(isNumeric), contiguous, false), err
+}
+
+// parseFixedLength reads FixedLength; without length it is 5.
+func parseFixedLength(o object) (splitter, error) {
+	if err := o.only("type", "length"); err != nil {
+		return nil, err
+	}
+	n := int32(5)
+	if v, ok := o.members["length"]; ok {
+		var err error
+		if n, err = v.natural(); err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return nil, v.errorf("0, expected at least 1")
+		}
+	}
+	return splitLength(int(n)), nil
+}
+
+// parsePunctuation reads Punctuation; without behavior it isolates.
+func parsePunctuation(o object) (splitter, error) {
+	if err := o.only("type", "behavior"); err != nil {
+		return nil, err
+	}
+	b := isolateMatches
+	if v, ok := o.members["behavior"]; ok {
+		var err error
+		if b, err = parseBehavior(v); err != nil {
+			return nil, err
+		}
+	}
+	return splitBy(character(isPunctuation), b, false), nil
 }
 
 // Classes of characters of the BERT pre-tokenizer.

@@ -19,9 +19,10 @@ type Tokenizer struct {
 	added         addedTokens
 	normalizers   []normalizer
 	preTokenizers []preTokenizer
-	model         *wordPiece
+	model         model
+	vocab         *vocabulary
 	frame         frame
-	decoder       decoder
+	decoders      []decoder  // nil joins pieces with spaces
 	pool          *sync.Pool // of *scratch
 }
 
@@ -32,6 +33,21 @@ type scratch struct {
 	marks  []mark
 	words  [2][]span // the words, likewise
 	hashes []uint64  // of the heads of a piece
+
+	rewritten [2][]byte // what pre-tokenizers made of the text, likewise
+	piece     []byte
+	cache     wordCache // of words
+	parts     wordCache // of parts of words
+	heap      []uint64
+	links     []links
+	ends      []pathEnd
+	cuts      []int32
+}
+
+// A model appends the ids of a word, which is not empty, to dst.
+type model interface {
+	append(dst []int32, word []byte, s *scratch) []int32
+	vocabulary() *vocabulary
 }
 
 // Truncation says which tokens of a text go when there are too many.
@@ -126,7 +142,7 @@ func (t *Tokenizer) appendTokens(dst []int32, s *scratch) []int32 {
 	for from, done := 0, 0; ; {
 		m := t.added.exact.find(text, from, done, s)
 		if done < m.start {
-			dst = t.appendPlain(dst, text[done:m.start], s)
+			dst = t.appendPlain(dst, text[done:m.start], done == 0, s)
 		}
 		if m.id < 0 {
 			return dst
@@ -137,13 +153,13 @@ func (t *Tokenizer) appendTokens(dst []int32, s *scratch) []int32 {
 }
 
 // appendPlain appends the tokens of a text in which no token was found before
-// normalization.
-func (t *Tokenizer) appendPlain(dst []int32, text []byte, s *scratch) []int32 {
+// normalization. first says that it begins where the input does.
+func (t *Tokenizer) appendPlain(dst []int32, text []byte, first bool, s *scratch) []int32 {
 	text = t.normalize(text, s)
 	for from, done := 0, 0; ; {
 		m := t.added.normal.find(text, from, done, s)
 		if done < m.start {
-			dst = t.appendWords(dst, text, span{done, m.start}, s)
+			dst = t.appendWords(dst, text, span{done, m.start}, first && done == 0, s)
 		}
 		if m.id < 0 {
 			return dst
@@ -155,17 +171,8 @@ func (t *Tokenizer) appendPlain(dst []int32, text []byte, s *scratch) []int32 {
 
 // appendWords splits a part of the normalized text and appends the tokens of
 // each word.
-func (t *Tokenizer) appendWords(dst []int32, text []byte, part span, s *scratch) []int32 {
-	words := append(s.words[0][:0], part)
-	other := s.words[1]
-	for _, split := range t.preTokenizers {
-		other = other[:0]
-		for _, w := range words {
-			other = split(other, text, w)
-		}
-		words, other = other, words
-	}
-	s.words = [2][]span{words, other}
+func (t *Tokenizer) appendWords(dst []int32, text []byte, part span, first bool, s *scratch) []int32 {
+	text, words := t.preTokenize(text, part, first, s)
 	for _, w := range words {
 		dst = t.model.append(dst, text[w.start:w.end], s)
 	}
@@ -235,10 +242,10 @@ func (t *Tokenizer) Token(id int32) (string, bool) {
 	if piece, ok := t.added.pieces[id]; ok {
 		return piece, true
 	}
-	if !t.model.vocab.has(id) {
+	if !t.vocab.has(id) {
 		return "", false
 	}
-	return t.model.vocab.pieces[id], true
+	return t.vocab.pieces[id], true
 }
 
 // ID returns the id of a piece.
@@ -246,7 +253,7 @@ func (t *Tokenizer) ID(token string) (int32, bool) {
 	if id, ok := t.added.ids[token]; ok {
 		return id, true
 	}
-	return t.model.vocab.id(token)
+	return t.vocab.id(token)
 }
 
 // Special reports whether the id is that of a special token among the added tokens.
@@ -255,7 +262,7 @@ func (t *Tokenizer) Special(id int32) bool { return t.added.special[t.added.piec
 // VocabSize returns the highest id + 1: the rows that a model's embedding table
 // has at least.
 func (t *Tokenizer) VocabSize() int {
-	size := len(t.model.vocab.pieces)
+	size := len(t.vocab.pieces)
 	for id := range t.added.pieces {
 		size = max(size, int(id)+1)
 	}

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,7 +74,7 @@ func TestTruncation(t *testing.T) {
 }
 
 func TestVocabulary(t *testing.T) {
-	tok := bert(t, "bert-base-uncased")
+	tok := reference(t, "bert-base-uncased")
 	assert.Equal(t, 30522, tok.VocabSize())
 	assert.Equal(t, 2, tok.SpecialTokens())
 	head, tail := tok.Frame()
@@ -104,7 +105,7 @@ func TestLowercase(t *testing.T) {
 	lower := tok.Lowercase()
 	sameIDs(t, []int32{1, 5, 8, 9, 9, 2}, encode(t, lower, "AB[X]yy YY", Options{}))
 	assert.Same(t, lower, lower.Lowercase())
-	uncased := bert(t, "bert-base-uncased")
+	uncased := reference(t, "bert-base-uncased")
 	assert.Same(t, uncased, uncased.Lowercase())
 	sameIDs(t, encode(t, uncased, "hello", Options{}), encode(t, uncased, "HELLO", Options{}))
 }
@@ -123,7 +124,12 @@ func TestLoad(t *testing.T) {
 }
 
 func TestAppendAllocatesNothing(t *testing.T) {
-	tok := bert(t, "bert-base-uncased")
+	for _, name := range []string{"bert-base-uncased", "roberta-base", "clip", "falcon", "cl100k", "mistral-v1", "t5-small"} {
+		t.Run(name, func(t *testing.T) { testAppendAllocatesNothing(t, reference(t, name)) })
+	}
+}
+
+func testAppendAllocatesNothing(t *testing.T, tok *Tokenizer) {
 	text := strings.Repeat("The quick brown fox, naïve and unbelievably ẞmart; 你好 한국어 [SEP] a\u0301\u302a ", 20)
 	ids := make([]int32, 0, 4096)
 	// The scratch is held, as the pool drops it at a garbage collection, and at
@@ -140,7 +146,7 @@ func TestAppendAllocatesNothing(t *testing.T) {
 }
 
 func TestConcurrentEncode(t *testing.T) {
-	tok := bert(t, "bert-base-multilingual-cased")
+	tok := reference(t, "bert-base-multilingual-cased")
 	cases := referenceCases(t, "bert-base-multilingual-cased")
 	var wg sync.WaitGroup
 	for g := range 8 {
@@ -184,8 +190,8 @@ func FuzzEncode(f *testing.F) {
 		f.Add(c.Text)
 	}
 	var toks []*Tokenizer
-	for _, name := range bertNames {
-		toks = append(toks, bert(f, name))
+	for _, name := range []string{"bert-base-uncased", "roberta-base", "clip", "falcon", "mistral-v1", "t5-small"} {
+		toks = append(toks, reference(f, name))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, tok := range toks {
@@ -228,7 +234,7 @@ func TestTokensOfWhiteSpace(t *testing.T) {
 
 // TestRandomBytes encodes bytes at random, of which few are UTF-8.
 func TestRandomBytes(t *testing.T) {
-	tok := bert(t, "bert-base-uncased")
+	tok := reference(t, "bert-base-uncased")
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		b := make([]byte, rng.IntN(60))
@@ -238,5 +244,30 @@ func TestRandomBytes(t *testing.T) {
 		for _, id := range encode(t, tok, string(b), Options{}) {
 			require.True(t, tok.has(id))
 		}
+	}
+}
+
+// TestLongTexts encodes texts without an end to a word, and holds the heap that
+// merges many symbols against looking at all pairs.
+func TestLongTexts(t *testing.T) {
+	for _, name := range []string{"roberta-base", "mistral-v1", "t5-small"} {
+		tok := reference(t, name)
+		for _, part := range []string{"a", "ab", "\u0301", "\u2581", " ", "\u4e2d", "</s>"} {
+			text := strings.Repeat(part, 1<<20/len(part)) + "x"
+			e, err := tok.Encode(text, Options{NoSpecial: true})
+			require.NoError(t, err)
+			assert.NotEmpty(t, e.IDs, "%s %q", name, part)
+		}
+	}
+	m := reference(t, "roberta-base").model.(*bpe)
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 2000 {
+		var symbols []int32
+		for range 1 + rng.IntN(fewSymbols) {
+			symbols = append(symbols, m.symbols[inside]["etaoin sr"[rng.IntN(9)]])
+		}
+		many := slices.Clone(symbols)
+		many = many[:m.mergeMany(many, &scratch{})]
+		sameIDs(t, symbols[:m.merge(symbols, &scratch{})], many)
 	}
 }

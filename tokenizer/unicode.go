@@ -158,3 +158,9 @@ func decompose(dst []mark, r rune) []mark {
 func sortMarks(marks []mark) {
 	slices.SortStableFunc(marks, func(a, b mark) int { return cmp.Compare(a.class, b.class) })
 }
+
+// compatible10 is the code points that Unicode 10.0 to 15.0 gave a compatibility decomposition.
+var compatible10 = []runeRange{
+	{0x32FF, 0x32FF}, {0xA7F2, 0xA7F4}, {0xAB69, 0xAB69}, {0x10781, 0x10785}, {0x10787, 0x107B0},
+	{0x107B2, 0x107BA}, {0x1E030, 0x1E06D}, {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9},
+}

@@ -46,7 +46,15 @@ func newVocabulary(n int) *vocabulary {
 // add adds a piece that v has not. It reports whether neither the piece nor the
 // id was there before.
 func (v *vocabulary) add(piece string, id int32) bool {
-	if _, ok := v.id(piece); ok || v.has(id) {
+	h := hashString(hashSeed, piece)
+	i := h * spread >> v.shift
+	for s := v.slots[i]; s.id != 0; s = v.slots[i] {
+		if s.hash == uint32(h) && v.pieces[s.id-1] == piece {
+			return false
+		}
+		i = (i + 1) & uint64(len(v.slots)-1)
+	}
+	if v.has(id) {
 		return false
 	}
 	for int(id) >= len(v.pieces) {
@@ -59,8 +67,10 @@ func (v *vocabulary) add(piece string, id int32) bool {
 	v.longest = max(v.longest, len(piece))
 	if v.count++; 2*v.count > len(v.slots) {
 		v.grow()
+		v.insert(piece, id)
+	} else {
+		v.slots[i] = slot{uint32(h), id + 1}
 	}
-	v.insert(piece, id)
 	return true
 }
 
@@ -90,11 +100,17 @@ func (v *vocabulary) has(id int32) bool {
 }
 
 // id returns the id of a piece.
-func (v *vocabulary) id(piece string) (int32, bool) {
-	h := hashString(hashSeed, piece)
+func (v *vocabulary) id(piece string) (int32, bool) { return find(v, piece) }
+
+// find returns the id of a piece.
+func find[T string | []byte](v *vocabulary, piece T) (int32, bool) {
+	h := uint64(hashSeed)
+	for i := range len(piece) {
+		h = (h ^ uint64(piece[i])) * hashPrime
+	}
 	i := h * spread >> v.shift
 	for s := v.slots[i]; s.id != 0; s = v.slots[i] {
-		if s.hash == uint32(h) && v.pieces[s.id-1] == piece {
+		if s.hash == uint32(h) && v.pieces[s.id-1] == string(piece) {
 			return s.id - 1, true
 		}
 		i = (i + 1) & uint64(len(v.slots)-1)

@@ -12,6 +12,8 @@ type wordPiece struct {
 	maxChars int    // code points of a word; a longer one is unknown
 }
 
+func (m *wordPiece) vocabulary() *vocabulary { return m.vocab }
+
 // append appends the ids of word, which is not empty: the unknown id alone if
 // some part of it is no piece.
 func (m *wordPiece) append(dst []int32, word []byte, s *scratch) []int32 {

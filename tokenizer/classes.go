@@ -1,0 +1,153 @@
+package tokenizer
+
+import (
+	"encoding/base64"
+	"sync"
+	"unicode/utf8"
+)
+
+// Classes of code points that regular expressions ask for, a bit each. The data
+// is Unicode 16.0, that of Oniguruma in Hugging Face tokenizers 0.23.3.
+const (
+	letter    uint8 = 1 << iota // \p{L}
+	number                      // \p{N}
+	space                       // \s
+	combining                   // \p{M}
+	upper                       // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
+	lower                       // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
+	digit                       // \p{Nd}
+	newline                     // [\r\n]
+)
+
+// categoryClasses holds the classes of each general category.
+var categoryClasses = map[string]uint8{
+	"Lu": letter | upper, "Ll": letter | lower, "Lt": letter | upper,
+	"Lm": letter | upper | lower, "Lo": letter | upper | lower,
+	"Mn": combining | upper | lower, "Mc": combining | upper | lower, "Me": combining | upper | lower,
+	"Nd": number | digit, "Nl": number, "No": number,
+	"Zs": space, "Zl": space, "Zp": space,
+}
+
+// A categoryRun is code points of one general category.
+type categoryRun struct {
+	runeRange
+	category uint8 // index into categoryNames
+}
+
+// categories returns the runs of categoryRuns.
+var categories = sync.OnceValue(func() []categoryRun { return unpackRuns(categoryRuns) })
+
+// unpackRuns reads runs of a category and a length in base 128, in base 64.
+func unpackRuns(text string) (runs []categoryRun) {
+	packed, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		panic(err)
+	}
+	for c, i := rune(0), 0; i < len(packed); {
+		category, length := packed[i], rune(0)
+		for shift := 0; ; shift += 7 {
+			i++
+			length |= rune(packed[i]&0x7F) << shift
+			if packed[i] < 0x80 {
+				break
+			}
+		}
+		i++
+		runs = append(runs, categoryRun{runeRange{c, c + length - 1}, category})
+		c += length
+	}
+	return runs
+}
+
+// paged cuts a table of all code points into pages of 256, of which equal ones
+// are one. There are at most 256.
+func paged(flat []uint8) (index [(utf8.MaxRune + 1) >> 8]uint8, pages [][256]uint8) {
+	seen := map[[256]uint8]uint8{}
+	for i := range index {
+		page := [256]uint8(flat[i<<8:])
+		n, ok := seen[page]
+		if !ok {
+			if len(pages) == 256 {
+				panic("too many pages")
+			}
+			n = uint8(len(pages))
+			seen[page] = n
+			pages = append(pages, page)
+		}
+		index[i] = n
+	}
+	return index, pages
+}
+
+// A classTable holds the classes of all code points, in pages of 256.
+type classTable struct {
+	ascii [utf8.RuneSelf]uint8
+	index [(utf8.MaxRune + 1) >> 8]uint8
+	pages [][256]uint8
+}
+
+// classes returns the table of the classes.
+var classes = sync.OnceValue(func() *classTable {
+	flat := make([]uint8, utf8.MaxRune+1)
+	for _, run := range categories() {
+		if class := categoryClasses[categoryNames[run.category]]; class != 0 {
+			for c := run.lo; c <= run.hi; c++ {
+				flat[c] = class
+			}
+		}
+	}
+	for c := '\t'; c <= '\r'; c++ {
+		flat[c] = space
+	}
+	flat[0x85] = space
+	flat['\n'] |= newline
+	flat['\r'] |= newline
+	t := &classTable{}
+	copy(t.ascii[:], flat)
+	t.index, t.pages = paged(flat)
+	return t
+})
+
+// of returns the classes of r.
+func (t *classTable) of(r rune) uint8 {
+	if r < utf8.RuneSelf {
+		return t.ascii[r]
+	}
+	return t.pages[t.index[r>>8]][r&0xFF]
+}
+
+// at returns the classes of the character at text[i] and its length; 0, 0 at the end.
+func (t *classTable) at(text []byte, i int) (uint8, int) {
+	if i >= len(text) {
+		return 0, 0
+	}
+	if c := text[i]; c < utf8.RuneSelf {
+		return t.ascii[c], 1
+	}
+	r, n := utf8.DecodeRune(text[i:])
+	return t.pages[t.index[r>>8]][r&0xFF], n
+}
+
+// run returns the end of the characters from text[i] on that have one of the classes.
+func (t *classTable) run(text []byte, i int, class uint8) int {
+	for i < len(text) {
+		c, n := t.at(text, i)
+		if c&class == 0 {
+			break
+		}
+		i += n
+	}
+	return i
+}
+
+// others returns the end of the characters from text[i] on that have none of the classes.
+func (t *classTable) others(text []byte, i int, class uint8) int {
+	for i < len(text) {
+		c, n := t.at(text, i)
+		if c&class != 0 {
+			break
+		}
+		i += n
+	}
+	return i
+}

@@ -1,0 +1,73 @@
+package tokenizer
+
+import "bytes"
+
+// parseMetaspace appends the steps of the pre-tokenizer Metaspace of Hugging Face
+// tokenizers 0.23.3: it writes a character for spaces, puts one before words
+// that begin with none, and splits before each.
+func parseMetaspace(steps []preTokenizer, o object) ([]preTokenizer, error) {
+	replacement, scheme, err := metaspaceKeys(o)
+	if err != nil {
+		return nil, err
+	}
+	split := true
+	if v := o.get("split"); !v.null() {
+		if split, err = v.boolean(); err != nil {
+			return nil, err
+		}
+	}
+	steps = append(steps, preTokenizer{firstOnly: scheme == "first", rewrite: func(dst, word []byte, first bool) []byte {
+		if scheme == "always" || scheme == "first" && first {
+			if word[0] != ' ' && !bytes.HasPrefix(word, []byte(replacement)) {
+				dst = append(dst, replacement...)
+			}
+		}
+		for {
+			i := bytes.IndexByte(word, ' ')
+			if i < 0 {
+				return append(dst, word...)
+			}
+			dst = append(append(dst, word[:i]...), replacement...)
+			word = word[i+1:]
+		}
+	}})
+	if split {
+		steps = append(steps, preTokenizer{split: splitBy(literal(replacement), mergeWithNext, false)})
+	}
+	return steps, nil
+}
+
+// metaspaceKeys reads the keys that Metaspace has as a pre-tokenizer and as a
+// decoder, those of older files among them.
+func metaspaceKeys(o object) (replacement, scheme string, err error) {
+	if err = o.only("type", "replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep"); err != nil {
+		return "", "", err
+	}
+	if replacement, err = o.get("replacement").char(); err != nil {
+		return "", "", err
+	}
+	scheme = "always"
+	if v, ok := o.members["prepend_scheme"]; ok {
+		if scheme, err = v.str(); err != nil {
+			return "", "", err
+		}
+		if scheme != "always" && scheme != "first" && scheme != "never" {
+			return "", "", v.errorf("unknown scheme %q", scheme)
+		}
+	}
+	if v := o.get("str_rep"); !v.null() {
+		if _, err = v.str(); err != nil {
+			return "", "", err
+		}
+	}
+	if v := o.get("add_prefix_space"); !v.null() {
+		add, err := v.boolean()
+		if err != nil {
+			return "", "", err
+		}
+		if !add && scheme != "never" {
+			return "", "", v.errorf("false, and prepend_scheme %q", scheme)
+		}
+	}
+	return replacement, scheme, nil
+}

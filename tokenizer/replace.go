@@ -1,0 +1,140 @@
+package tokenizer
+
+import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The normalizers that change or drop characters, as those of the same names of
+// Hugging Face tokenizers 0.23.3.
+
+// A replacer replaces each match of a pattern: Replace.
+type replacer struct {
+	pattern pattern
+	content string
+	from    byte // the only byte of the pattern, where it is a string of one
+	single  bool
+}
+
+func parseReplace(o object) (r replacer, err error) {
+	if err := o.only("type", "pattern", "content"); err != nil {
+		return r, err
+	}
+	if r.content, err = o.get("content").str(); err != nil {
+		return r, err
+	}
+	if r.pattern, err = parsePattern(o.get("pattern")); err != nil {
+		return r, err
+	}
+	if p, err := o.get("pattern").object(); err == nil && p.keys[0] == "String" {
+		s, _ := p.get("String").str()
+		r.from, r.single = s[0], len(s) == 1
+	}
+	return r, nil
+}
+
+func (replacer) lowers() bool { return false }
+
+func (r replacer) append(dst, text []byte, _ *scratch) []byte {
+	if r.single {
+		for {
+			i := bytes.IndexByte(text, r.from)
+			if i < 0 {
+				return append(dst, text...)
+			}
+			dst = append(append(dst, text[:i]...), r.content...)
+			text = text[i+1:]
+		}
+	}
+	f := r.pattern.find(text)
+	for i := 0; i < len(text); {
+		start, end := f.next(i)
+		dst = append(dst, text[i:start]...)
+		if start < end {
+			dst = append(dst, r.content...)
+		}
+		i = end
+	}
+	return dst
+}
+
+// prepend puts a string before a text that is not empty: Prepend.
+type prepend string
+
+func (prepend) lowers() bool { return false }
+
+func (p prepend) append(dst, text []byte, _ *scratch) []byte {
+	if len(text) > 0 {
+		dst = append(dst, p...)
+	}
+	return append(dst, text...)
+}
+
+// strip drops white space at the ends: Strip.
+type strip struct{ left, right bool }
+
+func parseStrip(o object) (s strip, err error) {
+	if err := o.only("type", "strip_left", "strip_right"); err != nil {
+		return s, err
+	}
+	if s.left, err = o.get("strip_left").boolean(); err != nil {
+		return s, err
+	}
+	s.right, err = o.get("strip_right").boolean()
+	return s, err
+}
+
+func (strip) lowers() bool { return false }
+
+func (s strip) append(dst, text []byte, _ *scratch) []byte {
+	if s.left {
+		text = bytes.TrimLeftFunc(text, unicode.IsSpace)
+	}
+	if s.right {
+		text = bytes.TrimRightFunc(text, unicode.IsSpace)
+	}
+	return append(dst, text...)
+}
+
+// stripAccents drops the combining marks of Unicode 9.0: StripAccents.
+type stripAccents struct{}
+
+func (stripAccents) lowers() bool { return false }
+
+func (stripAccents) append(dst, text []byte, _ *scratch) []byte {
+	table := classes()
+	for i := 0; i < len(text); {
+		class, n := table.at(text, i)
+		if class&combining != 0 {
+			if r, _ := utf8.DecodeRune(text[i:]); !inTable(newMarks, r) {
+				i += n
+				continue
+			}
+		}
+		dst = append(dst, text[i:i+n]...)
+		i += n
+	}
+	return dst
+}
+
+// nmt drops control characters and writes spaces for other white space: Nmt.
+type nmt struct{}
+
+func (nmt) lowers() bool { return false }
+
+func (nmt) append(dst, text []byte, _ *scratch) []byte {
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRune(text[i:])
+		switch {
+		case 0x01 <= r && r <= 0x08, r == 0x0B, 0x0E <= r && r <= 0x1F, r == 0x7F, r == 0x8F, r == 0x9F:
+		case r == '\t', r == '\n', r == '\f', r == '\r', r == 0x1680, 0x200B <= r && r <= 0x200F,
+			r == 0x2028, r == 0x2029, r == 0x2581, r == 0xFEFF, r == 0xFFFD:
+			dst = append(dst, ' ')
+		default:
+			dst = append(dst, text[i:i+n]...)
+		}
+		i += n
+	}
+	return dst
+}

@@ -1,0 +1,241 @@
+package tokenizer
+
+import (
+	"math"
+	"strconv"
+	"unicode/utf8"
+)
+
+// A unigram cuts words into the pieces whose scores have the highest sum, as the
+// Unigram model of Hugging Face tokenizers 0.23.3 (Kudo, arXiv:1804.10959;
+// Viterbi's algorithm over the ends of pieces).
+type unigram struct {
+	vocab    *vocabulary
+	trie     trie
+	scores   []float64 // by id
+	unknown  int32
+	penalty  float64 // score of a character that is no piece
+	fallback bool    // what is unknown becomes the ids of its bytes
+	byteIDs  [256]int32
+}
+
+// A pathEnd is the best way to cut a word up to some byte.
+type pathEnd struct {
+	score float64
+	start int32 // of the last piece; -1 where no piece ends
+	id    int32
+}
+
+func (m *unigram) vocabulary() *vocabulary { return m.vocab }
+
+// append appends the ids of word, which is not empty.
+func (m *unigram) append(dst []int32, word []byte, s *scratch) []int32 {
+	if len(word) > cachedBytes {
+		return m.appendBest(dst, word, s)
+	}
+	if ids, ok := s.cache.get(word); ok {
+		return append(dst, ids...)
+	}
+	start := len(dst)
+	dst = m.appendBest(dst, word, s)
+	s.cache.put(word, dst[start:])
+	return dst
+}
+
+func (m *unigram) appendBest(dst []int32, word []byte, s *scratch) []int32 {
+	s.ends = s.ends[:0]
+	for range len(word) + 1 {
+		s.ends = append(s.ends, pathEnd{start: -1})
+	}
+	for i := 0; i < len(word); {
+		m.extend(s.ends, word, i)
+		if word[i] < utf8.RuneSelf {
+			i++
+		} else {
+			_, n := utf8.DecodeRune(word[i:])
+			i += n
+		}
+	}
+	// Mark the ends of the pieces from the right, then append from the left.
+	start := len(dst)
+	for end := int32(len(word)); end > 0; {
+		dst = append(dst, end)
+		end = s.ends[end].start
+	}
+	s.cuts = append(s.cuts[:0], dst[start:]...)
+	dst = dst[:start]
+	from := int32(0)
+	for k := len(s.cuts) - 1; k >= 0; k-- {
+		end := s.cuts[k]
+		id := s.ends[end].id
+		if id != m.unknown {
+			dst, from = append(dst, id), end
+			continue
+		}
+		if k == 0 || s.ends[s.cuts[k-1]].id != m.unknown { // else it is fused with the next
+			dst, from = m.appendUnknown(dst, word[from:end]), end
+		}
+	}
+	return dst
+}
+
+// extend offers each piece that starts at word[i] to the place where it ends.
+func (m *unigram) extend(ends []pathEnd, word []byte, i int) {
+	base := ends[i].score
+	node, single := int32(0), false
+	for j, first := i, true; j < len(word); first = false {
+		r, n := rune(word[j]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRune(word[j:])
+		}
+		j += n
+		next := m.trie.child(node, r)
+		if next == nil {
+			if first {
+				offer(&ends[j], base+m.penalty, i, m.unknown)
+			}
+			return
+		}
+		if next.id >= 0 {
+			offer(&ends[j], m.scores[next.id]+base, i, next.id)
+			single = single || first
+		}
+		if first && !single {
+			offer(&ends[j], base+m.penalty, i, m.unknown)
+		}
+		node = next.node
+	}
+}
+
+func offer(end *pathEnd, score float64, start int, id int32) {
+	if end.start < 0 || score > end.score {
+		*end = pathEnd{score, int32(start), id}
+	}
+}
+
+// appendUnknown appends the id of a part that was cut into unknown characters.
+func (m *unigram) appendUnknown(dst []int32, part []byte) []int32 {
+	if id, ok := find(m.vocab, part); ok {
+		return append(dst, id)
+	}
+	if m.fallback {
+		known := true
+		for _, c := range part {
+			known = known && m.byteIDs[c] >= 0
+		}
+		if known {
+			for _, c := range part {
+				dst = append(dst, m.byteIDs[c])
+			}
+			return dst
+		}
+	}
+	return append(dst, m.unknown)
+}
+
+// unknownPenalty is how far below the lowest score an unknown character is.
+const unknownPenalty = 10
+
+// parseUnigram reads a model of type Unigram.
+func parseUnigram(o object) (*unigram, error) {
+	if err := o.only("type", "unk_id", "vocab", "byte_fallback"); err != nil {
+		return nil, err
+	}
+	m := &unigram{penalty: math.Inf(1)}
+	list := o.get("vocab")
+	m.vocab = newVocabulary(len(list.text) / 24)
+	m.trie = newTrie(len(list.text) / 12)
+	err := list.elements(func(i int, v value) error {
+		first, second, ok := v.two()
+		if !ok {
+			return v.errorf("%s at piece %d, expected a piece and its score", v.short(), i)
+		}
+		piece, err := first.str()
+		if err != nil {
+			return err
+		}
+		score, err := second.score()
+		if err != nil {
+			return err
+		}
+		if i > math.MaxInt32-1 || !m.vocab.add(piece, int32(i)) {
+			return v.errorf("%q twice", piece)
+		}
+		m.trie.add(piece, int32(i))
+		m.scores = append(m.scores, score)
+		m.penalty = min(m.penalty, score)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.penalty -= unknownPenalty
+	v := o.get("unk_id")
+	if m.unknown, err = v.natural(); err != nil {
+		return nil, err
+	}
+	if int(m.unknown) >= len(m.scores) {
+		return nil, v.errorf("%d, expected an id below %d", m.unknown, len(m.scores))
+	}
+	if v := o.get("byte_fallback"); !v.null() {
+		if m.fallback, err = v.boolean(); err != nil {
+			return nil, err
+		}
+	}
+	m.byteIDs = byteFallbackIDs(m.vocab)
+	return m, nil
+}
+
+// score returns a number as serde_json 1.0 reads it, without its feature
+// float_roundtrip: the digits that fit into 64 bits, times or over a power of
+// ten, which is not always the nearest number. Ties hang on it.
+func (v value) score() (float64, error) {
+	if !v.numeric() {
+		return 0, v.mismatch("a number")
+	}
+	text := v.text
+	negative := text[0] == '-'
+	if negative {
+		text = text[1:]
+	}
+	digits, exponent := uint64(0), 0
+	i, point, full := 0, false, false
+	for ; i < len(text) && text[i] != 'e' && text[i] != 'E'; i++ {
+		if text[i] == '.' {
+			point = true
+			continue
+		}
+		d := uint64(text[i] - '0')
+		if full = full || digits > (math.MaxUint64-d)/10; full {
+			if !point {
+				exponent++
+			}
+			continue
+		}
+		digits = digits*10 + d
+		if point {
+			exponent--
+		}
+	}
+	if i < len(text) {
+		e, err := strconv.Atoi(text[i+1:])
+		if err != nil {
+			return 0, v.errorf("%s is out of range", v.text)
+		}
+		exponent += e
+	}
+	f := float64(digits)
+	for ; exponent < -308 && f != 0; exponent += 308 {
+		f /= 1e308
+	}
+	power, err := strconv.ParseFloat("1e"+strconv.Itoa(max(exponent, -exponent)), 64)
+	if exponent < 0 {
+		f /= power
+	} else if f *= power; err != nil || math.IsInf(f, 0) {
+		return 0, v.errorf("%s is out of range", v.text)
+	}
+	if negative {
+		f = -f
+	}
+	return f, nil
+}
