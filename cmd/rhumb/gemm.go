@@ -64,7 +64,12 @@ func (b *benchmark) product(m, n, k int) float64 {
 		for t := range rows.Tiles() {
 			b.set.PackRows(&rows, t, x)
 		}
-		b.set.Multiply(dst, &rows, 0, rows.Tiles(), &panels, 0, panels.Count(), 0, kernel.Identity)
+		for t := 0; t < rows.Tiles(); t += rows.BlockTiles() {
+			end := min(t+rows.BlockTiles(), rows.Tiles())
+			from, _ := rows.Span(t)
+			_, to := rows.Span(end - 1)
+			b.set.Multiply(dst.Slice(from, to), &rows, t, end, &panels, 0, panels.Count(), 0, kernel.Identity)
+		}
 	}
 	run()
 	b.peak = max(b.peak, peak(b.set, 1))

@@ -117,6 +117,17 @@ func (r *Rows) Resize(s *Set, m, k int) {
 // Tiles returns the number of tiles.
 func (r *Rows) Tiles() int { return r.tiles }
 
+// blockRows rows, at the most, are multiplied with one panel after the other:
+// their packed form stays in L2 beside a panel.
+const blockRows = 168
+
+// BlockTiles returns the number of tiles to multiply with all panels before the
+// tiles behind them: the tiles spread evenly over as few blocks as suffice.
+func (r *Rows) BlockTiles() int {
+	blocks := max(1, (r.M+blockRows-1)/blockRows)
+	return (r.tiles + blocks - 1) / blocks
+}
+
 // Span returns the rows from, to (exclusive) of tile t.
 func (r *Rows) Span(t int) (from, to int) {
 	return r.M * t / r.tiles, r.M * (t + 1) / r.tiles

@@ -6,14 +6,9 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-const (
-	// blockRows rows, at the most, are multiplied with one panel after the
-	// other: their packed form stays in L2 beside a panel.
-	blockRows = 168
-	// partOperations is the least work of a part, some microseconds, so that
-	// taking the part costs little beside it.
-	partOperations = 1 << 20
-)
+// partOperations is the least work of a part, some microseconds, so that taking
+// the part costs little beside it.
+const partOperations = 1 << 20
 
 // A packTask packs one tile of x into p.rows.
 type packTask struct {
@@ -52,9 +47,8 @@ func (p *pass) apply(team *parallel.Team, dst, x tensor.Matrix, w *Linear, activ
 	p.pack = packTask{p: p, x: x}
 	team.For(p.rows.Tiles(), &p.pack)
 
-	blocks := parts(x.Rows, blockRows)
-	tiles := parts(p.rows.Tiles(), blocks)
-	blocks = parts(p.rows.Tiles(), tiles)
+	tiles := p.rows.BlockTiles()
+	blocks := parts(p.rows.Tiles(), tiles)
 	panels := w.Count()
 	if team.Size() > 1 {
 		onePanel := 2 * x.Rows / blocks * w.K * kernel.Panel
