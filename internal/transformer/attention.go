@@ -1,6 +1,8 @@
 package transformer
 
 import (
+	"math"
+
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/tensor"
@@ -95,3 +97,6 @@ func (h *head) mix(s *kernel.Set, dst, q, k, v tensor.Matrix) {
 		}
 	}
 }
+
+// scoreScale is 1/√d, by which scores are multiplied (arXiv:1706.03762, 3.2.1).
+func scoreScale(d int) float32 { return float32(1 / math.Sqrt(float64(d))) }

@@ -5,7 +5,6 @@ package transformer
 
 import (
 	"context"
-	"math"
 	"sync"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
@@ -46,6 +45,11 @@ type Layer struct {
 	AttnSum   *Norm
 	MLP       MLP
 	MLPSum    *Norm
+}
+
+// linears returns the linear layers of l.
+func (l *Layer) linears() [4]*Linear {
+	return [...]*Linear{l.Attention.QKV, l.Attention.Output, l.MLP.Up, l.MLP.Down}
 }
 
 // A Linear is y = x·wᵀ + bias, packed.
@@ -126,7 +130,7 @@ func (m *Model) Operations(lengths []int) float64 {
 		n := float64(length)
 		for i := range m.Layers {
 			l := &m.Layers[i]
-			for _, w := range []*Linear{l.Attention.QKV, l.Attention.Output, l.MLP.Up, l.MLP.Down} {
+			for _, w := range l.linears() {
 				ops += 2 * n * float64(w.K) * float64(w.N)
 			}
 			ops += 4 * n * n * float64(l.Attention.Heads*l.Attention.HeadDim)
@@ -140,13 +144,9 @@ func (m *Model) Operations(lengths []int) float64 {
 func (m *Model) Bytes() int64 {
 	n := m.Tokens.bytes() + m.Positions.bytes()
 	for i := range m.Layers {
-		l := &m.Layers[i]
-		for _, w := range []*Linear{l.Attention.QKV, l.Attention.Output, l.MLP.Up, l.MLP.Down} {
+		for _, w := range m.Layers[i].linears() {
 			n += w.Bytes()
 		}
 	}
 	return n
 }
-
-// scoreScale is 1/√d, by which scores are multiplied (arXiv:1706.03762, 3.2.1).
-func scoreScale(d int) float32 { return float32(1 / math.Sqrt(float64(d))) }
