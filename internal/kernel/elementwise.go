@@ -137,6 +137,16 @@ func (s *Set) Axpy(dst, x []float32, a float32) {
 	}
 }
 
+// Mul multiplies each element of dst by that of x, which has the length of dst.
+func (s *Set) Mul(dst, x []float32) {
+	same("mul", len(dst), len(x))
+	for len(dst) > 0 {
+		n := min(len(dst), maxWork)
+		s.mul(dst[:n], x[:n])
+		dst, x = dst[n:], x[n:]
+	}
+}
+
 // Max replaces each element of dst by the larger of it and that of x, which has
 // the length of dst. A NaN in either gives a NaN; of two zeros the sign is
 // negative if one is.

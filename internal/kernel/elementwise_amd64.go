@@ -54,6 +54,11 @@ func rmsNormAVX2(dst, x, gamma []float32, eps float32)
 //go:noescape
 func axpyAVX2(dst, x []float32, a float32)
 
+// mulAVX2 computes dst = dst∘x.
+//
+//go:noescape
+func mulAVX2(dst, x []float32)
+
 // maxAVX2 computes dst = max(dst, x); a NaN in either stays.
 //
 //go:noescape
@@ -110,6 +115,11 @@ func rmsNormAVX512(dst, x, gamma []float32, eps float32)
 //
 //go:noescape
 func axpyAVX512(dst, x []float32, a float32)
+
+// mulAVX512 computes dst = dst∘x.
+//
+//go:noescape
+func mulAVX512(dst, x []float32)
 
 // maxAVX512 computes dst = max(dst, x); a NaN in either stays.
 //

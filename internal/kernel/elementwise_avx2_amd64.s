@@ -434,6 +434,36 @@ done:
 	VZEROUPPER
 	RET
 
+// func mulAVX2(dst, x []float32)
+// dst = dst∘x. DI = dst, SI = x, Y15 the tail's lanes.
+// Requires: AVX2
+TEXT ·mulAVX2(SB), 0, $0-48
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), DX
+	MOVQ x_base+24(FP), SI
+	MOVQ DX, CX
+	MASK(CX)
+	SUBQ $8, DX
+	JL tail
+loop8:
+	VMOVUPS (DI), Y0
+	VMULPS (SI), Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	SUBQ $8, DX
+	JGE loop8
+tail:
+	TESTQ CX, CX
+	JZ done
+	VMASKMOVPS (DI), Y15, Y0
+	VMASKMOVPS (SI), Y15, Y1
+	VMULPS Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
 // func maxAVX2(dst, x []float32)
 // dst = the larger of dst and x, a NaN in either stays. DI = dst, SI = x, Y15
 // the tail's lanes.

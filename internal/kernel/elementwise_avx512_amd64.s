@@ -363,6 +363,36 @@ done:
 	VZEROUPPER
 	RET
 
+// func mulAVX512(dst, x []float32)
+// dst = dst∘x. DI = dst, SI = x, K1 the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·mulAVX512(SB), 0, $0-48
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), SI
+	MOVQ CX, DX
+	MASK
+	SUBQ $16, DX
+	JL tail
+loop16:
+	VMOVUPS (DI), Z0
+	VMULPS (SI), Z0, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	SUBQ $16, DX
+	JGE loop16
+tail:
+	KTESTW K1, K1
+	JZ done
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VMULPS Z1, Z0, Z0
+	VMOVUPS Z0, K1, (DI)
+done:
+	VZEROUPPER
+	RET
+
 // func maxAVX512(dst, x []float32)
 // dst = the larger of dst and x, a NaN in either stays. DI = dst, SI = x, K1
 // the tail's lanes.

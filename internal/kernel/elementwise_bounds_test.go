@@ -250,9 +250,9 @@ func TestVectorsOfSpecialValues(t *testing.T) {
 		x[i*997], y[i*997] = 0, negative
 		x[i*997+2], y[i*997+2] = negative, 0
 	}
-	axpy, larger, scaled := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
+	axpy, product, larger, scaled := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
 	for i, v := range x {
-		axpy[i], larger[i], scaled[i] = fma32(v, 1.7, y[i]), max(v, y[i]), 1.7*y[i]
+		axpy[i], product[i], larger[i], scaled[i] = fma32(v, 1.7, y[i]), v*y[i], max(v, y[i]), 1.7*y[i]
 		if v == 0 && y[i] == 0 { // negative if one is
 			larger[i] = -max(-v, -y[i])
 		}
@@ -264,6 +264,9 @@ func TestVectorsOfSpecialValues(t *testing.T) {
 			if s != &generic {
 				sameBits(t, axpy[:n], got, "%s axpy of %d", s.name, n)
 			}
+			got = clone(y[:n])
+			s.Mul(got, x[:n])
+			sameBits(t, product[:n], got, "%s mul of %d", s.name, n)
 			got = clone(y[:n])
 			s.Max(got, x[:n])
 			sameBits(t, larger[:n], got, "%s max of %d", s.name, n)

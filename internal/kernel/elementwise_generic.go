@@ -216,6 +216,14 @@ func axpyGeneric(dst, x []float32, a float32) {
 	}
 }
 
+// mulGeneric computes dst = dst∘x.
+func mulGeneric(dst, x []float32) {
+	x = x[:len(dst)]
+	for i := range dst {
+		dst[i] *= x[i]
+	}
+}
+
 // maxGeneric computes dst = max(dst, x); a NaN in either stays.
 func maxGeneric(dst, x []float32) {
 	for i, v := range x {

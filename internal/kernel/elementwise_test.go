@@ -348,8 +348,9 @@ func TestReductions(t *testing.T) {
 			s.LayerNorm(without, x, nil, gamma, beta, eps)
 			sameBits(t, withZeros, without, "%s layer norm of %d without add", s.name, n)
 
-			axpy, larger, scaled := clone(x), clone(x), clone(x)
+			axpy, product, larger, scaled := clone(x), clone(x), clone(x), clone(x)
 			s.Axpy(axpy, add, 0.7)
+			s.Mul(product, add)
 			s.Max(larger, add)
 			s.Scale(scaled, 0.7)
 			for i, v := range x {
@@ -357,6 +358,7 @@ func TestReductions(t *testing.T) {
 					require.Equal(t, fma32(add[i], 0.7, v), axpy[i])
 				}
 				require.InDelta(t, float64(add[i])*float64(float32(0.7))+float64(v), float64(axpy[i]), 1e-6)
+				require.Equal(t, v*add[i], product[i])
 				require.Equal(t, max(v, add[i]), larger[i])
 				require.Equal(t, v*0.7, scaled[i])
 			}

@@ -53,7 +53,18 @@ func (p *Panels) Resize(k, n int) {
 // Count returns the number of panels.
 func (p *Panels) Count() int { return len(p.Bias) / Panel }
 
-func (p *Panels) panel(i int) []float32 { return p.data[i*p.size : (i+1)*p.size] }
+func (p *Panels) panel(i int) []float32 { return p.data[i*p.size:][:roundUp(p.K, 4)*Panel] }
+
+// Terms returns terms from, to (exclusive) of p, which they alias. from is a
+// multiple of 4, and so is to, unless it is p.K.
+func (p *Panels) Terms(from, to int) Panels {
+	if from%4 != 0 || to%4 != 0 && to != p.K {
+		panic("kernel: Terms: bounds")
+	}
+	part := *p
+	part.K, part.data = to-from, p.data[from*Panel:]
+	return part
+}
 
 // Bytes returns the memory that p holds.
 func (p *Panels) Bytes() int64 { return 4 * int64(len(p.data)+len(p.Bias)) }

@@ -146,6 +146,37 @@ func TestMultiplyPartsEqualWhole(t *testing.T) {
 
 // Pack takes b as it is, PackTransposed its transpose: the panels are equal, and
 // the same in every set.
+// A product with some of the terms is one in which the others are zero.
+func TestTermsAreAPartOfTheProduct(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	const m, n, k = 9, 70, 43
+	x, w := randomMatrix(rng, m, k, k), randomMatrix(rng, n, k, k)
+	for _, s := range sets {
+		var whole Panels
+		whole.Resize(k, n)
+		for i := range whole.Count() {
+			s.PackTransposed(&whole, i, w.Slice(i*Panel, min((i+1)*Panel, n)))
+		}
+		for _, span := range [][2]int{{0, k}, {0, 4}, {8, 32}, {12, k}, {40, k}} {
+			zeroed, part := tensor.NewMatrix(m, k), tensor.NewMatrix(m, span[1]-span[0])
+			for i := range m {
+				copy(zeroed.Row(i)[span[0]:span[1]], x.Row(i)[span[0]:])
+				copy(part.Row(i), zeroed.Row(i)[span[0]:])
+			}
+			want, got := tensor.NewMatrix(m, n), tensor.NewMatrix(m, n)
+			multiply(s, want, zeroed, w, nil, Identity)
+			terms := whole.Terms(span[0], span[1])
+			var rows Rows
+			rows.Resize(s, m, part.Cols)
+			for i := range rows.Tiles() {
+				s.PackRows(&rows, i, part)
+			}
+			s.Multiply(got, &rows, 0, rows.Tiles(), &terms, 0, terms.Count(), 0, Identity)
+			require.Equal(t, bits(want.Data), bits(got.Data), "%s %v", s.name, span)
+		}
+	}
+}
+
 func TestPackings(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	for _, shape := range shapes {

@@ -55,6 +55,7 @@ func TestElementwiseStaysWithinItsSlices(t *testing.T) {
 						s.RMSNorm(a, b, c, 1)
 					})
 					s.Axpy(a, b, 2)
+					s.Mul(a, b)
 					s.Max(a, b)
 				})
 				s.Scale(a, 0.5)

@@ -62,6 +62,7 @@ func SelfTest(s *Set) error {
 		{"layer norm", func(s *Set, x, y []float32) { s.LayerNorm(x, x, y, gamma, beta, 1e-5) }},
 		{"RMS norm", func(s *Set, x, _ []float32) { s.RMSNorm(x, x, gamma, 1e-5) }},
 		{"multiply and add", func(s *Set, x, y []float32) { s.Axpy(x, y, 0.7) }},
+		{"multiply", func(s *Set, x, y []float32) { s.Mul(x, y) }},
 		{"max", func(s *Set, x, y []float32) { s.Max(x, y) }},
 		{"scale", func(s *Set, x, _ []float32) { s.Scale(x, 0.7) }},
 	} {

@@ -43,9 +43,11 @@ type Set struct {
 	// rmsNorm writes dst = x/√(mean(x²)+eps)·gamma. dst may be x.
 	rmsNorm func(dst, x, gamma []float32, eps float32)
 
-	// axpy adds a·x to dst by fused multiply-adds; max keeps the larger of dst
-	// and x (a NaN in either stays); scale multiplies dst by a.
+	// axpy adds a·x to dst by fused multiply-adds; mul multiplies dst by x, element
+	// by element; max keeps the larger of dst and x (a NaN in either stays); scale
+	// multiplies dst by a.
 	axpy  func(dst, x []float32, a float32)
+	mul   func(dst, x []float32)
 	max   func(dst, x []float32)
 	scale func(dst []float32, a float32)
 

@@ -34,6 +34,7 @@ var avx2 = Set{
 	layerNorm: layerNormAVX2,
 	rmsNorm:   rmsNormAVX2,
 	axpy:      axpyAVX2,
+	mul:       mulAVX2,
 	max:       maxAVX2,
 	scale:     scaleAVX2,
 }
@@ -55,6 +56,7 @@ var avx512 = Set{
 	layerNorm: layerNormAVX512,
 	rmsNorm:   rmsNormAVX512,
 	axpy:      axpyAVX512,
+	mul:       mulAVX512,
 	max:       maxAVX512,
 	scale:     scaleAVX512,
 }

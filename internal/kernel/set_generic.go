@@ -17,6 +17,7 @@ var generic = Set{
 	layerNorm: layerNormGeneric,
 	rmsNorm:   rmsNormGeneric,
 	axpy:      axpyGeneric,
+	mul:       mulGeneric,
 	max:       maxGeneric,
 	scale:     scaleGeneric,
 }
