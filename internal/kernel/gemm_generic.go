@@ -23,22 +23,25 @@ func tileGeneric(c *float32, ldc int, a, b, bias *float32, k, m, n int, _ *float
 				x0 := (*[4]float32)(as[g*m+4*i:])
 				x1 := (*[4]float32)(as[g*m+4*i1:])
 				w := (*[3*Panel + 4]float32)(bs[g*Panel+j:])
-				for t := range x0 {
-					u, v := x0[t], x1[t]
-					c00 += u * w[t*Panel]
-					c01 += u * w[t*Panel+1]
-					c02 += u * w[t*Panel+2]
-					c03 += u * w[t*Panel+3]
-					c10 += v * w[t*Panel]
-					c11 += v * w[t*Panel+1]
-					c12 += v * w[t*Panel+2]
-					c13 += v * w[t*Panel+3]
-				}
+				c00 += dot4(x0, w[0], w[Panel], w[2*Panel], w[3*Panel])
+				c01 += dot4(x0, w[1], w[Panel+1], w[2*Panel+1], w[3*Panel+1])
+				c02 += dot4(x0, w[2], w[Panel+2], w[2*Panel+2], w[3*Panel+2])
+				c03 += dot4(x0, w[3], w[Panel+3], w[2*Panel+3], w[3*Panel+3])
+				c10 += dot4(x1, w[0], w[Panel], w[2*Panel], w[3*Panel])
+				c11 += dot4(x1, w[1], w[Panel+1], w[2*Panel+1], w[3*Panel+1])
+				c12 += dot4(x1, w[2], w[Panel+2], w[2*Panel+2], w[3*Panel+2])
+				c13 += dot4(x1, w[3], w[Panel+3], w[2*Panel+3], w[3*Panel+3])
 			}
 			copy(cs[i*ldc+j:i*ldc+n], []float32{c00, c01, c02, c03})
 			copy(cs[i1*ldc+j:i1*ldc+n], []float32{c10, c11, c12, c13})
 		}
 	}
+}
+
+// dot4 sums four products by themselves: the rounding errors of a long sum shrink
+// with the number of its summands.
+func dot4(x *[4]float32, a, b, c, d float32) float32 {
+	return (x[0]*a + x[1]*b) + (x[2]*c + x[3]*d)
 }
 
 func transposeGeneric(dst, src *float32, ld, rows, cols int) {
