@@ -128,7 +128,7 @@ func (m *Model) loadTransformer(dir folder, set *kernel.Set) (modelConfig, error
 	}
 	m.info.Family = m.transformer.Family
 	m.info.Layers = len(m.transformer.Layers)
-	m.info.Vocabulary = m.transformer.Tokens.Rows
+	m.info.Vocabulary = m.transformer.Embeddings.Tokens.Rows
 	m.info.MaxTokens = m.transformer.MaxPositions
 	m.info.MemoryBytes = m.transformer.Bytes()
 	return config, nil

@@ -8,19 +8,50 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// Attention is multi-head self-attention (arXiv:1706.03762, 3.2) over all tokens
-// of a sequence. The columns of QKV are the queries, keys and values, each
-// heads·headDim wide, head after head.
+// Attention is multi-head self-attention (arXiv:1706.03762, 3.2) over the tokens
+// of a sequence. The columns of QKV are the queries, Heads·HeadDim wide, the keys
+// and the values, KVHeads·HeadDim each, head after head. Where there are fewer
+// key/value heads (arXiv:2305.13245), as many query heads share one as it takes.
 type Attention struct {
-	QKV, Output    *Linear
-	Heads, HeadDim int
+	QKV, Output             *Linear
+	Heads, KVHeads, HeadDim int
+	QueryNorm, KeyNorm      *Norm         // of each head, or where they are wider of all heads at once
+	RoPE                    *RoPE         // nil = positions do not turn queries and keys
+	Bias                    *DistanceBias // nil = none
+	Scale                   float32       // of the scores
+	Causal                  bool          // tokens see none behind them
+	Window                  int           // the farthest token that is seen, in tokens; 0 = no limit
 }
 
-// attend writes the attention of p.x to p.y.
-func (p *pass) attend(team *parallel.Team, a *Attention) {
-	width := a.Heads * a.HeadDim
-	qkv := p.matrix(1, p.x.Rows, 3*width)
-	p.apply(team, qkv, p.x, a.QKV, kernel.Identity)
+func (a *Attention) linears() []*Linear { return []*Linear{a.QKV, a.Output} }
+
+// sees returns the tokens from, to (exclusive) that token i of a sequence sees.
+func (a *Attention) sees(i, length int) (from, to int) {
+	to = length
+	if a.Causal {
+		to = i + 1
+	}
+	if a.Window > 0 {
+		from, to = max(0, i-a.Window), min(to, i+a.Window+1)
+	}
+	return from, to
+}
+
+// pairs returns how many pairs of tokens of a sequence see each other.
+func (a *Attention) pairs(length int) float64 {
+	var n int
+	for i := range length {
+		from, to := a.sees(i, length)
+		n += to - from
+	}
+	return float64(n)
+}
+
+// attend writes the attention of x to p.y, which may be x.
+func (p *pass) attend(team *parallel.Team, x tensor.Matrix, a *Attention) {
+	qkv := p.matrix(bufferInner, x.Rows, a.QKV.N)
+	p.apply(team, qkv, x, a.QKV, kernel.Identity)
+	p.turn(team, qkv, a)
 
 	t := &p.attention
 	t.p, t.attention, t.qkv = p, a, qkv
@@ -30,26 +61,31 @@ func (p *pass) attend(team *parallel.Team, a *Attention) {
 	team.For(p.batch.Sequences()*a.Heads, t)
 
 	// The mixed values lie where the queries were.
-	p.apply(team, p.y, columns(qkv, 0, width), a.Output, kernel.Identity)
+	p.apply(team, p.y, columns(qkv, 0, a.Heads*a.HeadDim), a.Output, kernel.Identity)
 }
 
 // An attentionTask computes one head of one sequence.
 type attentionTask struct {
 	p         *pass
 	attention *Attention
-	qkv       tensor.Matrix // tokens×3·heads·headDim
-	heads     []*head       // one for each worker
+	qkv       tensor.Matrix
+	heads     []*head // one for each worker
 }
 
 func (t *attentionTask) Run(worker, i int) {
 	a := t.attention
 	sequence, h := i/a.Heads, i%a.Heads
 	rows := t.qkv.Slice(t.p.batch.Starts[sequence], t.p.batch.Starts[sequence+1])
-	at := func(part int) tensor.Matrix {
-		from := (part*a.Heads + h) * a.HeadDim
-		return columns(rows, from, from+a.HeadDim)
+	at := func(head int) tensor.Matrix {
+		return columns(rows, head*a.HeadDim, (head+1)*a.HeadDim)
 	}
-	t.heads[worker].mix(t.p.model.set, at(0), at(0), at(1), at(2))
+	shared := h * a.KVHeads / a.Heads
+	q, k, v := at(h), at(a.Heads+shared), at(a.Heads+a.KVHeads+shared)
+	own := t.heads[worker]
+	if a.Bias != nil {
+		own.bias = a.Bias.appendTo(own.bias[:0], h, rows.Rows)
+	}
+	own.mix(t.p.model.set, a, q, q, k, v)
 }
 
 // A head is the memory of one head's attention.
@@ -57,13 +93,15 @@ type head struct {
 	queries kernel.Rows
 	keys    kernel.Panels // headDim×length
 	values  kernel.Panels // length×headDim
+	bias    []float32     // of each distance, see DistanceBias
 	scores  []float32     // of one tile: rows×length
 	weights kernel.Rows   // of one tile
 	totals  [kernel.MaxTileRows]float32
 }
 
-// mix writes softmax(q·kᵀ/√headDim)·v to dst, all length×headDim. dst may be q.
-func (h *head) mix(s *kernel.Set, dst, q, k, v tensor.Matrix) {
+// mix writes softmax(scale·q·kᵀ + bias)·v to dst, all length×headDim, where each
+// token mixes what it sees. dst may be q.
+func (h *head) mix(s *kernel.Set, a *Attention, dst, q, k, v tensor.Matrix) {
 	length, dim := q.Rows, q.Cols
 	h.queries.Resize(s, length, dim)
 	for t := range h.queries.Tiles() {
@@ -80,22 +118,40 @@ func (h *head) mix(s *kernel.Set, dst, q, k, v tensor.Matrix) {
 	if need := kernel.MaxTileRows * length; cap(h.scores) < need {
 		h.scores = kernel.Floats(need)
 	}
-	scale := scoreScale(dim)
 	for t := range h.queries.Tiles() {
 		from, to := h.queries.Span(t)
 		scores := tensor.Matrix{Rows: to - from, Cols: length, Stride: length, Data: h.scores[:(to-from)*length]}
-		s.Multiply(scores, &h.queries, t, t+1, &h.keys, 0, h.keys.Count(), 0, kernel.Identity)
+		first, _ := a.sees(from, length)
+		_, last := a.sees(to-1, length)
+		first, last = first&^3, min((last+3)&^3, length) // as Terms wants it
+		s.Multiply(scores, &h.queries, t, t+1, &h.keys, first/kernel.Panel, parts(last, kernel.Panel), 0, kernel.Identity)
 		for i := range scores.Rows {
-			h.totals[i] = s.Exponentials(scores.Row(i), scale)
+			h.totals[i] = h.weigh(s, a, scores.Row(i)[:last], from+i, first)
 		}
-		h.weights.Resize(s, scores.Rows, length)
-		s.PackRows(&h.weights, 0, scores)
+		h.weights.Resize(s, scores.Rows, last-first)
+		s.PackRows(&h.weights, 0, columns(scores, first, last))
 		mixed := dst.Slice(from, to)
-		s.Multiply(mixed, &h.weights, 0, 1, &h.values, 0, h.values.Count(), 0, kernel.Identity)
+		values := h.values.Terms(first, last)
+		s.Multiply(mixed, &h.weights, 0, 1, &values, 0, values.Count(), 0, kernel.Identity)
 		for i := range mixed.Rows {
 			s.Scale(mixed.Row(i), 1/h.totals[i])
 		}
 	}
+}
+
+// weigh turns the scores of query i, from key first on, to weights that are
+// still to be divided by their sum, which it returns. What i does not see has none.
+func (h *head) weigh(s *kernel.Set, a *Attention, scores []float32, i, first int) float32 {
+	length := h.queries.M
+	from, to := a.sees(i, length)
+	clear(scores[first:from])
+	clear(scores[to:])
+	seen := scores[from:to]
+	if a.Bias != nil {
+		// exp works on scale·score: the bias is divided before it is added.
+		s.Axpy(seen, h.bias[length-1-i+from:][:len(seen)], 1/a.Scale)
+	}
+	return s.Exponentials(seen, a.Scale)
 }
 
 // scoreScale is 1/√d, by which scores are multiplied (arXiv:1706.03762, 3.2.1).

@@ -3,10 +3,13 @@ package transformer
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
 )
 
-// bertConfig is what changes the numbers in a BERT config.json. The names are
-// those of transformers 5.23, configuration_bert.py.
+// bertConfig is what changes the numbers in the config.json of BERT and of the
+// families that descend from it. The names are those of transformers 5.23,
+// configuration_bert.py.
 type bertConfig struct {
 	HiddenSize            int             `json:"hidden_size"`
 	NumHiddenLayers       int             `json:"num_hidden_layers"`
@@ -17,43 +20,106 @@ type bertConfig struct {
 	TypeVocabSize         int             `json:"type_vocab_size"`
 	VocabSize             int             `json:"vocab_size"`
 	LayerNormEps          float64         `json:"layer_norm_eps"`
+	PadTokenID            *int32          `json:"pad_token_id"`
 	PositionEmbeddingType string          `json:"position_embedding_type"`
 	FeedForwardType       string          `json:"feed_forward_type"`
 	IsDecoder             bool            `json:"is_decoder"`
 	AddCrossAttention     bool            `json:"add_cross_attention"`
-	EmbeddingSize         int             `json:"embedding_size"`
+	EmbeddingSize         int             `json:"embedding_size"` // width of the embeddings; 0 = hidden_size
 	PrunedHeads           map[string]any  `json:"pruned_heads"`
 	RopeScaling           json.RawMessage `json:"rope_scaling"`
 }
 
-func (c *bertConfig) check() error {
+// read reads config into c, which holds the family's defaults.
+func (c *bertConfig) read(config []byte, w *weights) (act kernel.Activation, err error) {
+	if err := Unmarshal(config, c); err != nil {
+		return 0, err
+	}
 	if err := positive(keyValue{"hidden_size", c.HiddenSize}, keyValue{"num_hidden_layers", c.NumHiddenLayers},
 		keyValue{"num_attention_heads", c.NumAttentionHeads}, keyValue{"intermediate_size", c.IntermediateSize},
-		keyValue{"max_position_embeddings", c.MaxPositionEmbeddings}, keyValue{"type_vocab_size", c.TypeVocabSize},
-		keyValue{"vocab_size", c.VocabSize}); err != nil {
-		return err
+		keyValue{"max_position_embeddings", c.MaxPositionEmbeddings}, keyValue{"vocab_size", c.VocabSize}); err != nil {
+		return 0, err
 	}
 	switch {
 	case c.HiddenSize%c.NumAttentionHeads != 0:
-		return fmt.Errorf("hidden_size: found %d, expected a multiple of num_attention_heads %d", c.HiddenSize, c.NumAttentionHeads)
-	case !(float32(c.LayerNormEps) > 0 && c.LayerNormEps < 1):
-		return fmt.Errorf("layer_norm_eps: found %v, expected a number between 0 and 1, in float32", c.LayerNormEps)
-	case c.PositionEmbeddingType != "absolute":
-		return fmt.Errorf("position_embedding_type: found %q, expected \"absolute\"", c.PositionEmbeddingType)
+		err = fmt.Errorf("hidden_size: found %d, expected a multiple of num_attention_heads %d", c.HiddenSize, c.NumAttentionHeads)
+	case c.TypeVocabSize < 0 || c.TypeVocabSize > 1<<31-1:
+		err = fmt.Errorf("type_vocab_size: found %d, expected a 32-bit number from 0 on", c.TypeVocabSize)
+	case c.EmbeddingSize < 0 || c.EmbeddingSize > 1<<31-1:
+		err = fmt.Errorf("embedding_size: found %d, expected a 32-bit number from 1 on", c.EmbeddingSize)
+	case c.PositionEmbeddingType != "" && c.PositionEmbeddingType != "absolute":
+		err = fmt.Errorf("position_embedding_type: found %q, expected \"absolute\"", c.PositionEmbeddingType)
 	case c.FeedForwardType != "" && c.FeedForwardType != "original":
-		return fmt.Errorf("feed_forward_type: found %q, expected none", c.FeedForwardType)
+		err = fmt.Errorf("feed_forward_type: found %q, expected none", c.FeedForwardType)
 	case c.IsDecoder:
-		return fmt.Errorf("is_decoder: found true, expected an encoder")
+		err = fmt.Errorf("is_decoder: found true, expected an encoder")
 	case c.AddCrossAttention:
-		return fmt.Errorf("add_cross_attention: found true, expected false")
-	case c.EmbeddingSize != 0 && c.EmbeddingSize != c.HiddenSize:
-		return fmt.Errorf("embedding_size: found %d, expected hidden_size %d", c.EmbeddingSize, c.HiddenSize)
+		err = fmt.Errorf("add_cross_attention: found true, expected false")
 	case len(c.PrunedHeads) > 0:
-		return fmt.Errorf("pruned_heads: found %v, expected none", c.PrunedHeads)
+		err = fmt.Errorf("pruned_heads: found %v, expected none", c.PrunedHeads)
 	case c.RopeScaling != nil && string(c.RopeScaling) != "null":
-		return fmt.Errorf("rope_scaling: found %s, expected none", c.RopeScaling)
+		err = fmt.Errorf("rope_scaling: found %s, expected none", c.RopeScaling)
+	default:
+		err = epsilon("layer_norm_eps", c.LayerNormEps)
 	}
-	return nil
+	if err != nil {
+		return 0, err
+	}
+	if c.EmbeddingSize == 0 {
+		c.EmbeddingSize = c.HiddenSize
+	}
+	if err := w.enough("num_hidden_layers", c.NumHiddenLayers); err != nil {
+		return 0, err
+	}
+	return activation("hidden_act", c.HiddenAct)
+}
+
+// embeddings returns those of BERT under w's path: of tokens, types and
+// positions, and the norm of their sum.
+func (c *bertConfig) embeddings(w *weights) Embeddings {
+	w.ignore("position_ids", "token_type_ids")
+	e := Embeddings{
+		Tokens:    w.table("word_embeddings", c.VocabSize, c.EmbeddingSize),
+		Positions: w.table("position_embeddings", c.MaxPositionEmbeddings, c.EmbeddingSize),
+		Norm:      w.norm("LayerNorm", c.EmbeddingSize, float32(c.LayerNormEps), withBias),
+		Padding:   -1,
+	}
+	if c.TypeVocabSize > 0 {
+		e.Type = w.row("token_type_embeddings", c.TypeVocabSize, c.EmbeddingSize, 0)
+	}
+	return e
+}
+
+// layers returns the layers of BERT under w's path.
+func (c *bertConfig) layers(w *weights, act kernel.Activation) []Layer {
+	hidden, eps := c.HiddenSize, float32(c.LayerNormEps)
+	layers := make([]Layer, c.NumHiddenLayers)
+	for i := range layers {
+		l := w.at(fmt.Sprintf("encoder.layer.%d", i))
+		layers[i] = Layer{
+			Attention: c.attention(
+				l.linear(hidden, withBias, whole("attention.self.query", hidden), whole("attention.self.key", hidden), whole("attention.self.value", hidden)),
+				l.linear(hidden, withBias, whole("attention.output.dense", hidden))),
+			AttnSum: l.norm("attention.output.LayerNorm", hidden, eps, withBias),
+			MLP: MLP{
+				Up:   l.linear(hidden, withBias, whole("intermediate.dense", c.IntermediateSize)),
+				Down: l.linear(c.IntermediateSize, withBias, whole("output.dense", hidden)),
+				Act:  act,
+			},
+			MLPSum: l.norm("output.LayerNorm", hidden, eps, withBias),
+		}
+	}
+	return layers
+}
+
+// attention returns one over all tokens, with heads that make up hidden_size.
+func (c *bertConfig) attention(qkv, output *Linear) Attention {
+	dim := c.HiddenSize / c.NumAttentionHeads
+	return Attention{
+		QKV: qkv, Output: output,
+		Heads: c.NumAttentionHeads, KVHeads: c.NumAttentionHeads, HeadDim: dim,
+		Scale: scoreScale(dim),
+	}
 }
 
 // openBERT assembles BERT (arXiv:1810.04805) as transformers 5.23 computes it in
@@ -61,53 +127,21 @@ func (c *bertConfig) check() error {
 // with the norm on each sum. All token types are 0. The pooler and the heads of
 // pre-training are not used.
 func openBERT(config []byte, w *weights) (*Model, error) {
-	c := bertConfig{HiddenAct: "gelu", LayerNormEps: 1e-12, TypeVocabSize: 2, PositionEmbeddingType: "absolute"}
-	if err := Unmarshal(config, &c); err != nil {
-		return nil, err
-	}
-	if err := c.check(); err != nil {
-		return nil, err
-	}
-	if err := w.enough("num_hidden_layers", c.NumHiddenLayers); err != nil {
-		return nil, err
-	}
-	act, err := activation("hidden_act", c.HiddenAct)
+	c := bertConfig{HiddenAct: "gelu", LayerNormEps: 1e-12, TypeVocabSize: 2}
+	act, err := c.read(config, w)
 	if err != nil {
 		return nil, err
 	}
-	hidden, eps := c.HiddenSize, float32(c.LayerNormEps)
-
+	if c.EmbeddingSize != c.HiddenSize {
+		return nil, fmt.Errorf("embedding_size: found %d, expected hidden_size %d", c.EmbeddingSize, c.HiddenSize)
+	}
 	w.ignore("cls.")
 	w.enter("embeddings.word_embeddings.weight")
-	w.ignore("pooler.", "embeddings.position_ids", "embeddings.token_type_ids")
-	e := w.at("embeddings")
-	m := &Model{
-		Hidden:       hidden,
-		Intermediate: c.IntermediateSize,
+	w.ignore("pooler.")
+	return &Model{
+		Hidden:       c.HiddenSize,
 		MaxPositions: c.MaxPositionEmbeddings,
-		Tokens:       e.table("word_embeddings", c.VocabSize, hidden),
-		Positions:    e.table("position_embeddings", c.MaxPositionEmbeddings, hidden),
-		TokenType:    e.row("token_type_embeddings", c.TypeVocabSize, hidden, 0),
-		EmbedNorm:    e.norm("LayerNorm", hidden, eps),
-		Layers:       make([]Layer, c.NumHiddenLayers),
-	}
-	for i := range m.Layers {
-		l := w.at(fmt.Sprintf("encoder.layer.%d", i))
-		m.Layers[i] = Layer{
-			Attention: Attention{
-				QKV:     l.linear(hidden, 3*hidden, "attention.self.query", "attention.self.key", "attention.self.value"),
-				Output:  l.linear(hidden, hidden, "attention.output.dense"),
-				Heads:   c.NumAttentionHeads,
-				HeadDim: hidden / c.NumAttentionHeads,
-			},
-			AttnSum: l.norm("attention.output.LayerNorm", hidden, eps),
-			MLP: MLP{
-				Up:   l.linear(hidden, c.IntermediateSize, "intermediate.dense"),
-				Down: l.linear(c.IntermediateSize, hidden, "output.dense"),
-				Act:  act,
-			},
-			MLPSum: l.norm("output.LayerNorm", hidden, eps),
-		}
-	}
-	return m, nil
+		Embeddings:   c.embeddings(w.at("embeddings")),
+		Layers:       c.layers(w, act),
+	}, nil
 }

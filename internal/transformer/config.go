@@ -44,6 +44,12 @@ func checkKeys(data []byte, t reflect.Type) error {
 			return nil
 		}
 		for i := range t.NumField() {
+			if field := t.Field(i); field.Anonymous {
+				if err := checkKeys(data, field.Type); err != nil {
+					return err
+				}
+				continue
+			}
 			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 			for key, value := range object {
 				if key != name && strings.EqualFold(key, name) {

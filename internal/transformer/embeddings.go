@@ -1,9 +1,36 @@
 package transformer
 
 import (
+	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/tensor"
 )
+
+// Embeddings make the first hidden states: Projection(Norm(Scale·token + Type +
+// position)). A nil part is a part that the family does not have.
+type Embeddings struct {
+	Tokens     *Table  // vocabulary×width
+	Scale      float32 // of the token's embedding; 0 = 1
+	Type       []float32
+	Positions  *Table // positions×width
+	Norm       *Norm
+	Projection *Linear // width→hidden
+
+	// FirstPosition is that of a sequence's first token. RoBERTa counts from
+	// the padding token's id on, and leaves padding tokens out of the count:
+	// they all are at the position before the first. Padding is their id, -1
+	// where they count like others.
+	FirstPosition int
+	Padding       int32
+}
+
+func (e *Embeddings) bytes() int64 {
+	n := e.Tokens.bytes() + e.Positions.bytes()
+	if e.Projection != nil {
+		n += e.Projection.Bytes()
+	}
+	return n
+}
 
 // A Table is an embedding table, rows×cols, left in the file's own dtype.
 type Table struct {
@@ -26,53 +53,69 @@ func (t *Table) bytes() int64 {
 	return int64(len(t.tensor.Data))
 }
 
-// embedRows is the number of tokens in one part of embedTask and normTask.
+// embedRows is the number of tokens in one part of embedTask.
 const embedRows = 16
 
-// An embedTask writes the embeddings of embedRows tokens to p.x, summed in the
+// An embedTask writes the embeddings of embedRows tokens to dst, summed in the
 // reference's order: token + token type + position.
 type embedTask struct {
-	p *pass
-	// position[i] is the place of token i in its sequence.
-	position []int32
-	row      [][]float32 // a row for each worker
+	p         *pass
+	dst       tensor.Matrix // tokens×width
+	positions []int32       // of each token
+	row       [][]float32   // a row for each worker
 }
 
 func (t *embedTask) Run(worker, i int) {
-	m, b := t.p.model, t.p.batch
-	for j := i * embedRows; j < min((i+1)*embedRows, len(b.IDs)); j++ {
-		x := t.p.x.Row(j)
-		m.Tokens.Row(x, int(b.IDs[j]))
-		if m.TokenType != nil {
-			m.set.Axpy(x, m.TokenType, 1)
+	s, e, ids := t.p.model.set, &t.p.model.Embeddings, t.p.batch.IDs
+	for j := i * embedRows; j < min((i+1)*embedRows, len(ids)); j++ {
+		x := t.dst.Row(j)
+		e.Tokens.Row(x, int(ids[j]))
+		if e.Scale != 0 {
+			s.Scale(x, e.Scale)
 		}
-		if m.Positions != nil {
-			m.Positions.Row(t.row[worker], int(t.position[j]))
-			m.set.Axpy(x, t.row[worker], 1)
+		if e.Type != nil {
+			s.Axpy(x, e.Type, 1)
 		}
-		if m.EmbedNorm != nil {
-			m.EmbedNorm.apply(m.set, x, x, nil)
+		if e.Positions != nil {
+			e.Positions.Row(t.row[worker], int(t.positions[j]))
+			s.Axpy(x, t.row[worker], 1)
+		}
+		if e.Norm != nil {
+			e.Norm.apply(s, x, x, nil)
 		}
 	}
 }
 
 func (p *pass) embedTokens(team *parallel.Team) {
-	t := &p.embed
+	t, e := &p.embed, &p.model.Embeddings
 	t.p = p
-	t.position = t.position[:0]
+	t.dst = p.x
+	if e.Projection != nil {
+		t.dst = p.matrix(bufferInner, p.x.Rows, e.Projection.K)
+	}
+	t.positions = t.positions[:0]
 	for i := range p.batch.Sequences() {
-		length := p.batch.Starts[i+1] - p.batch.Starts[i]
-		if length <= 0 || p.model.MaxPositions > 0 && length > p.model.MaxPositions {
+		from, to := p.batch.Starts[i], p.batch.Starts[i+1]
+		if to <= from || p.model.MaxPositions > 0 && to-from > p.model.MaxPositions {
 			panic("transformer: Forward: length of a sequence")
 		}
-		for j := range length {
-			t.position = append(t.position, int32(j))
+		next := int32(e.FirstPosition)
+		for _, id := range p.batch.IDs[from:to] {
+			if id == e.Padding {
+				t.positions = append(t.positions, int32(e.FirstPosition)-1)
+				continue
+			}
+			t.positions = append(t.positions, next)
+			next++
 		}
 	}
 	for len(t.row) < team.Size() {
-		t.row = append(t.row, make([]float32, p.model.Hidden))
+		t.row = append(t.row, make([]float32, e.Tokens.Cols))
 	}
 	team.For(parts(len(p.batch.IDs), embedRows), t)
+	if e.Projection != nil {
+		p.apply(team, p.x, t.dst, e.Projection, kernel.Identity)
+	}
 }
 
 // parts returns the number of parts of the given size that cover n.

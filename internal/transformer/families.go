@@ -13,8 +13,33 @@ import (
 )
 
 // families maps model_type in config.json to the function that assembles it.
+// Where auto_map names code that computes the model, its class follows: the same
+// model_type may then stand for another model.
 var families = map[string]func(config []byte, w *weights) (*Model, error){
-	"bert": openBERT,
+	"albert":                openALBERT,
+	"bert":                  openBERT,
+	"camembert":             openRoBERTa,
+	"distilbert":            openDistilBERT,
+	"electra":               openELECTRA,
+	"eurobert":              openEuroBERT,
+	"gemma3_text":           openGemma3,
+	"gte":                   openGTE,
+	"jina_embeddings_v3":    openJinaV3,
+	"llama":                 openLlama,
+	"llama_bidirec":         openLlamaBidirectional,
+	"mistral":               openMistral,
+	"modernbert":            openModernBERT,
+	"mpnet":                 openMPNet,
+	"mt5":                   openT5,
+	"new":                   openGTE,
+	"new modeling.NewModel": openGTE,
+	"nomic_bert":            openNomicBERT,
+	"nomic_bert modeling_hf_nomic_bert.NomicBertModel": openNomicBERT,
+	"qwen2":       openQwen2,
+	"qwen3":       openQwen3,
+	"roberta":     openRoBERTa,
+	"t5":          openT5,
+	"xlm-roberta": openRoBERTa,
 }
 
 // Open builds the model that config (a config.json) describes from its weights,
@@ -30,13 +55,9 @@ func Open(config []byte, file *tensor.File, s *kernel.Set) (*Model, error) {
 	if err := Unmarshal(config, &head); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	open, ok := families[head.ModelType]
-	if !ok {
-		known := slices.Sorted(maps.Keys(families))
-		return nil, fmt.Errorf("config.json: model_type: found %q, expected one of %s", head.ModelType, strings.Join(known, ", "))
-	}
-	if len(head.AutoMap) > 0 {
-		return nil, fmt.Errorf("config.json: auto_map: found code of its own for a %s, expected none", head.ModelType)
+	open, err := family(head.ModelType, head.AutoMap)
+	if err != nil {
+		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	if head.Quantized != nil && string(head.Quantized) != "null" {
 		return nil, errors.New("config.json: quantization_config: found quantized weights, expected none")
@@ -52,6 +73,31 @@ func Open(config []byte, file *tensor.File, s *kernel.Set) (*Model, error) {
 	m.set = s
 	m.Family = head.ModelType
 	return m, nil
+}
+
+// family looks up the family of a model_type and of the code that auto_map names.
+func family(modelType string, autoMap map[string]any) (func(config []byte, w *weights) (*Model, error), error) {
+	key := modelType
+	if code, _ := autoMap["AutoModel"].(string); code != "" {
+		// Before "--" is the repository that holds the code.
+		key += " " + code[max(0, strings.Index(code, "--")+len("--")):]
+	}
+	if open, ok := families[key]; ok {
+		return open, nil
+	}
+	var types, codes []string
+	for _, k := range slices.Sorted(maps.Keys(families)) {
+		if t, code, ok := strings.Cut(k, " "); !ok {
+			types = append(types, t)
+		} else if t == modelType {
+			codes = append(codes, code)
+		}
+	}
+	if slices.Contains(types, modelType) || len(codes) > 0 {
+		return nil, fmt.Errorf("auto_map: AutoModel: found code that is not known, %q, for a %s, expected none%s",
+			autoMap["AutoModel"], modelType, strings.Join(append([]string{""}, codes...), " or "))
+	}
+	return nil, fmt.Errorf("model_type: found %q, expected one of %s", modelType, strings.Join(types, ", "))
 }
 
 // activations maps the names of config.json (transformers' ACT2FN) to kernels.
@@ -84,6 +130,14 @@ func positive(values ...keyValue) error {
 		if v.value < 1 || v.value > 1<<31-1 {
 			return fmt.Errorf("%s: found %d, expected a positive 32-bit number", v.key, v.value)
 		}
+	}
+	return nil
+}
+
+// epsilon returns an error unless value is one that a norm can add.
+func epsilon(key string, value float64) error {
+	if !(float32(value) > 0 && value < 1) {
+		return fmt.Errorf("%s: found %v, expected a number between 0 and 1, in float32", key, value)
 	}
 	return nil
 }

@@ -17,14 +17,27 @@ import (
 
 const goldens = "../../testdata/goldens"
 
-var bertFolders = []string{"bert", "bert-cls-dense", "bert-concat-noprompt", "bert-noprompt", "bert-f16-prefix"}
+// folders returns the goldens of tiny models: all that have a folder model.
+func folders(t testing.TB) (names []string) {
+	paths, err := filepath.Glob(filepath.Join(goldens, "*", "model"))
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	for _, path := range paths {
+		names = append(names, filepath.Base(filepath.Dir(path)))
+	}
+	return names
+}
 
 // open returns the model of a golden folder.
 func open(t testing.TB, name string, s *kernel.Set) *Model {
 	dir := filepath.Join(goldens, name, "model")
 	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	require.NoError(t, err)
-	file, err := tensor.Open(filepath.Join(dir, "model.safetensors"))
+	weights := "model.safetensors"
+	if _, err := os.Stat(filepath.Join(dir, weights)); err != nil {
+		weights += ".index.json"
+	}
+	file, err := tensor.Open(filepath.Join(dir, weights))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, file.Close()) })
 	m, err := Open(config, file, s)
@@ -82,8 +95,19 @@ func forward(t testing.TB, m *Model, team *parallel.Team, b Batch) tensor.Matrix
 // The reference differs from itself, padded or not, by up to 1.7e-5 over these models.
 const tolerance = 3e-5
 
+// within returns what s may differ by from another computation of the model, where
+// others may by limit. T5 does not scale its scores, and what their rounding
+// becomes is large: the reference's float32 is up to 3.1e-5 off its float64. The
+// generic set, which rounds in other places, is held to a multiple of that.
+func within(name string, s *kernel.Set, limit float64) float64 {
+	if name == "t5" && s.Name() == "generic" {
+		return 3 * 3.1e-5
+	}
+	return limit
+}
+
 func TestLastHiddenStates(t *testing.T) {
-	for _, name := range bertFolders {
+	for _, name := range folders(t) {
 		t.Run(name, func(t *testing.T) {
 			g := readGolden(t, name)
 			for _, s := range kernel.Sets() {
@@ -92,7 +116,7 @@ func TestLastHiddenStates(t *testing.T) {
 				for i, want := range g.hidden {
 					for j, v := range h.Row(i) {
 						worst = max(worst, math.Abs(float64(v)-float64(want[j])))
-						require.InDeltaf(t, want[j], v, tolerance, "%s: token %d, component %d", s.Name(), i, j)
+						require.InDeltaf(t, want[j], v, within(name, s, tolerance), "%s: token %d, component %d", s.Name(), i, j)
 					}
 				}
 				t.Logf("%s: worst difference %.1e", s.Name(), worst)
@@ -104,7 +128,7 @@ func TestLastHiddenStates(t *testing.T) {
 // A sequence has the same bits alone, in any batch, on any number of workers,
 // and in every SIMD set; generic is close.
 func TestSameBits(t *testing.T) {
-	for _, name := range bertFolders {
+	for _, name := range folders(t) {
 		g := readGolden(t, name)
 		want := forward(t, open(t, name, kernel.Best()), nil, g.batch)
 		for _, s := range kernel.Sets() {
@@ -119,8 +143,11 @@ func TestSameBits(t *testing.T) {
 					}
 					got := forward(t, m, team, b)
 					if s.Name() == "generic" && kernel.Best() != s {
-						// Two layers of sums of at most 94 terms: some units in the last place.
-						require.InDeltaSlice(t, want.Slice(from, from+got.Rows).Data, got.Data, 1e-5)
+						// Few layers of sums of at most 244 terms: some units in the last place.
+						for i, v := range want.Slice(from, from+got.Rows).Data {
+							limit := within(name, s, 1e-5) * max(1, math.Abs(float64(v)))
+							require.InDelta(t, v, got.Data[i], limit, name)
+						}
 						return
 					}
 					require.Equalf(t, want.Slice(from, from+got.Rows).Data, got.Data, "%s %s: sequences %d to %d, %d workers", name, s.Name(), first, last, workers)

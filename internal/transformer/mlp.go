@@ -3,17 +3,70 @@ package transformer
 import (
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// An MLP is Down·Act(Up·x).
+// An MLP is Down·Act(Up·x), where Gated (arXiv:2002.05202) Down·(Act(a) ∘ b), a
+// and b the first and the second half of Up·x, or where Experts is not nil the
+// sum of some experts' (moe.go).
 type MLP struct {
 	Up, Down *Linear
 	Act      kernel.Activation
+	Gated    bool
+	Experts  *Experts
 }
 
-// mlp writes the MLP of p.x to p.y.
-func (p *pass) mlp(team *parallel.Team, m *MLP) {
-	inner := p.matrix(1, p.x.Rows, m.Up.N)
-	p.apply(team, inner, p.x, m.Up, m.Act)
-	p.apply(team, p.y, inner, m.Down, kernel.Identity)
+func (m *MLP) linears() []*Linear {
+	if m.Experts != nil {
+		return m.Experts.linears()
+	}
+	return []*Linear{m.Up, m.Down}
+}
+
+// operations returns those of one token.
+func (m *MLP) operations() float64 {
+	if m.Experts != nil {
+		return m.Experts.operations()
+	}
+	return operations(m.Up, m.Down)
+}
+
+// mlp writes the MLP of x to p.y, which may be x.
+func (p *pass) mlp(team *parallel.Team, x tensor.Matrix, m *MLP) {
+	if m.Experts != nil {
+		p.routeToExperts(team, x, m)
+		return
+	}
+	p.expand(team, p.y, x, bufferInner, m)
+}
+
+// expand writes the MLP of x, one without experts, to dst, which may be x.
+func (p *pass) expand(team *parallel.Team, dst, x tensor.Matrix, buffer int, m *MLP) {
+	inner := p.matrix(buffer, x.Rows, m.Up.N)
+	if !m.Gated {
+		p.apply(team, inner, x, m.Up, m.Act)
+		p.apply(team, dst, inner, m.Down, kernel.Identity)
+		return
+	}
+	p.apply(team, inner, x, m.Up, kernel.Identity)
+	p.gate = gateTask{p: p, x: inner, activation: m.Act}
+	team.For(parts(x.Rows, normRows), &p.gate)
+	p.apply(team, dst, columns(inner, 0, m.Down.K), m.Down, kernel.Identity)
+}
+
+// A gateTask replaces the first half of each row of x by activation(it) times the
+// second half.
+type gateTask struct {
+	p          *pass
+	x          tensor.Matrix
+	activation kernel.Activation
+}
+
+func (t *gateTask) Run(_, i int) {
+	s, half := t.p.model.set, t.x.Cols/2
+	for j := i * normRows; j < min((i+1)*normRows, t.x.Rows); j++ {
+		row := t.x.Row(j)
+		s.Activate(t.activation, row[:half], half, 1, half)
+		s.Mul(row[:half], row[half:])
+	}
 }

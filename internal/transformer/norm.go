@@ -3,9 +3,11 @@ package transformer
 import (
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// A Norm is a LayerNorm (arXiv:1607.06450).
+// A Norm is a LayerNorm (arXiv:1607.06450), or where Beta is nil an RMSNorm
+// (arXiv:1910.07467).
 type Norm struct {
 	Gamma, Beta []float32
 	Eps         float32
@@ -13,24 +15,57 @@ type Norm struct {
 
 // apply writes the norm of x+add to dst; add may be nil, dst may be x.
 func (n *Norm) apply(s *kernel.Set, dst, x, add []float32) {
-	s.LayerNorm(dst, x, add, n.Gamma, n.Beta, n.Eps)
+	if n.Beta != nil {
+		s.LayerNorm(dst, x, add, n.Gamma, n.Beta, n.Eps)
+		return
+	}
+	if add != nil {
+		if &dst[0] != &x[0] {
+			copy(dst, x)
+		}
+		s.Axpy(dst, add, 1)
+		x = dst
+	}
+	s.RMSNorm(dst, x, n.Gamma, n.Eps)
 }
 
-// A normTask computes x = norm(x + y) for embedRows rows.
+// normRows is the number of rows in one part of normTask and gateTask.
+const normRows = 16
+
+// A normTask adds what a half of a layer made to the residual stream x, and
+// norms x for what follows: x = sum(x + out(add)), dst = next(x). A nil norm
+// does nothing; without add.Data x stays as it is; dst may be x.
 type normTask struct {
-	p    *pass
-	norm *Norm
+	p              *pass
+	add            tensor.Matrix
+	out, sum, next *Norm
+	dst            tensor.Matrix
 }
 
 func (t *normTask) Run(_, i int) {
-	x, y := t.p.x, t.p.y
-	for j := i * embedRows; j < min((i+1)*embedRows, x.Rows); j++ {
-		t.norm.apply(t.p.model.set, x.Row(j), x.Row(j), y.Row(j))
+	s := t.p.model.set
+	for j := i * normRows; j < min((i+1)*normRows, t.p.x.Rows); j++ {
+		x := t.p.x.Row(j)
+		if t.add.Data != nil {
+			y := t.add.Row(j)
+			if t.out != nil {
+				t.out.apply(s, y, y, nil)
+			}
+			if t.sum != nil {
+				t.sum.apply(s, x, x, y)
+			} else {
+				s.Axpy(x, y, 1)
+			}
+		}
+		if t.next != nil {
+			t.next.apply(s, t.dst.Row(j), x, nil)
+		}
 	}
 }
 
-// addNorm computes p.x = norm(p.x + p.y).
-func (p *pass) addNorm(team *parallel.Team, n *Norm) {
-	p.norm = normTask{p: p, norm: n}
-	team.For(parts(p.x.Rows, embedRows), &p.norm)
+// norms runs t on all rows.
+func (p *pass) norms(team *parallel.Team, t normTask) {
+	p.norm = t
+	p.norm.p = p
+	team.For(parts(p.x.Rows, normRows), &p.norm)
 }

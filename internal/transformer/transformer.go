@@ -16,6 +16,7 @@ import (
 type Batch struct {
 	IDs    []int32
 	Starts []int // Starts[i] is where sequence i begins; the last element is len(IDs)
+	Layers int   // run the first layers only; 0 = all
 }
 
 // Sequences returns the number of sequences.
@@ -26,30 +27,26 @@ func (b Batch) Sequences() int { return len(b.Starts) - 1 }
 type Model struct {
 	Family       string // model_type in config.json
 	Hidden       int    // width of a hidden state
-	Intermediate int    // width inside the MLP
 	MaxPositions int    // most tokens of a sequence; 0 = no limit
-	Tokens       *Table // vocabulary×hidden
-	TokenType    []float32
-	Positions    *Table // positions×hidden
-	EmbedNorm    *Norm
+	Embeddings   Embeddings
 	Layers       []Layer
+	FinalNorm    *Norm
 
 	set     *kernel.Set
 	scratch sync.Pool // of *pass
 }
 
-// A Layer is one transformer block, with norms on the sums with the residual:
-// x = AttnSum(x + Attention(x)); x = MLPSum(x + MLP(x)).
+// A Layer is one transformer block. Each half has three places for a norm: on
+// what goes in (Qwen), on what comes out (Gemma), on the sum with the residual
+// (BERT):
+//
+//	x = AttnSum(x + AttnOut(Attention(AttnIn(x))))
+//	x = MLPSum(x + MLPOut(MLP(MLPIn(x))))
 type Layer struct {
-	Attention Attention
-	AttnSum   *Norm
-	MLP       MLP
-	MLPSum    *Norm
-}
-
-// linears returns the linear layers of l.
-func (l *Layer) linears() [4]*Linear {
-	return [...]*Linear{l.Attention.QKV, l.Attention.Output, l.MLP.Up, l.MLP.Down}
+	AttnIn, AttnOut, AttnSum *Norm
+	Attention                Attention
+	MLPIn, MLPOut, MLPSum    *Norm
+	MLP                      MLP
 }
 
 // A Linear is y = x·wᵀ + bias, packed.
@@ -61,15 +58,28 @@ type pass struct {
 	batch   Batch
 	rows    kernel.Rows   // the left side of the product at hand
 	x       tensor.Matrix // the residual stream, tokens×hidden
-	y       tensor.Matrix // what a half of a layer adds to it
-	buffers [2][]float32
+	y       tensor.Matrix // what goes into a half of a layer, and what that adds to x
+	buffers [6][]float32
 
 	embed     embedTask
 	pack      packTask
 	linear    linearTask
+	rotate    rotateTask
 	attention attentionTask
+	gate      gateTask
 	norm      normTask
+	routed    routed
 }
+
+// The buffers of a pass.
+const (
+	bufferY     = iota
+	bufferInner // what is inside attention, an MLP or the embeddings
+	bufferRouterLogits
+	bufferExpertIn
+	bufferExpertInner
+	bufferExpertOut
+)
 
 // Forward writes the last hidden states of b (tokens×hidden) to dst, which must
 // have as many rows. The work is split over team; nil is the caller alone. The
@@ -77,6 +87,10 @@ type pass struct {
 // not empty: Forward panics otherwise. ctx is looked at before each layer.
 func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Matrix, b Batch) error {
 	tokens := len(b.IDs)
+	layers := m.Layers
+	if b.Layers > 0 {
+		layers = layers[:b.Layers]
+	}
 	if dst.Rows != tokens || dst.Cols != m.Hidden || b.Starts[len(b.Starts)-1] != tokens {
 		panic("transformer: Forward: shape")
 	}
@@ -87,24 +101,35 @@ func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Mat
 	defer m.scratch.Put(p)
 	p.batch = b
 	p.x = dst
-	p.y = p.matrix(0, tokens, m.Hidden)
+	p.y = p.matrix(bufferY, tokens, m.Hidden)
 
 	p.embedTokens(team)
-	for i := range m.Layers {
+	if in := layers[0].AttnIn; in != nil {
+		p.norms(team, normTask{next: in, dst: p.y})
+	}
+	for i := range layers {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		p.layer(team, &m.Layers[i])
+		l := &layers[i]
+		p.attend(team, p.input(l.AttnIn), &l.Attention)
+		p.norms(team, normTask{add: p.y, out: l.AttnOut, sum: l.AttnSum, next: l.MLPIn, dst: p.y})
+		p.mlp(team, p.input(l.MLPIn), &l.MLP)
+		next, to := m.FinalNorm, p.x
+		if i+1 < len(layers) {
+			next, to = layers[i+1].AttnIn, p.y
+		}
+		p.norms(team, normTask{add: p.y, out: l.MLPOut, sum: l.MLPSum, next: next, dst: to})
 	}
 	return nil
 }
 
-// layer runs one block on p.x.
-func (p *pass) layer(team *parallel.Team, l *Layer) {
-	p.attend(team, &l.Attention)
-	p.addNorm(team, l.AttnSum)
-	p.mlp(team, &l.MLP)
-	p.addNorm(team, l.MLPSum)
+// input returns what goes into a half of a layer: p.y where norm has made it.
+func (p *pass) input(norm *Norm) tensor.Matrix {
+	if norm != nil {
+		return p.y
+	}
+	return p.x
 }
 
 // matrix returns rows×cols in buffer i, which grows when it has to.
@@ -128,13 +153,22 @@ func (m *Model) Operations(lengths []int) float64 {
 	var ops float64
 	for _, length := range lengths {
 		n := float64(length)
-		for i := range m.Layers {
-			l := &m.Layers[i]
-			for _, w := range l.linears() {
-				ops += 2 * n * float64(w.K) * float64(w.N)
-			}
-			ops += 4 * n * n * float64(l.Attention.Heads*l.Attention.HeadDim)
+		if w := m.Embeddings.Projection; w != nil {
+			ops += n * operations(w)
 		}
+		for i := range m.Layers {
+			a := &m.Layers[i].Attention
+			ops += n*operations(a.linears()...) + n*m.Layers[i].MLP.operations()
+			ops += 4 * a.pairs(length) * float64(a.Heads*a.HeadDim)
+		}
+	}
+	return ops
+}
+
+// operations returns those of one token.
+func operations(linears ...*Linear) (ops float64) {
+	for _, w := range linears {
+		ops += 2 * float64(w.K) * float64(w.N)
 	}
 	return ops
 }
@@ -142,10 +176,15 @@ func (m *Model) Operations(lengths []int) float64 {
 // Bytes returns the memory that the packed weights and the tables hold; the
 // tables' is that of the file.
 func (m *Model) Bytes() int64 {
-	n := m.Tokens.bytes() + m.Positions.bytes()
+	n := m.Embeddings.bytes()
+	seen := map[*Linear]bool{} // layers may share theirs
 	for i := range m.Layers {
-		for _, w := range m.Layers[i].linears() {
-			n += w.Bytes()
+		l := &m.Layers[i]
+		for _, w := range append(l.Attention.linears(), l.MLP.linears()...) {
+			if !seen[w] {
+				seen[w] = true
+				n += w.Bytes()
+			}
 		}
 	}
 	return n

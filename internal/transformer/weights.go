@@ -27,7 +27,7 @@ type source struct {
 	read    map[string]bool
 	ignored []string
 	errs    []error
-	pack    panelTask
+	rows    [][]float32 // memory of each worker that packs
 }
 
 func newWeights(file *tensor.File, s *kernel.Set) *weights {
@@ -117,19 +117,20 @@ func (w *weights) tensor(name string, shape ...int) (tensor.Tensor, bool) {
 	return t, true
 }
 
-// vector returns a tensor of n elements; where the file has another of its
-// older names, that one.
+// vector returns a tensor of n elements, of none where it is missing; where the
+// file has another of its older names, that one.
 func (w *weights) vector(n int, name string, older ...string) []float32 {
 	for _, o := range older {
 		if _, ok := w.file.Tensor(w.path + o); ok {
 			name = o
 		}
 	}
-	v := make([]float32, 0)
-	if t, ok := w.tensor(name, n); ok {
-		v = make([]float32, n)
-		w.convert(v, t, 0)
+	t, ok := w.tensor(name, n)
+	if !ok {
+		return []float32{}
 	}
+	v := make([]float32, n)
+	w.convert(v, t, 0)
 	return v
 }
 
@@ -140,11 +141,29 @@ func (w *weights) convert(dst []float32, t tensor.Tensor, at int) {
 	}
 }
 
+// A bias says whether a part of a model has one.
+type bias bool
+
+const (
+	withBias    bias = true
+	withoutBias bias = false
+)
+
 // norm returns the LayerNorm under name; gamma and beta are the names that
 // TensorFlow's checkpoints left behind.
-func (w *weights) norm(name string, n int, eps float32) *Norm {
+func (w *weights) norm(name string, n int, eps float32, b bias) *Norm {
 	l := w.at(name)
-	return &Norm{Gamma: l.vector(n, "weight", "gamma"), Beta: l.vector(n, "bias", "beta"), Eps: eps}
+	gamma := l.vector(n, "weight", "gamma")
+	beta := make([]float32, len(gamma))
+	if b {
+		beta = l.vector(n, "bias", "beta")
+	}
+	return &Norm{Gamma: gamma, Beta: beta, Eps: eps}
+}
+
+// rmsNorm returns the RMSNorm under name.
+func (w *weights) rmsNorm(name string, n int, eps float32) *Norm {
+	return &Norm{Gamma: w.at(name).vector(n, "weight"), Eps: eps}
 }
 
 // table returns the embedding table under name, left in the file.
@@ -164,41 +183,86 @@ func (w *weights) row(name string, rows, cols, i int) []float32 {
 	return v
 }
 
-// linear returns the linear layer under name, or where there are several, one
-// whose outputs are theirs side by side, each an equal part.
-func (w *weights) linear(in, out int, names ...string) *Linear {
-	each := out / len(names)
-	parts := make([]tensor.Tensor, len(names))
-	for i, name := range names {
-		t, ok := w.at(name).tensor("weight", each, in)
-		if !ok {
-			return nil
-		}
-		parts[i] = t
+// A part is rows of a tensor with the weight of a linear layer.
+type part struct {
+	weight   string // the tensor's name
+	rows     int    // of the tensor
+	from, to int    // those of the part
+}
+
+// whole returns all rows of the layer under name.
+func whole(name string, rows int) part { return part{name + ".weight", rows, 0, rows} }
+
+// bias returns the name of the tensor with the bias.
+func (p part) bias() string { return strings.TrimSuffix(p.weight, "weight") + "bias" }
+
+// linear returns the linear layer whose outputs are the rows of the parts, side
+// by side. Each row has as many elements as the layer has inputs.
+func (w *weights) linear(in int, b bias, parts ...part) *Linear {
+	out := 0
+	for _, p := range parts {
+		out += p.to - p.from
 	}
 	l := new(Linear)
+	pack := panelTask{set: w.set, dst: l, rows: w.rows}
+	ok := true
+	for _, p := range parts {
+		t, found := w.tensor(p.weight, p.rows, in)
+		ok = ok && found
+		pack.sources = append(pack.sources, rowsOf{t, p.from, p.to})
+	}
+	if !ok {
+		return l
+	}
 	l.Resize(in, out)
-	for i, name := range names {
-		copy(l.Bias[i*each:], w.at(name).vector(each, "bias"))
+	at := l.Bias
+	for _, p := range parts {
+		if b {
+			if v := w.vector(p.rows, p.bias()); len(v) > 0 {
+				copy(at, v[p.from:p.to])
+			}
+		}
+		at = at[p.to-p.from:]
 	}
 	team := parallel.NewTeam(min(runtime.GOMAXPROCS(0), l.Count()))
 	defer team.Close()
-	p := &w.pack
-	p.set, p.dst, p.parts, p.each = w.set, l, parts, each
-	for len(p.rows) < team.Size() {
-		p.rows = append(p.rows, nil)
+	for len(pack.rows) < team.Size() {
+		pack.rows = append(pack.rows, nil)
 	}
-	team.For(l.Count(), p)
+	team.For(l.Count(), &pack)
+	w.rows = pack.rows
 	return l
+}
+
+// linearTransposed returns the linear layer, without a bias, whose inputs are the
+// rows of p. Each row has as many elements as the layer has outputs.
+func (w *weights) linearTransposed(out int, p part) *Linear {
+	l := new(Linear)
+	t, ok := w.tensor(p.weight, p.rows, out)
+	if !ok {
+		return l
+	}
+	m := tensor.NewMatrix(p.to-p.from, out)
+	w.convert(m.Data, t, p.from*out)
+	l.Resize(m.Rows, out)
+	for i := range l.Count() {
+		w.set.Pack(l, i, m)
+	}
+	return l
+}
+
+// rowsOf are rows from, to (exclusive) of a tensor.
+type rowsOf struct {
+	tensor   tensor.Tensor
+	from, to int
 }
 
 // A panelTask converts and packs one panel of a linear layer.
 type panelTask struct {
-	set   *kernel.Set
-	dst   *Linear
-	parts []tensor.Tensor // each×in, one below the other
-	each  int
-	rows  [][]float32 // memory of each worker
+	set     *kernel.Set
+	dst     *Linear
+	sources []rowsOf    // one below the other the layer's weight
+	rows    [][]float32 // memory of each worker
 }
 
 func (t *panelTask) Run(worker, i int) {
@@ -208,12 +272,15 @@ func (t *panelTask) Run(worker, i int) {
 		t.rows[worker] = kernel.Floats(kernel.Panel * in)
 	}
 	w := tensor.Matrix{Rows: last - first, Cols: in, Stride: in, Data: t.rows[worker][:(last-first)*in]}
-	for j := first; j < last; {
-		n := min(last-j, t.each-j%t.each) // rows of the part that j is in
-		if err := t.parts[j/t.each].Float32sAt(w.Slice(j-first, j-first+n).Data, j%t.each*in); err != nil {
-			panic(err) // the dtype and the shape were checked
+	at := 0 // the row of the layer that the source begins with
+	for _, s := range t.sources {
+		end := at + s.to - s.from
+		if from, to := max(first, at), min(last, end); from < to {
+			if err := s.tensor.Float32sAt(w.Slice(from-first, to-first).Data, (s.from+from-at)*in); err != nil {
+				panic(err) // the dtype and the shape were checked
+			}
 		}
-		j += n
+		at = end
 	}
 	t.set.PackTransposed(t.dst, i, w)
 }

@@ -1,0 +1,70 @@
+package transformer
+
+import "fmt"
+
+// albertConfig is bertConfig with what ALBERT adds.
+type albertConfig struct {
+	bertConfig
+	NumHiddenGroups int `json:"num_hidden_groups"`
+	InnerGroupNum   int `json:"inner_group_num"`
+}
+
+// openALBERT assembles ALBERT (arXiv:1909.11942) as transformers 5.23 computes it
+// in modeling_albert.py: narrow embeddings, then groups of layers that are run
+// several times over. The pooler and the heads of pre-training are not used.
+func openALBERT(config []byte, w *weights) (*Model, error) {
+	c := albertConfig{
+		bertConfig:      bertConfig{HiddenAct: "gelu_new", LayerNormEps: 1e-12, TypeVocabSize: 2, EmbeddingSize: 128},
+		NumHiddenGroups: 1, InnerGroupNum: 1,
+	}
+	act, err := c.read(config, w)
+	if err != nil {
+		return nil, err
+	}
+	if err := Unmarshal(config, &c); err != nil {
+		return nil, err
+	}
+	if err := positive(keyValue{"num_hidden_groups", c.NumHiddenGroups}, keyValue{"inner_group_num", c.InnerGroupNum}); err != nil {
+		return nil, err
+	}
+	if c.NumHiddenGroups > c.NumHiddenLayers {
+		return nil, fmt.Errorf("num_hidden_groups: found %d, expected at most num_hidden_layers %d", c.NumHiddenGroups, c.NumHiddenLayers)
+	}
+	if err := w.enough("inner_group_num", c.InnerGroupNum); err != nil {
+		return nil, err
+	}
+	w.ignore("predictions.", "sop_classifier.")
+	w.enter("embeddings.word_embeddings.weight")
+	w.ignore("pooler.", "pooler_activation.")
+	hidden, eps := c.HiddenSize, float32(c.LayerNormEps)
+	m := &Model{
+		Hidden:       hidden,
+		MaxPositions: c.MaxPositionEmbeddings,
+		Embeddings:   c.embeddings(w.at("embeddings")),
+	}
+	m.Embeddings.Projection = w.linear(c.EmbeddingSize, withBias, whole("encoder.embedding_hidden_mapping_in", hidden))
+	var groups [][]Layer
+	for g := range c.NumHiddenGroups {
+		var group []Layer
+		for i := range c.InnerGroupNum {
+			l := w.at(fmt.Sprintf("encoder.albert_layer_groups.%d.albert_layers.%d", g, i))
+			group = append(group, Layer{
+				Attention: c.attention(
+					l.linear(hidden, withBias, whole("attention.query", hidden), whole("attention.key", hidden), whole("attention.value", hidden)),
+					l.linear(hidden, withBias, whole("attention.dense", hidden))),
+				AttnSum: l.norm("attention.LayerNorm", hidden, eps, withBias),
+				MLP: MLP{
+					Up:   l.linear(hidden, withBias, whole("ffn", c.IntermediateSize)),
+					Down: l.linear(c.IntermediateSize, withBias, whole("ffn_output", hidden)),
+					Act:  act,
+				},
+				MLPSum: l.norm("full_layer_layer_norm", hidden, eps, withBias),
+			})
+		}
+		groups = append(groups, group)
+	}
+	for i := range c.NumHiddenLayers {
+		m.Layers = append(m.Layers, groups[i*c.NumHiddenGroups/c.NumHiddenLayers]...)
+	}
+	return m, nil
+}

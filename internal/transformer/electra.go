@@ -1,0 +1,24 @@
+package transformer
+
+// openELECTRA assembles ELECTRA (arXiv:2003.10555) as transformers 5.23 computes
+// it in modeling_electra.py: BERT, whose embeddings may be narrower than its
+// layers. The heads of pre-training are not used.
+func openELECTRA(config []byte, w *weights) (*Model, error) {
+	c := bertConfig{HiddenAct: "gelu", LayerNormEps: 1e-12, TypeVocabSize: 2, EmbeddingSize: 128}
+	act, err := c.read(config, w)
+	if err != nil {
+		return nil, err
+	}
+	w.ignore("discriminator_predictions.", "generator_predictions.", "generator_lm_head.", "classifier.")
+	w.enter("embeddings.word_embeddings.weight")
+	m := &Model{
+		Hidden:       c.HiddenSize,
+		MaxPositions: c.MaxPositionEmbeddings,
+		Embeddings:   c.embeddings(w.at("embeddings")),
+		Layers:       c.layers(w, act),
+	}
+	if c.EmbeddingSize != c.HiddenSize {
+		m.Embeddings.Projection = w.linear(c.EmbeddingSize, withBias, whole("embeddings_project", c.HiddenSize))
+	}
+	return m, nil
+}

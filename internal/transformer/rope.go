@@ -1,0 +1,163 @@
+package transformer
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// RoPE turns each head of queries and keys by angles that grow with the position
+// (RoFormer, arXiv:2104.09864, 3.4.2), with the halves layout of transformers'
+// rotate_half, not the interleaved one of the paper: element i turns with
+// element i+headDim/2. It is safe for concurrent use.
+type RoPE struct {
+	frequencies []float32 // radians per position, of each of headDim/2 pairs
+	scale       float32   // of cosines and sines
+
+	mu    sync.Mutex
+	table atomic.Pointer[[]float32] // for each position: the cosines, then the sines
+}
+
+// upTo returns the table for at least so many positions.
+func (r *RoPE) upTo(positions int) []float32 {
+	pairs := len(r.frequencies)
+	if t := r.table.Load(); t != nil && len(*t) >= positions*2*pairs {
+		return *t
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var table []float32
+	if t := r.table.Load(); t != nil {
+		table = *t
+	}
+	if have := len(table) / (2 * pairs); have < positions {
+		positions = max(positions, 2*have, 512)
+		table = append(make([]float32, 0, positions*2*pairs), table...)
+		for position := have; position < positions; position++ {
+			at := len(table)
+			table = table[:at+2*pairs]
+			for i, f := range r.frequencies {
+				sin, cos := sincos(float64(float32(position) * f))
+				table[at+i], table[at+pairs+i] = float32(cos)*r.scale, float32(sin)*r.scale
+			}
+		}
+		r.table.Store(&table)
+	}
+	return table
+}
+
+// rotate turns a head, whose dimensions are those of a row of the table.
+func rotate(head, angles []float32) {
+	half := len(head) / 2
+	a, b := head[:half], head[half:][:half]
+	cos, sin := angles[:half], angles[half:][:half]
+	for i := range a {
+		x, y := a[i], b[i]
+		// Each product is rounded: no CPU may fuse it with the sum.
+		a[i] = float32(x*cos[i]) - float32(y*sin[i])
+		b[i] = float32(y*cos[i]) + float32(x*sin[i])
+	}
+}
+
+// A rotateTask norms and turns the queries and keys of embedRows tokens.
+type rotateTask struct {
+	p         *pass
+	attention *Attention
+	qk        tensor.Matrix // tokens×(heads+kvHeads)·headDim
+	angles    []float32
+	positions []int32
+}
+
+func (t *rotateTask) Run(_, i int) {
+	a := t.attention
+	for j := i * embedRows; j < min((i+1)*embedRows, t.qk.Rows); j++ {
+		row := t.qk.Row(j)
+		queries := a.Heads * a.HeadDim
+		t.norms(a.QueryNorm, row[:queries])
+		t.norms(a.KeyNorm, row[queries:])
+		if a.RoPE == nil {
+			continue
+		}
+		angles := t.angles[int(t.positions[j])*a.HeadDim:][:a.HeadDim]
+		for at := 0; at < len(row); at += a.HeadDim {
+			rotate(row[at:at+a.HeadDim], angles)
+		}
+	}
+}
+
+// norms applies n, which may be nil, to as many parts of x as it is wide.
+func (t *rotateTask) norms(n *Norm, x []float32) {
+	if n == nil {
+		return
+	}
+	for width := len(n.Gamma); len(x) > 0; x = x[width:] {
+		n.apply(t.p.model.set, x[:width], x[:width], nil)
+	}
+}
+
+// turn norms and turns the queries and keys of qkv, where a does.
+func (p *pass) turn(team *parallel.Team, qkv tensor.Matrix, a *Attention) {
+	if a.QueryNorm == nil && a.RoPE == nil {
+		return
+	}
+	t := &p.rotate
+	t.p, t.attention, t.qk = p, a, columns(qkv, 0, (a.Heads+a.KVHeads)*a.HeadDim)
+	if a.RoPE != nil {
+		t.positions = t.positions[:0]
+		longest := 0
+		for i := range p.batch.Sequences() {
+			length := p.batch.Starts[i+1] - p.batch.Starts[i]
+			longest = max(longest, length)
+			for j := range length {
+				t.positions = append(t.positions, int32(j))
+			}
+		}
+		t.angles = a.RoPE.upTo(longest)
+	}
+	team.For(parts(qkv.Rows, embedRows), t)
+}
+
+// sincos returns the sine and cosine of x ≥ 0. It is math.Sincos of Go 1.26 below
+// its limit for large angles (the Cephes library's, Stephen L. Moshier), each
+// step rounded, so that the bits do not depend on the CPU.
+func sincos(x float64) (sin, cos float64) {
+	const (
+		a = 7.85398125648498535156e-1 // π/4 in three parts
+		b = 3.77489470793079817668e-8
+		c = 2.69515142907905952645e-15
+	)
+	octant := uint64(x * (4 / math.Pi))
+	octant += octant & 1
+	y := float64(octant)
+	z := ((x - float64(y*a)) - float64(y*b)) - float64(y*c)
+	zz := z * z
+	cos = 1 - float64(0.5*zz) + float64(float64(zz*zz)*polynomial(zz, &cosines))
+	sin = z + float64(float64(z*zz)*polynomial(zz, &sines))
+	switch octant & 7 {
+	case 2:
+		return cos, -sin
+	case 4:
+		return -sin, -cos
+	case 6:
+		return -cos, sin
+	}
+	return sin, cos
+}
+
+var (
+	sines = [6]float64{1.58962301576546568060e-10, -2.50507477628578072866e-8, 2.75573136213857245213e-6,
+		-1.98412698295895385996e-4, 8.33333333332211858878e-3, -1.66666666666666307295e-1}
+	cosines = [6]float64{-1.13585365213876817300e-11, 2.08757008419747316778e-9, -2.75573141792967388112e-7,
+		2.48015872888517045348e-5, -1.38888888888730564116e-3, 4.16666666666665929218e-2}
+)
+
+func polynomial(x float64, c *[6]float64) float64 {
+	y := c[0]
+	for _, k := range c[1:] {
+		y = float64(y*x) + k
+	}
+	return y
+}

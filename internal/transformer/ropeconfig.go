@@ -1,0 +1,220 @@
+package transformer
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+)
+
+// ropeConfig is what a config.json says about RoPE: rope_theta and rope_scaling
+// as transformers 4 wrote them, or rope_parameters from 5 on.
+type ropeConfig struct {
+	RopeTheta          *float64       `json:"rope_theta"`
+	RopeScaling        *ropeParameter `json:"rope_scaling"`
+	RopeParameters     *ropeParameter `json:"rope_parameters"`
+	PartialRotary      *float64       `json:"partial_rotary_factor"`
+	OriginalMaxLengths *int           `json:"original_max_position_embeddings"`
+}
+
+// ropeParameter are the parameters of one kind of RoPE. Which of them count is
+// said by the type.
+type ropeParameter struct {
+	RopeType        string   `json:"rope_type"`
+	Type            string   `json:"type"` // the older name of rope_type
+	RopeTheta       *float64 `json:"rope_theta"`
+	Factor          *float64 `json:"factor"`
+	PartialRotary   *float64 `json:"partial_rotary_factor"`
+	OriginalMax     *int     `json:"original_max_position_embeddings"`
+	LowFreqFactor   float64  `json:"low_freq_factor"`
+	HighFreqFactor  float64  `json:"high_freq_factor"`
+	AttentionFactor *float64 `json:"attention_factor"`
+	BetaFast        *float64 `json:"beta_fast"`
+	BetaSlow        *float64 `json:"beta_slow"`
+	MScale          float64  `json:"mscale"`
+	MScaleAllDim    float64  `json:"mscale_all_dim"`
+	Truncate        *bool    `json:"truncate"`
+}
+
+// UnmarshalJSON decodes the object in data, which must have known keys alone.
+func (p *ropeParameter) UnmarshalJSON(data []byte) error {
+	type plain ropeParameter
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	return dec.Decode((*plain)(p))
+}
+
+// rope returns the RoPE of heads of dim elements for a model of so many
+// positions; theta is that of a config.json that names none.
+func (c *ropeConfig) rope(dim, positions int, theta float64) (*RoPE, error) {
+	p, key := c.RopeParameters, "rope_parameters"
+	if c.RopeScaling != nil {
+		if p != nil {
+			return nil, fmt.Errorf("rope_scaling: found beside rope_parameters, expected one of the two")
+		}
+		p, key = c.RopeScaling, "rope_scaling"
+	}
+	if p == nil {
+		p = new(ropeParameter)
+	}
+	all := *p
+	if all.RopeTheta == nil {
+		all.RopeTheta = c.RopeTheta
+	}
+	if all.PartialRotary == nil {
+		all.PartialRotary = c.PartialRotary
+	}
+	if all.OriginalMax == nil {
+		all.OriginalMax = c.OriginalMaxLengths
+	}
+	return all.rope(key, dim, positions, theta)
+}
+
+// rope is ropeConfig.rope for the parameters under key.
+func (p *ropeParameter) rope(key string, dim, positions int, theta float64) (*RoPE, error) {
+	if p.RopeTheta != nil {
+		theta = *p.RopeTheta
+	}
+	kind := p.RopeType
+	if kind == "" {
+		kind = p.Type
+	}
+	if kind == "" {
+		kind = "default"
+	}
+	factor := 1.0
+	if p.Factor != nil {
+		factor = *p.Factor
+	}
+	switch {
+	case dim%2 != 0:
+		return nil, fmt.Errorf("head_dim: found %d, expected an even number for rotary positions", dim)
+	case !(theta > 1 && theta < 1e30):
+		return nil, fmt.Errorf("rope_theta: found %v, expected a number above 1", theta)
+	case p.PartialRotary != nil && *p.PartialRotary != 1:
+		return nil, fmt.Errorf("partial_rotary_factor: found %v, expected 1", *p.PartialRotary)
+	case kind != "default" && !(factor >= 1 && factor < 1e9):
+		return nil, fmt.Errorf("%s: factor: found %v, expected 1 or more", key, factor)
+	case kind != "default" && p.Factor == nil:
+		return nil, fmt.Errorf("%s: factor: missing, expected 1 or more", key)
+	}
+	r := &RoPE{frequencies: make([]float32, dim/2), scale: 1}
+	switch kind {
+	case "default", "dynamic":
+		// Dynamic scaling begins beyond the positions that the model has.
+		r.frequency(dim, theta)
+	case "linear":
+		r.frequency(dim, theta)
+		for i := range r.frequencies {
+			r.frequencies[i] /= float32(factor)
+		}
+	case "ntk":
+		// The code that comes with Alibaba-NLP/new-impl, NTKScalingRotaryEmbedding.
+		r.frequency(dim, theta*factor)
+		by := float32(math.Pow(factor, 2/float64(dim)))
+		for i := range r.frequencies {
+			r.frequencies[i] /= by
+		}
+	case "llama3":
+		r.frequency(dim, theta)
+		if err := p.llama3(r, factor, positions); err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+	case "yarn":
+		r.frequency(dim, theta)
+		if err := p.yarn(r, factor, theta, positions); err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+	default:
+		return nil, fmt.Errorf("%s: rope_type: found %q, expected one of default, dynamic, linear, llama3, ntk, yarn", key, kind)
+	}
+	return r, nil
+}
+
+// frequency sets the frequencies theta^(-2i/dim), each step in float32 as in the
+// reference: at far positions their rounding shows.
+func (r *RoPE) frequency(dim int, theta float64) {
+	for i := range r.frequencies {
+		exponent := float32(2*i) / float32(dim)
+		r.frequencies[i] = 1 / float32(math.Pow(theta, float64(exponent)))
+	}
+}
+
+// original returns original_max_position_embeddings, or positions without it.
+func (p *ropeParameter) original(positions int) (float64, error) {
+	if p.OriginalMax != nil {
+		positions = *p.OriginalMax
+	}
+	if positions < 1 {
+		return 0, fmt.Errorf("original_max_position_embeddings: found %d, expected 1 or more", positions)
+	}
+	return float64(positions), nil
+}
+
+// llama3 stretches the low frequencies as Llama 3.1 does, transformers 5.23,
+// _compute_llama3_parameters.
+func (p *ropeParameter) llama3(r *RoPE, factor float64, positions int) error {
+	original, err := p.original(positions)
+	if err != nil {
+		return err
+	}
+	if !(p.LowFreqFactor > 0 && p.HighFreqFactor > p.LowFreqFactor) {
+		return fmt.Errorf("low_freq_factor, high_freq_factor: found %v and %v, expected positive numbers, the second above the first",
+			p.LowFreqFactor, p.HighFreqFactor)
+	}
+	for i, f := range r.frequencies {
+		wave := float32(2*math.Pi) / f
+		smooth := (float32(original)/wave - float32(p.LowFreqFactor)) / float32(p.HighFreqFactor-p.LowFreqFactor)
+		switch {
+		case wave > float32(original/p.LowFreqFactor):
+			r.frequencies[i] = f / float32(factor)
+		case wave >= float32(original/p.HighFreqFactor):
+			r.frequencies[i] = float32((1-smooth)*f)/float32(factor) + float32(smooth*f)
+		}
+	}
+	return nil
+}
+
+// yarn is YaRN (arXiv:2309.00071) as transformers 5.23 computes it in
+// _compute_yarn_parameters.
+func (p *ropeParameter) yarn(r *RoPE, factor, theta float64, positions int) error {
+	original, err := p.original(positions)
+	if err != nil {
+		return err
+	}
+	dim := float64(2 * len(r.frequencies))
+	mscale := func(m float64) float64 {
+		if factor <= 1 {
+			return 1
+		}
+		return 0.1*m*math.Log(factor) + 1
+	}
+	scale := mscale(1)
+	if p.MScale != 0 && p.MScaleAllDim != 0 {
+		scale = mscale(p.MScale) / mscale(p.MScaleAllDim)
+	}
+	if p.AttentionFactor != nil {
+		scale = *p.AttentionFactor
+	}
+	r.scale = float32(scale)
+	pair := func(rotations *float64, otherwise float64) float64 {
+		if rotations != nil && *rotations != 0 {
+			otherwise = *rotations
+		}
+		return dim * math.Log(original/(otherwise*2*math.Pi)) / (2 * math.Log(theta))
+	}
+	low, high := pair(p.BetaFast, 32), pair(p.BetaSlow, 1)
+	if p.Truncate == nil || *p.Truncate {
+		low, high = math.Floor(low), math.Ceil(high)
+	}
+	low, high = max(low, 0), min(high, dim-1)
+	if low == high {
+		high += 0.001
+	}
+	for i, f := range r.frequencies {
+		ramp := min(max((float32(i)-float32(low))/float32(high-low), 0), 1)
+		stretched := 1 / (float32(factor) / f)
+		r.frequencies[i] = float32(stretched*ramp) + float32(f*(1-ramp))
+	}
+	return nil
+}
