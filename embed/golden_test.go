@@ -23,8 +23,17 @@ import (
 
 const goldens = "../testdata/goldens"
 
-// families are the tiny models of testdata/goldens that this version reads.
-var families = []string{"bert", "bert-cls-dense", "bert-concat-noprompt", "bert-noprompt", "bert-f16-prefix"}
+// families are the tiny models of testdata/goldens.
+var families = func() (names []string) {
+	models, err := filepath.Glob(filepath.Join(goldens, "*", "model"))
+	if err != nil || len(models) == 0 {
+		panic(fmt.Sprint("no goldens: ", err))
+	}
+	for _, dir := range models {
+		names = append(names, filepath.Base(filepath.Dir(dir)))
+	}
+	return names
+}()
 
 // goldenTolerance is for values of size about 1 after two or three layers of
 // float32 sums in another order than the reference's; the goldens' own padded
