@@ -414,13 +414,15 @@ func (f folder) found(names ...string) string {
 	return ", found " + strings.Join(names, ", ")
 }
 
-// weights opens the folder's safetensors.
+// weights opens the folder's weights: the first file found of those that
+// transformers looks for, in its order.
 func (f folder) weights() (*tensor.File, error) {
-	for _, name := range []string{"model.safetensors", "model.safetensors.index.json"} {
+	names := []string{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}
+	for _, name := range names {
 		if f.exists(name) {
 			return tensor.OpenFS(f.fsys, path.Join(f.path, name))
 		}
 	}
-	found := f.found("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack", "model.onnx")
-	return nil, f.errorIn("model.safetensors", fmt.Errorf("%w%s, expected it or model.safetensors.index.json", fs.ErrNotExist, found))
+	found := f.found("tf_model.h5", "flax_model.msgpack", "model.onnx")
+	return nil, f.errorIn(names[0], fmt.Errorf("%w%s, expected it or %s", fs.ErrNotExist, found, strings.Join(names[1:], ", ")))
 }

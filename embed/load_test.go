@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"math"
@@ -49,11 +50,15 @@ func TestBadFolders(t *testing.T) {
 		{"tokenizer with an unknown step", change("tokenizer.json", `"BertPreTokenizer"`, `"BirdPreTokenizer"`), []string{"tokenizer.json: pre_tokenizer", `"BirdPreTokenizer"`}},
 		{"tokenizer is no JSON", put("tokenizer.json", `{"version"`), []string{"tokenizer.json"}},
 
-		{"no weights", remove("model.safetensors"), []string{"model.safetensors: file does not exist, expected it or model.safetensors.index.json"}},
-		{"weights in pickle", func(t *testing.T, f fstest.MapFS) {
+		{"no weights", remove("model.safetensors"), []string{"model.safetensors: file does not exist, expected it or model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json"}},
+		{"weights in another format", func(t *testing.T, f fstest.MapFS) {
 			delete(f, "model.safetensors")
-			write(f, "pytorch_model.bin", "PK")
-		}, []string{"model.safetensors: file does not exist, found pytorch_model.bin, expected it or model.safetensors.index.json"}},
+			write(f, "tf_model.h5", "HDF")
+		}, []string{"model.safetensors: file does not exist, found tf_model.h5, expected it or"}},
+		{"weights that run something", func(t *testing.T, f fstest.MapFS) {
+			delete(f, "model.safetensors")
+			write(f, "pytorch_model.bin", "\x80\x02cposix\nsystem\nX\x04\x00\x00\x00true\x85R.")
+		}, []string{`pytorch_model.bin: magic number: byte 2: opcode GLOBAL: "posix.system"`}},
 		{"truncated weights", func(t *testing.T, f fstest.MapFS) {
 			f["model.safetensors"].Data = f["model.safetensors"].Data[:70000]
 		}, []string{"model.safetensors: header:", "past the end"}},
@@ -286,7 +291,13 @@ func TestSameModelInOtherFolders(t *testing.T) {
 				delete(files, name)
 			}
 		}},
-		{"two shards", "bert", func(files fstest.MapFS) { shard(t, files) }},
+		{"two shards", "bert", func(files fstest.MapFS) { shard(t, files, safetensors, "model.safetensors") }},
+		{"weights of torch.save", "bert-cls-dense", func(files fstest.MapFS) {
+			toStateDict(t, files, "")
+			toStateDict(t, files, "2_Dense/")
+		}},
+		{"two shards of torch.save", "bert", func(files fstest.MapFS) { shard(t, files, stateDict, "pytorch_model.bin") }},
+		{"weights in both formats", "bert", func(files fstest.MapFS) { write(files, "pytorch_model.bin", "not read") }},
 		{"dense without the name of its activation", "bert-cls-dense", func(files fstest.MapFS) {
 			write(files, "2_Dense/config.json", `{"in_features": 20, "out_features": 40}`)
 		}},
@@ -300,8 +311,8 @@ func TestSameModelInOtherFolders(t *testing.T) {
 	}
 }
 
-// shard splits model.safetensors in two.
-func shard(t *testing.T, files fstest.MapFS) {
+// shard splits model.safetensors in two files that encode writes, with an index for those of that name.
+func shard(t *testing.T, files fstest.MapFS, encode func(testing.TB, ...tensor.Tensor) []byte, name string) {
 	f, err := tensor.Parse(files["model.safetensors"].Data)
 	require.NoError(t, err)
 	var parts [2][]tensor.Tensor
@@ -309,13 +320,51 @@ func shard(t *testing.T, files fstest.MapFS) {
 	for i, name := range f.Names() {
 		x, _ := f.Tensor(name)
 		parts[i%2] = append(parts[i%2], x)
-		index = append(index, fmt.Sprintf(`%q: "part-%d.safetensors"`, name, i%2))
+		index = append(index, fmt.Sprintf(`%q: "part-%d"`, name, i%2))
 	}
 	for i, p := range parts {
-		files[fmt.Sprintf("part-%d.safetensors", i)] = &fstest.MapFile{Data: safetensors(t, p...)}
+		files[fmt.Sprintf("part-%d", i)] = &fstest.MapFile{Data: encode(t, p...)}
 	}
 	delete(files, "model.safetensors")
-	write(files, "model.safetensors.index.json", `{"metadata": {}, "weight_map": {`+strings.Join(index, ", ")+`}}`)
+	write(files, name+".index.json", `{"metadata": {}, "weight_map": {`+strings.Join(index, ", ")+`}}`)
+}
+
+// toStateDict replaces the model.safetensors of a folder by a pytorch_model.bin.
+func toStateDict(t *testing.T, files fstest.MapFS, dir string) {
+	f, err := tensor.Parse(files[dir+"model.safetensors"].Data)
+	require.NoError(t, err)
+	var list []tensor.Tensor
+	for _, name := range f.Names() {
+		x, _ := f.Tensor(name)
+		list = append(list, x)
+	}
+	delete(files, dir+"model.safetensors")
+	files[dir+"pytorch_model.bin"] = &fstest.MapFile{Data: stateDict(t, list...)}
+}
+
+// stateDict returns what torch.save writes of float32 tensors, but for what
+// pickle remembers, in the layout before PyTorch 1.6; package tensor reads
+// files of PyTorch itself.
+func stateDict(t testing.TB, tensors ...tensor.Tensor) []byte {
+	number := func(n int) string {
+		return "J" + string(binary.LittleEndian.AppendUint32(nil, uint32(n)))
+	}
+	text := func(s string) string { return "X" + number(len(s))[1:] + s }
+	pickle, keys, data := "\x80\x02}", "\x80\x02]", ""
+	for _, x := range tensors {
+		require.Equal(t, tensor.F32, x.DType)
+		shape, strides := "", ""
+		for i, step := len(x.Shape)-1, 1; i >= 0; i-- {
+			shape, strides = number(x.Shape[i])+shape, number(step)+strides
+			step *= x.Shape[i]
+		}
+		storage := "(" + text("storage") + "ctorch\nFloatStorage\n" + text(x.Name) + text("cpu") + number(x.Len()) + "NtQ"
+		pickle += text(x.Name) + "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + "K\x00(" + shape + "t(" + strides + "t\x89ccollections\nOrderedDict\n)RtRs"
+		keys += text(x.Name) + "a"
+		data += string(binary.LittleEndian.AppendUint64(nil, uint64(x.Len()))) + string(x.Data)
+	}
+	const start = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}."
+	return []byte(start + pickle + "." + keys + "." + data)
 }
 
 // Several Dense modules, and a Normalize between them, are applied in order.

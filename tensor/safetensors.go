@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,11 +16,19 @@ import (
 	"strings"
 )
 
-// A File is the tensors of a safetensors file, or of the shards of one model.
-// The format is that of safetensors 0.8, https://huggingface.co/docs/safetensors:
+// A File is the tensors of a safetensors file, of a state dict that torch.save
+// wrote (pytorch_model.bin), or of the shards of one model in either format.
+//
+// The first is that of safetensors 0.8, https://huggingface.co/docs/safetensors:
 // 8 bytes little-endian with the length of the header, the header in JSON, the
 // data. A File is stricter than the reference implementation in this: duplicate
 // and unknown keys, and metadata that is null, are errors.
+//
+// The second is a pickle, by Python a program, and never run: the reader knows
+// the few opcodes and names of which dense tensors are made, in protocols 2 to 5
+// and the file layouts before and since PyTorch 1.6, and everything else is an
+// error, as is a value of the dict that is no tensor. Tensors that are not
+// contiguous are copied; the others stay where they are in the file.
 //
 // A File is safe for concurrent use until Close is called.
 type File struct {
@@ -31,8 +40,9 @@ type File struct {
 	closers  []func() error
 }
 
-// Open opens the safetensors file at path or, if the path ends in .index.json,
-// all shards that the index names, in the folder of the index. Files are mapped
+// Open opens the file at path or, if the path ends in .index.json, all shards
+// that the index names, in the folder of the index. A file's content says which
+// format it has. Files are mapped
 // into memory where the system allows that; they must not change while the File
 // is open. Errors begin with the path of the file that they are about.
 func Open(path string) (*File, error) {
@@ -51,7 +61,8 @@ func OpenFS(fsys fs.FS, name string) (*File, error) {
 	return open(opener{fsys: fsys}, name)
 }
 
-// Parse reads a safetensors file from memory. The tensors alias data.
+// Parse reads a file from memory. The tensors alias data, but for those of a
+// state dict that are not contiguous.
 func Parse(data []byte) (*File, error) {
 	f := &File{tensors: map[string]Tensor{}}
 	err := f.parse(data, func(Tensor) error { return nil })
@@ -77,13 +88,14 @@ func (f *File) Tensor(name string) (Tensor, bool) {
 	return t, ok
 }
 
-// Metadata returns the strings under __metadata__. Where shards differ, the one
+// Metadata returns the strings under __metadata__, of which a state dict has none. Where shards differ, the one
 // whose name sorts first counts.
 func (f *File) Metadata() map[string]string {
 	return maps.Clone(f.metadata)
 }
 
-// Size returns the bytes of all tensors together, without headers.
+// Size returns the bytes of all tensors together, without headers. Tensors that
+// share their elements count each.
 func (f *File) Size() int64 {
 	return f.size
 }
@@ -169,22 +181,30 @@ func (f *File) openShards(o opener, name string) error {
 
 // parse adds the tensors of one file, each after check has accepted it.
 func (f *File) parse(data []byte, check func(Tensor) error) error {
-	h, payload, err := splitHeader(data)
+	var tensors []Tensor
+	var metadata map[string]string
+	var err error
+	switch {
+	case isTorchZip(data):
+		tensors, err = parseTorchZip(data)
+	case isTorchLegacy(data):
+		tensors, err = parseTorchLegacy(data)
+	case bytes.HasPrefix(data, []byte("version https://git-lfs")):
+		err = errors.New("a pointer of Git LFS, expected the file that it stands for")
+	default:
+		tensors, metadata, err = parseSafetensors(data)
+	}
 	if err != nil {
 		return err
 	}
-	if err := h.checkLayout(int64(len(payload))); err != nil {
-		return fmt.Errorf("header: %w", err)
-	}
-	for _, e := range h.entries {
-		t := Tensor{Name: e.name, DType: e.dtype, Shape: e.shape, Data: payload[e.begin:e.end:e.end]}
+	for _, t := range tensors {
 		if err := check(t); err != nil {
 			return err
 		}
 		f.tensors[t.Name] = t
+		f.size += int64(len(t.Data))
 	}
-	f.size += int64(len(payload))
-	for k, v := range h.metadata {
+	for k, v := range metadata {
 		if f.metadata == nil {
 			f.metadata = map[string]string{}
 		}
@@ -193,6 +213,22 @@ func (f *File) parse(data []byte, check func(Tensor) error) error {
 		}
 	}
 	return nil
+}
+
+// parseSafetensors returns the tensors and the metadata of a safetensors file.
+func parseSafetensors(data []byte) ([]Tensor, map[string]string, error) {
+	h, payload, err := splitHeader(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := h.checkLayout(int64(len(payload))); err != nil {
+		return nil, nil, fmt.Errorf("header: %w", err)
+	}
+	tensors := make([]Tensor, len(h.entries))
+	for i, e := range h.entries {
+		tensors[i] = Tensor{Name: e.name, DType: e.dtype, Shape: e.shape, Data: payload[e.begin:e.end:e.end]}
+	}
+	return tensors, h.metadata, nil
 }
 
 func (f *File) sort() {

@@ -1,5 +1,6 @@
 // Package tensor holds arrays on disk and in memory: tensors as safetensors
-// files store them, and float32 matrices as the layers compute with them.
+// files and state dicts of PyTorch store them, and float32 matrices as the
+// layers compute with them.
 package tensor
 
 import (
@@ -106,8 +107,8 @@ func parseDType(name string) (DType, bool) {
 // A Tensor is an array of any shape. Its elements lie in Data in row-major
 // order and little-endian.
 //
-// Data and Shape of a tensor read from a file alias the file's mapping and its
-// header: they must not be written to, nor used once the File is closed.
+// Data and Shape of a tensor read from a file alias the file's mapping, unless
+// they had to be copied, and its header: they must not be written to, nor used once the File is closed.
 type Tensor struct {
 	Name  string
 	DType DType
