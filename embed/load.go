@@ -209,18 +209,11 @@ func (s *settings) check() error {
 	return nil
 }
 
-// loadTokenizer reads tokenizer.json and the limit of tokens in dir; maxTokens,
+// loadTokenizer reads the tokenizer and the limit of tokens in dir; maxTokens,
 // where it is not 0, replaces that limit.
 func (m *Model) loadTokenizer(dir folder, maxTokens int) error {
-	data, err := dir.read("tokenizer.json")
-	if errors.Is(err, fs.ErrNotExist) {
-		return dir.errorIn("tokenizer.json", fmt.Errorf("%w%s, expected the form that Hugging Face tokenizers writes", fs.ErrNotExist,
-			dir.found("vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model")))
-	}
-	if err != nil {
-		return err
-	}
-	if m.tokenizer, err = tokenizer.Parse(data); err != nil {
+	var err error
+	if m.tokenizer, err = tokenizer.LoadFS(dir); err != nil {
 		return dir.errorIn("", err)
 	}
 	var s settings
@@ -253,7 +246,7 @@ func (m *Model) loadTokenizer(dir folder, maxTokens int) error {
 		m.info.MaxTokens = limit
 	}
 	if special := m.tokenizer.SpecialTokens(); m.info.MaxTokens > 0 && m.info.MaxTokens < special {
-		return dir.errorIn("tokenizer.json", fmt.Errorf("%d special tokens, and the model reads %d tokens", special, m.info.MaxTokens))
+		return dir.errorIn("", fmt.Errorf("tokenizer: %d special tokens, and the model reads %d tokens", special, m.info.MaxTokens))
 	}
 	return nil
 }
@@ -334,7 +327,7 @@ func (m *Model) setDimensions(config modelConfig) error {
 	return nil
 }
 
-// A folder is a folder of a model.
+// A folder is a folder of a model, and an fs.FS of it.
 type folder struct {
 	fsys fs.FS
 	path string // "" for the root
@@ -349,13 +342,21 @@ func (f folder) errorIn(name string, err error) error {
 	return err
 }
 
-// read returns the content of a file. That there is none is fs.ErrNotExist; a
-// link to nowhere is another error, so that it does not pass for an optional
-// file that the model lacks.
-func (f folder) read(name string) ([]byte, error) {
+// Open opens a file.
+func (f folder) Open(name string) (fs.File, error) { return f.fsys.Open(path.Join(f.path, name)) }
+
+// Stat describes a file without opening it: a pipe would wait for its other end.
+func (f folder) Stat(name string) (fs.FileInfo, error) {
+	return fs.Stat(f.fsys, path.Join(f.path, name))
+}
+
+// ReadFile returns the content of a file. That there is none is fs.ErrNotExist;
+// a link to nowhere is another error, so that it does not pass for an optional
+// file that the model lacks. Errors do not name the file.
+func (f folder) ReadFile(name string) ([]byte, error) {
 	var data []byte
-	info, err := fs.Stat(f.fsys, path.Join(f.path, name))
-	switch { // before it is opened: a pipe would wait for its other end
+	info, err := f.Stat(name)
+	switch {
 	case err == nil && !info.Mode().IsRegular():
 		err = fmt.Errorf("%v, expected a regular file", info.Mode())
 	case err == nil:
@@ -369,6 +370,12 @@ func (f folder) read(name string) ([]byte, error) {
 			err = errors.New("a link to a file that does not exist")
 		}
 	}
+	return data, err
+}
+
+// read is ReadFile whose errors begin with the file's path.
+func (f folder) read(name string) ([]byte, error) {
+	data, err := f.ReadFile(name)
 	return data, f.errorIn(name, err)
 }
 
@@ -401,7 +408,7 @@ func (f folder) readJSON(name string, v any) (bool, error) {
 
 // exists reports whether there is a file of that name.
 func (f folder) exists(name string) bool {
-	_, err := fs.Stat(f.fsys, path.Join(f.path, name))
+	_, err := f.Stat(name)
 	return err == nil
 }
 

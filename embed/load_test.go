@@ -2,6 +2,7 @@ package embed
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"math"
@@ -46,7 +47,15 @@ func TestBadFolders(t *testing.T) {
 		{"vocab.txt alone", func(t *testing.T, f fstest.MapFS) {
 			delete(f, "tokenizer.json")
 			write(f, "vocab.txt", "[PAD]\n")
-		}, []string{"tokenizer.json: file does not exist, found vocab.txt, expected"}},
+		}, []string{"tokenizer.model: file does not exist: TokenizersBackend needs it (no tokenizer.json, found vocab.txt)"}},
+		{"vocab.txt without the unknown token", func(t *testing.T, f fstest.MapFS) {
+			slowTokenizer(t, f)
+			replace(t, f, "vocab.txt", "[UNK]", "[UNKNOWN]")
+		}, []string{`vocab.txt: unk_token: "[UNK]" is not in the vocabulary`}},
+		{"special_tokens_map.json is a link to nowhere", func(t *testing.T, f fstest.MapFS) {
+			slowTokenizer(t, f)
+			f["special_tokens_map.json"] = &fstest.MapFile{Data: []byte("nowhere"), Mode: fs.ModeSymlink}
+		}, []string{"special_tokens_map.json: a link to a file that does not exist"}},
 		{"tokenizer with an unknown step", change("tokenizer.json", `"BertPreTokenizer"`, `"BirdPreTokenizer"`), []string{"tokenizer.json: pre_tokenizer", `"BirdPreTokenizer"`}},
 		{"tokenizer is no JSON", put("tokenizer.json", `{"version"`), []string{"tokenizer.json"}},
 
@@ -298,6 +307,15 @@ func TestSameModelInOtherFolders(t *testing.T) {
 		}},
 		{"two shards of torch.save", "bert", func(files fstest.MapFS) { shard(t, files, stateDict, "pytorch_model.bin") }},
 		{"weights in both formats", "bert", func(files fstest.MapFS) { write(files, "pytorch_model.bin", "not read") }},
+		{"vocab.txt", "bert", func(files fstest.MapFS) { slowTokenizer(t, files) }},
+		{"vocab.txt in a folder of its own", "bert", func(files fstest.MapFS) {
+			slowTokenizer(t, files)
+			write(files, "modules.json", strings.Replace(modulesJSON("Transformer", "Pooling", "Normalize"), `"path":""`, `"path":"0_Transformer"`, 1))
+			for _, name := range []string{"config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json", "sentence_bert_config.json"} {
+				files["0_Transformer/"+name] = files[name]
+				delete(files, name)
+			}
+		}},
 		{"dense without the name of its activation", "bert-cls-dense", func(files fstest.MapFS) {
 			write(files, "2_Dense/config.json", `{"in_features": 20, "out_features": 40}`)
 		}},
@@ -309,6 +327,21 @@ func TestSameModelInOtherFolders(t *testing.T) {
 			assert.Equal(t, want, embedTexts(t, loadFiles(t, files, Config{}), texts, Options{}))
 		})
 	}
+}
+
+// slowTokenizer puts the vocab.txt of a BertTokenizer in the place of tokenizer.json.
+func slowTokenizer(t *testing.T, files fstest.MapFS) {
+	var file struct {
+		Model struct{ Vocab map[string]int }
+	}
+	require.NoError(t, json.Unmarshal(files["tokenizer.json"].Data, &file))
+	lines := make([]string, len(file.Model.Vocab))
+	for piece, id := range file.Model.Vocab {
+		lines[id] = piece
+	}
+	delete(files, "tokenizer.json")
+	write(files, "vocab.txt", strings.Join(lines, "\n")+"\n")
+	replace(t, files, "tokenizer_config.json", "TokenizersBackend", "BertTokenizer")
 }
 
 // shard splits model.safetensors in two files that encode writes, with an index for those of that name.

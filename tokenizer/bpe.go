@@ -328,11 +328,17 @@ func (m *bpe) parseMerges(v value) error {
 		if !ok {
 			return v.errorf("%q, which merge %d makes, is not in the vocabulary", joined, rank)
 		}
-		m.merges.put(left, right, int32(rank))
-		m.results = append(m.results, id)
-		if strings.HasPrefix(b, metaspaceChar) && !strings.HasSuffix(a, metaspaceChar) {
-			m.metaspaces = false
-		}
+		m.addMerge(left, right, id)
 		return nil
 	})
+}
+
+// addMerge adds the merge of the next rank.
+func (m *bpe) addMerge(left, right, result int32) {
+	m.merges.put(left, right, int32(len(m.results)))
+	m.results = append(m.results, result)
+	a, b := m.vocab.pieces[left], m.vocab.pieces[right]
+	if strings.HasPrefix(b, metaspaceChar) && !strings.HasSuffix(a, metaspaceChar) {
+		m.metaspaces = false
+	}
 }

@@ -47,30 +47,38 @@ func parse(data []byte, file string) (*Tokenizer, error) {
 	if t.model, err = parseModel(o.get("model")); err != nil {
 		return nil, err
 	}
-	t.vocab = t.model.vocabulary()
-	if t.normalizers, err = parseNormalizer(nil, o.get("normalizer")); err != nil {
+	if err := t.parseSteps(o); err != nil {
 		return nil, err
 	}
+	return t, nil
+}
+
+// parseSteps reads the sections of o around the model, which t has.
+func (t *Tokenizer) parseSteps(o object) (err error) {
+	t.vocab = t.model.vocabulary()
+	if t.normalizers, err = parseNormalizer(nil, o.get("normalizer")); err != nil {
+		return err
+	}
 	if t.preTokenizers, err = parsePreTokenizer(nil, o.get("pre_tokenizer")); err != nil {
-		return nil, err
+		return err
 	}
 	for _, step := range t.preTokenizers {
 		if step.firstOnly && len(t.normalizers) > 0 {
-			return nil, o.get("pre_tokenizer").errorf("prepend_scheme first after a normalizer: not supported")
+			return o.get("pre_tokenizer").errorf("prepend_scheme first after a normalizer: not supported")
 		}
 	}
 	t.fuseByteLevel()
 	if t.decoders, err = parseDecoder(nil, o.get("decoder")); err != nil {
-		return nil, err
+		return err
 	}
 	added := o.get("added_tokens")
 	if t.added, err = parseAdded(added, t.vocab); err != nil {
-		return nil, err
+		return err
 	}
 	if t.frame, err = parseFrame(o.get("post_processor"), t.has); err != nil {
-		return nil, err
+		return err
 	}
-	return t, t.prepare(added)
+	return t.prepare(added)
 }
 
 // prepare indexes the added tokens and makes the pool of scratch. added is the

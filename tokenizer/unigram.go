@@ -158,12 +158,9 @@ func parseUnigram(o object) (*unigram, error) {
 		if err != nil {
 			return err
 		}
-		if i > math.MaxInt32-1 || !m.vocab.add(piece, int32(i)) {
+		if i > math.MaxInt32-1 || !m.add(piece, score) {
 			return v.errorf("%q twice", piece)
 		}
-		m.trie.add(piece, int32(i))
-		m.scores = append(m.scores, score)
-		m.penalty = min(m.penalty, score)
 		return nil
 	})
 	if err != nil {
@@ -184,6 +181,18 @@ func parseUnigram(o object) (*unigram, error) {
 	}
 	m.byteIDs = byteFallbackIDs(m.vocab)
 	return m, nil
+}
+
+// add adds the next piece. It reports whether it was new.
+func (m *unigram) add(piece string, score float64) bool {
+	id := int32(len(m.scores))
+	if !m.vocab.add(piece, id) {
+		return false
+	}
+	m.trie.add(piece, id)
+	m.scores = append(m.scores, score)
+	m.penalty = min(m.penalty, score)
+	return true
 }
 
 // score returns a number as serde_json 1.0 reads it, without its feature

@@ -1,0 +1,160 @@
+package tokenizer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// LoadFS reads the tokenizer of the model folder fsys: its tokenizer.json, or
+// where there is none the files that older versions of transformers wrote:
+// vocab.txt, vocab.json with merges.txt, or a SentencePiece model, under the
+// settings of tokenizer_config.json, special_tokens_map.json, added_tokens.json
+// and config.json. The ids are those of AutoTokenizer of transformers 5.23, which
+// differ from those of 4.x in places: LlamaTokenizer puts "<s>" before a text only
+// where add_bos_token is true; "<mask>" of XLM-RoBERTa takes the space before it
+// only where the folder says so; model_type mistral and umt5 put no space before
+// a text. Files and settings that transformers refuses, that contradict each other
+// or that do not tell the tokenizer are errors, which begin with a file's name.
+func LoadFS(fsys fs.FS) (*Tokenizer, error) {
+	data, err := readFile(fsys, "tokenizer.json")
+	if !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
+			return nil, err
+		}
+		return Parse(data)
+	}
+	found := ""
+	for _, name := range slowFiles {
+		if _, err := fs.Stat(fsys, name); err == nil {
+			found += ", found " + name
+		}
+	}
+	if found == "" {
+		return nil, fmt.Errorf("tokenizer.json: %w, expected it or one of %s", fs.ErrNotExist, strings.Join(slowFiles, ", "))
+	}
+	t, err := convert(fsys)
+	if err != nil {
+		return nil, fmt.Errorf("%w (no tokenizer.json%s)", err, found)
+	}
+	return t, nil
+}
+
+// slowFiles are the files of vocabularies.
+var slowFiles = []string{
+	"vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", spmFile, "tiktoken.model", "tekken.json",
+}
+
+const spmFile = "tokenizer.model"
+
+// readFile returns the content of a file; the error begins with its name.
+func readFile(fsys fs.FS, name string) ([]byte, error) {
+	data, err := fs.ReadFile(fsys, name)
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		err = p.Err // p repeats the name
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return data, nil
+}
+
+// convert reads the tokenizer of a folder without tokenizer.json.
+func convert(fsys fs.FS) (*Tokenizer, error) {
+	args, err := readArguments(fsys)
+	if err != nil {
+		return nil, err
+	}
+	name, err := className(fsys, args)
+	if err != nil {
+		return nil, err
+	}
+	c := &conversion{fsys: fsys, args: args, class: name}
+	return tokenizerClasses[name](c)
+}
+
+// className returns the tokenizer class by which AutoTokenizer of transformers
+// 5.23 reads a folder: tokenizer_class where it is set, unless model_type is one
+// that is always read in one way; else that of model_type.
+func className(fsys fs.FS, args arguments) (string, error) {
+	config, err := readObject(fsys, "config.json")
+	if err != nil {
+		return "", err
+	}
+	said := args.get("tokenizer_class")
+	if !said.truthy() {
+		said = config.get("tokenizer_class")
+	}
+	class := ""
+	if said.truthy() {
+		if class, err = said.str(); err != nil {
+			return "", err
+		}
+		class = strings.TrimSuffix(class, "Fast")
+	}
+	kind := config.get("model_type")
+	if kind.truthy() {
+		name, err := kind.str()
+		if err != nil {
+			return "", err
+		}
+		registered, known := modelTypes[name]
+		switch {
+		case !known:
+			return "", kind.errorf("unknown %q", name)
+		case class == "" && registered == "":
+			class = backend
+		case class == "" || name == "qwen2" || registered == backend:
+			class = registered
+		}
+	}
+	if class == "" {
+		return "", fmt.Errorf("%s: no tokenizer_class, and no model_type in config.json: nothing says how text is split", configFile)
+	}
+	if class == "PreTrainedTokenizer" {
+		class = backend
+	}
+	if _, ok := tokenizerClasses[class]; !ok {
+		return "", said.errorf("unknown %q", class)
+	}
+	return class, nil
+}
+
+// backend is the class that reads a SentencePiece model by what it says itself.
+const backend = "TokenizersBackend"
+
+// modelTypes are the values of model_type and their tokenizer classes in
+// TOKENIZER_MAPPING_NAMES of transformers 5.23, "" where that has none.
+var modelTypes = map[string]string{
+	"bert": "BertTokenizer", "distilbert": "BertTokenizer", "electra": "BertTokenizer", "nomic_bert": "BertTokenizer",
+	"convbert": "BertTokenizer", "ernie": "BertTokenizer", "megatron-bert": "BertTokenizer", "mpnet": "MPNetTokenizer",
+	"roberta": "RobertaTokenizer", "roberta-prelayernorm": "RobertaTokenizer", "longformer": "RobertaTokenizer",
+	"data2vec-text": "RobertaTokenizer", "gpt2": "GPT2Tokenizer", "gpt_neo": "GPT2Tokenizer", "gptj": "GPT2Tokenizer",
+	"qwen2": "Qwen2Tokenizer", "qwen2_moe": "Qwen2Tokenizer", "qwen3": "Qwen2Tokenizer", "qwen3_moe": "Qwen2Tokenizer",
+	"camembert": "CamembertTokenizer", "xlm-roberta": "XLMRobertaTokenizer", "xmod": "XLMRobertaTokenizer",
+	"gte": "XLMRobertaTokenizer", "jina_embeddings_v3": "XLMRobertaTokenizer", "albert": "AlbertTokenizer",
+	"t5": "T5Tokenizer", "mt5": "T5Tokenizer", "gemma": "GemmaTokenizer", "gemma2": "GemmaTokenizer",
+	"gemma3": "GemmaTokenizer", "gemma3_text": "GemmaTokenizer",
+	"umt5": backend, "xlm-roberta-xl": backend, "modernbert": backend, "mistral": backend, "mixtral": backend,
+	"ministral": backend, "ministral3": backend, "phi3": backend, "granite": backend, "olmo2": backend,
+	"llama": "", "eurobert": "", "new": "",
+}
+
+// tokenizerClasses are the tokenizer classes, without Fast at the end.
+var tokenizerClasses = map[string]func(*conversion) (*Tokenizer, error){
+	"BertTokenizer":       (*conversion).bert,
+	"DistilBertTokenizer": (*conversion).bert,
+	"ElectraTokenizer":    (*conversion).bert,
+	"MPNetTokenizer":      (*conversion).mpnet,
+	"RobertaTokenizer":    (*conversion).roberta,
+	"GPT2Tokenizer":       (*conversion).gpt2,
+	"Qwen2Tokenizer":      (*conversion).qwen2,
+	"XLMRobertaTokenizer": (*conversion).xlmRoberta,
+	"CamembertTokenizer":  (*conversion).camembert,
+	"AlbertTokenizer":     (*conversion).albert,
+	"T5Tokenizer":         (*conversion).t5,
+	"LlamaTokenizer":      (*conversion).llama,
+	"GemmaTokenizer":      (*conversion).gemma,
+	backend:               (*conversion).backend,
+}
