@@ -20,6 +20,7 @@ goldens:
 	python3 -m venv .venv
 	.venv/bin/pip install -r testdata/generate/requirements.txt
 	.venv/bin/python testdata/generate/generate.py --seed 20260101 --out testdata/goldens --only $(GOLDENS)
+	.venv/bin/python testdata/generate/modules.py --goldens testdata/goldens
 	$(if $(MODEL),.venv/bin/python testdata/generate/minilm.py --model $(MODEL) --out testdata/goldens/all-MiniLM-L6-v2)
 
 # The assembly. The model of embed/minilm has a generator of its own, which needs the original weights.

@@ -19,6 +19,7 @@ const (
 // A call is the state of one Embed or EmbedIDs. It is leased from its model.
 type call struct {
 	*request
+	model  *Model
 	ctx    context.Context
 	inputs inputs
 	result *Result
@@ -81,7 +82,7 @@ func (t *tokenizing) Run(worker, i int) {
 	arena, truncated, err := c.inputs.append(arena, i, c.request)
 	ids := arena[from:len(arena):len(arena)]
 	if err == nil {
-		err = c.model.checkIDs(ids)
+		err = c.route.checkIDs(ids)
 	}
 	if err != nil {
 		c.fail(i, &InputError{i, err})
@@ -169,27 +170,37 @@ func (c *call) forward(team *parallel.Team, b int) {
 		c.fail(-1, err)
 		return
 	}
-	m := c.model
-	s, _ := m.scratch.Get().(*scratch)
+	s, _ := c.model.scratch.Get().(*scratch)
 	if s == nil {
 		s = new(scratch)
 	}
-	defer m.scratch.Put(s)
+	defer c.model.scratch.Put(s)
 
 	inputs := c.order[c.starts[b]:c.starts[b+1]]
-	batch := s.batch(inputs, c.ids)
-	width := m.transformer.Hidden
-	hidden := asMatrix(grow(&s.hidden, len(batch.IDs)*width), len(batch.IDs), width)
-	if err := m.transformer.Forward(c.ctx, team, hidden, batch); err != nil {
-		c.fail(-1, err)
-		return
+	var vectors tensor.Matrix
+	if r := c.route; r.table != nil {
+		vectors = s.matrix(len(inputs), r.table.width)
+		for j, i := range inputs {
+			r.table.mean(vectors.Row(j), c.ids[i], s)
+		}
+	} else {
+		batch := s.batch(inputs, c.ids)
+		batch.Layers = c.layers
+		hidden := asMatrix(grow(&s.hidden, len(batch.IDs)*r.width()), len(batch.IDs), r.width())
+		if err := r.transformer.Forward(c.ctx, team, hidden, batch); err != nil {
+			c.fail(-1, err)
+			return
+		}
+		for _, module := range r.tokens {
+			hidden = module.apply(s, hidden)
+		}
+		vectors = s.matrix(len(inputs), len(r.pooling.modes)*hidden.Cols)
+		sums := grow(&s.sums, hidden.Cols)
+		for j := range inputs {
+			r.pooling.apply(vectors.Row(j), hidden.Slice(batch.Starts[j], batch.Starts[j+1]), c.skip, sums)
+		}
 	}
-	vectors := s.matrix(len(inputs), len(m.pooling.modes)*width)
-	sums := grow(&s.sums, width)
-	for j := range inputs {
-		m.pooling.apply(vectors.Row(j), hidden.Slice(batch.Starts[j], batch.Starts[j+1]), c.skip, sums)
-	}
-	for _, module := range m.modules {
+	for _, module := range c.route.modules {
 		vectors = module.apply(s, vectors)
 	}
 	for j, i := range inputs {
@@ -201,12 +212,14 @@ func (c *call) forward(team *parallel.Team, b int) {
 
 // scratch is the memory of one batch, leased from its model.
 type scratch struct {
-	ids     []int32
-	starts  []int
-	hidden  []float32 // tokens×hidden
-	vectors []float32 // sequences×width
-	sums    []float64
-	rows    kernel.Rows
+	ids      []int32
+	starts   []int
+	hidden   []float32    // tokens×hidden
+	vectors  [2][]float32 // what a module makes, in turns
+	turn     int
+	residual []float32
+	sums     []float64
+	rows     kernel.Rows
 }
 
 // batch lays the ids of inputs end to end.
@@ -219,9 +232,11 @@ func (s *scratch) batch(inputs []int, ids [][]int32) transformer.Batch {
 	return transformer.Batch{IDs: s.ids, Starts: s.starts}
 }
 
-// matrix returns s.vectors as rows×cols.
+// matrix returns rows×cols of memory, which the matrix before does not share,
+// but the one before that does.
 func (s *scratch) matrix(rows, cols int) tensor.Matrix {
-	return asMatrix(grow(&s.vectors, rows*cols), rows, cols)
+	s.turn = 1 - s.turn
+	return asMatrix(grow(&s.vectors[s.turn], rows*cols), rows, cols)
 }
 
 // asMatrix returns data, of rows·cols elements, as a matrix.

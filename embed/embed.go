@@ -21,7 +21,6 @@ import (
 
 	"github.com/rhumb-go/rhumb/encoding"
 	"github.com/rhumb-go/rhumb/internal/parallel"
-	"github.com/rhumb-go/rhumb/internal/transformer"
 	"github.com/rhumb-go/rhumb/tensor"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
@@ -55,14 +54,13 @@ func (p Precision) String() string {
 // run at the same time.
 type Model struct {
 	info        Info
-	tokenizer   *tokenizer.Tokenizer
-	transformer *transformer.Model
-	pooling     *pooling
-	modules     []module // what follows pooling, without the Normalize modules at the end
+	route       *route            // of requests that name none, and what Info is about
+	routes      map[string]*route // by name; nil where there is no Router
+	noDefault   bool              // a request must name a route
 	batchTokens int
-	weights     *tensor.File
-	calls       sync.Pool // of *call
-	scratch     sync.Pool // of *scratch
+	files       []*tensor.File // of the weights in use
+	calls       sync.Pool      // of *call
+	scratch     sync.Pool      // of *scratch
 
 	mu     sync.RWMutex // read-locked during calls
 	closed bool
@@ -71,8 +69,8 @@ type Model struct {
 // Info is what a model says about itself.
 type Info struct {
 	Name                 string
-	Family               string            // config.json's model_type
-	Layers               int               // transformer blocks
+	Family               string            // config.json's model_type; "static" for a table of token vectors
+	Layers               int               // transformer blocks, 0 for a table
 	Vocabulary           int               // token ids are 0 to Vocabulary-1
 	Dimensions           int               // the most components that an embedding has
 	DefaultDimensions    int               // components where a request asks for none: truncate_dim, or all
@@ -81,6 +79,7 @@ type Info struct {
 	MaxTokens            int               // of one input, special tokens and prompt included; 0 = no limit
 	Prompts              map[string]string // by name
 	DefaultPrompt        string            // the name of the prompt of requests without one; "" = none
+	Routes               []string          // the names that choose among several ways through the model, ascending; nil = there is one
 	Pooling              []string          // "cls", "max", "mean", …; several are put end to end
 	Normalized           bool              // the model's own modules end with unit length
 	Similarity           string            // "cosine", "dot", …; "" = the model does not say
@@ -96,15 +95,22 @@ func (m *Model) Info() Info {
 	i.Prompts = maps.Clone(i.Prompts)
 	i.MatryoshkaDimensions = slices.Clone(i.MatryoshkaDimensions)
 	i.Pooling = slices.Clone(i.Pooling)
+	i.Routes = slices.Clone(i.Routes)
 	return i
 }
 
 // Operations returns the floating-point operations of the matrix products of one
-// forward pass over inputs of the given lengths, in tokens.
-func (m *Model) Operations(lengths []int) float64 { return m.transformer.Operations(lengths) }
+// forward pass over inputs of the given lengths, in tokens: none for a table of
+// token vectors.
+func (m *Model) Operations(lengths []int) float64 {
+	if m.route.table != nil {
+		return 0
+	}
+	return m.route.transformer.Operations(lengths)
+}
 
-// Tokenizer returns the model's tokenizer.
-func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.tokenizer }
+// Tokenizer returns the model's tokenizer, that of the default route.
+func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.route.tokenizer }
 
 // Close waits for the calls under way and releases the model's memory. Later
 // calls of Embed and EmbedIDs return ErrClosed. A second Close does nothing.
@@ -115,7 +121,11 @@ func (m *Model) Close() error {
 		return nil
 	}
 	m.closed = true
-	return m.weights.Close()
+	var errs []error
+	for _, f := range m.files {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // ErrClosed is the error of calls on a closed model.
@@ -126,7 +136,7 @@ var ErrClosed = errors.New("the model is closed")
 type Truncation uint8
 
 const (
-	TruncateDefault Truncation = iota // as TruncateEnd for texts, as TruncateNone for token ids
+	TruncateDefault Truncation = iota // on the model's side, mostly the end, for texts; as TruncateNone for token ids
 	TruncateEnd                       // drop tokens from the end
 	TruncateStart                     // drop tokens from the start, after the prompt
 	TruncateNone                      // an InputError
@@ -135,10 +145,11 @@ const (
 // Options are those of one request. The zero Options are the defaults.
 type Options struct {
 	Prompt       string            // put before each text, as it is; "" = by name
-	PromptName   string            // "query", "document", or any name that the model has; "" = the model's default
+	PromptName   string            // "query", "document", or any name that the model has, of a route too; "" = the model's default
 	Truncate     Truncation        // of inputs over the limit
 	MaxTokens    int               // a limit lower than the model's; 0 = the model's
 	Dimensions   int               // components to keep, the first ones; 0 = Info.DefaultDimensions
+	Layers       int               // transformer blocks to run, the first ones (2D Matryoshka, arXiv:2402.14776); 0 = all
 	Unnormalized bool              // not of unit length: the vector before any Normalize module at the end
 	Formats      []encoding.Format // of the embeddings, each once; none = Float
 }
@@ -171,7 +182,7 @@ func (e *InputError) Unwrap() error { return e.Err }
 
 // An OptionError is a fault of one option.
 type OptionError struct {
-	Option string // the field's name in words: "prompt", "prompt name", "truncate", "max tokens", "dimensions", "formats"
+	Option string // the field's name in words: "prompt", "prompt name", "truncate", "max tokens", "dimensions", "layers", "formats"
 	Err    error
 }
 
@@ -198,8 +209,8 @@ func (m *Model) Embed(ctx context.Context, inputs []string, opts Options) (*Resu
 }
 
 // EmbedIDs is Embed for token ids of this model's tokenizer. They are used as
-// they are: no special tokens are added, and no prompt, so that a prompt or a
-// prompt name is an error. An empty list and an id outside the vocabulary are
+// they are: no special tokens are added, and no prompt, so that a prompt is an
+// error, and so is a prompt name unless it chooses a route. An empty list and an id outside the vocabulary are
 // an *InputError, and so are ids over the limit, unless opts.Truncate says
 // otherwise: then the special tokens stay that frame ids as the tokenizer would.
 func (m *Model) EmbedIDs(ctx context.Context, inputs [][]int32, opts Options) (*Result, error) {
@@ -221,7 +232,7 @@ func (m *Model) embed(ctx context.Context, in inputs, opts Options) (*Result, er
 	defer team.Close()
 	c := m.lease(in.count(), team.Size())
 	defer m.release(c)
-	c.ctx, c.request, c.inputs = ctx, r, in
+	c.ctx, c.model, c.request, c.inputs = ctx, m, r, in
 	c.result = newResult(in.count(), r.dimensions)
 
 	team.For(in.count(), (*tokenizing)(c))

@@ -4,33 +4,8 @@ import (
 	"errors"
 	"math"
 
-	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/tensor"
 )
-
-// A module makes new vectors of the pooled ones.
-type module interface {
-	// apply returns the new vectors of x, a row each. They may lie in x, which
-	// is lost, or in s.
-	apply(s *scratch, x tensor.Matrix) tensor.Matrix
-}
-
-// dense is a linear layer and its activation, sentence-transformers' Dense.
-type dense struct {
-	set        *kernel.Set
-	panels     kernel.Panels // inputs×outputs, with the bias
-	activation kernel.Activation
-}
-
-func (d *dense) apply(s *scratch, x tensor.Matrix) tensor.Matrix {
-	s.rows.Resize(d.set, x.Rows, x.Cols)
-	for t := range s.rows.Tiles() {
-		d.set.PackRows(&s.rows, t, x)
-	}
-	y := s.matrix(x.Rows, d.panels.N) // x is packed: y may take its place
-	d.set.Multiply(y, &s.rows, 0, s.rows.Tiles(), &d.panels, 0, d.panels.Count(), 0, d.activation)
-	return y
-}
 
 // normalize brings vectors to unit length, sentence-transformers' Normalize.
 type normalize struct{}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -20,7 +21,8 @@ import (
 )
 
 // Load loads the model in the folder dir, laid out as sentence-transformers 2
-// to 6 writes it, or as transformers does: then its pooling is the mean. Weights
+// to 6 writes it, or as model2vec or transformers do: then pooling is the mean,
+// and the last token for a causal language model, whatever its settings. Weights
 // are mapped into memory and must not change before Close. Errors begin with
 // dir and name the file, what was found in it and what was expected: values,
 // keys and tensors that are not known are errors too.
@@ -69,212 +71,191 @@ func LoadFS(fsys fs.FS, cfg Config) (*Model, error) {
 	}
 	m := &Model{batchTokens: cfg.BatchTokens}
 	m.info = Info{Name: cfg.Name, Precision: cfg.Precision, Kernels: set.Name(), Workers: cfg.Workers}
-	if err := m.load(folder{fsys, ""}, set, cfg.MaxTokens); err != nil {
-		if m.weights != nil {
-			_ = m.weights.Close() // err says more
-		}
+	l := &loader{
+		model: m, root: folder{fsys, ""}, set: set, maxTokens: cfg.MaxTokens,
+		encoders: map[moduleKey]*encoder{}, modules: map[moduleKey]module{},
+	}
+	if err := l.load(); err != nil {
+		_ = m.Close() // err says more
 		return nil, err
 	}
 	return m, nil
 }
 
 // load reads the folder's files in the order of their use.
-func (m *Model) load(root folder, set *kernel.Set, maxTokens int) error {
-	if err := m.loadSentenceConfig(root); err != nil {
+func (l *loader) load() error {
+	m := l.model
+	if err := m.loadSentenceConfig(l.root); err != nil {
 		return err
 	}
-	list, err := root.modules()
+	list, err := l.root.modules()
 	if err != nil {
 		return err
 	}
-	dir := folder{root.fsys, list[0].Path}
-	config, err := m.loadTransformer(dir, set)
+	if list == nil {
+		m.route, err = l.plain()
+	} else {
+		err = l.routes(list)
+	}
 	if err != nil {
 		return err
 	}
-	if err := m.loadTokenizer(dir, maxTokens); err != nil {
-		return err
-	}
-	if err := m.loadModules(root, list[1:], config, set); err != nil {
-		return err
-	}
-	return m.setDimensions(config)
+	return m.setInfo()
 }
 
 // A modelConfig is what embed reads of config.json.
 type modelConfig struct {
-	Architectures        []string `json:"architectures"`
-	IsCausal             *bool    `json:"is_causal"`
-	IsMatryoshka         bool     `json:"is_matryoshka"` // as vLLM reads these two
-	MatryoshkaDimensions []int    `json:"matryoshka_dimensions"`
+	ModelType             string   `json:"model_type"`
+	Architectures         []string `json:"architectures"`
+	IsCausal              *bool    `json:"is_causal"`
+	MaxPositionEmbeddings *int     `json:"max_position_embeddings"`
+	IsMatryoshka          bool     `json:"is_matryoshka"` // as vLLM reads these two
+	MatryoshkaDimensions  []int    `json:"matryoshka_dimensions"`
+	TruncateDim           *int     `json:"truncate_dim"` // of jina-embeddings-v3
 }
 
-// loadTransformer reads config.json and the weights in dir.
-func (m *Model) loadTransformer(dir folder, set *kernel.Set) (modelConfig, error) {
-	var config modelConfig
-	data, err := dir.read("config.json")
+// modelConfig reads config.json, and returns its content too.
+func (f folder) modelConfig() (config modelConfig, data []byte, err error) {
+	if data, err = f.read("config.json"); err != nil {
+		return config, nil, err
+	}
+	return config, data, f.errorIn("config.json", transformer.Unmarshal(data, &config))
+}
+
+// An encoder reads the tokens of a text, the first module of a route.
+type encoder struct {
+	tokenizer   *tokenizer.Tokenizer
+	encode      tokenizer.Options  // of a request that asks for nothing; MaxTokens is the limit, 0 for none
+	unknown     int32              // the token that is dropped from texts, -1 for none
+	transformer *transformer.Model // nil for a table
+	table       *table
+	config      modelConfig // that of a transformer
+}
+
+// width returns the number of components of a hidden state, or of the table's vectors.
+func (e *encoder) width() int {
+	if e.table != nil {
+		return e.table.width
+	}
+	return e.transformer.Hidden
+}
+
+// vocabulary returns the number of tokens.
+func (e *encoder) vocabulary() int {
+	if e.table != nil {
+		return e.table.vocabulary
+	}
+	return e.transformer.Embeddings.Tokens.Rows
+}
+
+// layers returns the number of transformer blocks.
+func (e *encoder) layers() int {
+	if e.table != nil {
+		return 0
+	}
+	return len(e.transformer.Layers)
+}
+
+// family returns config.json's model_type.
+func (e *encoder) family() string {
+	if e.table != nil {
+		return "static"
+	}
+	return e.transformer.Family
+}
+
+// transformer reads a Transformer module in dir.
+func (l *loader) transformer(dir folder) (*encoder, error) {
+	s, err := dir.settings()
 	if err != nil {
-		return config, err
+		return nil, err
 	}
-	if err := transformer.Unmarshal(data, &config); err != nil {
-		return config, dir.errorIn("config.json", err)
+	return l.openTransformer(dir, s)
+}
+
+// openTransformer reads config.json, the weights and the tokenizer in dir.
+func (l *loader) openTransformer(dir folder, s settings) (*encoder, error) {
+	e := &encoder{unknown: -1}
+	var data []byte
+	var err error
+	if e.config, data, err = dir.modelConfig(); err != nil {
+		return nil, err
 	}
-	if m.weights, err = dir.weights(); err != nil {
-		return config, err
-	}
-	m.transformer, err = transformer.Open(data, m.weights, set)
+	file, err := l.weights(dir)
 	if err != nil {
-		return config, dir.errorIn("", err)
+		return nil, err
 	}
-	m.info.Family = m.transformer.Family
-	m.info.Layers = len(m.transformer.Layers)
-	m.info.Vocabulary = m.transformer.Embeddings.Tokens.Rows
-	m.info.MaxTokens = m.transformer.MaxPositions
-	m.info.MemoryBytes = m.transformer.Bytes()
-	return config, nil
+	e.transformer, err = transformer.Open(data, file, l.set)
+	if err != nil {
+		return nil, dir.errorIn("", err)
+	}
+	l.model.info.MemoryBytes += e.transformer.Bytes()
+	return e, e.loadTokenizer(dir, s, l.maxTokens)
 }
 
-// The names of the Transformer module's settings, of which the first found counts.
-var transformerSettings = []string{
-	"sentence_bert_config.json", "sentence_roberta_config.json", "sentence_distilbert_config.json",
-	"sentence_camembert_config.json", "sentence_albert_config.json", "sentence_xlm-roberta_config.json",
-	"sentence_xlnet_config.json",
-}
-
-// settings are those of the Transformer module, as sentence-transformers up to
-// 5.3 wrote them and as 5.4 and later do.
-type settings struct {
-	MaxSeqLength *int `json:"max_seq_length"`
-	DoLowerCase  bool `json:"do_lower_case"`
-
-	ModelArgs     map[string]any `json:"model_args"`
-	TokenizerArgs map[string]any `json:"tokenizer_args"`
-	ConfigArgs    map[string]any `json:"config_args"`
-
-	TransformerTask  string                     `json:"transformer_task"`
-	ModuleOutputName string                     `json:"module_output_name"`
-	ModalityConfig   map[string]json.RawMessage `json:"modality_config"`
-	ProcessingKwargs map[string]map[string]any  `json:"processing_kwargs"`
-	UnpadInputs      any                        `json:"unpad_inputs"` // how the reference computes, not what
-	QueryLength      any                        `json:"query_length"`
-	DocumentLength   any                        `json:"document_length"`
-	QueryExpansion   any                        `json:"query_expansion"`
-}
-
-// harmless are the arguments of loading that do not change an embedding.
-var harmless = []string{
-	"add_pooling_layer", "attn_implementation", "cache_dir", "clean_up_tokenization_spaces", "device_map", "dtype", "low_cpu_mem_usage",
-	"padding_side", "revision", "token", "torch_dtype", "trust_remote_code", "use_fast", "use_safetensors",
-}
-
-func (s *settings) check() error {
-	for _, args := range []struct {
-		key    string
-		values map[string]any
-	}{{"model_args", s.ModelArgs}, {"tokenizer_args", s.TokenizerArgs}, {"config_args", s.ConfigArgs}} {
-		for key, value := range args.values {
-			if value != nil && !slices.Contains(harmless, key) {
-				return fmt.Errorf("%s: unknown %q", args.key, key)
-			}
-		}
+// weights opens the weights in dir, for as long as the model is.
+func (l *loader) weights(dir folder) (*tensor.File, error) {
+	file, err := dir.weights()
+	if err == nil {
+		l.model.files = append(l.model.files, file)
 	}
-	for key, values := range s.ProcessingKwargs {
-		if len(values) > 0 {
-			return fmt.Errorf("processing_kwargs: %s: %v, expected none", key, values)
-		}
-	}
-	if s.ModalityConfig != nil {
-		text, ok := s.ModalityConfig["text"]
-		var how struct {
-			Method string `json:"method"`
-			Output any    `json:"method_output_name"`
-		}
-		if !ok {
-			return errors.New(`modality_config: no "text"`)
-		}
-		if err := json.Unmarshal(text, &how); err != nil || how.Method != "forward" || how.Output != "last_hidden_state" {
-			return fmt.Errorf(`modality_config: text: %s, expected method "forward" with output "last_hidden_state"`, text)
-		}
-	}
-	switch {
-	case s.MaxSeqLength != nil && *s.MaxSeqLength < 1:
-		return fmt.Errorf("max_seq_length: %d, expected 1 or more", *s.MaxSeqLength)
-	case s.TransformerTask != "" && s.TransformerTask != "feature-extraction":
-		return fmt.Errorf(`transformer_task: %q, expected "feature-extraction"`, s.TransformerTask)
-	case s.ModuleOutputName != "" && s.ModuleOutputName != "token_embeddings":
-		return fmt.Errorf(`module_output_name: %q, expected "token_embeddings"`, s.ModuleOutputName)
-	case s.QueryLength != nil || s.DocumentLength != nil || s.QueryExpansion != nil:
-		return errors.New("query_length, document_length, query_expansion: those of a multi-vector model, expected none")
-	}
-	return nil
+	return file, err
 }
 
 // loadTokenizer reads the tokenizer and the limit of tokens in dir; maxTokens,
 // where it is not 0, replaces that limit.
-func (m *Model) loadTokenizer(dir folder, maxTokens int) error {
+func (e *encoder) loadTokenizer(dir folder, s settings, maxTokens int) error {
 	var err error
-	if m.tokenizer, err = tokenizer.LoadFS(dir); err != nil {
-		return dir.errorIn("", err)
-	}
-	var s settings
-	for _, name := range transformerSettings {
-		found, err := dir.readJSON(name, &s)
-		if err == nil && found {
-			err = dir.errorIn(name, s.check())
-		}
-		if err != nil {
-			return err
-		}
-		if found {
-			break
-		}
+	if e.tokenizer, err = dir.tokenizer(); err != nil {
+		return err
 	}
 	if s.DoLowerCase {
-		m.tokenizer = m.tokenizer.Lowercase()
+		e.tokenizer = e.tokenizer.Lowercase()
 	}
-	limit, err := dir.modelMaxLength()
+	config, err := dir.tokenizerConfig()
 	if err != nil {
 		return err
 	}
-	if s.MaxSeqLength != nil {
-		limit = *s.MaxSeqLength
+	if err := dir.checkNormalizer(config, e.config.ModelType); err != nil {
+		return err
+	}
+	limit := config.limit
+	if e.encode.Truncate = config.side; s.side != "" {
+		e.encode.Truncate, _ = parseSide(s.side) // checked
+	}
+	switch n := e.config.MaxPositionEmbeddings; { // as sentence-transformers 6.2, Transformer.__init__
+	case s.limited:
+		limit = s.limit
+	case n != nil && *n > 0: // -1 is none
+		limit = lowest(limit, *n)
 	}
 	if maxTokens > 0 {
 		limit = maxTokens
 	}
-	if limit > 0 && (m.info.MaxTokens == 0 || limit < m.info.MaxTokens) {
-		m.info.MaxTokens = limit
-	}
-	if special := m.tokenizer.SpecialTokens(); m.info.MaxTokens > 0 && m.info.MaxTokens < special {
-		return dir.errorIn("", fmt.Errorf("tokenizer: %d special tokens, and the model reads %d tokens", special, m.info.MaxTokens))
+	e.encode.MaxTokens = lowest(limit, e.transformer.MaxPositions)
+	if n, special := e.encode.MaxTokens, e.tokenizer.SpecialTokens(); n > 0 && n < special {
+		return dir.errorIn("tokenizer.json", fmt.Errorf("%d special tokens, and the model reads %d tokens", special, n))
 	}
 	return nil
 }
 
-// modelMaxLength returns the limit that tokenizer_config.json sets, 0 for none.
-func (f folder) modelMaxLength() (int, error) {
-	const name = "tokenizer_config.json"
-	data, err := f.read(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+// lowest returns the lower of two limits, of which 0 is none.
+func lowest(a, b int) int {
+	if a == 0 || b > 0 && b < a {
+		return b
 	}
-	if err != nil {
-		return 0, err
-	}
-	var config struct {
-		ModelMaxLength *float64 `json:"model_max_length"`
-	}
-	if err := transformer.Unmarshal(data, &config); err != nil {
-		return 0, f.errorIn(name, err)
-	}
-	n := config.ModelMaxLength
-	if n == nil || *n >= 1<<31 { // transformers writes 1e30 for no limit
-		return 0, nil
-	}
-	if *n < 1 || *n != float64(int(*n)) {
-		return 0, f.errorIn(name, fmt.Errorf("model_max_length: %v, expected a whole number from 1 on", *n))
-	}
-	return int(*n), nil
+	return a
+}
+
+// tokenizer reads tokenizer.json or the files that stand in for it.
+func (f folder) tokenizer() (*tokenizer.Tokenizer, error) {
+	t, err := tokenizer.LoadFS(f)
+	return t, f.errorIn("", err)
+}
+
+// modelTypes says of the other model types of sentence-transformers what they are.
+var modelTypes = map[string]string{
+	"CrossEncoder": "a cross-encoder", "MultiVectorEncoder": "a multi-vector model", "SparseEncoder": "a sparse model",
 }
 
 // loadSentenceConfig reads config_sentence_transformers.json, where there is one.
@@ -292,10 +273,16 @@ func (m *Model) loadSentenceConfig(root folder) error {
 	if _, err := root.readJSON(name, &config); err != nil {
 		return err
 	}
-	if t := config.ModelType; t != "" && t != "SentenceTransformer" {
-		return root.errorIn(name, fmt.Errorf("model_type: unknown %q, expected %q", t, "SentenceTransformer"))
+	const dense = "SentenceTransformer"
+	if t := config.ModelType; t != "" && t != dense {
+		kind, ok := modelTypes[t]
+		if !ok {
+			kind = "unknown"
+		}
+		return root.errorIn(name, fmt.Errorf("model_type: %q, %s, expected %q", t, kind, dense))
 	}
-	if _, ok := config.Prompts[config.DefaultPromptName]; !ok && config.DefaultPromptName != "" {
+	_, ok := config.Prompts[config.DefaultPromptName]
+	if _, any := fallbacks[config.DefaultPromptName]; !ok && !any && config.DefaultPromptName != "" {
 		return root.errorIn(name, fmt.Errorf("default_prompt_name: %q, which prompts lacks", config.DefaultPromptName))
 	}
 	if d := config.TruncateDim; d != nil {
@@ -310,9 +297,31 @@ func (m *Model) loadSentenceConfig(root folder) error {
 	return nil
 }
 
-// setDimensions completes Info once the modules have set Dimensions.
-func (m *Model) setDimensions(config modelConfig) error {
-	all := m.info.Dimensions
+// setInfo completes Info once the modules are there.
+func (m *Model) setInfo() error {
+	r := m.route
+	m.info.Family = r.family()
+	m.info.Layers = r.layers()
+	m.info.Vocabulary = r.vocabulary()
+	m.info.MaxTokens = r.encode.MaxTokens
+	m.info.Dimensions = r.dimensions
+	m.info.Pooling = r.poolingNames()
+	m.info.Normalized = r.normalized
+	m.info.Routes = slices.Sorted(maps.Keys(m.routes))
+	for _, name := range m.info.Routes {
+		o := m.routes[name]
+		if o.dimensions != r.dimensions {
+			return fmt.Errorf("route %q: %d dimensions, expected %d, as the others have", name, o.dimensions, r.dimensions)
+		}
+		m.info.Normalized = m.info.Normalized && o.normalized
+	}
+	all, config := r.dimensions, r.config
+	if d := config.TruncateDim; d != nil && m.info.DefaultDimensions == 0 {
+		if *d < 1 {
+			return fmt.Errorf("config.json: truncate_dim: %d, expected 1 or more", *d)
+		}
+		m.info.DefaultDimensions = *d
+	}
 	if d := m.info.DefaultDimensions; d == 0 || d > all {
 		m.info.DefaultDimensions = all
 	}

@@ -103,10 +103,11 @@ func TestBadFolders(t *testing.T) {
 		}, []string{"modules.json: a link to a file that does not exist"}},
 		{"no modules", put("modules.json", `[]`), []string{"modules.json: 0 modules, expected"}},
 		{"unknown key of a module", put("modules.json", `[{"idx": 0, "task": "x"}]`), []string{"modules.json:", `"task"`}},
-		{"unknown module", put("modules.json", modulesJSON("Transformer", "Pooling", "LSTM")), []string{"modules.json: module", "LSTM", "expected Pooling, Dense, Normalize or Dropout"}},
-		{"first module", put("modules.json", modulesJSON("Router", "Pooling")), []string{"modules.json: module", "Router", "expected a Transformer"}},
-		{"no pooling", put("modules.json", modulesJSON("Transformer", "Dropout")), []string{"modules.json: no Pooling"}},
-		{"dense before pooling", put("modules.json", modulesJSON("Transformer", "Dense", "Pooling")), []string{"Dense", "before a Pooling"}},
+		{"unknown module", put("modules.json", modulesJSON("Transformer", "Pooling", "LSTM")), []string{"modules.json: module", "LSTM", "a network over word vectors, expected Pooling, Dense, LayerNorm, Normalize or Dropout"}},
+		{"first module", put("modules.json", modulesJSON("Pooling", "Pooling")), []string{"modules.json: module", "Pooling", "expected a Transformer, a StaticEmbedding or a Router as the first"}},
+		{"no pooling", put("modules.json", modulesJSON("Transformer")), []string{"modules.json: no Pooling"}},
+		{"dropout before pooling", put("modules.json", modulesJSON("Transformer", "Dropout", "Pooling")), []string{"Dropout", "before a Pooling"}},
+		{"layer norm before pooling", put("modules.json", modulesJSON("Transformer", "LayerNorm", "Pooling")), []string{"LayerNorm", "before a Pooling"}},
 		{"two poolings", put("modules.json", modulesJSON("Transformer", "Pooling", "Pooling")), []string{"a second Pooling"}},
 		{"path outside", put("modules.json", strings.Replace(modulesJSON("Transformer", "Pooling"), "1_Pooling", "../1_Pooling", 1)), []string{"modules.json: module", "../1_Pooling", "within the model's folder"}},
 
@@ -118,10 +119,10 @@ func TestBadFolders(t *testing.T) {
 		{"pooling of another width", change("1_Pooling/config.json", `"word_embedding_dimension": 20`, `"word_embedding_dimension": 24`), []string{"1_Pooling/config.json:", "24, expected 20"}},
 		{"pooling of no width", put("1_Pooling/config.json", `{}`), []string{"1_Pooling/config.json:", "missing, expected 20"}},
 
-		{"unknown activation", dense("activation.Tanh", "activation.Softplus"), []string{"2_Dense/config.json: activation_function: unknown", "Softplus", "GELU, Identity, ReLU, SiLU, Tanh"}},
+		{"unknown activation", dense("activation.Tanh", "activation.Softplus"), []string{"2_Dense/config.json: activation_function: unknown", "Softplus", "GELU, Identity, LeakyReLU, ReLU, SiLU, Sigmoid, Tanh"}},
 		{"dense of another width", dense(`"in_features": 20`, `"in_features": 24`), []string{"2_Dense/config.json: in_features: 24, expected 20"}},
 		{"dense to nothing", dense(`"out_features": 40`, `"out_features": 0`), []string{"2_Dense/config.json: out_features: 0, expected"}},
-		{"dense with a residual", dense(`"bias": true`, `"bias": true, "use_residual": true`), []string{"2_Dense/config.json: use_residual: true"}},
+		{"dense with a residual", dense(`"bias": true`, `"bias": true, "use_residual": true`), []string{"2_Dense/model.safetensors: tensor residual.weight: missing, expected shape [40 20]"}},
 		{"dense on tokens", dense(`"module_input_name": "sentence_embedding"`, `"module_input_name": "token_embeddings"`), []string{"2_Dense/config.json: module_input_name", `"token_embeddings"`, `"sentence_embedding"`}},
 		{"unknown key of dense", dense(`"bias": true`, `"bias": true, "scale": 2`), []string{"2_Dense/config.json:", `"scale"`}},
 		{"dense without config", remove("2_Dense/config.json"), []string{"2_Dense/config.json: file does not exist"}},
@@ -146,7 +147,7 @@ func TestBadFolders(t *testing.T) {
 			write(f, "tokenizer_config.json", `{"model_max_length": 0.5}`)
 		}, []string{"tokenizer_config.json: model_max_length: 0.5, expected"}},
 
-		{"sparse model", change("config_sentence_transformers.json", `"SentenceTransformer"`, `"SparseEncoder"`), []string{"config_sentence_transformers.json: model_type", `"SparseEncoder"`, `"SentenceTransformer"`}},
+		{"sparse model", change("config_sentence_transformers.json", `"SentenceTransformer"`, `"SparseEncoder"`), []string{"config_sentence_transformers.json: model_type", `"SparseEncoder", a sparse model, expected "SentenceTransformer"`}},
 		{"default prompt that is not there", change("config_sentence_transformers.json", `"default_prompt_name": null`, `"default_prompt_name": "q"`), []string{"config_sentence_transformers.json: default_prompt_name", `"q"`}},
 		{"cut to nothing", change("config_sentence_transformers.json", `"default_prompt_name": null`, `"truncate_dim": 0`), []string{"config_sentence_transformers.json: truncate_dim: 0, expected 1 or more"}},
 		{"unknown key of the model", change("config_sentence_transformers.json", `"default_prompt_name": null`, `"rescale": 2`), []string{"config_sentence_transformers.json:", `"rescale"`}},

@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
-	"github.com/rhumb-go/rhumb/tensor"
 )
 
 // A moduleEntry is an element of modules.json.
@@ -21,6 +18,8 @@ type moduleEntry struct {
 	Path   string   `json:"path"`
 	Type   string   `json:"type"`
 	Kwargs []string `json:"kwargs"` // the names of arguments that callers in Python may give
+
+	file string // that names the module: modules.json, or the router's
 }
 
 // class returns the last part of the type: the packages before it changed
@@ -29,21 +28,54 @@ func (e *moduleEntry) class() string { return e.Type[strings.LastIndexByte(e.Typ
 
 // errorf returns an error about the module.
 func (e *moduleEntry) errorf(format string, args ...any) error {
-	return fmt.Errorf("modules.json: module %q of type %q: %w", e.Name, e.Type, fmt.Errorf(format, args...))
+	return fmt.Errorf("%s: module %q of type %q: %w", e.file, e.Name, e.Type, fmt.Errorf(format, args...))
 }
 
-// modules reads modules.json. Its first entry is a Transformer. Without the
-// file, that is all.
-func (f folder) modules() ([]moduleEntry, error) {
-	list := []moduleEntry{{Type: "Transformer"}}
-	if found, err := f.readJSON("modules.json", &list); err != nil || !found {
-		return list, err
+// others says what kind of model a module makes that this package does not run.
+var others = map[string]string{
+	"BoW":                  "a bag of words",
+	"CLIPModel":            "a model of texts and images",
+	"CNN":                  "a network over word vectors",
+	"LSTM":                 "a network over word vectors",
+	"WordEmbeddings":       "a model of word vectors",
+	"WordWeights":          "a model of word vectors",
+	"WeightedLayerPooling": "pooling over all layers",
+
+	"MLMTransformer":        "a sparse model",
+	"SparseAutoEncoder":     "a sparse model",
+	"CSRSparsity":           "a sparse model",
+	"SparseStaticEmbedding": "a sparse model",
+	"IDF":                   "a sparse model",
+	"SpladePooling":         "a sparse model",
+
+	"MultiVectorMask":          "a multi-vector model",
+	"HierarchicalTokenPooling": "a multi-vector model",
+	"LambdaTokenPooling":       "a multi-vector model",
+
+	"LogitScore": "a cross-encoder",
+}
+
+// unknown returns the error of a module that is not one of those expected.
+func (e *moduleEntry) unknown(expected string) error {
+	if kind, ok := others[e.class()]; ok {
+		return e.errorf("%s, expected %s", kind, expected)
 	}
-	if len(list) < 2 {
-		return nil, fmt.Errorf("modules.json: %d modules, expected a Transformer, a Pooling and what follows", len(list))
+	return e.errorf("unknown, expected %s", expected)
+}
+
+// modules reads modules.json, nil where there is none.
+func (f folder) modules() ([]moduleEntry, error) {
+	const name = "modules.json"
+	var list []moduleEntry
+	if found, err := f.readJSON(name, &list); err != nil || !found {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, errors.New("modules.json: 0 modules, expected a Transformer, a Pooling and what follows")
 	}
 	for i := range list {
 		e := &list[i]
+		e.file = name
 		if e.Path != "" {
 			e.Path = path.Clean(e.Path)
 		}
@@ -54,80 +86,183 @@ func (f folder) modules() ([]moduleEntry, error) {
 			e.Path = ""
 		}
 	}
-	if list[0].class() != "Transformer" {
-		return nil, list[0].errorf("found first, expected a Transformer")
-	}
 	return list, nil
 }
 
-// loadModules reads the modules after the transformer.
-func (m *Model) loadModules(root folder, list []moduleEntry, config modelConfig, set *kernel.Set) error {
-	hidden := m.transformer.Hidden
-	if len(list) == 0 {
-		m.pooling = defaultPooling(config, set)
-		m.info.Dimensions = hidden
-	}
-	for i := range list {
-		e := &list[i]
-		dir := folder{root.fsys, e.Path}
-		switch class := e.class(); {
-		case class == "Dropout":
-			// off outside training
-		case class == "Pooling":
-			if m.pooling != nil {
-				return e.errorf("a second Pooling")
-			}
-			p, err := dir.pooling(hidden, set)
-			if err != nil {
-				return err
-			}
-			m.pooling = p
-			m.info.Dimensions = len(p.modes) * hidden
-		case m.pooling == nil:
-			return e.errorf("found before a Pooling, expected one")
-		case class == "Dense":
-			d, err := dir.dense(m.info.Dimensions, set)
-			if err != nil {
-				return err
-			}
-			m.modules = append(m.modules, d)
-			m.info.Dimensions = d.panels.N
-			m.info.MemoryBytes += d.panels.Bytes()
-		case class == "Normalize":
-			if err := dir.checkNormalize(); err != nil {
-				return err
-			}
-			m.modules = append(m.modules, normalize{})
-		default:
-			return e.errorf("unknown, expected Pooling, Dense, Normalize or Dropout")
-		}
-	}
-	if m.pooling == nil {
-		return errors.New("modules.json: no Pooling")
-	}
-	// The end is finish's.
-	for n := len(m.modules); n > 0 && m.modules[n-1] == module(normalize{}); n-- {
-		m.modules = m.modules[:n-1]
-		m.info.Normalized = true
-	}
-	m.info.Pooling = m.pooling.names()
-	return nil
+// A route is what a text passes to become a vector. Most models have one.
+type route struct {
+	*encoder
+	tokens     []module // what works on hidden states, before pooling
+	pooling    *pooling // nil for a table, which gives vectors at once
+	modules    []module // what follows, without the Normalize modules at the end
+	normalized bool     // there are such
+	dimensions int
 }
 
-// defaultPooling returns the pooling of a model without modules.json, as
-// sentence-transformers 6.2 chooses it.
-func defaultPooling(config modelConfig, set *kernel.Set) *pooling {
-	p := &pooling{set: set, modes: []mode{poolMean}, includePrompt: true}
+// poolingNames returns the names of the modes.
+func (r *route) poolingNames() []string {
+	if r.pooling == nil {
+		return []string{modes[poolMean].name}
+	}
+	return r.pooling.names()
+}
+
+// A loader makes routes, which share the modules that they have in common.
+type loader struct {
+	model     *Model
+	root      folder
+	set       *kernel.Set
+	maxTokens int // Config.MaxTokens
+	encoders  map[moduleKey]*encoder
+	modules   map[moduleKey]module
+}
+
+// A moduleKey is a module at a place that it fits in.
+type moduleKey struct {
+	path, class string
+	width       int
+	input       feature
+}
+
+// A feature is what a module works on, by the name that sentence-transformers
+// gives it.
+type feature string
+
+const (
+	tokenFeature    feature = "token_embeddings"
+	sentenceFeature feature = "sentence_embedding"
+)
+
+// plain returns the route of a folder without modules.json: a model2vec's, or
+// what sentence-transformers 6.2 makes of a transformer's, which does not read
+// the settings of a Transformer module then.
+func (l *loader) plain() (*route, error) {
+	config, _, err := l.root.modelConfig()
+	if err != nil {
+		return nil, err
+	}
+	if config.ModelType == model2vecType {
+		return l.model2vec()
+	}
+	r := new(route)
+	if r.encoder, err = l.openTransformer(l.root, settings{}); err != nil {
+		return nil, err
+	}
+	r.dimensions = r.width()
+	r.pooling = &pooling{set: l.set, modes: []mode{poolMean}, includePrompt: true}
 	causal := config.IsCausal == nil || *config.IsCausal
 	if a := config.Architectures; len(a) > 0 && strings.HasSuffix(a[0], "ForCausalLM") && causal {
-		p.modes[0] = poolLastToken
+		r.pooling.modes[0] = poolLastToken
 	}
-	return p
+	return r, nil
+}
+
+// route loads the modules of list, in which there is no Router.
+func (l *loader) route(list []moduleEntry) (*route, error) {
+	if len(list) == 0 {
+		return nil, errors.New("modules.json: a route without modules")
+	}
+	r := new(route)
+	first := &list[0]
+	var err error
+	switch first.class() {
+	case "Transformer":
+		r.encoder, err = l.encoder(first, l.transformer)
+	case "StaticEmbedding":
+		r.encoder, err = l.encoder(first, l.static)
+	default:
+		return nil, first.unknown("a Transformer, a StaticEmbedding or a Router as the first")
+	}
+	if err != nil {
+		return nil, err
+	}
+	input := tokenFeature
+	if r.table != nil {
+		input = sentenceFeature
+	}
+	width := r.width()
+	for i := range list[1:] {
+		e := &list[1+i]
+		dir := folder{l.root.fsys, e.Path}
+		var m module
+		switch class := e.class(); {
+		case class == "Pooling":
+			if r.pooling != nil {
+				return nil, e.errorf("a second Pooling")
+			}
+			if r.table != nil {
+				return nil, e.errorf("found after a StaticEmbedding, which has the pooled vector already")
+			}
+			if r.pooling, err = dir.pooling(width, l.set); err != nil {
+				return nil, err
+			}
+			width *= len(r.pooling.modes)
+			input = sentenceFeature
+			continue
+		case class == "Dropout" && input == sentenceFeature:
+			continue // off outside training
+		case class == "LayerNorm" && input == sentenceFeature || class == "Dense" || class == "Normalize":
+			if m, err = l.module(dir, class, width, input); err != nil {
+				return nil, err
+			}
+		case class == "Dropout" || class == "LayerNorm":
+			return nil, e.errorf("found before a Pooling, expected one")
+		default:
+			return nil, e.unknown("Pooling, Dense, LayerNorm, Normalize or Dropout")
+		}
+		if input == tokenFeature {
+			r.tokens = append(r.tokens, m)
+		} else {
+			r.modules = append(r.modules, m)
+		}
+		if d, ok := m.(*dense); ok {
+			width = d.panels.N
+		}
+	}
+	if input == tokenFeature {
+		return nil, errors.New("modules.json: no Pooling")
+	}
+	// The end is finish's.
+	for n := len(r.modules); n > 0 && r.modules[n-1] == module(normalize{}); n-- {
+		r.modules = r.modules[:n-1]
+		r.normalized = true
+	}
+	r.dimensions = width
+	return r, nil
+}
+
+// encoder returns the first module of a route, loaded once.
+func (l *loader) encoder(first *moduleEntry, load func(folder) (*encoder, error)) (*encoder, error) {
+	key := moduleKey{path: first.Path, class: first.class()}
+	if e, ok := l.encoders[key]; ok {
+		return e, nil
+	}
+	e, err := load(folder{l.root.fsys, first.Path})
+	l.encoders[key] = e
+	return e, err
+}
+
+// module returns a module that reads vectors of the given width, loaded once.
+func (l *loader) module(dir folder, class string, width int, input feature) (m module, err error) {
+	key := moduleKey{dir.path, class, width, input}
+	if class == "Normalize" {
+		return normalize{}, dir.checkNormalize(input)
+	}
+	if m, ok := l.modules[key]; ok {
+		return m, nil
+	}
+	if class == "Dense" {
+		m, err = l.dense(dir, width, input)
+	} else {
+		m, err = l.layerNorm(dir, width)
+	}
+	l.modules[key] = m
+	return m, err
 }
 
 // pooling reads the configuration of a Pooling module, in the keys from
 // sentence-transformers 5.4 on or in those before.
-func (f folder) pooling(hidden int, set *kernel.Set) (*pooling, error) {
+func (f folder) pooling(width int, set *kernel.Set) (*pooling, error) {
 	const name = "config.json"
 	var config struct {
 		WordEmbeddingDimension *int            `json:"word_embedding_dimension"`
@@ -152,8 +287,8 @@ func (f folder) pooling(hidden int, set *kernel.Set) (*pooling, error) {
 	if dimension == nil {
 		dimension = config.WordEmbeddingDimension
 	}
-	if dimension == nil || *dimension != hidden {
-		return nil, f.errorIn(name, fmt.Errorf("embedding_dimension, word_embedding_dimension: %s, expected %d, the model's hidden_size", number(dimension), hidden))
+	if dimension == nil || *dimension != width {
+		return nil, f.errorIn(name, fmt.Errorf("embedding_dimension, word_embedding_dimension: %s, expected %d, the width of a hidden state", number(dimension), width))
 	}
 	p := &pooling{set: set, includePrompt: config.IncludePrompt == nil || *config.IncludePrompt}
 	if config.PoolingMode != nil {
@@ -205,122 +340,39 @@ func parseModes(data json.RawMessage) ([]mode, error) {
 	return list, nil
 }
 
-// activations maps the class names of torch.nn to kernels.
-var activations = map[string]kernel.Activation{
-	"Identity": kernel.Identity,
-	"Tanh":     kernel.Tanh,
-	"GELU":     kernel.GELU,
-	"ReLU":     kernel.ReLU,
-	"SiLU":     kernel.SiLU,
-}
-
-// dense reads a Dense module for vectors of so many components.
-func (f folder) dense(inputs int, set *kernel.Set) (*dense, error) {
-	const name = "config.json"
-	config := struct {
-		InFeatures         int    `json:"in_features"`
-		OutFeatures        int    `json:"out_features"`
-		Bias               bool   `json:"bias"`
-		ActivationFunction string `json:"activation_function"`
-		UseResidual        bool   `json:"use_residual"`
-		moduleNames
-	}{Bias: true, ActivationFunction: "torch.nn.modules.activation.Tanh"}
-	found, err := f.readJSON(name, &config)
-	if err != nil {
-		return nil, err
-	}
-	class := config.ActivationFunction[strings.LastIndexByte(config.ActivationFunction, '.')+1:]
-	activation, known := activations[class]
-	switch {
-	case !found:
-		err = fs.ErrNotExist
-	case config.InFeatures != inputs:
-		err = fmt.Errorf("in_features: %d, expected %d, what the modules before make", config.InFeatures, inputs)
-	case config.OutFeatures < 1:
-		err = fmt.Errorf("out_features: %d, expected 1 or more", config.OutFeatures)
-	case !known:
-		err = fmt.Errorf("activation_function: unknown %q, expected one of %s", config.ActivationFunction,
-			strings.Join(slices.Sorted(maps.Keys(activations)), ", "))
-	case config.UseResidual:
-		err = errors.New("use_residual: true, expected false")
-	default:
-		err = config.check()
-	}
-	if err != nil {
-		return nil, f.errorIn(name, err)
-	}
-	file, err := f.weights()
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() //nolint:errcheck // nothing was written
-	d := &dense{set: set, activation: activation}
-	if err := d.pack(file, inputs, config.OutFeatures, config.Bias); err != nil {
-		return nil, f.errorIn("model.safetensors", err)
-	}
-	return d, nil
-}
-
-// pack packs the weights, which must be all that is in the file.
-func (d *dense) pack(file *tensor.File, inputs, outputs int, bias bool) error {
-	shapes := map[string][]int{"linear.weight": {outputs, inputs}}
-	if bias {
-		shapes["linear.bias"] = []int{outputs}
-	}
-	values := map[string][]float32{}
-	for name, shape := range shapes {
-		t, ok := file.Tensor(name)
-		if !ok {
-			return fmt.Errorf("tensor %s: missing, expected shape %v", name, shape)
-		}
-		if !slices.Equal(t.Shape, shape) {
-			return fmt.Errorf("tensor %s: shape %v, expected %v", name, t.Shape, shape)
-		}
-		values[name] = make([]float32, t.Len())
-		if err := t.Float32s(values[name]); err != nil {
-			return err
-		}
-	}
-	for _, name := range file.Names() {
-		if _, ok := shapes[name]; !ok {
-			return fmt.Errorf("tensor %s: not used by this module", name)
-		}
-	}
-	d.panels.Resize(inputs, outputs)
-	copy(d.panels.Bias, values["linear.bias"])
-	weight := asMatrix(values["linear.weight"], outputs, inputs)
-	for i := range d.panels.Count() {
-		d.set.PackTransposed(&d.panels, i, weight.Slice(i*kernel.Panel, min((i+1)*kernel.Panel, outputs)))
-	}
-	return nil
-}
-
 // moduleNames say which features a module reads and writes, from
-// sentence-transformers 5.4 on.
+// sentence-transformers 5.4 on. A missing one is sentence_embedding, or the
+// other one.
 type moduleNames struct {
-	ModuleInputName  string `json:"module_input_name"`
-	ModuleOutputName string `json:"module_output_name"`
+	ModuleInputName  feature `json:"module_input_name"`
+	ModuleOutputName feature `json:"module_output_name"`
 }
 
-// check returns an error unless the module works on the pooled vector.
-func (n *moduleNames) check() error {
-	for _, name := range []string{n.ModuleInputName, n.ModuleOutputName} {
-		if name != "" && name != "sentence_embedding" {
-			return fmt.Errorf("module_input_name, module_output_name: found %q, expected %q", name, "sentence_embedding")
+// check returns an error unless the module reads and writes the given feature.
+func (n *moduleNames) check(expected feature) error {
+	in, out := n.ModuleInputName, n.ModuleOutputName
+	if in == "" {
+		in = sentenceFeature
+	}
+	if out == "" {
+		out = in
+	}
+	for _, name := range []feature{in, out} {
+		if name != expected {
+			return fmt.Errorf("module_input_name, module_output_name: found %q, expected %q, which the modules before make", name, expected)
 		}
 	}
 	return nil
 }
 
 // checkNormalize checks the configuration of a Normalize module, if it has one.
-func (f folder) checkNormalize() error {
+func (f folder) checkNormalize(input feature) error {
 	const name = "config.json"
-	if f.path == "" {
-		return nil // the file is the transformer's
-	}
 	var names moduleNames
-	if _, err := f.readJSON(name, &names); err != nil {
-		return err
+	if f.path != "" { // the root's is the transformer's
+		if _, err := f.readJSON(name, &names); err != nil {
+			return err
+		}
 	}
-	return f.errorIn(name, names.check())
+	return f.errorIn(path.Join(f.path, name), names.check(input))
 }

@@ -28,8 +28,9 @@ func (m *Model) prompt(opts Options) (string, error) {
 		return prompt, nil
 	}
 	names, ok := fallbacks[opts.PromptName]
-	if !ok {
+	if _, route := m.routes[opts.PromptName]; !ok && !route {
 		have := slices.AppendSeq([]string{"query", "document"}, maps.Keys(m.info.Prompts))
+		have = append(have, m.info.Routes...)
 		slices.Sort(have)
 		return "", optionError("prompt name", "unknown %.100q, expected one of: %s", opts.PromptName, strings.Join(slices.Compact(have), ", "))
 	}

@@ -10,18 +10,23 @@ import (
 
 // A request is Options checked against the model.
 type request struct {
-	model        *Model
+	route        *route
 	prompt       string            // put before each text
 	encode       tokenizer.Options // of texts; MaxTokens and Truncate of token ids too
 	skip         int               // leading tokens that pooling leaves out
 	dimensions   int
+	layers       int // to run; 0 = all
 	unnormalized bool
 }
 
 // request checks what means the same for texts and token ids.
 func (m *Model) request(opts Options) (*request, error) {
-	r := &request{model: m, dimensions: m.info.DefaultDimensions, unnormalized: opts.Unnormalized}
-	limit, special := m.info.MaxTokens, m.tokenizer.SpecialTokens()
+	route, err := m.routeOf(opts.PromptName)
+	if err != nil {
+		return nil, err
+	}
+	r := &request{route: route, encode: route.encode, dimensions: m.info.DefaultDimensions, unnormalized: opts.Unnormalized}
+	limit, special := r.encode.MaxTokens, route.tokenizer.SpecialTokens()
 	if n := opts.MaxTokens; n != 0 {
 		if n < max(1, special) {
 			return nil, optionError("max tokens", "%d, expected at least %d, or 0 for the model's", n, max(1, special))
@@ -32,7 +37,8 @@ func (m *Model) request(opts Options) (*request, error) {
 	}
 	r.encode.MaxTokens = limit
 	switch opts.Truncate {
-	case TruncateDefault, TruncateEnd:
+	case TruncateDefault: // the model's
+	case TruncateEnd:
 		r.encode.Truncate = tokenizer.TruncateEnd
 	case TruncateStart:
 		r.encode.Truncate = tokenizer.TruncateStart
@@ -49,6 +55,15 @@ func (m *Model) request(opts Options) (*request, error) {
 			return nil, optionError("dimensions", "%d, expected %d or one that the model declares, %v", d, m.info.Dimensions, list)
 		}
 		r.dimensions = d
+	}
+	if n, all := opts.Layers, route.layers(); n != 0 {
+		if all == 0 {
+			return nil, optionError("layers", "%d, expected 0, as the model has no layers", n)
+		}
+		if n < 0 || n > all {
+			return nil, optionError("layers", "%d, expected 1 to %d, or 0 for all", n, all)
+		}
+		r.layers = n
 	}
 	for i, f := range opts.Formats {
 		if !f.Known() {
@@ -83,7 +98,8 @@ func (t texts) request(m *Model, opts Options) (*request, error) {
 	if r.prompt, err = m.prompt(opts); err != nil || r.prompt == "" {
 		return r, err
 	}
-	e, err := m.tokenizer.Encode(r.prompt, tokenizer.Options{})
+	tok := r.route.tokenizer
+	e, err := tok.Encode(r.prompt, tokenizer.Options{})
 	if err != nil {
 		return nil, &OptionError{"prompt", err}
 	}
@@ -91,10 +107,10 @@ func (t texts) request(m *Model, opts Options) (*request, error) {
 	if limit > 0 && n > limit {
 		return nil, optionError("prompt", "%d tokens, model reads %d", n, limit)
 	}
-	r.encode.Prefix = n - m.tokenizer.SpecialTokens()
-	if !m.pooling.includePrompt && n > 0 {
+	r.encode.Prefix = n - tok.SpecialTokens()
+	if p := r.route.pooling; p != nil && !p.includePrompt && n > 0 {
 		// As in sentence-transformers 6.2, Transformer._get_prompt_length.
-		if r.skip = n; m.tokenizer.Special(e.IDs[n-1]) {
+		if r.skip = n; tok.Special(e.IDs[n-1]) {
 			r.skip--
 		}
 	}
@@ -109,7 +125,13 @@ func (t texts) append(dst []int32, i int, r *request) ([]int32, int, error) {
 	if r.prompt != "" {
 		text = r.prompt + text
 	}
-	return r.model.tokenizer.Append(dst, text, r.encode)
+	from := len(dst)
+	dst, truncated, err := r.route.tokenizer.Append(dst, text, r.encode)
+	if unknown := r.route.unknown; unknown >= 0 {
+		kept := slices.DeleteFunc(dst[from:], func(id int32) bool { return id == unknown })
+		dst = dst[:from+len(kept)]
+	}
+	return dst, truncated, err
 }
 
 // tokenLists are inputs that are token ids already.
@@ -121,7 +143,7 @@ func (t tokenLists) request(m *Model, opts Options) (*request, error) {
 	if opts.Prompt != "" {
 		return nil, optionError("prompt", "given with token ids, which have none")
 	}
-	if opts.PromptName != "" {
+	if _, ok := m.named(opts.PromptName); !ok && opts.PromptName != "" {
 		return nil, optionError("prompt name", "%.100q given with token ids, which have no prompt", opts.PromptName)
 	}
 	r, err := m.request(opts)
@@ -139,12 +161,12 @@ func (t tokenLists) append(dst []int32, i int, r *request) ([]int32, int, error)
 	if limit == 0 || len(ids) <= limit {
 		return append(dst, ids...), 0, nil
 	}
-	if err := r.model.checkIDs(ids); err != nil {
+	if err := r.route.checkIDs(ids); err != nil {
 		return dst, 0, err // in what will be dropped, too: another tokenizer's ids
 	}
 	// What lies before the tokens to drop, and after them.
 	before, after := 0, 0
-	head, tail := r.model.tokenizer.Frame()
+	head, tail := r.route.tokenizer.Frame()
 	if len(ids) >= len(head) && slices.Equal(ids[:len(head)], head) {
 		before = len(head)
 	}
@@ -163,14 +185,15 @@ func (t tokenLists) append(dst []int32, i int, r *request) ([]int32, int, error)
 	return dst, len(ids) - limit, nil
 }
 
-// checkIDs checks that the model has an embedding for each of ids.
-func (m *Model) checkIDs(ids []int32) error {
-	if len(ids) == 0 {
+// checkIDs checks that the encoder has an embedding for each of ids. No tokens
+// at all are a zero vector for a table.
+func (e *encoder) checkIDs(ids []int32) error {
+	if len(ids) == 0 && e.table == nil {
 		return errors.New("no tokens, expected at least one")
 	}
 	for _, id := range ids {
-		if id < 0 || int(id) >= m.info.Vocabulary {
-			return fmt.Errorf("token id %d, expected 0 to %d: ids must come from this model's tokenizer", id, m.info.Vocabulary-1)
+		if n := e.vocabulary(); id < 0 || int(id) >= n {
+			return fmt.Errorf("token id %d, expected 0 to %d: ids must come from this model's tokenizer", id, n-1)
 		}
 	}
 	return nil

@@ -174,7 +174,7 @@ func TestTruncation(t *testing.T) {
 	const i = 9 // a text of 36 tokens
 	whole := c.Untruncated[i]
 	require.Greater(t, len(whole), 32)
-	prompt, err := m.tokenizer.Encode(c.Prompts["query"], tokenizer.Options{})
+	prompt, err := m.Tokenizer().Encode(c.Prompts["query"], tokenizer.Options{})
 	require.NoError(t, err)
 	head := prompt.IDs[:len(prompt.IDs)-1]
 	body := whole[1 : len(whole)-1]

@@ -289,3 +289,10 @@ func (t *Tokenizer) Lowercase() *Tokenizer {
 	_ = lower.prepare(value{}) // all it can report is the case above
 	return &lower
 }
+
+// Unframed returns a tokenizer that adds no special tokens.
+func (t *Tokenizer) Unframed() *Tokenizer {
+	plain := *t
+	plain.frame = frame{}
+	return &plain
+}

@@ -110,6 +110,15 @@ func TestLowercase(t *testing.T) {
 	sameIDs(t, encode(t, uncased, "hello", Options{}), encode(t, uncased, "HELLO", Options{}))
 }
 
+func TestUnframed(t *testing.T) {
+	tok := parseString(t, wordPieceFile(framed))
+	require.Equal(t, 2, tok.SpecialTokens())
+	plain := tok.Unframed()
+	assert.Zero(t, plain.SpecialTokens())
+	sameIDs(t, encode(t, tok, "aba", Options{NoSpecial: true}), encode(t, plain, "aba", Options{}))
+	sameIDs(t, []int32{1, 5, 6, 2}, encode(t, tok, "aba", Options{}))
+}
+
 func TestLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokenizer.json")
 	_, err := Load(path)

@@ -58,6 +58,7 @@ func writeInfoJSON(w io.Writer, i embed.Info) error {
 		MaxTokens            int               `json:"max_tokens"`
 		Prompts              map[string]string `json:"prompts"`
 		DefaultPrompt        string            `json:"default_prompt,omitempty"`
+		Routes               []string          `json:"routes,omitempty"`
 		Pooling              []string          `json:"pooling"`
 		Normalized           bool              `json:"normalized"`
 		Similarity           string            `json:"similarity,omitempty"`
@@ -67,7 +68,7 @@ func writeInfoJSON(w io.Writer, i embed.Info) error {
 		MemoryBytes          int64             `json:"memory_bytes"`
 	}{
 		i.Name, i.Family, i.Layers, i.Vocabulary, i.Dimensions, i.DefaultDimensions,
-		i.Matryoshka, i.MatryoshkaDimensions, i.MaxTokens, prompts, i.DefaultPrompt,
+		i.Matryoshka, i.MatryoshkaDimensions, i.MaxTokens, prompts, i.DefaultPrompt, i.Routes,
 		i.Pooling, i.Normalized, i.Similarity, i.Precision.String(), i.Kernels, i.Workers, i.MemoryBytes,
 	})
 }
@@ -106,6 +107,9 @@ func writeInfo(w io.Writer, i embed.Info) error {
 			mark = " (default)"
 		}
 		line([]string{"prompts", ""}[min(n, 1)], "%s: %q%s", name, i.Prompts[name], mark)
+	}
+	if len(i.Routes) > 0 {
+		line("routes", "%s", strings.Join(i.Routes, ", "))
 	}
 	line("pooling", "%s", strings.Join(i.Pooling, " + "))
 	if i.Normalized {

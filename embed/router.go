@@ -1,0 +1,263 @@
+package embed
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A router chooses what follows by the task of a request: sentence-transformers'
+// Router, which was called Asym before version 5.
+type router struct {
+	file         string // that describes it
+	structure    map[string][]moduleEntry
+	mappings     map[[2]string]string // task and modality, "" for any → route
+	defaultRoute string               // "" for none
+}
+
+// router reads a Router's router_config.json, or an Asym's config.json.
+func (f folder) router() (*router, error) {
+	var config struct {
+		Types      map[string]string `json:"types"`
+		Structure  json.RawMessage   `json:"structure"`
+		Parameters struct {
+			DefaultRoute  *string           `json:"default_route"`
+			AllowEmptyKey *bool             `json:"allow_empty_key"`
+			RouteMappings map[string]string `json:"route_mappings"`
+		} `json:"parameters"`
+	}
+	name := "router_config.json"
+	found, err := f.readJSON(name, &config)
+	if err == nil && !found {
+		name = "config.json"
+		if found, err = f.readJSON(name, &config); err != nil {
+			err = fmt.Errorf("%w, expected router_config.json, or a config.json of an Asym", err)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, f.errorIn("router_config.json", fs.ErrNotExist)
+	}
+	r := &router{file: path.Join(f.path, name), mappings: map[[2]string]string{}, structure: map[string][]moduleEntry{}}
+	var structure map[string][]string
+	if err := json.Unmarshal(config.Structure, &structure); err != nil || len(structure) == 0 {
+		return nil, f.errorIn(name, errors.New("structure: expected for each route the list of its modules"))
+	}
+	for _, route := range slices.Sorted(maps.Keys(structure)) {
+		r.structure[route] = nil // a route may have no modules
+		for _, id := range structure[route] {
+			class, ok := config.Types[id]
+			if !ok {
+				return nil, f.errorIn(name, fmt.Errorf("structure: %s: %q, which types lacks", route, id))
+			}
+			e := moduleEntry{Name: id, Path: path.Join(f.path, id), Type: class, file: r.file}
+			if !fs.ValidPath(id) || id == "." {
+				return nil, e.errorf("expected a folder within the router's")
+			}
+			r.structure[route] = append(r.structure[route], e)
+		}
+	}
+	for key, route := range config.Parameters.RouteMappings {
+		if _, ok := structure[route]; !ok {
+			return nil, f.errorIn(name, fmt.Errorf("route_mappings: %s: %q, which structure lacks", key, route))
+		}
+		task, modality, err := parseMapping(key)
+		if err != nil {
+			return nil, f.errorIn(name, fmt.Errorf("route_mappings: %w", err))
+		}
+		r.mappings[[2]string{task, modality}] = route
+	}
+	switch p := config.Parameters; {
+	case p.DefaultRoute != nil:
+		r.defaultRoute = *p.DefaultRoute
+		if _, ok := structure[r.defaultRoute]; !ok {
+			return nil, f.errorIn(name, fmt.Errorf("default_route: %q, which structure lacks", r.defaultRoute))
+		}
+	case p.AllowEmptyKey == nil || *p.AllowEmptyKey:
+		r.defaultRoute = firstKey(config.Structure)
+	}
+	return r, nil
+}
+
+// firstKey returns the first key of a JSON object that has one.
+func firstKey(object json.RawMessage) string {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	_, _ = dec.Token() // the brace; the object was decoded before
+	key, _ := dec.Token()
+	name, _ := key.(string)
+	return name
+}
+
+// mapping is a Python tuple of two, each None, a string or, the second, a tuple
+// of strings: several modalities at once.
+var mapping = regexp.MustCompile(`^\((?:None|'([^'\\]+)'), (?:None|'([^'\\]+)'|(\([^()]*\)))\)$`)
+
+// parseMapping reads a key of route_mappings.
+func parseMapping(key string) (task, modality string, err error) {
+	m := mapping.FindStringSubmatch(key)
+	if m == nil {
+		return "", "", fmt.Errorf("key %.100q, expected a pair such as ('query', 'text') or (None, 'text')", key)
+	}
+	return m[1], m[2] + m[3], nil
+}
+
+// text is the modality of all that this package reads.
+const text = "text"
+
+// find returns the route of a task, "" for none, as Router._resolve_route of
+// sentence-transformers 6.2 does.
+func (r *router) find(task string) (string, bool) {
+	for _, key := range [][2]string{{task, text}, {task, ""}, {"", text}, {"", ""}} {
+		if route, ok := r.mappings[key]; ok {
+			return route, true
+		}
+	}
+	for _, name := range []string{task, text} {
+		if _, ok := r.structure[name]; ok && name != "" {
+			return name, true
+		}
+	}
+	return r.defaultRoute, task == "" && r.defaultRoute != ""
+}
+
+// tasks returns the names that may choose a route. Without mappings they are
+// those of the routes; with them the routes' own names may be of other modalities.
+func (r *router) tasks() []string {
+	names := []string{"query", "document"}
+	for key := range r.mappings {
+		names = append(names, key[0])
+	}
+	if len(r.mappings) == 0 {
+		names = slices.AppendSeq(names, maps.Keys(r.structure))
+	}
+	return names
+}
+
+// routes loads the routes through the modules of list.
+func (l *loader) routes(list []moduleEntry) error {
+	m := l.model
+	routers := map[int]*router{} // by index in list
+	tasks := map[string]bool{}
+	for i := range list {
+		e := &list[i]
+		if class := e.class(); class != "Router" && class != "Asym" {
+			continue
+		}
+		r, err := folder{l.root.fsys, e.Path}.router()
+		if err != nil {
+			return err
+		}
+		routers[i] = r
+		for _, name := range r.tasks() {
+			tasks[name] = true
+		}
+	}
+	delete(tasks, "")
+	if len(routers) == 0 {
+		var err error
+		m.route, err = l.route(list)
+		return err
+	}
+	m.routes = map[string]*route{}
+	loaded := map[string]*route{} // by the paths of their modules
+	for _, task := range append([]string{""}, slices.Sorted(maps.Keys(tasks))...) {
+		flat, ok := flatten(list, routers, task)
+		if !ok {
+			continue
+		}
+		var key strings.Builder
+		for _, e := range flat {
+			fmt.Fprintf(&key, "%s\x00%s\x00", e.Path, e.Type)
+		}
+		r, ok := loaded[key.String()]
+		if !ok {
+			var err error
+			if r, err = l.route(flat); err != nil {
+				return err
+			}
+			loaded[key.String()] = r
+		}
+		if task == "" {
+			m.route = r
+		} else {
+			m.routes[task] = r
+		}
+	}
+	if m.route == nil {
+		m.noDefault = true
+		for _, task := range slices.Sorted(maps.Keys(m.routes)) {
+			m.route = m.routes[task]
+			break
+		}
+	}
+	if m.route == nil {
+		return errors.New("modules.json: no task has a route through all Routers")
+	}
+	return nil
+}
+
+// flatten returns list with the modules of the task's routes in the place of
+// the routers, and false where a router has no route for the task.
+func flatten(list []moduleEntry, routers map[int]*router, task string) ([]moduleEntry, bool) {
+	var flat []moduleEntry
+	for i, e := range list {
+		r, ok := routers[i]
+		if !ok {
+			flat = append(flat, e)
+			continue
+		}
+		route, ok := r.find(task)
+		if !ok {
+			return nil, false
+		}
+		flat = append(flat, r.structure[route]...)
+	}
+	return flat, true
+}
+
+// routeNames holds, for the names that every model takes, the routes that are
+// looked up: those of prompts, and the name in the documentation of Asym.
+var routeNames = map[string][]string{
+	"query":    fallbacks["query"],
+	"document": append(slices.Clone(fallbacks["document"]), "doc"),
+}
+
+// named returns the route that a prompt name chooses, false where it chooses none.
+func (m *Model) named(name string) (*route, bool) {
+	names, ok := routeNames[name]
+	if !ok {
+		names = []string{name}
+	}
+	for _, n := range names {
+		if r, ok := m.routes[n]; ok {
+			return r, true
+		}
+	}
+	return nil, false
+}
+
+// routeOf returns the route of requests with the given prompt name. The name of
+// a mere prompt takes the default route.
+func (m *Model) routeOf(name string) (*route, error) {
+	if r, ok := m.named(name); ok {
+		return r, nil
+	}
+	_, task := routeNames[name]
+	if m.routes == nil || !task && !m.noDefault {
+		return m.route, nil
+	}
+	have := strings.Join(m.info.Routes, ", ")
+	if name == "" {
+		return nil, optionError("prompt name", "none given, and the model has no default route, expected one of: %s", have)
+	}
+	return nil, optionError("prompt name", "%.100q, which is no route of the model, expected one of: %s", name, have)
+}

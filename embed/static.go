@@ -1,0 +1,257 @@
+package embed
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/transformer"
+	"github.com/rhumb-go/rhumb/tensor"
+	"github.com/rhumb-go/rhumb/tokenizer"
+)
+
+// A table holds a vector for each token; that of a text is their mean. It is
+// sentence-transformers' StaticEmbedding and a model2vec model. A token's vector
+// is a row of the file times a weight.
+type table struct {
+	set        *kernel.Set
+	rows       tensor.Tensor // rows×width, left in the file
+	width      int
+	vocabulary int
+	mapping    []int32   // the row of each token; nil for its id
+	weights    []float32 // of each token; nil for 1
+}
+
+// meanBlock is how many vectors are added in float32 before their sum is added
+// to the others' in float64.
+const meanBlock = 32
+
+// mean writes the mean of the vectors of ids to dst, zero where there are none.
+// The sums are in the order of ids.
+func (t *table) mean(dst []float32, ids []int32, s *scratch) {
+	sums := grow(&s.sums, t.width)
+	clear(sums)
+	buffers := grow(&s.hidden, 2*t.width)
+	row, part := buffers[:t.width], buffers[t.width:]
+	for from := 0; from < len(ids); from += meanBlock {
+		clear(part)
+		for _, id := range ids[from:min(from+meanBlock, len(ids))] {
+			weight := float32(1)
+			if t.weights != nil {
+				weight = t.weights[id]
+			}
+			t.row(row, int(id))
+			t.set.Axpy(part, row, weight)
+		}
+		for j, x := range part {
+			sums[j] += float64(x)
+		}
+	}
+	divide(dst, sums, float64(len(ids)))
+}
+
+// row writes the row of a token to dst.
+func (t *table) row(dst []float32, id int) {
+	if t.mapping != nil {
+		id = int(t.mapping[id])
+	}
+	if t.rows.DType == tensor.I8 { // whole numbers: model2vec's int8
+		for j, b := range t.rows.Data[id*t.width : (id+1)*t.width] {
+			dst[j] = float32(int8(b))
+		}
+		return
+	}
+	if err := t.rows.Float32sAt(dst, id*t.width); err != nil {
+		panic(err) // the dtype and the shape were checked
+	}
+}
+
+// static reads a StaticEmbedding module: tokenizer.json and the table. As in
+// sentence-transformers 6.2 there are no special tokens, the limit is what
+// tokenizer.json says about truncation, and there may be none.
+func (l *loader) static(dir folder) (*encoder, error) {
+	t, err := dir.tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	e := &encoder{unknown: -1, tokenizer: t.Unframed()}
+	var config struct {
+		Truncation *struct {
+			Direction string `json:"direction"`
+			MaxLength int    `json:"max_length"`
+		} `json:"truncation"`
+	}
+	if err := dir.tokenizerJSON(&config); err != nil {
+		return nil, err
+	}
+	if t := config.Truncation; t != nil {
+		switch {
+		case t.Direction == "Left":
+			e.encode.Truncate = tokenizer.TruncateStart
+		case t.Direction != "Right" && t.Direction != "":
+			return nil, dir.errorIn("tokenizer.json", fmt.Errorf("truncation: direction: %.100q, expected Left or Right", t.Direction))
+		}
+		if t.MaxLength < 1 {
+			return nil, dir.errorIn("tokenizer.json", fmt.Errorf("truncation: max_length: %d, expected 1 or more", t.MaxLength))
+		}
+		e.encode.MaxTokens = t.MaxLength
+	}
+	if l.maxTokens > 0 {
+		e.encode.MaxTokens = l.maxTokens
+	}
+	file, err := l.weights(dir)
+	if err != nil {
+		return nil, err
+	}
+	if e.table, err = openTable(file, l.set); err != nil {
+		return nil, fmt.Errorf("%s: %w", file.Name(), err)
+	}
+	l.model.info.MemoryBytes += int64(len(e.table.rows.Data)) + 4*int64(len(e.table.mapping)+len(e.table.weights))
+	return e, nil
+}
+
+// tokenizerJSON decodes what v has of tokenizer.json.
+func (f folder) tokenizerJSON(v any) error {
+	const name = "tokenizer.json"
+	data, err := f.read(name)
+	if err == nil {
+		err = f.errorIn(name, transformer.Unmarshal(data, v))
+	}
+	return err
+}
+
+// openTable returns the table in file: embedding.weight, or model2vec's
+// embeddings with its mapping and its weights, if it has them.
+func openTable(file *tensor.File, set *kernel.Set) (*table, error) {
+	t := &table{set: set}
+	name := "embedding.weight"
+	var ok bool
+	if t.rows, ok = file.Tensor(name); !ok {
+		name = "embeddings"
+		t.rows, ok = file.Tensor(name)
+	}
+	switch {
+	case !ok:
+		return nil, errors.New("tensor embedding.weight or embeddings: missing, expected a row for each token")
+	case len(t.rows.Shape) != 2 || t.rows.Shape[0] < 1 || t.rows.Shape[1] < 1:
+		return nil, fmt.Errorf("tensor %s: shape %v, expected tokens×dimensions", name, t.rows.Shape)
+	case t.rows.DType != tensor.I8:
+		if err := t.rows.Float32sAt(nil, 0); err != nil {
+			return nil, err
+		}
+	}
+	t.vocabulary, t.width = t.rows.Shape[0], t.rows.Shape[1]
+	for _, other := range file.Names() {
+		x, _ := file.Tensor(other)
+		var err error
+		switch {
+		case other == name:
+		case other == "mapping" && name == "embeddings":
+			t.mapping, err = readMapping(x, t.rows.Shape[0])
+			t.vocabulary = len(t.mapping)
+		case other == "weights" && name == "embeddings":
+			t.weights = make([]float32, x.Len())
+			err = x.Float32s(t.weights)
+		default:
+			err = fmt.Errorf("tensor %s: not used by this module", other)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if t.weights != nil && len(t.weights) != t.vocabulary {
+		return nil, fmt.Errorf("tensor weights: %d elements, expected %d, one for each token", len(t.weights), t.vocabulary)
+	}
+	return t, nil
+}
+
+// readMapping returns the row of each token.
+func readMapping(t tensor.Tensor, rows int) ([]int32, error) {
+	if len(t.Shape) != 1 || t.Len() < 1 || t.DType != tensor.I64 && t.DType != tensor.I32 {
+		return nil, fmt.Errorf("tensor mapping: %v of shape %v, expected I64 or I32, a row for each token", t.DType, t.Shape)
+	}
+	mapping := make([]int32, t.Len())
+	for i := range mapping {
+		var row int64
+		if t.DType == tensor.I64 {
+			row = int64(binary.LittleEndian.Uint64(t.Data[8*i:]))
+		} else {
+			row = int64(int32(binary.LittleEndian.Uint32(t.Data[4*i:])))
+		}
+		if row < 0 || row >= int64(rows) {
+			return nil, fmt.Errorf("tensor mapping: row %d of token %d, expected 0 to %d", row, i, rows-1)
+		}
+		mapping[i] = int32(row)
+	}
+	return mapping, nil
+}
+
+const (
+	model2vecType   = "model2vec"
+	model2vecTokens = 512 // the limit where config.json has none
+)
+
+// model2vec reads a folder without modules.json as model2vec 0.10 does: texts
+// lose their unknown tokens after truncation. model2vec cuts long texts also by
+// characters before it tokenizes them; that is left out.
+func (l *loader) model2vec() (*route, error) {
+	var config struct {
+		Normalize bool            `json:"normalize"`
+		MaxLength json.RawMessage `json:"max_length"`
+
+		// What the table was made from, and of.
+		ModelType              any `json:"model_type"`
+		Architectures          any `json:"architectures"`
+		TokenizerName          any `json:"tokenizer_name"`
+		ApplyPCA               any `json:"apply_pca"`
+		ApplyZipf              any `json:"apply_zipf"`
+		SIFCoefficient         any `json:"sif_coefficient"`
+		HiddenDim              any `json:"hidden_dim"`
+		SeqLength              any `json:"seq_length"`
+		Pooling                any `json:"pooling"` // that of the model that it was made from
+		EmbeddingDType         any `json:"embedding_dtype"`
+		VocabularyQuantization any `json:"vocabulary_quantization"`
+		TransformersVersion    any `json:"transformers_version"`
+	}
+	const name = "config.json"
+	if _, err := l.root.readJSON(name, &config); err != nil {
+		return nil, err
+	}
+	e, err := l.static(l.root)
+	if err != nil {
+		return nil, err
+	}
+	limit := model2vecTokens
+	if config.MaxLength != nil {
+		var n *int
+		if err := json.Unmarshal(config.MaxLength, &n); err != nil || n != nil && *n < 1 {
+			return nil, l.root.errorIn(name, fmt.Errorf("max_length: %.100s, expected null or a whole number from 1 on", config.MaxLength))
+		}
+		limit = 0
+		if n != nil {
+			limit = *n
+		}
+	}
+	if l.maxTokens == 0 {
+		e.encode.MaxTokens = limit
+	}
+	var file struct {
+		Model struct {
+			UnkToken *string `json:"unk_token"`
+			UnkID    *int32  `json:"unk_id"` // of Unigram
+		} `json:"model"`
+	}
+	if err := l.root.tokenizerJSON(&file); err != nil {
+		return nil, err
+	}
+	if u := file.Model.UnkToken; u != nil {
+		if id, ok := e.tokenizer.ID(*u); ok {
+			e.unknown = id
+		}
+	} else if u := file.Model.UnkID; u != nil {
+		e.unknown = *u
+	}
+	return &route{encoder: e, normalized: config.Normalize, dimensions: e.table.width}, nil
+}
