@@ -75,5 +75,5 @@ func SelfTest(s *Set) error {
 			return err
 		}
 	}
-	return nil
+	return selfTestVectors(s)
 }

@@ -51,6 +51,8 @@ type Set struct {
 	max   func(dst, x []float32)
 	scale func(dst []float32, a float32)
 
+	vectors // the loops over finished embeddings
+
 	// peak runs n fused multiply-adds per accumulator on registers alone and
 	// returns the floating-point operations done.
 	peak func(n int) float64

@@ -8,7 +8,7 @@ var sets = detect()
 
 func detect() []*Set {
 	sets := []*Set{&generic}
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		sets = append(sets, &avx2)
 		if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ {
 			sets = append(sets, &avx512)
@@ -24,6 +24,7 @@ var avx2 = Set{
 	transpose: transposeAVX2,
 	packRows:  packRowsAVX2,
 	peak:      peakAVX2,
+	vectors:   avx2Vectors,
 
 	gelu:      geluAVX2,
 	geluTanh:  geluTanhAVX2,
@@ -46,6 +47,7 @@ var avx512 = Set{
 	transpose: transposeAVX2,
 	packRows:  packRowsAVX2,
 	peak:      peakAVX512,
+	vectors:   avx512Vectors,
 
 	gelu:      geluAVX512,
 	geluTanh:  geluTanhAVX512,

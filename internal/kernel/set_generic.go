@@ -7,6 +7,7 @@ var generic = Set{
 	transpose: transposeGeneric,
 	packRows:  packRowsGeneric,
 	peak:      peakGeneric,
+	vectors:   genericVectors,
 
 	gelu:      geluGeneric,
 	geluTanh:  geluTanhGeneric,

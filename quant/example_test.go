@@ -1,0 +1,52 @@
+package quant_test
+
+import (
+	"fmt"
+
+	"github.com/rhumb-go/rhumb/quant"
+)
+
+// Three vectors are stored as bits, which a search goes through first, and as
+// int8 with a scale each, which rank what it found.
+func Example() {
+	vectors := [][]float32{
+		{0.8, 0.1, -0.5, 0.3, 0, 0, 0, 0},
+		{-0.7, 0.2, 0.6, -0.3, 0, 0, 0.1, 0},
+		{0.6, 0.2, -0.7, 0.3, 0, 0.1, 0, 0},
+	}
+	query := []float32{0.6, 0.1, -0.7, 0.4, 0, 0, 0, 0}
+	const d = 8
+
+	var bits []uint8
+	var numbers []int8
+	var scales []float32
+	for _, v := range vectors {
+		var scale float32
+		var err error
+		if bits, err = quant.AppendBits(bits, v); err != nil {
+			fmt.Println(err)
+		}
+		if numbers, scale, err = quant.AppendScaled(numbers, v); err != nil {
+			fmt.Println(err)
+		}
+		scales = append(scales, scale)
+	}
+
+	found, err := quant.Search(quant.Signs, query, bits, 2)
+	if err != nil {
+		fmt.Println(err)
+	}
+	err = quant.Rescore(quant.Dot, found, func(row int) (float32, error) {
+		score, err := quant.Score(quant.Dot, query, numbers[row*d:][:d])
+		return score * scales[row], err
+	})
+	if err != nil {
+		fmt.Println(err)
+	}
+	for _, f := range found {
+		fmt.Printf("row %d: %.2f\n", f.Row, f.Score)
+	}
+	// Output:
+	// row 2: 0.99
+	// row 0: 0.96
+}
