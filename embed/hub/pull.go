@@ -1,0 +1,161 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// A repo is a model's repository at the hub, and its place in the cache.
+type repo struct {
+	id      string
+	cache   cache
+	options Options
+}
+
+const (
+	parallelFiles = 4       // downloads at a time
+	mostListing   = 1 << 26 // bytes of the hub's list of files
+	mostSettings  = 1 << 28 // bytes of a file that is read as a whole
+	mostWeights   = 1 << 42 // bytes of any other
+)
+
+// pull brings the snapshot of the revision up to date and returns its folder.
+func (r *repo) pull(ctx context.Context) (string, error) {
+	commit, files, err := r.list(ctx)
+	if err != nil {
+		return "", err
+	}
+	s := &selection{all: files}
+	s.read = func(file string) ([]byte, error) {
+		if err := r.download(ctx, commit, file, mostSettings); err != nil {
+			return nil, err
+		}
+		return os.ReadFile(r.cache.snapshot(commit, file))
+	}
+	small, err := s.settings()
+	if err != nil {
+		return "", err
+	}
+	if !s.has("config.json") && !s.has("modules.json") {
+		return "", errors.New("no config.json and no modules.json, expected the repository of a text embedding model")
+	}
+	if err := r.downloadAll(ctx, commit, small, mostSettings); err != nil {
+		return "", err
+	}
+	large := s.weights()
+	for _, index := range s.indices() {
+		shards, err := s.shards(index)
+		if err != nil {
+			return "", err
+		}
+		large = append(large, shards...)
+	}
+	if len(large) == 0 {
+		return "", fmt.Errorf("no weights, expected %s", strings.Join(weights, " or "))
+	}
+	if err := r.downloadAll(ctx, commit, large, mostWeights); err != nil {
+		return "", err
+	}
+	if err := r.cache.setRef(r.options.Revision, commit); err != nil {
+		return "", err
+	}
+	return r.cache.find(commit)
+}
+
+// list returns the commit that the revision is at, and its files.
+func (r *repo) list(ctx context.Context) (string, []string, error) {
+	where := r.options.Endpoint + "/api/models/" + r.id + "/revision/" + url.PathEscape(r.options.Revision)
+	res, err := r.try(ctx, http.MethodGet, where, nil)
+	if err != nil {
+		return "", nil, err
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(res.Body, mostListing+1))
+	if err != nil {
+		return "", nil, fmt.Errorf("%s: %w", where, err)
+	}
+	if len(data) > mostListing {
+		return "", nil, fmt.Errorf("%s: an answer of more than %d bytes", where, mostListing)
+	}
+	var info struct {
+		SHA      string `json:"sha"`
+		Siblings []struct {
+			Name string `json:"rfilename"`
+		} `json:"siblings"`
+	}
+	if err := json.Unmarshal(data, &info); err != nil {
+		return "", nil, fmt.Errorf("%s: %w", where, err)
+	}
+	if !commitForm.MatchString(info.SHA) {
+		return "", nil, fmt.Errorf("%s: sha %.100q, expected a commit", where, info.SHA)
+	}
+	var files []string
+	for _, sibling := range info.Siblings {
+		if checkFile(sibling.Name) == nil { // others are of no use
+			files = append(files, sibling.Name)
+		}
+	}
+	return info.SHA, files, nil
+}
+
+// downloadAll downloads files, of at most so many bytes each.
+func (r *repo) downloadAll(ctx context.Context, commit string, files []string, most int64) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelFiles)
+	for _, file := range files {
+		group.Go(func() error { return r.download(ctx, commit, file, most) })
+	}
+	return group.Wait()
+}
+
+// download makes sure that the snapshot of commit has the file.
+func (r *repo) download(ctx context.Context, commit, file string, most int64) error {
+	if _, err := os.Stat(r.cache.snapshot(commit, file)); err == nil {
+		return nil
+	}
+	if err := r.fetch(ctx, commit, file, most); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
+// fetch downloads a file, unless another process is faster, and links it.
+func (r *repo) fetch(ctx context.Context, commit, file string, most int64) error {
+	remote, err := r.head(ctx, commit, file)
+	if err != nil {
+		return err
+	}
+	if remote.size > most {
+		return fmt.Errorf("%d bytes, expected at most %d", remote.size, most)
+	}
+	if err := os.MkdirAll(r.cache.path("blobs"), 0o777); err != nil {
+		return err
+	}
+	unlock, err := r.cache.lock(remote.etag)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	blob := r.cache.path("blobs", remote.etag)
+	if _, err := os.Stat(blob); errors.Is(err, fs.ErrNotExist) {
+		if err := r.fill(ctx, blob+".incomplete", file, remote); err != nil {
+			return err
+		}
+		if err := os.Rename(blob+".incomplete", blob); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	return r.cache.link(commit, file, remote.etag)
+}
