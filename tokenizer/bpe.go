@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -268,8 +269,13 @@ func parseBPE(o object) (*bpe, error) {
 			}
 		}
 	}
+	var list merges
+	var read sync.WaitGroup
+	read.Go(func() { list.read(o.get("merges")) })
 	var err error
-	if m.vocab, err = parseVocabulary(o.get("vocab")); err != nil {
+	m.vocab, err = parseVocabulary(o.get("vocab"))
+	read.Wait()
+	if err != nil {
 		return nil, err
 	}
 	if v := o.get("unk_token"); !v.null() {
@@ -279,7 +285,7 @@ func parseBPE(o object) (*bpe, error) {
 		}
 	}
 	m.byteIDs = byteFallbackIDs(m.vocab)
-	if err := m.parseMerges(o.get("merges")); err != nil {
+	if err := list.resolve(m); err != nil {
 		return nil, err
 	}
 	// Where unknown characters vanish what is around them may join.
@@ -299,38 +305,6 @@ func byteFallbackIDs(v *vocabulary) (ids [256]int32) {
 		ids[c] = id
 	}
 	return ids
-}
-
-// parseMerges reads the list of merges: "a b", or ["a", "b"], by rank. Of a pair
-// that is there twice the last counts.
-func (m *bpe) parseMerges(v value) error {
-	m.merges = newPairTable(len(v.text) / 16)
-	_, m.metaspaces = m.vocab.id(metaspaceChar)
-	var joined []byte
-	return v.elements(func(rank int, v value) error {
-		a, b, ok := v.pair()
-		if !ok {
-			return v.errorf("%s at merge %d, expected two pieces", v.short(), rank)
-		}
-		left, ok := m.vocab.id(a)
-		if !ok {
-			return v.errorf("%q of merge %d is not in the vocabulary", a, rank)
-		}
-		right, ok := m.vocab.id(b)
-		if !ok {
-			return v.errorf("%q of merge %d is not in the vocabulary", b, rank)
-		}
-		if len(b) < len(m.prefix) {
-			return v.errorf("%q of merge %d is shorter than the prefix %q", b, rank, m.prefix)
-		}
-		joined = append(append(joined[:0], a...), b[len(m.prefix):]...)
-		id, ok := find(m.vocab, joined)
-		if !ok {
-			return v.errorf("%q, which merge %d makes, is not in the vocabulary", joined, rank)
-		}
-		m.addMerge(left, right, id)
-		return nil
-	})
 }
 
 // addMerge adds the merge of the next rank.

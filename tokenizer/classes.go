@@ -15,7 +15,7 @@ const (
 	combining                   // \p{M}
 	upper                       // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
 	lower                       // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
-	digit                       // \p{Nd}
+	symbol                      // [\p{P}\p{S}]
 	newline                     // [\r\n]
 )
 
@@ -24,7 +24,9 @@ var categoryClasses = map[string]uint8{
 	"Lu": letter | upper, "Ll": letter | lower, "Lt": letter | upper,
 	"Lm": letter | upper | lower, "Lo": letter | upper | lower,
 	"Mn": combining | upper | lower, "Mc": combining | upper | lower, "Me": combining | upper | lower,
-	"Nd": number | digit, "Nl": number, "No": number,
+	"Nd": number, "Nl": number, "No": number,
+	"Pc": symbol, "Pd": symbol, "Ps": symbol, "Pe": symbol, "Pi": symbol, "Pf": symbol, "Po": symbol,
+	"Sm": symbol, "Sc": symbol, "Sk": symbol, "So": symbol,
 	"Zs": space, "Zl": space, "Zp": space,
 }
 
@@ -59,31 +61,39 @@ func unpackRuns(text string) (runs []categoryRun) {
 	return runs
 }
 
-// paged cuts a table of all code points into pages of 256, of which equal ones
-// are one. There are at most 256.
-func paged(flat []uint8) (index [(utf8.MaxRune + 1) >> 8]uint8, pages [][256]uint8) {
+// A pageTable is a table of all code points, in pages of 256, of which equal ones
+// are one.
+type pageTable struct {
+	index [(utf8.MaxRune + 1) >> 8]uint8
+	pages [][256]uint8
+}
+
+// of returns the entry of r.
+func (t *pageTable) of(r rune) uint8 { return t.pages[t.index[r>>8]][r&0xFF] }
+
+// paged cuts a table of all code points into pages, of which there are at most 256.
+func paged(flat []uint8) (t pageTable) {
 	seen := map[[256]uint8]uint8{}
-	for i := range index {
+	for i := range t.index {
 		page := [256]uint8(flat[i<<8:])
 		n, ok := seen[page]
 		if !ok {
-			if len(pages) == 256 {
+			if len(t.pages) == 256 {
 				panic("too many pages")
 			}
-			n = uint8(len(pages))
+			n = uint8(len(t.pages))
 			seen[page] = n
-			pages = append(pages, page)
+			t.pages = append(t.pages, page)
 		}
-		index[i] = n
+		t.index[i] = n
 	}
-	return index, pages
+	return t
 }
 
-// A classTable holds the classes of all code points, in pages of 256.
+// A classTable holds the classes of all code points.
 type classTable struct {
 	ascii [utf8.RuneSelf]uint8
-	index [(utf8.MaxRune + 1) >> 8]uint8
-	pages [][256]uint8
+	pageTable
 }
 
 // classes returns the table of the classes.
@@ -102,9 +112,8 @@ var classes = sync.OnceValue(func() *classTable {
 	flat[0x85] = space
 	flat['\n'] |= newline
 	flat['\r'] |= newline
-	t := &classTable{}
+	t := &classTable{pageTable: paged(flat)}
 	copy(t.ascii[:], flat)
-	t.index, t.pages = paged(flat)
 	return t
 })
 
@@ -113,7 +122,7 @@ func (t *classTable) of(r rune) uint8 {
 	if r < utf8.RuneSelf {
 		return t.ascii[r]
 	}
-	return t.pages[t.index[r>>8]][r&0xFF]
+	return t.pageTable.of(r)
 }
 
 // at returns the classes of the character at text[i] and its length; 0, 0 at the end.
@@ -125,7 +134,7 @@ func (t *classTable) at(text []byte, i int) (uint8, int) {
 		return t.ascii[c], 1
 	}
 	r, n := utf8.DecodeRune(text[i:])
-	return t.pages[t.index[r>>8]][r&0xFF], n
+	return t.pageTable.of(r), n
 }
 
 // run returns the end of the characters from text[i] on that have one of the classes.

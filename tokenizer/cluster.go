@@ -27,11 +27,8 @@ const (
 
 const zeroWidthJoiner = 0x200D
 
-// A clusterTable holds the classes, in pages of 256.
-type clusterTable struct {
-	index [(utf8.MaxRune + 1) >> 8]uint8
-	pages [][256]uint8
-}
+// A clusterTable holds the classes.
+type clusterTable struct{ pageTable }
 
 var clusters = sync.OnceValue(func() *clusterTable {
 	flat := make([]uint8, utf8.MaxRune+1)
@@ -46,14 +43,12 @@ var clusters = sync.OnceValue(func() *clusterTable {
 			flat[c] = hangulLV
 		}
 	}
-	t := &clusterTable{}
-	t.index, t.pages = paged(flat)
-	return t
+	return &clusterTable{paged(flat)}
 })
 
 func (t *clusterTable) at(text []byte, i int) (class uint8, r rune, n int) {
 	r, n = utf8.DecodeRune(text[i:])
-	return t.pages[t.index[r>>8]][r&0xFF], r, n
+	return t.of(r), r, n
 }
 
 // end returns the end of the cluster that starts at text[i].

@@ -160,7 +160,7 @@ const maxCompatible = 18
 
 // decompose appends the decomposition of r, before reordering.
 func (f normalForm) decompose(dst []mark, r rune) []mark {
-	if !f.compatible || 0x3400 <= r && r < 0xE000 || inTable(compatible10, r) {
+	if !f.compatible || 0x3400 <= r && r < 0xA000 || 0xAC00 <= r && r < 0xE000 || inTable(compatible10, r) {
 		return decompose(dst, r)
 	}
 	var buf [utf8.UTFMax]byte

@@ -94,39 +94,6 @@ func (v value) char() (string, error) {
 	return s, err
 }
 
-// pair returns the two strings of ["a", "b"] or "a b".
-func (v value) pair() (a, b string, ok bool) {
-	if v.text[0] == '"' {
-		a, b, ok = strings.Cut(unquote(v.text), " ")
-		return a, b, ok && !strings.Contains(b, " ")
-	}
-	first, second, ok := v.two()
-	if !ok || first.text[0] != '"' || second.text[0] != '"' {
-		return "", "", false
-	}
-	return unquote(first.text), unquote(second.text), true
-}
-
-// two returns the elements of an array of two.
-func (v value) two() (first, second value, ok bool) {
-	if v.text == "" || v.text[0] != '[' {
-		return v, v, false
-	}
-	i := skipSpace(v.text, 1)
-	if v.text[i] == ']' {
-		return v, v, false
-	}
-	end := valueEnd(v.text, i)
-	first = value{v.text[i:end], v.file, v.at}
-	if i = skipSpace(v.text, end); v.text[i] != ',' {
-		return v, v, false
-	}
-	i = skipSpace(v.text, i+1)
-	end = valueEnd(v.text, i)
-	second = value{v.text[i:end], v.file, v.at}
-	return first, second, v.text[skipSpace(v.text, end)] == ']'
-}
-
 func (v value) numeric() bool {
 	return v.text != "" && (v.text[0] == '-' || '0' <= v.text[0] && v.text[0] <= '9')
 }
@@ -195,6 +162,45 @@ func (v value) elements(yield func(i int, v value) error) error {
 		}
 		if i = skipSpace(v.text, end); v.text[i] == ',' {
 			i = skipSpace(v.text, i+1)
+		}
+	}
+	return nil
+}
+
+// pairs is elements for an array of arrays of two. An element that is something
+// else is given as first, and second is nothing.
+func (v value) pairs(yield func(i int, first, second value) error) error {
+	if v.text == "" || v.text[0] != '[' {
+		return v.mismatch("an array")
+	}
+	s := v.text
+	i := skipSpace(s, 1)
+	for n := 0; s[i] != ']'; n++ {
+		start := i
+		var first, second value
+		if s[i] == '[' {
+			if i = skipSpace(s, i+1); s[i] != ']' {
+				end := valueEnd(s, i)
+				first = value{s[i:end], v.file, v.at}
+				if i = skipSpace(s, end); s[i] == ',' {
+					i = skipSpace(s, i+1)
+					end = valueEnd(s, i)
+					second = value{s[i:end], v.file, v.at}
+					i = skipSpace(s, end)
+				}
+			}
+		}
+		if second.text == "" || s[i] != ']' {
+			i = valueEnd(s, start)
+			first, second = value{s[start:i], v.file, v.at}, value{}
+		} else {
+			i++
+		}
+		if err := yield(n, first, second); err != nil {
+			return err
+		}
+		if i = skipSpace(s, i); s[i] == ',' {
+			i = skipSpace(s, i+1)
 		}
 	}
 	return nil
@@ -269,6 +275,12 @@ func valueEnd(s string, i int) int {
 		switch s[i] {
 		case '"':
 			for i++; s[i] != '"'; i++ {
+				for s[i] > '\\' { // most letters, and all beyond ASCII
+					i++
+				}
+				if s[i] == '"' {
+					break
+				}
 				if s[i] == '\\' {
 					i++
 				}

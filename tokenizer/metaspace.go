@@ -1,6 +1,9 @@
 package tokenizer
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // parseMetaspace appends the steps of the pre-tokenizer Metaspace of Hugging Face
 // tokenizers 0.23.3: it writes a character for spaces, puts one before words
@@ -70,4 +73,57 @@ func metaspaceKeys(o object) (replacement, scheme string, err error) {
 		}
 	}
 	return replacement, scheme, nil
+}
+
+// checkFirst returns an error where a step asks whether a word begins where the
+// input does and the steps before it may blur that.
+func (t *Tokenizer) checkFirst(v value) error {
+	for i, step := range t.preTokenizers {
+		if !step.firstOnly {
+			continue
+		}
+		for _, before := range t.preTokenizers[:i] {
+			if before.rewrite != nil {
+				return v.errorf("prepend_scheme first after a step that writes: not supported")
+			}
+		}
+		if len(t.normalizers) > 0 && i > 0 {
+			return v.errorf("prepend_scheme first after a normalizer and another step: not supported")
+		}
+		for k, normalizer := range t.normalizers {
+			if !keepsStart(normalizer) && !(k == len(t.normalizers)-1 && startsWithSpace(normalizer)) {
+				return v.errorf("prepend_scheme first after a normalizer that may drop the start of a text: not supported")
+			}
+		}
+		for _, token := range t.added.tokens {
+			if len(t.normalizers) > 0 && token.normalized {
+				return v.errorf("prepend_scheme first after a normalizer, and added token %q is normalized: not supported", token.content)
+			}
+		}
+	}
+	return nil
+}
+
+// keepsStart reports whether the first character that a step writes always stands
+// for the first one that it reads. The reference has it so for Precompiled, too,
+// even where that drops the first.
+func keepsStart(step normalizer) bool {
+	switch n := step.(type) {
+	case lowercase, byteLevel, normalForm, *precompiled, prepend:
+		return true
+	case *bertNormalizer:
+		return !n.clean && !n.strip
+	case strip:
+		return !n.left
+	case replacer:
+		return n.single && n.content != ""
+	}
+	return false
+}
+
+// startsWithSpace reports whether a step writes something that begins with a space
+// wherever it drops something, so that no other is put before it.
+func startsWithSpace(step normalizer) bool {
+	r, ok := step.(replacer)
+	return ok && strings.HasPrefix(r.content, " ")
 }

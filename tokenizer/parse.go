@@ -62,17 +62,15 @@ func (t *Tokenizer) parseSteps(o object) (err error) {
 	if t.preTokenizers, err = parsePreTokenizer(nil, o.get("pre_tokenizer")); err != nil {
 		return err
 	}
-	for _, step := range t.preTokenizers {
-		if step.firstOnly && len(t.normalizers) > 0 {
-			return o.get("pre_tokenizer").errorf("prepend_scheme first after a normalizer: not supported")
-		}
-	}
 	t.fuseByteLevel()
 	if t.decoders, err = parseDecoder(nil, o.get("decoder")); err != nil {
 		return err
 	}
 	added := o.get("added_tokens")
 	if t.added, err = parseAdded(added, t.vocab); err != nil {
+		return err
+	}
+	if err := t.checkFirst(o.get("pre_tokenizer")); err != nil {
 		return err
 	}
 	if t.frame, err = parseFrame(o.get("post_processor"), t.has); err != nil {

@@ -1,17 +1,18 @@
 package tokenizer
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 )
 
 // A pattern finds its matches in a text: the leftmost one, the next after its
-// end, and so on. No match is empty. It has one of the two functions.
+// end, and so on. It has one of the two functions.
 type pattern struct {
 	// next returns the first match that starts at or after text[i]; start is
-	// len(text) where there is none.
+	// len(text) where there is none. No match is empty.
 	next func(text []byte, i int) (start, end int)
-	// all returns all matches.
+	// all returns all matches. Some may be empty.
 	all func(text []byte) []span
 }
 
@@ -31,17 +32,18 @@ func (p pattern) find(text []byte) finder {
 }
 
 // next returns the first match that starts at or after i, which is the end of the
-// match before; start is the text's length where there is none.
-func (f *finder) next(i int) (start, end int) {
+// match before, and whether there is one; if not, it is empty and at the text's end.
+func (f *finder) next(i int) (start, end int, ok bool) {
 	if f.pattern.next != nil {
-		return f.pattern.next(f.text, i)
+		start, end = f.pattern.next(f.text, i)
+		return start, end, start < end
 	}
 	if len(f.found) == 0 {
-		return len(f.text), len(f.text)
+		return len(f.text), len(f.text), false
 	}
 	m := f.found[0]
 	f.found = f.found[1:]
-	return m.start, m.end
+	return m.start, m.end, true
 }
 
 // The regular expressions that have a scanner here. Their matches are those of
@@ -62,7 +64,12 @@ const (
 		`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:` + contractions + `)?|` +
 		`\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
+	// The third of DeepSeek 3; the two before it are setPatterns.
+	patternDeepSeek = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+" +
+		`|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+
 	patternSpaces      = `\s+`
+	patternLastSpaces  = `\s+$`
 	patternThreeDigits = `[0-9][0-9][0-9]`
 )
 
@@ -80,12 +87,16 @@ func scanner(expression string) (pattern, bool) {
 		return everywhere(func(text []byte, i int) int { return t.cl100k(text, i, 1) }), true
 	case patternO200k:
 		return everywhere(t.o200k), true
+	case patternDeepSeek:
+		return pattern{next: t.deepSeek}, true
 	case patternSpaces:
 		return pattern{next: t.spaces}, true
+	case patternLastSpaces:
+		return pattern{next: t.lastSpaces}, true
 	case patternThreeDigits:
 		return pattern{next: threeDigits}, true
 	}
-	return pattern{}, false
+	return scanSets(expression)
 }
 
 // everywhere is the pattern that matches at each place, as far as end says.
@@ -220,6 +231,12 @@ func (t *classTable) symbols(text []byte, i int, more byte) int {
 		}
 		return end
 	}
+	return t.lines(text, i)
+}
+
+// lines returns the end of the match of \s*[\r\n]+|\s+(?!\S)|\s+ at text[i], which
+// is white space.
+func (t *classTable) lines(text []byte, i int) int {
 	last, end := 0, i // last is after the last line end
 	for end < len(text) {
 		class, n := t.at(text, end)
@@ -287,6 +304,41 @@ func (t *classTable) upperWord(text []byte, i int) int {
 	return t.run(text, end, lower)
 }
 
+// deepSeek is patternDeepSeek.
+func (t *classTable) deepSeek(text []byte, i int) (int, int) {
+	for i < len(text) {
+		class, n := t.at(text, i)
+		next, m := t.at(text, i+n)
+		switch {
+		case text[i] < utf8.RuneSelf && class&symbol != 0 && isLatin(text, i+1):
+			end := i + 2
+			for isLatin(text, end) {
+				end++
+			}
+			return i, end
+		case class&(newline|letter|symbol) == 0 && next&(letter|combining) != 0:
+			return i, t.run(text, i+n+m, letter|combining)
+		case class&(letter|combining) != 0:
+			return i, t.run(text, i+n, letter|combining)
+		case class&symbol != 0 || text[i] == ' ' && next&symbol != 0:
+			end := t.run(text, i+n, symbol)
+			for end < len(text) && (text[end] == '\r' || text[end] == '\n') {
+				end++
+			}
+			return i, end
+		case class&space != 0:
+			return i, t.lines(text, i)
+		}
+		i += n
+	}
+	return len(text), len(text)
+}
+
+// isLatin reports whether text[i] is a letter of ASCII.
+func isLatin(text []byte, i int) bool {
+	return i < len(text) && 'a' <= text[i]|0x20 && text[i]|0x20 <= 'z'
+}
+
 // clip is patternCLIP.
 func (t *classTable) clip(text []byte, i int) (int, int) {
 	i = t.run(text, i, space)
@@ -319,6 +371,22 @@ func (t *classTable) clip(text []byte, i int) (int, int) {
 func (t *classTable) spaces(text []byte, i int) (int, int) {
 	start := t.others(text, i, space)
 	return start, t.run(text, start, space)
+}
+
+// lastSpaces is patternLastSpaces: white space up to its last line end, or up to
+// the text's end.
+func (t *classTable) lastSpaces(text []byte, i int) (int, int) {
+	for i < len(text) {
+		start, end := t.spaces(text, i)
+		if end == len(text) {
+			return start, end
+		}
+		if n := bytes.LastIndexByte(text[start:end], '\n'); n > 0 {
+			return start, start + n
+		}
+		i = end
+	}
+	return len(text), len(text)
 }
 
 // threeDigits is patternThreeDigits.

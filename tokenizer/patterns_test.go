@@ -1,14 +1,22 @@
 package tokenizer
 
 import (
+	"encoding/binary"
+	"encoding/json"
+	"hash/crc32"
 	"math/rand/v2"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-var scannedPatterns = []string{patternGPT2, patternCLIP, patternLlama3, patternQwen2, patternO200k, patternSpaces, patternThreeDigits}
+var scannedPatterns = []string{patternGPT2, patternCLIP, patternLlama3, patternQwen2, patternO200k, patternDeepSeek,
+	patternSpaces, patternLastSpaces, patternThreeDigits,
+	`\p{N}{1,3}`, `[一-龥぀-ゟ゠-ヿ]+`, `[\r\n]`, `\s?\p{L}+`, `\s?\p{P}+`, `\s?[!-/:-~！-／：-～‘-‟　-。]+`, `[一-龥ࠀ-一가-퟿]+`, `\p{N}+`, `\p{N}`,
+	`[^\S]?\W{1,2}`, `\w?a++`, `'?\x41`,
+}
 
 // compileAll returns the scanner and the regular expression of each pattern.
 func compileAll(t testing.TB) (scanners, compiled []pattern) {
@@ -73,39 +81,84 @@ func FuzzScanners(f *testing.F) {
 
 func TestUnsupportedExpressions(t *testing.T) {
 	for expression, want := range map[string]string{
-		"a*":        "it may match nothing",
-		"(?=a)":     "it may match nothing",
-		"a|b?":      "it may match nothing",
-		"(a":        "unpaired (",
-		"a)":        "unpaired )",
-		"[a":        "unpaired [",
-		"[]":        "] inside a class",
-		"[a[b]]":    "[b inside a class",
-		"[a&&b]":    "&& inside a class",
-		`[\w-z]`:    "- after a class inside a class",
-		"[b-a]":     "range from b",
-		"^a":        "^",
-		"a$":        "$",
-		`a\b`:       `\b`,
-		`\h`:        `\h`,
-		`\p{Greek}`: `\p{Greek}`,
-		`\p{}`:      `\p{}`,
-		`\pL`:       `\p without {}`,
-		`\`:         `it ends in \`,
-		"(?<n>a)":   "group (?<n",
-		"(?i)a":     "group (?i)",
-		"(?i:ss)":   "ss inside (?i:)",
-		"(?i:é)":    "é inside (?i:)",
-		`(?i:\w)`:   "class of characters inside (?i:)",
-		"a{2}?":     "? after quantifier {2}",
-		"a{,2}":     "quantifier {,2}",
-		"a{2,1}":    "quantifier {2,1}",
-		"a{9999}":   "quantifier {9999}",
-		"a**":       "* after quantifier *",
-		"a{":        "unescaped {",
-		"[^\\S\\s]": "class of nothing",
+		"(a":          "unpaired (",
+		"a)":          "unpaired )",
+		"[a":          "unpaired [",
+		"[]":          "] inside a class",
+		`[\w-z]`:      "-z] inside a class",
+		"[[a]-z]":     "-z] inside a class",
+		"[a-c-1-9]":   "-1- inside a class",
+		"[--a]":       "--a inside a class",
+		"[-[a]]":      "-[a inside a class",
+		"[a-[b]]":     "range to [b inside a class",
+		"[a-&&b]":     "range to && inside a class",
+		"[[:a:]]":     "[:a:]",
+		"[[:a]]":      "[: inside a class",
+		`\b*`:         "* after what may match nothing",
+		"(?=a)?":      "? after what may match nothing",
+		"(a?)+":       "+ after what may match nothing",
+		"^{2}":        "{ after what may match nothing",
+		`[\b]`:        `\b`,
+		`\K`:          `\K`,
+		`\xE9`:        `\xE9`,
+		`\x{D800}`:    `\xD800`,
+		`\u12`:        `\u`,
+		`\p{Word}`:    `\p{Word}`,
+		`\p{punct}`:   `\p{punct}`,
+		`\p{Greeks}`:  `\p{Greeks}`,
+		"[b-a]":       "range from b",
+		`\p{}`:        `\p{}`,
+		`\pL`:         `\p without {}`,
+		`\`:           `it ends in \`,
+		"(?<n>a)":     "group (?<n",
+		"(?i:ss)":     "ss inside (?i:)",
+		"(?i:é)":      "é inside (?i:)",
+		`(?i:\w)`:     "class of characters inside (?i:)",
+		"(?<=a(b++))": "quantifier ++ inside a look-behind",
+		"(?<!(?>a))":  "(?> inside a look-behind",
+		`(?<=\R)`:     `\R inside a look-behind`,
+		"a{2}?":       "? after quantifier {2}",
+		"a{,2}":       "quantifier {,2}",
+		"a{2,1}":      "quantifier {2,1}",
+		"a{9999}":     "quantifier {9999}",
+		"a**":         "* after quantifier *",
+		"a{":          "unescaped {",
 	} {
 		_, err := compile(expression)
 		assert.EqualError(t, err, want, expression)
+	}
+}
+
+// TestClasses compares the code points that an expression matches with the file
+// that testdata/generate_scripts.py wrote.
+func TestClasses(t *testing.T) {
+	data, err := os.ReadFile("testdata/classes.json")
+	require.NoError(t, err)
+	var sums map[string]uint32
+	require.NoError(t, json.Unmarshal(data, &sums))
+	require.Greater(t, len(sums), 200)
+	for expression, want := range sums {
+		tr := &translator{rest: expression}
+		var set []runeRange
+		var r rune
+		if expression[0] == '[' {
+			set, err = tr.class(0)
+		} else if escapes[expression] != "" || expression == "." {
+			tr.rest = map[string]string{".": "[^\n]", `\N`: "[^\n]", `\O`: `[\s\S]`}[expression]
+			set, err = tr.class(0)
+		} else if set, r, err = tr.character(outside); set == nil {
+			set = []runeRange{{r, r}}
+		}
+		require.NoError(t, err, expression)
+		assert.Empty(t, tr.rest, expression)
+		sum := crc32.NewIEEE()
+		for _, r := range set {
+			for c := r.lo; c <= r.hi; c++ {
+				if c < 0xD800 || c > 0xDFFF {
+					_, _ = sum.Write(binary.BigEndian.AppendUint32(nil, uint32(c)))
+				}
+			}
+		}
+		assert.Equal(t, want, sum.Sum32(), expression)
 	}
 }

@@ -82,6 +82,8 @@ func parsePreTokenizer(steps []preTokenizer, v value) ([]preTokenizer, error) {
 		return parseSequence(o, "pretokenizers", steps, parsePreTokenizer)
 	case "Split":
 		split, err = parseSplit(o)
+	case "UnicodeScripts":
+		split, err = splitScripts, o.only("type")
 	case "Whitespace":
 		split, err = splitWhitespace, o.only("type")
 	case "WhitespaceSplit":

@@ -190,6 +190,15 @@ func wordPieceFile(sections string) string {
 		"vocab":{"[UNK]":0,"[CLS]":1,"[SEP]":2,"a":3,"b":4,"ab":5,"##a":6,"##b":7}}}`
 }
 
+// splitWords returns the words that the pre-tokenizers make of text.
+func splitWords(tok *Tokenizer, text string) (words []string) {
+	out, spans := tok.preTokenize([]byte(text), span{0, len(text)}, true, &scratch{})
+	for _, w := range spans {
+		words = append(words, string(out[w.start:w.end]))
+	}
+	return words
+}
+
 func TestSweepOfAllCodePoints(t *testing.T) {
 	data, err := os.ReadFile("testdata/sweep.json")
 	require.NoError(t, err)
@@ -208,16 +217,14 @@ func TestSweepOfAllCodePoints(t *testing.T) {
 			apply := func(c string) string {
 				switch sweep.Name {
 				case "split":
-					text := []byte(c + " a" + c + "b")
-					var words []string
-					for _, w := range splitBERT(nil, text, span{0, len(text)}) {
-						words = append(words, string(text[w.start:w.end]))
-					}
-					return strings.Join(words, "|") + "\n"
+					return strings.Join(splitWords(tok, c+" a"+c+"b"), "|") + "\n"
 				case "single_word", "lstrip", "rstrip":
 					text := map[string]string{"single_word": "%[1]sQ Q%[1]s", "lstrip": "%sQ", "rstrip": "Q%s"}[sweep.Name]
 					ids := encode(t, tok, fmt.Sprintf(text, c), Options{})
 					return strings.ReplaceAll(fmt.Sprintln(ids), " ", ", ")
+				}
+				if strings.HasPrefix(sweep.Name, "words of ") {
+					return strings.Join(splitWords(tok, c+"a"+c+"\u4e2d"+c+" "+c), "|") + "\n"
 				}
 				return string(tok.normalize([]byte(c+"|a"+c+"b|e\u0345\u0301"+c+"\u0323\u302ax\n"), s))
 			}

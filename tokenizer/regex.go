@@ -14,15 +14,13 @@ import (
 // compile returns the pattern of a regular expression in the syntax of Oniguruma
 // 6.9 (ONIG_SYNTAX_RUBY). It runs on regexp2, in whose syntax classes are written
 // out by code point, as the two know different versions of Unicode. What means
-// another thing there, or could match nothing, is an error.
+// another thing there is an error. An empty match at the end of a match is none,
+// as the crate onig 6.5 has it.
 func compile(expression string) (pattern, error) {
 	t := &translator{rest: expression}
-	least, err := t.alternatives(0)
+	_, err := t.alternatives(0)
 	if err == nil && t.rest != "" {
 		err = errors.New("unpaired )")
-	}
-	if err == nil && least == 0 {
-		err = errors.New("it may match nothing")
 	}
 	if err != nil {
 		return pattern{}, err
@@ -44,7 +42,10 @@ func compile(expression string) (pattern, error) {
 		m, err := re.FindRunesMatch(runes)
 		for ; err == nil && m != nil; m, err = re.FindNextMatch(m) {
 			start := seek(m.Index)
-			found = append(found, span{start, seek(m.Index + m.Length)})
+			end := seek(m.Index + m.Length)
+			if n := len(found); start < end || n == 0 || found[n-1].end < start {
+				found = append(found, span{start, end})
+			}
 		}
 		return found // no timeout is set, which would be the only error
 	}}, nil
@@ -56,6 +57,8 @@ type translator struct {
 	out  strings.Builder
 	fold bool // inside (?i:)
 	last rune // the letter before, inside (?i:); 0 for none
+
+	behind bool // inside a look-behind, which regexp2 matches from its end
 }
 
 // alternatives translates up to a closing parenthesis and returns the least
@@ -100,7 +103,7 @@ func (t *translator) sequence(depth int) (least int, err error) {
 		atom := t.out.String()
 		t.out.Reset()
 		t.out.WriteString(before)
-		times, err := t.quantified(atom)
+		times, err := t.quantified(atom, n)
 		if err != nil {
 			return 0, err
 		}
@@ -109,12 +112,15 @@ func (t *translator) sequence(depth int) (least int, err error) {
 	return least, nil
 }
 
-// quantified writes atom with the quantifier that follows it, and returns the
-// least number of times it matches.
-func (t *translator) quantified(atom string) (least int, err error) {
+// quantified writes atom, of a least length, with the quantifier that follows it,
+// and returns the least number of times it matches.
+func (t *translator) quantified(atom string, length int) (least int, err error) {
 	if t.rest == "" || !strings.ContainsRune("?*+{", rune(t.rest[0])) {
 		t.out.WriteString(atom)
 		return 1, nil
+	}
+	if length == 0 {
+		return 0, fmt.Errorf("%c after what may match nothing", t.rest[0])
 	}
 	t.last = 0
 	quantifier, braces := "", t.rest[0] == '{'
@@ -149,6 +155,9 @@ func (t *translator) quantified(atom string) (least int, err error) {
 		quantifier += t.take(1)
 	case strings.HasPrefix(t.rest, "+"): // possessive
 		t.take(1)
+		if t.behind {
+			return 0, fmt.Errorf("quantifier %s+ inside a look-behind", quantifier)
+		}
 		atom, quantifier = "(?>"+atom+quantifier, ")"
 	}
 	if t.rest != "" && strings.ContainsRune("?*+{", rune(t.rest[0])) {
@@ -162,7 +171,16 @@ func (t *translator) quantified(atom string) (least int, err error) {
 var groups = [...]string{"(?:", "(?>", "(?i:", "(?=", "(?!", "(?<=", "(?<!"}
 
 func (t *translator) group(depth int) (least int, err error) {
-	fold := t.fold
+	fold, behind := t.fold, t.behind
+	if strings.HasPrefix(t.rest, "(?i)") { // to the end of the group that it is in
+		t.take(4)
+		t.fold, t.last = true, 0
+		t.out.WriteString("(?:")
+		least, err = t.alternatives(depth + 1)
+		t.out.WriteByte(')')
+		t.fold, t.last = fold, 0
+		return least, err
+	}
 	open := "("
 	if strings.HasPrefix(t.rest, "(?") {
 		i := slices.IndexFunc(groups[:], func(g string) bool { return strings.HasPrefix(t.rest, g) })
@@ -170,8 +188,13 @@ func (t *translator) group(depth int) (least int, err error) {
 			return 0, fmt.Errorf("group %.4s", t.rest)
 		}
 		open = groups[i]
-		if i == 2 {
+		switch {
+		case i == 2:
 			t.fold = true
+		case i == 1 && t.behind:
+			return 0, errors.New("(?> inside a look-behind")
+		case i > 4:
+			t.behind = true
 		}
 	}
 	t.take(len(open))
@@ -191,32 +214,60 @@ func (t *translator) group(depth int) (least int, err error) {
 	}
 	t.take(1)
 	t.out.WriteByte(')')
-	t.fold, t.last = fold, 0
+	t.fold, t.behind, t.last = fold, behind, 0
 	if strings.ContainsAny(open, "=!") {
 		least = 0
 	}
 	return least, nil
 }
 
+// escapes are the escapes that stand for more than a set of code points, and what
+// they are in regexp2. ^ and $ are those of lines; there is no line after the last \n.
+var escapes = map[string]string{
+	"^": `(?:\A|(?<=\n)(?!\z))`, "$": `(?=\n|\z)`, `\A`: `\A`, `\z`: `\z`, `\Z`: `\Z`,
+	`\N`: `[^\n]`, `\O`: `[\s\S]`, `\R`: `(?>\r\n|[\n-\r\u0085\u2028\u2029])`,
+}
+
 func (t *translator) atom(depth int) (least int, err error) {
-	switch c := t.rest[0]; c {
-	case '(':
+	c := t.rest[:1]
+	if c == `\` && len(t.rest) > 1 {
+		c = t.rest[:2]
+	}
+	if c == `\R` && t.behind {
+		return 0, errors.New(`\R inside a look-behind`)
+	}
+	if text, ok := escapes[c]; ok {
+		t.take(len(c))
+		t.last = 0
+		t.out.WriteString(text)
+		if strings.Contains(`\N\O\R`, c) {
+			return 1, nil
+		}
+		return 0, nil
+	}
+	switch c {
+	case "(":
 		return t.group(depth)
-	case '[':
-		set, err := t.class()
+	case "[":
+		set, err := t.class(depth)
 		if err == nil && t.fold {
 			set, err = foldSet(set)
 		}
 		t.last = 0
 		t.writeSet(set)
 		return 1, err
-	case '.':
+	case ".":
 		t.take(1)
 		t.last = 0
 		t.out.WriteString("[^\\n]")
 		return 1, nil
-	case '^', '$', '?', '*', '+', '{', ']', '}':
-		return 0, fmt.Errorf("%c", c)
+	case `\b`, `\B`:
+		t.take(2)
+		t.last = 0
+		t.boundary(c)
+		return 0, nil
+	case "?", "*", "+", "{":
+		return 0, errors.New(c)
 	}
 	set, r, err := t.character(outside)
 	if err != nil {
@@ -230,6 +281,20 @@ func (t *translator) atom(depth int) (least int, err error) {
 		return 1, nil
 	}
 	return 1, t.literal(r)
+}
+
+// boundary writes \b or \B.
+func (t *translator) boundary(which string) {
+	sides := [...]string{"(?<=", "(?!", "(?<!", "(?="}
+	if which == `\B` {
+		sides = [...]string{"(?<=", "(?=", "(?<!", "(?!"}
+	}
+	for i, side := range sides {
+		t.out.WriteString([...]string{"(?:", "", "|", ""}[i] + side)
+		t.writeSet(wordSet())
+		t.out.WriteByte(')')
+	}
+	t.out.WriteByte(')')
 }
 
 // literal writes one character.
@@ -256,220 +321,4 @@ func (t *translator) literal(r rune) error {
 	set, err := foldSet([]runeRange{{low, low}})
 	t.writeSet(set)
 	return err
-}
-
-// foldSet returns a set of ASCII in upper and lower case. U+017F is an s, U+212A a k.
-func foldSet(set []runeRange) ([]runeRange, error) {
-	folded := slices.Clone(set)
-	for _, r := range set {
-		if r.hi >= utf8.RuneSelf {
-			return nil, fmt.Errorf("%c inside (?i:)", r.hi)
-		}
-		for c := r.lo; c <= r.hi; c++ {
-			low := c | 0x20
-			if low < 'a' || low > 'z' {
-				continue
-			}
-			folded = append(folded, runeRange{low, low}, runeRange{low - 0x20, low - 0x20})
-			switch low {
-			case 'k':
-				folded = append(folded, runeRange{0x212A, 0x212A})
-			case 's':
-				folded = append(folded, runeRange{0x17F, 0x17F})
-			}
-		}
-	}
-	return union(folded), nil
-}
-
-// writeSet writes a class of code points.
-func (t *translator) writeSet(set []runeRange) {
-	one := func(r rune) {
-		if r > 0xFFFF {
-			t.out.WriteRune(r)
-		} else {
-			fmt.Fprintf(&t.out, `\u%04X`, r)
-		}
-	}
-	if len(set) == 1 && set[0].lo == set[0].hi {
-		one(set[0].lo)
-		return
-	}
-	t.out.WriteByte('[')
-	for _, r := range set {
-		one(r.lo)
-		if r.hi > r.lo {
-			t.out.WriteByte('-')
-			one(r.hi)
-		}
-	}
-	t.out.WriteByte(']')
-}
-
-// A context is where a character stands.
-type context uint8
-
-const (
-	outside context = iota // of a class
-	inClass
-)
-
-// character reads a character or an escape: a set of code points, or one.
-func (t *translator) character(where context) (set []runeRange, r rune, err error) {
-	r, n := utf8.DecodeRuneInString(t.rest)
-	if r != '\\' {
-		t.take(n)
-		return nil, r, nil
-	}
-	if len(t.rest) < 2 {
-		return nil, 0, errors.New("it ends in \\")
-	}
-	c := t.rest[1]
-	t.take(2)
-	switch {
-	case strings.IndexByte("rntfv", c) >= 0:
-		return nil, rune("\r\n\t\f\v"[strings.IndexByte("rntfv", c)]), nil
-	case c < utf8.RuneSelf && asciiClass[c] != inWord:
-		return nil, rune(c), nil // punctuation or a space
-	case c == 'p' || c == 'P':
-		return t.property(c == 'P')
-	}
-	switch c | 0x20 {
-	case 's':
-		set = whiteSpaces()
-	case 'd':
-		set = categorySet("Nd")
-	case 'w':
-		set = union(slices.Concat(alphabetic16, categorySet("L"), categorySet("M"), categorySet("Nd"), categorySet("Pc")))
-		if where == inClass { // in Latin-1 \w has other numbers outside of classes only
-			set = without(set, []runeRange{{0xB2, 0xB3}, {0xB9, 0xB9}, {0xBC, 0xBE}})
-		}
-	default:
-		return nil, 0, fmt.Errorf(`\%c`, c)
-	}
-	if c&0x20 == 0 {
-		set = complement(set)
-	}
-	return set, 0, nil
-}
-
-func (t *translator) property(negated bool) ([]runeRange, rune, error) {
-	end := strings.IndexByte(t.rest, '}')
-	if !strings.HasPrefix(t.rest, "{") || end < 0 {
-		return nil, 0, errors.New(`\p without {}`)
-	}
-	name := t.take(end + 1)[1:end]
-	if strings.HasPrefix(name, "^") {
-		name, negated = name[1:], !negated
-	}
-	set := categorySet(name)
-	if set == nil || name == "" {
-		return nil, 0, fmt.Errorf(`\p{%s}`, name)
-	}
-	if negated {
-		set = complement(set)
-	}
-	return set, 0, nil
-}
-
-// class reads a class in brackets.
-func (t *translator) class() (set []runeRange, err error) {
-	t.take(1)
-	negated := strings.HasPrefix(t.rest, "^")
-	if negated {
-		t.take(1)
-	}
-	for first := true; ; first = false {
-		if t.rest == "" {
-			return nil, errors.New("unpaired [")
-		}
-		if t.rest[0] == ']' && !first {
-			break
-		}
-		if strings.HasPrefix(t.rest, "&&") || t.rest[0] == '[' || t.rest[0] == ']' || first && t.rest[0] == '-' {
-			return nil, fmt.Errorf("%.2s inside a class", t.rest)
-		}
-		some, low, err := t.character(inClass)
-		if err != nil {
-			return nil, err
-		}
-		if some != nil {
-			if strings.HasPrefix(t.rest, "-") && !strings.HasPrefix(t.rest, "-]") {
-				return nil, errors.New("- after a class inside a class")
-			}
-			set = append(set, some...)
-			continue
-		}
-		high := low
-		if len(t.rest) > 1 && t.rest[0] == '-' && t.rest[1] != ']' {
-			t.take(1)
-			if t.rest[0] == '[' {
-				return nil, errors.New("class inside a class")
-			}
-			if some, high, err = t.character(inClass); err != nil {
-				return nil, err
-			}
-			if some != nil || high < low {
-				return nil, fmt.Errorf("range from %c", low)
-			}
-		}
-		set = append(set, runeRange{low, high})
-	}
-	t.take(1)
-	if set = union(set); negated {
-		set = complement(set)
-	}
-	if len(set) == 0 {
-		return nil, errors.New("class of nothing")
-	}
-	return set, nil
-}
-
-// categorySet returns the code points of a general category, or of all that
-// begin with a letter; nil if there is none of the name.
-func categorySet(name string) (set []runeRange) {
-	for _, run := range categories() {
-		if n := categoryNames[run.category]; n == name || len(name) == 1 && n[:1] == name {
-			set = append(set, run.runeRange)
-		}
-	}
-	return union(set)
-}
-
-func whiteSpaces() []runeRange {
-	return union(append(categorySet("Z"), runeRange{'\t', '\r'}, runeRange{0x85, 0x85}))
-}
-
-// union sorts ranges and joins those that touch.
-func union(set []runeRange) (out []runeRange) {
-	set = slices.Clone(set)
-	slices.SortFunc(set, func(a, b runeRange) int { return int(a.lo - b.lo) })
-	for _, r := range set {
-		if n := len(out); n > 0 && r.lo <= out[n-1].hi+1 {
-			out[n-1].hi = max(out[n-1].hi, r.hi)
-		} else {
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
-// without returns set, which is sorted, less the code points of other.
-func without(set, other []runeRange) []runeRange {
-	return complement(union(append(complement(set), other...)))
-}
-
-// complement returns the code points that are not in set, which is sorted.
-func complement(set []runeRange) (out []runeRange) {
-	next := rune(0)
-	for _, r := range set {
-		if r.lo > next {
-			out = append(out, runeRange{next, r.lo - 1})
-		}
-		next = r.hi + 1
-	}
-	if next <= utf8.MaxRune {
-		out = append(out, runeRange{next, utf8.MaxRune})
-	}
-	return out
 }

@@ -29,7 +29,9 @@ func parseReplace(o object) (r replacer, err error) {
 	}
 	if p, err := o.get("pattern").object(); err == nil && p.keys[0] == "String" {
 		s, _ := p.get("String").str()
-		r.from, r.single = s[0], len(s) == 1
+		if len(s) == 1 {
+			r.from, r.single = s[0], true
+		}
 	}
 	return r, nil
 }
@@ -47,11 +49,15 @@ func (r replacer) append(dst, text []byte, _ *scratch) []byte {
 			text = text[i+1:]
 		}
 	}
+	if len(text) == 0 { // in which nothing is found, not even nothing
+		return dst
+	}
 	f := r.pattern.find(text)
-	for i := 0; i < len(text); {
-		start, end := f.next(i)
+	for i, ok := 0, true; ok; {
+		var start, end int
+		start, end, ok = f.next(i)
 		dst = append(dst, text[i:start]...)
-		if start < end {
+		if ok {
 			dst = append(dst, r.content...)
 		}
 		i = end
@@ -106,8 +112,9 @@ func (stripAccents) append(dst, text []byte, _ *scratch) []byte {
 	table := classes()
 	for i := 0; i < len(text); {
 		class, n := table.at(text, i)
-		if class&combining != 0 {
-			if r, _ := utf8.DecodeRune(text[i:]); !inTable(newMarks, r) {
+		if n > 1 {
+			// U+1CF2 and U+1CF3 were marks up to Unicode 11.0.
+			if r, _ := utf8.DecodeRune(text[i:]); class&combining != 0 && !inTable(newMarks, r) || r == 0x1CF2 || r == 0x1CF3 {
 				i += n
 				continue
 			}

@@ -37,8 +37,9 @@ func isolated(p pattern) splitter {
 	return func(dst []span, text []byte, within span) []span {
 		text = text[within.start:within.end]
 		f := p.find(text)
-		for i := 0; i < len(text); {
-			start, end := f.next(i)
+		for i, ok := 0, true; ok; {
+			var start, end int
+			start, end, ok = f.next(i)
 			if i < start {
 				dst = append(dst, span{within.start + i, within.start + start})
 			}
@@ -56,8 +57,9 @@ func kept(p pattern) splitter {
 	return func(dst []span, text []byte, within span) []span {
 		text = text[within.start:within.end]
 		f := p.find(text)
-		for i := 0; i < len(text); {
-			start, end := f.next(i)
+		for i, ok := 0, true; ok; {
+			var start, end int
+			start, end, ok = f.next(i)
 			if start < end {
 				dst = append(dst, span{within.start + start, within.start + end})
 			}
@@ -80,17 +82,18 @@ func splitBy(p pattern, b behavior, inverted bool) splitter {
 		j := joiner{dst: dst, first: len(dst), behavior: b}
 		text = text[within.start:within.end]
 		f := p.find(text)
-		for i := 0; i < len(text); {
-			start, end := f.next(i)
+		for i, ok := 0, true; ok; {
+			var start, end int
+			start, end, ok = f.next(i)
 			if i < start {
 				j.add(span{within.start + i, within.start + start}, inverted)
 			}
-			if start < end {
+			if ok {
 				j.add(span{within.start + start, within.start + end}, !inverted)
 			}
 			i = end
 		}
-		return j.dst
+		return j.filled()
 	}
 }
 
@@ -126,6 +129,18 @@ func (j *joiner) add(part span, match bool) {
 	}
 }
 
+// filled returns dst without the words that are empty.
+func (j *joiner) filled() []span {
+	n := j.first
+	for _, w := range j.dst[j.first:] {
+		if w.start < w.end {
+			j.dst[n] = w
+			n++
+		}
+	}
+	return j.dst[:n]
+}
+
 // parseSplit reads the pre-tokenizer Split.
 func parseSplit(o object) (splitter, error) {
 	if err := o.only("type", "pattern", "behavior", "invert"); err != nil {
@@ -158,8 +173,7 @@ func parsePattern(v value) (pattern, error) {
 		return pattern{}, err
 	case o.keys[0] == "String" && text != "":
 		return literal(text), nil
-	case o.keys[0] == "String":
-		return pattern{}, v.errorf("empty string")
+	case o.keys[0] == "String": // the regular expression that matches between all characters
 	case o.keys[0] != "Regex":
 		return pattern{}, v.errorf("unknown key %q", o.keys[0])
 	}

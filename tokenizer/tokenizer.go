@@ -42,6 +42,7 @@ type scratch struct {
 	links     []links
 	ends      []pathEnd
 	cuts      []int32
+	err       error // of the model
 }
 
 // A model appends the ids of a word, which is not empty, to dst.
@@ -87,8 +88,9 @@ func (e *TooLongError) Error() string {
 
 // Encode returns the tokens of text. Bytes that are not UTF-8 are read as one
 // U+FFFD for each maximal part of a character (the Unicode Standard, section 3.9,
-// "U+FFFD Substitution of Maximal Subparts"). The error is a *TooLongError, or
-// says what is wrong with o.
+// "U+FFFD Substitution of Maximal Subparts"). The error is a *TooLongError, says
+// what is wrong with o, or that text has a character for which a Unigram model
+// without an unknown id has nothing.
 func (t *Tokenizer) Encode(text string, o Options) (Encoding, error) {
 	ids, truncated, err := t.Append(nil, text, o)
 	return Encoding{IDs: ids, Truncated: truncated}, err
@@ -117,8 +119,13 @@ func (t *Tokenizer) Append(dst []int32, text string, o Options) ([]int32, int, e
 	start := len(dst)
 	s := t.pool.Get().(*scratch)
 	s.text = appendUTF8(s.text[:0], text)
+	s.err = nil
 	dst = t.appendTokens(dst, s)
+	err := s.err
 	t.pool.Put(s)
+	if err != nil {
+		return dst[:before], 0, err
+	}
 
 	truncated := 0
 	if tokens := len(dst) - start; o.MaxTokens > 0 && tokens > o.MaxTokens-special {

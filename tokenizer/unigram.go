@@ -1,8 +1,10 @@
 package tokenizer
 
 import (
+	"errors"
 	"math"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -13,9 +15,9 @@ type unigram struct {
 	vocab    *vocabulary
 	trie     trie
 	scores   []float64 // by id
-	unknown  int32
-	penalty  float64 // score of a character that is no piece
-	fallback bool    // what is unknown becomes the ids of its bytes
+	unknown  int32     // -1 for none: a text that needs it is an error
+	penalty  float64   // score of a character that is no piece
+	fallback bool      // what is unknown becomes the ids of its bytes
 	byteIDs  [256]int32
 }
 
@@ -38,7 +40,9 @@ func (m *unigram) append(dst []int32, word []byte, s *scratch) []int32 {
 	}
 	start := len(dst)
 	dst = m.appendBest(dst, word, s)
-	s.cache.put(word, dst[start:])
+	if s.err == nil {
+		s.cache.put(word, dst[start:])
+	}
 	return dst
 }
 
@@ -48,7 +52,10 @@ func (m *unigram) appendBest(dst []int32, word []byte, s *scratch) []int32 {
 		s.ends = append(s.ends, pathEnd{start: -1})
 	}
 	for i := 0; i < len(word); {
-		m.extend(s.ends, word, i)
+		if !m.extend(s.ends, word, i) {
+			s.err = errNoUnknown
+			return dst
+		}
 		if word[i] < utf8.RuneSelf {
 			i++
 		} else {
@@ -79,8 +86,12 @@ func (m *unigram) appendBest(dst []int32, word []byte, s *scratch) []int32 {
 	return dst
 }
 
-// extend offers each piece that starts at word[i] to the place where it ends.
-func (m *unigram) extend(ends []pathEnd, word []byte, i int) {
+// errNoUnknown is the error of a text that needs an unknown id where there is none.
+var errNoUnknown = errors.New("a character that is no piece, and the model has no unk_id")
+
+// extend offers each piece that starts at word[i] to the place where it ends, and
+// reports whether it did without an unknown id that there is not.
+func (m *unigram) extend(ends []pathEnd, word []byte, i int) bool {
 	base := ends[i].score
 	node, single := int32(0), false
 	for j, first := i, true; j < len(word); first = false {
@@ -91,20 +102,25 @@ func (m *unigram) extend(ends []pathEnd, word []byte, i int) {
 		j += n
 		next := m.trie.child(node, r)
 		if next == nil {
-			if first {
-				offer(&ends[j], base+m.penalty, i, m.unknown)
-			}
-			return
+			return !first || m.offerUnknown(&ends[j], base, i)
 		}
 		if next.id >= 0 {
 			offer(&ends[j], m.scores[next.id]+base, i, next.id)
 			single = single || first
 		}
-		if first && !single {
-			offer(&ends[j], base+m.penalty, i, m.unknown)
+		if first && !single && !m.offerUnknown(&ends[j], base, i) {
+			return false
 		}
 		node = next.node
 	}
+	return true
+}
+
+// offerUnknown offers the unknown id for a character. It reports whether there is
+// one, or something better there.
+func (m *unigram) offerUnknown(end *pathEnd, base float64, start int) bool {
+	offer(end, base+m.penalty, start, m.unknown)
+	return m.unknown >= 0 || end.id >= 0
 }
 
 func offer(end *pathEnd, score float64, start int, id int32) {
@@ -143,36 +159,47 @@ func parseUnigram(o object) (*unigram, error) {
 	}
 	m := &unigram{penalty: math.Inf(1)}
 	list := o.get("vocab")
-	m.vocab = newVocabulary(len(list.text) / 24)
-	m.trie = newTrie(len(list.text) / 12)
-	err := list.elements(func(i int, v value) error {
-		first, second, ok := v.two()
-		if !ok {
-			return v.errorf("%s at piece %d, expected a piece and its score", v.short(), i)
+	pieces := make([]string, 0, len(list.text)/24)
+	err := list.pairs(func(i int, first, second value) error {
+		if second.text == "" {
+			return list.errorf("%s at piece %d, expected a piece and its score", first.short(), i)
 		}
 		piece, err := first.str()
 		if err != nil {
 			return err
 		}
 		score, err := second.score()
-		if err != nil {
-			return err
-		}
-		if i > math.MaxInt32-1 || !m.add(piece, score) {
-			return v.errorf("%q twice", piece)
-		}
-		return nil
+		pieces = append(pieces, piece)
+		m.scores = append(m.scores, score)
+		m.penalty = min(m.penalty, score)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	m.penalty -= unknownPenalty
-	v := o.get("unk_id")
-	if m.unknown, err = v.natural(); err != nil {
-		return nil, err
+	var trieMade sync.WaitGroup
+	trieMade.Go(func() {
+		m.trie = newTrie(len(list.text) / 12)
+		for i, piece := range pieces {
+			m.trie.add(piece, int32(i))
+		}
+	})
+	m.vocab = newVocabulary(len(pieces))
+	for i, piece := range pieces {
+		if !m.vocab.add(piece, int32(i)) {
+			m.vocab.repeat(piece, int32(i))
+		}
 	}
-	if int(m.unknown) >= len(m.scores) {
-		return nil, v.errorf("%d, expected an id below %d", m.unknown, len(m.scores))
+	trieMade.Wait()
+	m.penalty -= unknownPenalty
+	m.unknown = -1
+	if v := o.get("unk_id"); !v.null() {
+		if m.unknown, err = v.natural(); err != nil {
+			return nil, err
+		}
+		if int(m.unknown) >= len(m.scores) {
+			return nil, v.errorf("%d, expected an id below %d", m.unknown, len(m.scores))
+		}
 	}
 	if v := o.get("byte_fallback"); !v.null() {
 		if m.fallback, err = v.boolean(); err != nil {
@@ -237,7 +264,7 @@ func (v value) score() (float64, error) {
 	for ; exponent < -308 && f != 0; exponent += 308 {
 		f /= 1e308
 	}
-	power, err := strconv.ParseFloat("1e"+strconv.Itoa(max(exponent, -exponent)), 64)
+	power, err := powerOfTen(max(exponent, -exponent))
 	if exponent < 0 {
 		f /= power
 	} else if f *= power; err != nil || math.IsInf(f, 0) {
@@ -247,4 +274,12 @@ func (v value) score() (float64, error) {
 		f = -f
 	}
 	return f, nil
+}
+
+// powerOfTen returns the number nearest to 10^n.
+func powerOfTen(n int) (float64, error) {
+	if n <= 22 { // a float64 has it
+		return math.Pow10(n), nil
+	}
+	return strconv.ParseFloat("1e"+strconv.Itoa(n), 64)
 }

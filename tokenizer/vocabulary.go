@@ -74,6 +74,18 @@ func (v *vocabulary) add(piece string, id int32) bool {
 	return true
 }
 
+// repeat gives a piece that v has another id, the next, which counts from then on.
+func (v *vocabulary) repeat(piece string, id int32) {
+	h := hashString(hashSeed, piece)
+	i := h * spread >> v.shift
+	for v.pieces[v.slots[i].id-1] != piece {
+		i = (i + 1) & uint64(len(v.slots)-1)
+	}
+	v.slots[i].id = id + 1
+	v.pieces = append(v.pieces, piece)
+	v.count++
+}
+
 func (v *vocabulary) insert(piece string, id int32) {
 	h := hashString(hashSeed, piece)
 	i := h * spread >> v.shift

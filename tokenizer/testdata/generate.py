@@ -81,6 +81,8 @@ def sweep():
         "lower": bert(lowercase=True), "strip and lower": bert(strip_accents=True, lowercase=True),
         "uncased": bert(True, True, None, True), "cased": bert(True, True, None, False),
         "cased strip": bert(True, True, True, False), "Lowercase": {"type": "Lowercase"},
+        **{s: {"type": s} for s in ["NFC", "NFD", "NFKC", "NFKD", "Nmt", "StripAccents"]},
+        "Strip": {"type": "Strip", "strip_left": True, "strip_right": True},
     }
     out = []
 
@@ -101,6 +103,11 @@ def sweep():
     d = file(pre_tokenizer={"type": "BertPreTokenizer"})
     p = parse(d).pre_tokenizer
     add("split", d, lambda c: "|".join(w for w, _ in p.pre_tokenize_str(f"{c} a{c}b")) + "\n")
+    for step in ({"type": "UnicodeScripts"}, {"type": "Whitespace"}, {"type": "WhitespaceSplit"}, {"type": "Punctuation"},
+                 {"type": "Digits", "individual_digits": True}):
+        d = file(pre_tokenizer=step)
+        u = parse(d).pre_tokenizer
+        add("words of " + step["type"], d, lambda c: "|".join(w for w, _ in u.pre_tokenize_str(f"{c}a{c}\u4e2d{c} {c}")) + "\n")
     for flag, text in [("single_word", "{}Q Q{}"), ("lstrip", "{}Q"), ("rstrip", "Q{}")]:
         d = file(added_tokens=[token(17, "Q", flag)])
         t = parse(d)

@@ -13,7 +13,7 @@ import random
 import tokenizers
 from tokenizers import Tokenizer
 
-from generate_random import POOLS, code_point
+from generate_random import POOLS, code_point, ids
 
 assert tokenizers.__version__ == "0.23.3"
 
@@ -23,6 +23,9 @@ O200K = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}
 TIKTOKEN = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s*[\r\n]|\s+(?!\S)|\s"
 DEEPSEEK = (r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|"
             r"\s*[\r\n]+|\s+(?!\S)|\s+")
+DEEPSEEK_LLM = [r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", r"\s?[!-/:-~！-／：-～‘-‟　-。]+", r"\s+$", r"[一-龥ࠀ-一가-퟿]+", r"\p{N}+", r"\p{N}"]
+ANCHORS = [r"^", r"$", r"\A", r"\z", r"\Z", r"\b", r"\B", r"^\s+|\s+$", r"(?=▁)", r"(?<=\s)", r"(?<!^)(?=\p{Lu})", r"\b\w", r"a*", r"\s*", r"a|b?", r"(?i)a|K",
+           r"(?:^|\s)\p{Han}+", r"[[:alpha:]&&[^a-c]]+", r"[\p{L}&&[^\p{Latin}]]+|\d*", r"\R", r"\N+", r"\h{2}", r"", r"[a&&b]|\p{Katakana}", r"$|\n"]
 BEHAVIORS = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"]
 
 
@@ -54,6 +57,7 @@ NORMALIZERS = [
     {"type": "Strip", "strip_left": False, "strip_right": True}, {"type": "Prepend", "prepend": "▁"}, {"type": "Prepend", "prepend": ""},
     replace(" ", "▁", "String"), replace("'s", "", "String"), replace(r"\s+", " "), replace(r" {2,}", "▁"), replace(r"[^\w\s]+|\d", "<>"),
     replace(r"(?<=\w)\p{M}+(?!\s)", "."), replace(r"[\p{Lu}-[]".replace("-[", ""), "U"), replace(r"(\p{N})+?\.", ""), replace(r"\P{L}{2}", "_"),
+    *(replace(p, "<>") for p in ANCHORS), replace("", "_", "String"),
     sequence("normalizers", {"type": "NFD"}, {"type": "Lowercase"}, {"type": "StripAccents"}), sequence("normalizers", {"type": "NFKC"}, {"type": "NFD"}),
 ]
 PRE_TOKENIZERS = [
@@ -62,6 +66,8 @@ PRE_TOKENIZERS = [
     *(split(r"\p{Lu}|\d", b, i) for b in BEHAVIORS for i in (True, False)),
     split(O200K), split(O200K, "Removed", True), split(TIKTOKEN), split(TIKTOKEN, "Removed", True), split(DEEPSEEK), split(r"[一-龥぀-ゟ゠-ヿ]+"),
     split(r"\p{N}{1,3}"), split(r"(?i:k|s)"), split(r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"), split(r"[^\S\r\n]|\p{Cn}|\W\w"), split(r"(?>a|ab)c?|\.(?=\s|\.)"),
+    *(split(p, b, i) for p in ANCHORS for b in BEHAVIORS for i in (True, False)), *(split("", b, i, "String") for b in BEHAVIORS for i in (True, False)),
+    *(split(p) for p in DEEPSEEK_LLM), {"type": "UnicodeScripts"}, sequence("pretokenizers", {"type": "WhitespaceSplit"}, {"type": "UnicodeScripts"}),
     split(r"\p{P}"), split(r"\p{S}|\p{Zs}|\p{Cf}|\p{Cc}"), split(r"[\p{Lt}\p{Nl}]|[^\p{M}\P{L}]{2}"), split(r"."),
     {"type": "Whitespace"}, {"type": "WhitespaceSplit"}, {"type": "BertPreTokenizer"}, *({"type": "Punctuation", "behavior": b} for b in BEHAVIORS),
     {"type": "Punctuation"}, {"type": "Digits", "individual_digits": True}, {"type": "Digits", "individual_digits": False},
@@ -74,6 +80,15 @@ PRE_TOKENIZERS = [
     sequence("pretokenizers", {"type": "Digits", "individual_digits": True}, {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
              {"type": "Punctuation", "behavior": "Isolated"}),
     sequence("pretokenizers", {"type": "Metaspace", "replacement": "▁"}, {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}),
+]
+
+
+# Normalizers after which it is clear whether a word begins where the input does.
+FIRST = [
+    {"type": "NFC"}, {"type": "NFKD"}, {"type": "Lowercase"}, {"type": "Prepend", "prepend": "a"}, {"type": "Prepend", "prepend": ""},
+    {"type": "Strip", "strip_left": False, "strip_right": True}, replace("a", "bc", "String"), replace(r" {2,}", " "), replace(r"a+", " b"),
+    {"type": "BertNormalizer", "clean_text": False, "handle_chinese_chars": True, "strip_accents": False, "lowercase": True}, {"type": "ByteLevel"},
+    sequence("normalizers", {"type": "NFKC"}, replace(" ", "▁", "String"), {"type": "Strip", "strip_left": False, "strip_right": True}, replace(r"b", " a")),
 ]
 
 
@@ -103,6 +118,9 @@ def models():
               ["bc", -1.2532], ["é", -7.0], ["e\u0301", -1.0], ["aa", -3.0], ["aab", -4.25]]
     yield {"type": "Unigram", "unk_id": 0, "vocab": scores, "byte_fallback": False}
     yield {"type": "Unigram", "unk_id": 0, "vocab": scores + [[p, -1.0] for p in every], "byte_fallback": True}
+    yield {"type": "Unigram", "unk_id": 0, "vocab": scores + [["ab", -2.5], ["abc", -1.0], ["a", -1.75], ["ab", -0.5]], "byte_fallback": False}
+    yield {"type": "Unigram", "unk_id": None, "vocab": scores + [["d", -2.5], [" ", -3.0], ["\u0301", -1.0]], "byte_fallback": True}
+    yield {"type": "Unigram", "vocab": scores[1:] + [["da", -1.5], ["e", -9.0], ["xyd", -1.0]]}
     yield {"type": "Unigram", "unk_id": 3, "vocab": scores + [[p, -20.0] for p in some], "byte_fallback": True}
 
 
@@ -146,15 +164,20 @@ def main():
             if sections.get("added"):
                 d["added_tokens"][0]["id"] = len(model["vocab"])
             t = Tokenizer.from_str(json.dumps(d))
-            out["models"].append({"file": d, "want": [t.encode(w).ids for w in words]})
+            out["models"].append({"file": d, "want": [ids(t, w) for w in words]})
+    first = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first"}
+    for step in FIRST:
+        d = file(next(models()), normalizer=step, pre_tokenizer=first)
+        t = Tokenizer.from_str(json.dumps(d))
+        out["models"].append({"file": d, "want": [ids(t, w) for w in words + texts]})
     pieces, steps = chains()
     model = {"type": "WordLevel", "vocab": {p: i for i, p in enumerate(pieces)}, "unk_token": "a"}
-    ids = [rng.choices(range(len(pieces)), k=rng.randint(1, 9)) for _ in range(150)]
-    out["ids"] = ids
+    some = [rng.choices(range(len(pieces)), k=rng.randint(1, 9)) for _ in range(150)]
+    out["ids"] = some
     for step in steps:
         d = file(model, decoder=step)
         t = Tokenizer.from_str(json.dumps(d))
-        out["decoders"].append({"file": d, "want": [t.decode(i) for i in ids]})
+        out["decoders"].append({"file": d, "want": [t.decode(i) for i in some]})
     text = "{" + ",\n".join(json.dumps(k) + ": [\n" + ",\n".join(json.dumps(x) for x in v) + "\n]" for k, v in out.items()) + "}\n"
     with open("steps.json.gz", "wb") as f:
         f.write(gzip.compress(text.encode(), mtime=0))
