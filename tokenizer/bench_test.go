@@ -1,6 +1,8 @@
 package tokenizer
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +78,64 @@ func BenchmarkAppend(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(tokens)/b.Elapsed().Seconds(), "tokens/s")
+		})
+	}
+}
+
+// benchNames have a WordPiece, a byte-level BPE, a BPE with byte fallback and a Unigram model.
+var benchNames = []string{"bert-base-uncased", "roberta-base", "mistral-v1", "t5-small"}
+
+// BenchmarkEncodeAll encodes the same texts, many times over, by one and two workers.
+func BenchmarkEncodeAll(b *testing.B) {
+	texts, size := benchTexts(b, func(c referenceCase) bool { return c.Kind == "nasty" })
+	texts, size = slices.Repeat(texts, 8), 8*size
+	for _, name := range benchNames {
+		for _, workers := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%s/%d", name, workers), func(b *testing.B) {
+				tok := reference(b, name)
+				tokens := 0
+				b.SetBytes(int64(size))
+				b.ReportAllocs()
+				for b.Loop() {
+					encodings, _ := tok.EncodeAll(texts, Options{}, workers)
+					for _, e := range encodings {
+						tokens += len(e.IDs)
+					}
+				}
+				b.ReportMetric(float64(tokens)/b.Elapsed().Seconds(), "tokens/s")
+			})
+		}
+	}
+}
+
+func BenchmarkEncodeOffsets(b *testing.B) {
+	texts, size := benchTexts(b, func(c referenceCase) bool { return c.Kind == "nasty" })
+	for _, name := range benchNames {
+		b.Run(name, func(b *testing.B) {
+			tok := reference(b, name)
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, text := range texts {
+					_, _ = tok.EncodeOffsets(text, Options{})
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkCount(b *testing.B) {
+	texts, size := benchTexts(b, func(c referenceCase) bool { return c.Kind == "nasty" })
+	for _, name := range benchNames {
+		b.Run(name, func(b *testing.B) {
+			tok := reference(b, name)
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, text := range texts {
+					tok.Count(text, Options{})
+				}
+			}
 		})
 	}
 }

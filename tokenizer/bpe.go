@@ -62,7 +62,7 @@ func (m *bpe) append(dst []int32, word []byte, s *scratch) []int32 {
 
 // whole returns the id of the piece that is all of word.
 func (m *bpe) whole(word []byte, s *scratch) (int32, bool) {
-	if m.raw {
+	if m.raw && s.trace == nil {
 		s.piece = appendByteLevel(s.piece[:0], word)
 		word = s.piece
 	}
@@ -116,8 +116,8 @@ func hasMetaspace(text []byte) bool {
 // appendPart appends the symbols of the characters of word and merges them.
 func (m *bpe) appendPart(dst []int32, word []byte, s *scratch) []int32 {
 	start := len(dst)
-	if m.raw {
-		dst = m.appendBytes(dst, word)
+	if m.raw && s.trace == nil {
+		dst = m.appendBytes(dst, word, s)
 	} else {
 		dst = m.appendCharacters(dst, word, s)
 	}
@@ -125,8 +125,8 @@ func (m *bpe) appendPart(dst []int32, word []byte, s *scratch) []int32 {
 }
 
 // appendBytes appends the symbols of the bytes of word.
-func (m *bpe) appendBytes(dst []int32, word []byte) []int32 {
-	unknown := 0 // characters that wait
+func (m *bpe) appendBytes(dst []int32, word []byte, s *scratch) []int32 {
+	var unknown waiting
 	for i, c := range word {
 		place := inside
 		if i == 0 {
@@ -136,26 +136,32 @@ func (m *bpe) appendBytes(dst []int32, word []byte) []int32 {
 			place |= atTail
 		}
 		if id := m.symbols[place][c]; id >= 0 {
-			dst = m.appendUnknown(dst, &unknown)
+			if unknown.count > 0 {
+				dst = m.appendUnknown(dst, &unknown, s)
+			}
 			dst = append(dst, id)
 		} else {
-			unknown++
+			unknown.count++
 		}
 	}
-	return m.appendUnknown(dst, &unknown)
+	return m.appendUnknown(dst, &unknown, s)
 }
 
-// appendUnknown appends the unknown ids of n characters and makes n 0.
-func (m *bpe) appendUnknown(dst []int32, n *int) []int32 {
-	if m.unknown >= 0 && *n > 0 {
+// waiting is the unknown characters of which the id is still to be appended.
+type waiting struct{ count, bytes int }
+
+// appendUnknown appends the unknown ids of w and empties it.
+func (m *bpe) appendUnknown(dst []int32, w *waiting, s *scratch) []int32 {
+	if m.unknown >= 0 && w.count > 0 {
 		if m.fuse {
-			*n = 1
+			w.count = 1
 		}
-		for range *n {
+		for range w.count {
 			dst = append(dst, m.unknown)
 		}
+		s.trace.symbol(w.bytes) // a trace has one id here
 	}
-	*n = 0
+	*w = waiting{}
 	return dst
 }
 
@@ -163,7 +169,7 @@ func (m *bpe) appendUnknown(dst []int32, n *int) []int32 {
 // ones the last, or all where they are fused, wait for the next known
 // character: bytes that stand for others overtake it, as in the reference.
 func (m *bpe) appendCharacters(dst []int32, word []byte, s *scratch) []int32 {
-	unknown := 0
+	var unknown waiting
 	for i := 0; i < len(word); {
 		n := 1
 		if word[i] >= utf8.RuneSelf {
@@ -183,22 +189,27 @@ func (m *bpe) appendCharacters(dst []int32, word []byte, s *scratch) []int32 {
 		}
 		i += n
 		if id, ok := find(m.vocab, char); ok {
-			dst = m.appendUnknown(dst, &unknown)
+			if unknown.count > 0 {
+				dst = m.appendUnknown(dst, &unknown, s)
+			}
 			dst = append(dst, id)
+			s.trace.symbol(n)
 			continue
 		}
 		if m.fallback && m.hasBytes(char) {
 			for _, c := range char {
 				dst = append(dst, m.byteIDs[c])
+				s.trace.symbol(1)
 			}
 			continue
 		}
-		if unknown > 0 && !m.fuse {
-			dst = m.appendUnknown(dst, &unknown)
+		if unknown.count > 0 && !m.fuse {
+			dst = m.appendUnknown(dst, &unknown, s)
 		}
-		unknown++
+		unknown.count++
+		unknown.bytes += n
 	}
-	return m.appendUnknown(dst, &unknown)
+	return m.appendUnknown(dst, &unknown, s)
 }
 
 // hasBytes reports whether each byte of char has an id.

@@ -48,44 +48,46 @@ func (byteLevel) append(dst, text []byte, _ *scratch) []byte { return appendByte
 // before words that begin with none, splits them as GPT-2 does, and writes
 // characters for bytes.
 func parseByteLevel(steps []preTokenizer, o object) ([]preTokenizer, error) {
-	space, regex, err := byteLevelKeys(o)
+	k, err := parseByteLevelKeys(o)
 	if err != nil {
 		return nil, err
 	}
-	if space {
-		steps = append(steps, preTokenizer{rewrite: prependSpace})
+	if k.space {
+		steps = append(steps, preTokenizer{prefix: missingSpace, write: appendWord})
 	}
-	if regex {
+	if k.regex {
 		steps = append(steps, preTokenizer{split: isolated(everywhere(classes().gpt2))})
 	}
-	return append(steps, preTokenizer{rewrite: writeByteLevel, byteLevel: true}), nil
+	return append(steps, preTokenizer{write: appendByteLevel, byteLevel: true}), nil
 }
 
-// byteLevelKeys reads the keys that ByteLevel has as a pre-tokenizer, decoder and
-// post-processor: whether it adds a space and whether it splits, which are for
-// the first only.
-func byteLevelKeys(o object) (space, regex bool, err error) {
+// byteLevelKeys are the keys that ByteLevel has as a pre-tokenizer, which adds
+// spaces and splits, as a post-processor, which trims, and as a decoder.
+type byteLevelKeys struct{ space, trim, regex bool }
+
+func parseByteLevelKeys(o object) (k byteLevelKeys, err error) {
 	if err = o.only("type", "add_prefix_space", "trim_offsets", "use_regex"); err != nil {
-		return false, false, err
+		return k, err
 	}
-	if space, err = o.get("add_prefix_space").boolean(); err != nil {
-		return false, false, err
+	if k.space, err = o.get("add_prefix_space").boolean(); err != nil {
+		return k, err
 	}
-	if _, err = o.get("trim_offsets").boolean(); err != nil {
-		return false, false, err
+	if k.trim, err = o.get("trim_offsets").boolean(); err != nil {
+		return k, err
 	}
-	regex = true
+	k.regex = true
 	if _, ok := o.members["use_regex"]; ok {
-		regex, err = o.get("use_regex").boolean()
+		k.regex, err = o.get("use_regex").boolean()
 	}
-	return space, regex, err
+	return k, err
 }
 
-func prependSpace(dst, word []byte, _ bool) []byte {
-	if word[0] != ' ' {
-		dst = append(dst, ' ')
+// missingSpace returns the space that a word does not begin with.
+func missingSpace(word []byte, _ bool) string {
+	if word[0] == ' ' {
+		return ""
 	}
-	return append(dst, word...)
+	return " "
 }
 
-func writeByteLevel(dst, word []byte, _ bool) []byte { return appendByteLevel(dst, word) }
+func appendWord(dst, word []byte) []byte { return append(dst, word...) }

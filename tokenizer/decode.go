@@ -55,7 +55,7 @@ func parseDecoder(steps []decoder, v value) ([]decoder, error) {
 		step, err = decodeBytes, o.only("type")
 	case "ByteLevel":
 		step = decodeByteLevel
-		_, _, err = byteLevelKeys(o)
+		_, err = parseByteLevelKeys(o)
 	case "CTC":
 		step, err = parseCTC(o)
 	case "Fuse":
@@ -65,7 +65,8 @@ func parseDecoder(steps []decoder, v value) ([]decoder, error) {
 	case "Replace":
 		var r replacer
 		r, err = parseReplace(o)
-		step = eachPiece(func(_ int, piece string) string { return string(r.append(nil, []byte(piece), nil)) })
+		s := &scratch{} // which Replace does not write to
+		step = eachPiece(func(_ int, piece string) string { return string(r.append(nil, []byte(piece), s)) })
 	case "Sequence":
 		steps, err := parseSequence(o, "decoders", steps, parseDecoder)
 		if steps == nil {

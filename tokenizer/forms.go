@@ -30,6 +30,7 @@ func (f normalForm) append(dst, text []byte, s *scratch) []byte {
 	// than divide runs of marks into shorter ones, which are in order.
 	done := f.form.QuickSpan(text)
 	if done == len(text) {
+		s.trace.keep(0, done)
 		return append(dst, text...)
 	}
 	// Start anew at a character of ASCII: the one before it composes with nothing after it.
@@ -37,6 +38,7 @@ func (f normalForm) append(dst, text []byte, s *scratch) []byte {
 		done--
 	}
 	dst = append(dst, text[:done]...)
+	s.trace.keep(0, done)
 	s.marks = s.marks[:0]
 	var buf [maxCompatible]mark
 	for i := done; i < len(text); {
@@ -44,10 +46,11 @@ func (f normalForm) append(dst, text []byte, s *scratch) []byte {
 		i += n
 		if r < utf8.RuneSelf {
 			dst = f.flush(dst, s)
-			s.marks = append(s.marks, mark{r, 0})
+			s.marks = append(s.marks, mark{r: r})
 			continue
 		}
-		for _, m := range f.decompose(buf[:0], r) {
+		for k, m := range f.decompose(buf[:0], r) {
+			m.change = int8(min(k, 1))
 			if m.class == 0 && (!f.composed || !joinsBefore(m.r)) {
 				dst = f.flush(dst, s)
 			}
@@ -76,6 +79,9 @@ func (f normalForm) flush(dst []byte, s *scratch) []byte {
 	for _, m := range marks {
 		dst = utf8.AppendRune(dst, m.r)
 	}
+	if s.trace != nil {
+		s.trace.marks(marks)
+	}
 	s.marks = s.marks[:0]
 	return dst
 }
@@ -91,6 +97,7 @@ func compose(marks []mark) []mark {
 			if adjacent || last.class != 0 && last.class < m.class {
 				if r := composed(out[starter].r, m.r); r != 0 {
 					out[starter].r = r
+					out[starter].change += m.change - 1
 					continue
 				}
 			}
@@ -170,7 +177,7 @@ func (f normalForm) decompose(dst []mark, r rune) []mark {
 	}
 	for len(d) > 0 {
 		r, n := utf8.DecodeRune(d)
-		dst = append(dst, mark{r, norm.NFD.Properties(d).CCC()})
+		dst = append(dst, mark{r: r, class: norm.NFD.Properties(d).CCC()})
 		d = d[n:]
 	}
 	return dst

@@ -69,7 +69,7 @@ const fewSymbols = 40
 
 // merge merges the symbols and returns how many are left.
 func (m *bpe) merge(symbols []int32, s *scratch) int {
-	if len(symbols) > fewSymbols {
+	if len(symbols) > fewSymbols || s.trace != nil && len(symbols) > 0 {
 		return m.mergeMany(symbols, s)
 	}
 	n := len(symbols)
@@ -142,6 +142,7 @@ func (m *bpe) mergeMany(symbols []int32, s *scratch) int {
 			m.push(s, symbols, before, at)
 		}
 	}
+	s.trace.merge(symbols)
 	n := 0
 	for _, id := range symbols {
 		if id != gone {
@@ -208,7 +209,10 @@ const (
 
 // A wordCache remembers the ids of the last words, each in the one place that
 // its hash gives. One goroutine uses it at a time.
-type wordCache struct{ entries []cacheEntry }
+type wordCache struct {
+	entries []cacheEntry
+	off     bool // remembers nothing
+}
 
 type cacheEntry struct {
 	word      [cachedBytes]byte
@@ -236,7 +240,7 @@ func (c *wordCache) get(word []byte) ([]int32, bool) {
 }
 
 func (c *wordCache) put(word []byte, ids []int32) {
-	if len(ids) > cachedIDs || len(word) == 0 {
+	if len(ids) > cachedIDs || len(word) == 0 || c.off {
 		return
 	}
 	if c.entries == nil {

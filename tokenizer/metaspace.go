@@ -19,12 +19,13 @@ func parseMetaspace(steps []preTokenizer, o object) ([]preTokenizer, error) {
 			return nil, err
 		}
 	}
-	steps = append(steps, preTokenizer{firstOnly: scheme == "first", rewrite: func(dst, word []byte, first bool) []byte {
-		if scheme == "always" || scheme == "first" && first {
-			if word[0] != ' ' && !bytes.HasPrefix(word, []byte(replacement)) {
-				dst = append(dst, replacement...)
-			}
+	prefix := func(word []byte, first bool) string {
+		if scheme == "never" || scheme == "first" && !first || word[0] == ' ' || bytes.HasPrefix(word, []byte(replacement)) {
+			return ""
 		}
+		return replacement
+	}
+	steps = append(steps, preTokenizer{firstOnly: scheme == "first", prefix: prefix, write: func(dst, word []byte) []byte {
 		for {
 			i := bytes.IndexByte(word, ' ')
 			if i < 0 {
@@ -83,7 +84,7 @@ func (t *Tokenizer) checkFirst(v value) error {
 			continue
 		}
 		for _, before := range t.preTokenizers[:i] {
-			if before.rewrite != nil {
+			if before.write != nil {
 				return v.errorf("prepend_scheme first after a step that writes: not supported")
 			}
 		}

@@ -59,6 +59,9 @@ func parseNormalizer(steps []normalizer, v value) ([]normalizer, error) {
 
 // normalize returns text after all steps. The result lies in s or is text.
 func (t *Tokenizer) normalize(text []byte, s *scratch) []byte {
+	if s.trace != nil {
+		return s.trace.normalize(t.normalizers, text, s)
+	}
 	for i, step := range t.normalizers {
 		out := &s.normal[i&1]
 		*out = step.append((*out)[:0], text, s)
@@ -122,6 +125,20 @@ func parseBERTNormalizer(o object) (*bertNormalizer, error) {
 	}
 	b.fill()
 	return b, nil
+}
+
+// appendParts appends b's steps as the reference does them one after the other:
+// the last two, which come after a normal form, do what they do to each character
+// by itself.
+func (b *bertNormalizer) appendParts(steps []normalizer) []normalizer {
+	if !b.strip {
+		return append(steps, b)
+	}
+	clean := &bertNormalizer{clean: b.clean, chinese: b.chinese}
+	clean.fill()
+	strip := &bertNormalizer{strip: true, lower: b.lower}
+	strip.fill()
+	return append(steps, clean, normalForms["NFD"], strip)
 }
 
 // fill computes the table from the four switches.

@@ -85,6 +85,11 @@ func (t *Tokenizer) prepare(added value) error {
 	err := t.added.index(added, func(s string) string { return string(t.normalize([]byte(s), &scratch{})) })
 	longest := max(t.vocab.longest, t.added.exact.forms.longest, t.added.normal.forms.longest)
 	t.pool = &sync.Pool{New: func() any { return &scratch{hashes: make([]uint64, longest)} }}
+	t.tracing = &sync.Pool{New: func() any {
+		s := &scratch{hashes: make([]uint64, longest), trace: new(trace)}
+		s.cache.off, s.parts.off = true, true // the trace's own knows more
+		return s
+	}}
 	return err
 }
 
@@ -92,7 +97,7 @@ func (t *Tokenizer) prepare(added value) error {
 func (t *Tokenizer) fuseByteLevel() {
 	last := len(t.preTokenizers) - 1
 	if m, ok := t.model.(*bpe); ok && !m.fallback && last >= 0 && t.preTokenizers[last].byteLevel {
-		t.preTokenizers = t.preTokenizers[:last]
+		t.fused = 1
 		m.useBytes()
 	}
 }

@@ -2,8 +2,14 @@ package tokenizer
 
 import "slices"
 
-// A frame is the special tokens around a sequence.
-type frame struct{ head, tail []int32 }
+// A frame is the special tokens around a sequence, and what is done to the spans
+// of its tokens.
+type frame struct {
+	head, tail []int32
+	trims      []trim // in their order
+	joined     bool   // to the post-processors that follow all is one sequence: BertProcessing
+	apart      bool   // to them special tokens are sequences, too: TemplateProcessing
+}
 
 // parseFrame reads the post-processor v. null gives an empty frame.
 // has reports whether an id is in the vocabulary.
@@ -18,20 +24,57 @@ func parseFrame(v value, has func(int32) bool) (frame, error) {
 	switch kind {
 	case "TemplateProcessing":
 		return parseTemplate(o, has)
-	case "ByteLevel": // its keys only move offsets
-		_, _, err := byteLevelKeys(o)
-		return frame{}, err
+	case "ByteLevel":
+		k, err := parseByteLevelKeys(o)
+		return frame{trims: k.trims()}, err
 	case "BertProcessing":
 		return parseClsSep(o, has, "type", "sep", "cls")
-	case "RobertaProcessing": // the two further keys only move offsets
-		return parseClsSep(o, has, "type", "sep", "cls", "trim_offsets", "add_prefix_space")
+	case "RobertaProcessing":
+		return parseRoberta(o, has)
 	case "Sequence":
 		return parseSequence(o, "processors", frame{}, func(inner frame, v value) (frame, error) {
 			outer, err := parseFrame(v, has)
-			return frame{slices.Concat(outer.head, inner.head), slices.Concat(inner.tail, outer.tail)}, err
+			if err == nil && inner.apart && (outer.joined || outer.apart) {
+				err = v.errorf("special tokens around those of TemplateProcessing: not supported")
+			}
+			return inner.within(outer), err
 		})
 	}
 	return frame{}, v.errorf("unknown type %q", kind)
+}
+
+// within returns the frame of the post-processor of f and then that of outer.
+func (f frame) within(outer frame) frame {
+	all := frame{
+		head:   slices.Concat(outer.head, f.head),
+		tail:   slices.Concat(f.tail, outer.tail),
+		trims:  slices.Concat(f.trims, outer.trims),
+		joined: f.joined || outer.joined,
+		apart:  f.apart || outer.apart,
+	}
+	for i := range outer.trims {
+		all.trims[len(f.trims)+i].joined = f.joined
+	}
+	return all
+}
+
+// parseRoberta reads RobertaProcessing. Where one of the keys about offsets is not
+// there it is BertProcessing to the reference.
+func parseRoberta(o object, has func(int32) bool) (frame, error) {
+	f, err := parseClsSep(o, has, "type", "sep", "cls", "trim_offsets", "add_prefix_space")
+	trimOffsets, add := o.get("trim_offsets"), o.get("add_prefix_space")
+	if err != nil || trimOffsets.null() || add.null() {
+		return f, err
+	}
+	var k byteLevelKeys
+	if k.trim, err = trimOffsets.boolean(); err != nil {
+		return f, err
+	}
+	if k.space, err = add.boolean(); err != nil {
+		return f, err
+	}
+	f.trims = k.trims()
+	return f, nil
 }
 
 // parseClsSep reads the frame of BertProcessing and RobertaProcessing: cls, the
@@ -61,6 +104,7 @@ func parseClsSep(o object, has func(int32) bool, keys ...string) (f frame, err e
 		}
 		*side.ids = []int32{id}
 	}
+	f.joined = true
 	return f, nil
 }
 
@@ -121,6 +165,7 @@ func parseTemplate(o object, has func(int32) bool) (f frame, err error) {
 	if sequences == 0 {
 		return f, single.errorf("no sequence A")
 	}
+	f.apart = len(f.head)+len(f.tail) > 0
 	return f, nil
 }
 

@@ -62,11 +62,15 @@ func parsePrecompiled(o object) (*precompiled, error) {
 
 func (*precompiled) lowers() bool { return false }
 
-func (p *precompiled) append(dst, text []byte, _ *scratch) []byte {
+func (p *precompiled) append(dst, text []byte, s *scratch) []byte {
 	table := clusters()
+	single := byte(utf8.RuneSelf) // characters below it are looked up at once
+	if s.trace != nil {
+		single = 0
+	}
 	for i := 0; i < len(text); {
 		// Most of ASCII is a cluster by itself.
-		if c := text[i]; c < utf8.RuneSelf && c != '\r' && (i+1 == len(text) || text[i+1] < utf8.RuneSelf) {
+		if c := text[i]; c < single && c != '\r' && (i+1 == len(text) || text[i+1] < utf8.RuneSelf) {
 			if e := &p.ascii[c]; e.ok {
 				dst = append(dst, e.text...)
 			} else {
@@ -76,22 +80,33 @@ func (p *precompiled) append(dst, text []byte, _ *scratch) []byte {
 			continue
 		}
 		end := table.end(text, i)
-		if cluster := text[i:end]; len(cluster) <= wholeCluster {
-			if e := p.lookUp(cluster); e.ok {
-				dst = append(dst, e.text...)
-				i = end
-				continue
+		dst = p.appendCluster(dst, text[i:end], s)
+		i = end
+	}
+	return dst
+}
+
+func (p *precompiled) appendCluster(dst, cluster []byte, s *scratch) []byte {
+	if len(cluster) <= wholeCluster {
+		if e := p.lookUp(cluster); e.ok {
+			if s.trace != nil {
+				s.trace.replace(cluster, e.text)
 			}
+			return append(dst, e.text...)
 		}
-		for i < end {
-			_, n := utf8.DecodeRune(text[i:end])
-			if e := p.lookUp(text[i : i+n]); e.ok {
-				dst = append(dst, e.text...)
-			} else {
-				dst = append(dst, text[i:i+n]...)
-			}
-			i += n
+	}
+	for len(cluster) > 0 {
+		_, n := utf8.DecodeRune(cluster)
+		from := cluster[:n]
+		to := from
+		if e := p.lookUp(from); e.ok {
+			to = e.text
 		}
+		if s.trace != nil {
+			s.trace.replace(from, to)
+		}
+		dst = append(dst, to...)
+		cluster = cluster[n:]
 	}
 	return dst
 }

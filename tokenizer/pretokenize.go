@@ -14,9 +14,12 @@ type splitter func(dst []span, text []byte, within span) []span
 // A preTokenizer is a step that splits the words it is given, or rewrites them.
 type preTokenizer struct {
 	split splitter
-	// rewrite appends to dst what a word becomes, which is not empty. first says
-	// that the word begins where the input does.
-	rewrite   func(dst, word []byte, first bool) []byte
+	// write appends to dst what the characters of a word become, each by itself
+	// and none nothing.
+	write func(dst, word []byte) []byte
+	// prefix returns what write's words get before them; nil for nothing. first
+	// says that the word begins where the input does.
+	prefix    func(word []byte, first bool) string
 	firstOnly bool // asks for first
 	byteLevel bool // rewrites bytes as the characters of ByteLevel
 }
@@ -26,18 +29,34 @@ type preTokenizer struct {
 func (t *Tokenizer) preTokenize(text []byte, part span, first bool, s *scratch) ([]byte, []span) {
 	words := append(s.words[0][:0], part)
 	other := s.words[1]
+	steps := t.preTokenizers
+	if s.trace == nil {
+		steps = steps[:len(steps)-t.fused]
+	}
+	s.trace.rewind()
 	rewrites := 0
-	for i := range t.preTokenizers {
-		step := &t.preTokenizers[i]
-		if step.rewrite != nil {
+	for i := range steps {
+		step := &steps[i]
+		if step.write != nil {
 			buffer := &s.rewritten[rewrites&1]
-			rewrites++
+			s.trace.beginWords(rewrites, text)
 			out := (*buffer)[:0]
-			for k := range words {
-				start := len(out)
-				out = step.rewrite(out, text[words[k].start:words[k].end], first && k == 0)
+			for k, w := range words {
+				start, prefix := len(out), ""
+				if step.prefix != nil {
+					prefix = step.prefix(text[w.start:w.end], first && k == 0)
+					out = append(out, prefix...)
+				}
+				if s.trace == nil {
+					out = step.write(out, text[w.start:w.end])
+				} else {
+					s.trace.put(len(prefix), w.start)
+					out = s.trace.each(out, w, step.write)
+				}
 				words[k] = span{start, len(out)}
 			}
+			s.trace.endWords(rewrites)
+			rewrites++
 			*buffer = out
 			text = out
 			continue

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,6 +30,7 @@ func TestRandomReference(t *testing.T) {
 			Name, Text, Decoded, Special string
 			IDs, Some                    []int32
 			File                         json.RawMessage
+			Offsets                      [][2]int
 		}
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &c))
 		if c.File != nil {
@@ -53,6 +56,9 @@ func TestRandomReference(t *testing.T) {
 			continue
 		}
 		ok := sameIDs(t, c.IDs, encode(t, tok, c.Text, Options{}), "%s: %q", c.Name, c.Text)
+		e, err := tok.EncodeOffsets(c.Text, Options{})
+		ok = assert.NoError(t, err) && sameIDs(t, c.IDs, e.IDs, "%s: %q", c.Name, c.Text) &&
+			(beyond(c.Text, c.Offsets) || assert.Equal(t, c.Offsets, pythonOffsets(c.Text, e.Offsets), "%s: %q", c.Name, c.Text)) && ok
 		for _, o := range []DecodeOptions{{}, {KeepSpecial: true}} {
 			want := map[bool]string{false: c.Decoded, true: c.Special}[o.KeepSpecial]
 			text, err := tok.Decode(c.Some, o)
@@ -65,6 +71,13 @@ func TestRandomReference(t *testing.T) {
 	}
 	require.NoError(t, lines.Err())
 	t.Logf("texts compared: %v; files refused: %d of %d small ones", texts, refused, len(small))
+}
+
+// beyond reports whether one of the reference's offsets lies beyond the text's
+// end, as after a Replace of nothing there.
+func beyond(text string, offsets [][2]int) bool {
+	end := utf8.RuneCountInString(text)
+	return slices.ContainsFunc(offsets, func(o [2]int) bool { return o[1] > end })
 }
 
 // mayBeRefused reports whether an error is that of a step that is known not to be supported.

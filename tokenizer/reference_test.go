@@ -71,6 +71,7 @@ type referenceCase struct {
 	RawB64     *string `json:"raw_b64"`
 	IDs        []int32
 	Tokens     []string
+	Offsets    [][2]int
 	IDsSpecial []int32 `json:"ids_special"`
 	IDsMax16   []int32 `json:"ids_special_max16"`
 }

@@ -38,8 +38,8 @@ func parseReplace(o object) (r replacer, err error) {
 
 func (replacer) lowers() bool { return false }
 
-func (r replacer) append(dst, text []byte, _ *scratch) []byte {
-	if r.single {
+func (r replacer) append(dst, text []byte, s *scratch) []byte {
+	if r.single && s.trace == nil {
 		for {
 			i := bytes.IndexByte(text, r.from)
 			if i < 0 {
@@ -57,8 +57,10 @@ func (r replacer) append(dst, text []byte, _ *scratch) []byte {
 		var start, end int
 		start, end, ok = f.next(i)
 		dst = append(dst, text[i:start]...)
+		s.trace.keep(i, start)
 		if ok {
 			dst = append(dst, r.content...)
+			s.trace.put(len(r.content), end-1)
 		}
 		i = end
 	}
@@ -70,9 +72,10 @@ type prepend string
 
 func (prepend) lowers() bool { return false }
 
-func (p prepend) append(dst, text []byte, _ *scratch) []byte {
+func (p prepend) append(dst, text []byte, s *scratch) []byte {
 	if len(text) > 0 {
 		dst = append(dst, p...)
+		s.trace.prepend(len(p), len(text))
 	}
 	return append(dst, text...)
 }
@@ -93,14 +96,16 @@ func parseStrip(o object) (s strip, err error) {
 
 func (strip) lowers() bool { return false }
 
-func (s strip) append(dst, text []byte, _ *scratch) []byte {
-	if s.left {
-		text = bytes.TrimLeftFunc(text, unicode.IsSpace)
+func (p strip) append(dst, text []byte, s *scratch) []byte {
+	start, end := 0, len(text)
+	if p.left {
+		start = end - len(bytes.TrimLeftFunc(text, unicode.IsSpace))
 	}
-	if s.right {
-		text = bytes.TrimRightFunc(text, unicode.IsSpace)
+	if p.right {
+		end = start + len(bytes.TrimRightFunc(text[start:], unicode.IsSpace))
 	}
-	return append(dst, text...)
+	s.trace.keep(start, end)
+	return append(dst, text[start:end]...)
 }
 
 // stripAccents drops the combining marks of Unicode 9.0: StripAccents.

@@ -19,11 +19,13 @@ type Tokenizer struct {
 	added         addedTokens
 	normalizers   []normalizer
 	preTokenizers []preTokenizer
+	fused         int // of preTokenizers so many at the end are done by the model
 	model         model
 	vocab         *vocabulary
 	frame         frame
 	decoders      []decoder  // nil joins pieces with spaces
 	pool          *sync.Pool // of *scratch
+	tracing       *sync.Pool // of *scratch with a trace
 }
 
 // scratch is the memory of one Append.
@@ -42,7 +44,10 @@ type scratch struct {
 	links     []links
 	ends      []pathEnd
 	cuts      []int32
-	err       error // of the model
+	err       error   // of the model
+	ids       []int32 // of a text, where the caller's are no place for them
+
+	trace *trace // nil where no one asks for spans
 }
 
 // A model appends the ids of a word, which is not empty, to dst.
@@ -72,7 +77,8 @@ type Options struct {
 // An Encoding is a text in tokens.
 type Encoding struct {
 	IDs       []int32
-	Truncated int // tokens dropped
+	Truncated int    // tokens dropped
+	Offsets   []Span // where in the text each token is; only EncodeOffsets fills it
 }
 
 // A TooLongError says that a text has more tokens than the limit and may not be
@@ -100,47 +106,78 @@ func (t *Tokenizer) Encode(text string, o Options) (Encoding, error) {
 // number of tokens dropped, and allocates nothing where dst has room. On an
 // error it returns dst as it was.
 func (t *Tokenizer) Append(dst []int32, text string, o Options) ([]int32, int, error) {
-	var f frame
-	if !o.NoSpecial {
-		f = t.frame
-	}
-	special := len(f.head) + len(f.tail)
-	switch {
-	case o.MaxTokens < 0 || o.MaxTokens > 0 && o.MaxTokens < special:
-		return dst, 0, fmt.Errorf("limit of %d tokens, expected at least %d", o.MaxTokens, special)
-	case o.Prefix < 0:
-		return dst, 0, fmt.Errorf("prefix of %d tokens, expected at least 0", o.Prefix)
-	case o.Truncate > TruncateNone:
-		return dst, 0, fmt.Errorf("truncation %d, expected at most %d", o.Truncate, TruncateNone)
-	}
+	s := t.pool.Get().(*scratch)
+	dst, truncated, err := t.append(dst, text, o, s)
+	t.pool.Put(s)
+	return dst, truncated, err
+}
 
+// append is Append with the given memory.
+func (t *Tokenizer) append(dst []int32, text string, o Options, s *scratch) ([]int32, int, error) {
+	f := t.frameFor(o)
+	special := len(f.head) + len(f.tail)
+	if err := o.check(special); err != nil {
+		return dst, 0, err
+	}
 	before := len(dst)
 	dst = append(dst, f.head...)
 	start := len(dst)
-	s := t.pool.Get().(*scratch)
 	s.text = appendUTF8(s.text[:0], text)
 	s.err = nil
 	dst = t.appendTokens(dst, s)
-	err := s.err
-	t.pool.Put(s)
-	if err != nil {
-		return dst[:before], 0, err
+	if s.err != nil {
+		return dst[:before], 0, s.err
 	}
 
 	truncated := 0
 	if tokens := len(dst) - start; o.MaxTokens > 0 && tokens > o.MaxTokens-special {
 		keep := o.MaxTokens - special
 		truncated = tokens - keep
+		from := keep // the first token that goes
 		switch o.Truncate {
 		case TruncateNone:
 			return dst[:before], 0, &TooLongError{Tokens: tokens + special, Limit: o.MaxTokens}
 		case TruncateStart:
-			prefix := min(o.Prefix, keep)
-			copy(dst[start+prefix:], dst[start+prefix+truncated:])
+			from = min(o.Prefix, keep)
 		}
-		dst = dst[:start+keep]
+		dst = slices.Delete(dst, start+from, start+from+truncated)
+		s.trace.drop(from, truncated)
 	}
 	return append(dst, f.tail...), truncated, nil
+}
+
+// check returns what is wrong with o where there are so many special tokens.
+func (o Options) check(special int) error {
+	switch {
+	case o.MaxTokens < 0 || o.MaxTokens > 0 && o.MaxTokens < special:
+		return fmt.Errorf("limit of %d tokens, expected at least %d", o.MaxTokens, special)
+	case o.Prefix < 0:
+		return fmt.Errorf("prefix of %d tokens, expected at least 0", o.Prefix)
+	case o.Truncate > TruncateNone:
+		return fmt.Errorf("truncation %d, expected at most %d", o.Truncate, TruncateNone)
+	}
+	return nil
+}
+
+// frameFor returns the frame that a sequence gets.
+func (t *Tokenizer) frameFor(o Options) frame {
+	if o.NoSpecial {
+		return frame{}
+	}
+	return t.frame
+}
+
+// Count returns how many tokens text has, special tokens included unless
+// o.NoSpecial; nothing else of o counts, so that they may be more than
+// o.MaxTokens. It allocates nothing.
+func (t *Tokenizer) Count(text string, o Options) int {
+	s := t.pool.Get().(*scratch)
+	s.text = appendUTF8(s.text[:0], text)
+	s.ids = t.appendTokens(s.ids[:0], s)
+	n := len(s.ids)
+	t.pool.Put(s)
+	f := t.frameFor(o)
+	return n + len(f.head) + len(f.tail)
 }
 
 // appendTokens appends the tokens of s.text.
@@ -149,12 +186,14 @@ func (t *Tokenizer) appendTokens(dst []int32, s *scratch) []int32 {
 	for from, done := 0, 0; ; {
 		m := t.added.exact.find(text, from, done, s)
 		if done < m.start {
+			s.trace.start(text, span{done, m.start})
 			dst = t.appendPlain(dst, text[done:m.start], done == 0, s)
 		}
 		if m.id < 0 {
 			return dst
 		}
 		dst = append(dst, m.id)
+		s.trace.exactToken(m.span, text)
 		from, done = m.next, m.end
 	}
 }
@@ -172,6 +211,7 @@ func (t *Tokenizer) appendPlain(dst []int32, text []byte, first bool, s *scratch
 			return dst
 		}
 		dst = append(dst, m.id)
+		s.trace.normalToken(m.span, text)
 		from, done = m.next, m.end
 	}
 }
@@ -180,6 +220,9 @@ func (t *Tokenizer) appendPlain(dst []int32, text []byte, first bool, s *scratch
 // each word.
 func (t *Tokenizer) appendWords(dst []int32, text []byte, part span, first bool, s *scratch) []int32 {
 	text, words := t.preTokenize(text, part, first, s)
+	if s.trace != nil {
+		return s.trace.appendWords(dst, t.model, text, words, s)
+	}
 	for _, w := range words {
 		dst = t.model.append(dst, text[w.start:w.end], s)
 	}

@@ -49,7 +49,7 @@ func TestTruncation(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e, err := tok.Encode("a b ab a", c.options)
 			require.NoError(t, err)
-			assert.Equal(t, Encoding{c.want, c.dropped}, e)
+			assert.Equal(t, Encoding{IDs: c.want, Truncated: c.dropped}, e)
 		})
 	}
 

@@ -99,8 +99,9 @@ func appendLower(dst []byte, r rune) []byte {
 
 // A mark is a code point with its canonical combining class.
 type mark struct {
-	r     rune
-	class uint8
+	r      rune
+	class  uint8
+	change int8 // for trace.change
 }
 
 // maxDecomposition is the most code points that one decomposes into (U+1F82 and others).
@@ -127,27 +128,27 @@ var after9 = []runeRange{
 func decompose(dst []mark, r rune) []mark {
 	switch {
 	case r < 0xC0, 0x3400 <= r && r < 0xA000:
-		return append(dst, mark{r, 0})
+		return append(dst, mark{r: r})
 	case 0xAC00 <= r && r < 0xAC00+11172: // Hangul, section 3.12 of the Unicode Standard
 		i := r - 0xAC00
-		dst = append(dst, mark{0x1100 + i/588, 0}, mark{0x1161 + i%588/28, 0})
+		dst = append(dst, mark{r: 0x1100 + i/588}, mark{r: 0x1161 + i%588/28})
 		if i%28 != 0 {
-			dst = append(dst, mark{0x11A7 + i%28, 0})
+			dst = append(dst, mark{r: 0x11A7 + i%28})
 		}
 		return dst
 	case inTable(after9, r):
-		return append(dst, mark{r, 0})
+		return append(dst, mark{r: r})
 	}
 	var buf [utf8.UTFMax]byte
 	p := norm.NFD.Properties(buf[:utf8.EncodeRune(buf[:], r)])
 	d := p.Decomposition()
 	if d == nil {
-		return append(dst, mark{r, p.CCC()})
+		return append(dst, mark{r: r, class: p.CCC()})
 	}
 	for len(d) > 0 {
 		p := norm.NFD.Properties(d)
 		r, n := utf8.DecodeRune(d)
-		dst = append(dst, mark{r, p.CCC()})
+		dst = append(dst, mark{r: r, class: p.CCC()})
 		d = d[n:]
 	}
 	return dst

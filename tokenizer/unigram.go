@@ -76,11 +76,15 @@ func (m *unigram) appendBest(dst []int32, word []byte, s *scratch) []int32 {
 		end := s.cuts[k]
 		id := s.ends[end].id
 		if id != m.unknown {
+			s.trace.piece(from, end, 1)
 			dst, from = append(dst, id), end
 			continue
 		}
 		if k == 0 || s.ends[s.cuts[k-1]].id != m.unknown { // else it is fused with the next
-			dst, from = m.appendUnknown(dst, word[from:end]), end
+			before := len(dst)
+			dst = m.appendUnknown(dst, word[from:end])
+			s.trace.piece(from, end, len(dst)-before)
+			from = end
 		}
 	}
 	return dst

@@ -32,6 +32,15 @@ func (m *wordPiece) append(dst []int32, word []byte, s *scratch) []int32 {
 	return append(dst[:start], m.unknown)
 }
 
+// trace tells t of the pieces of a word that was cut.
+func (m *wordPiece) trace(t *trace, ids []int32) {
+	prefix := 0
+	for _, id := range ids {
+		t.symbol(len(m.vocab.pieces[id]) - prefix)
+		prefix = len(m.prefix)
+	}
+}
+
 // parseWordPiece reads a model of type WordPiece.
 func parseWordPiece(o object) (*wordPiece, error) {
 	if err := o.only("type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"); err != nil {

@@ -171,7 +171,8 @@ def small(kind, count, seed, f):
                 s = "".join(rng.choices("aaabbbccc▁ é\u0301xyd日", k=rng.randint(1, 40)))
             want = ids(t, s)
             if want != "panic":
-                f.write(json.dumps({"name": name, "text": s, "ids": want}) + "\n")
+                offsets = [] if want is None else t.encode(s).offsets
+                f.write(json.dumps({"name": name, "text": s, "ids": want, "offsets": offsets}) + "\n")
 
 
 def main():
@@ -194,10 +195,11 @@ def main():
             rng = random.Random(seed + name)
             for _ in range(count):
                 s = text(rng, pieces, added, texts)
-                ids = t.encode(s).ids
+                e = t.encode(s)
+                ids = e.ids
                 some = ids if rng.random() < 0.5 else [rng.randrange(size) for _ in range(rng.randint(1, 12))]
                 some = [i for i in some if t.id_to_token(i) is not None]
-                f.write(json.dumps({"name": name, "text": s, "ids": ids, "some": some, "decoded": t.decode(some),
+                f.write(json.dumps({"name": name, "text": s, "ids": ids, "offsets": e.offsets, "some": some, "decoded": t.decode(some),
                                     "special": t.decode(some, skip_special_tokens=False)}) + "\n")
 
 

@@ -1,0 +1,7 @@
+//go:build !race
+
+package tokenizer
+
+import "testing"
+
+func skipUnderRace(*testing.T) {}
