@@ -1,5 +1,5 @@
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GOLDENS = bert,bert-cls-dense,bert-concat-noprompt,bert-noprompt,bert-f16-prefix
+GQA = eurobert gemma3 llama qwen2 qwen3
 PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 
 .PHONY: test lint bench goldens generate cross
@@ -19,7 +19,12 @@ bench:
 goldens:
 	python3 -m venv .venv
 	.venv/bin/pip install -r testdata/generate/requirements.txt
-	.venv/bin/python testdata/generate/generate.py --seed 20260101 --out testdata/goldens --only $(GOLDENS)
+	.venv/bin/python testdata/generate/generate.py --seed 20260101 --out testdata/goldens
+	$(foreach m,$(GQA),.venv/bin/python testdata/generate/generate.py --seed 213 --out testdata/gqa --only $(m) && \
+		rm -rf testdata/goldens/$(m)-gqa && mv testdata/gqa/$(m) testdata/goldens/$(m)-gqa &&) rmdir testdata/gqa
+	.venv/bin/python testdata/generate/variants.py --out testdata/variants
+	.venv/bin/python testdata/generate/published.py --out testdata/variants
+	.venv/bin/python testdata/generate/positions.py --out testdata/positions.json
 	.venv/bin/python testdata/generate/modules.py --goldens testdata/goldens
 	$(if $(MODEL),.venv/bin/python testdata/generate/minilm.py --model $(MODEL) --out testdata/goldens/all-MiniLM-L6-v2)
 

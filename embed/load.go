@@ -216,6 +216,13 @@ func (e *encoder) loadTokenizer(dir folder, s settings, maxTokens int) error {
 	if err != nil {
 		return err
 	}
+	if config.ends() {
+		id, ok := e.tokenizer.ID(config.EOSToken.Content)
+		if !ok {
+			return dir.errorIn("tokenizer_config.json", fmt.Errorf("eos_token: %q, which tokenizer.json lacks", config.EOSToken.Content))
+		}
+		e.tokenizer = e.tokenizer.EndedBy(id)
+	}
 	if err := dir.checkNormalizer(config, e.config.ModelType); err != nil {
 		return err
 	}

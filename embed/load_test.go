@@ -147,6 +147,10 @@ func TestBadFolders(t *testing.T) {
 			write(f, "tokenizer_config.json", `{"model_max_length": 0.5}`)
 		}, []string{"tokenizer_config.json: model_max_length: 0.5, expected"}},
 
+		{"code of a tokenizer", put("tokenizer_config.json", `{"auto_map": {"AutoTokenizer": ["tokenization_bird.BirdTokenizer", null]}}`),
+			[]string{"tokenizer_config.json: auto_map: AutoTokenizer: found code that is not known", "BirdTokenizer", "expected none or"}},
+		{"end token that is not there", put("tokenizer_config.json", endingConfig("<|end|>")), []string{`tokenizer_config.json: eos_token: "<|end|>", which tokenizer.json lacks`}},
+
 		{"sparse model", change("config_sentence_transformers.json", `"SentenceTransformer"`, `"SparseEncoder"`), []string{"config_sentence_transformers.json: model_type", `"SparseEncoder", a sparse model, expected "SentenceTransformer"`}},
 		{"default prompt that is not there", change("config_sentence_transformers.json", `"default_prompt_name": null`, `"default_prompt_name": "q"`), []string{"config_sentence_transformers.json: default_prompt_name", `"q"`}},
 		{"cut to nothing", change("config_sentence_transformers.json", `"default_prompt_name": null`, `"truncate_dim": 0`), []string{"config_sentence_transformers.json: truncate_dim: 0, expected 1 or more"}},
@@ -163,6 +167,40 @@ func TestBadFolders(t *testing.T) {
 			}
 		})
 	}
+}
+
+// endingConfig is the tokenizer_config.json of Alibaba-NLP/gte-Qwen2, as far as it counts.
+func endingConfig(end string) string {
+	return fmt.Sprintf(`{"model_max_length": 32, "add_eos_token": true, "eos_token": %q, "auto_map": {"AutoTokenizer": [
+		"tokenization_qwen.Qwen2Tokenizer", "tokenization_qwen.Qwen2TokenizerFast"]}}`, end)
+}
+
+// The code of gte-Qwen2 puts the end token that its tokenizer.json lacks after each
+// text: the same as the reference's with a tokenizer.json that has it.
+func TestEndTokenByCode(t *testing.T) {
+	files, c := readModel(t, "qwen2"), readCases(t, "qwen2")
+	var tokenizer map[string]any
+	require.NoError(t, json.Unmarshal(files["tokenizer.json"].Data, &tokenizer))
+	steps := tokenizer["post_processor"].(map[string]any)["processors"].([]any)
+	require.Equal(t, "TemplateProcessing", steps[1].(map[string]any)["type"])
+	tokenizer["post_processor"] = steps[0]
+	data, err := json.Marshal(tokenizer)
+	require.NoError(t, err)
+	files["tokenizer.json"] = &fstest.MapFile{Data: data}
+	for _, end := range []string{`"<|endoftext|>"`, `{"content": "<|endoftext|>", "special": true}`} {
+		write(files, "tokenizer_config.json", strings.Replace(endingConfig("x"), `"x"`, end, 1))
+		m := loadFiles(t, files, Config{})
+		r, err := texts(c.Texts).request(m, Options{})
+		require.NoError(t, err)
+		for i := range c.Texts[1:] {
+			ids, _, err := texts(c.Texts).append(nil, i+1, r)
+			require.NoError(t, err)
+			require.Equal(t, c.IDs[i+1], ids)
+		}
+	}
+	// transformers 5.23 leaves add_eos_token out of account where no code reads it.
+	write(files, "tokenizer_config.json", `{"add_eos_token": true, "eos_token": "<|endoftext|>"}`)
+	require.Zero(t, loadFiles(t, files, Config{}).Tokenizer().SpecialTokens())
 }
 
 // changeTensors rewrites a file with other tensors.

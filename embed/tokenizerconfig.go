@@ -1,6 +1,8 @@
 package embed
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,10 +21,43 @@ type tokenizerConfig struct {
 	DoLowerCase          *bool    `json:"do_lower_case"`
 	StripAccents         *bool    `json:"strip_accents"`
 	TokenizeChineseChars *bool    `json:"tokenize_chinese_chars"`
+	AutoMap              struct {
+		AutoTokenizer json.RawMessage `json:"AutoTokenizer"`
+	} `json:"auto_map"`
+	AddEOSToken bool  `json:"add_eos_token"`
+	EOSToken    token `json:"eos_token"`
 
 	limit int                  // of tokens; 0 for none
 	side  tokenizer.Truncation // of truncation
 }
+
+// A token is its text, or an object with that.
+type token struct {
+	Content string `json:"content"`
+}
+
+func (t *token) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '{' {
+		type plain token
+		return json.Unmarshal(data, (*plain)(t))
+	}
+	return json.Unmarshal(data, &t.Content)
+}
+
+// endingTokenizers are the values of AutoTokenizer whose code, published beside
+// Alibaba-NLP/gte-Qwen2, puts the end token after each text where add_eos_token
+// says so, and nothing else around it. Without that code transformers 5.23 takes
+// the special tokens around a text from tokenizer.json alone.
+const endingTokenizers = `["tokenization_qwen.Qwen2Tokenizer","tokenization_qwen.Qwen2TokenizerFast"]`
+
+// known reports whether the code that auto_map names is that of endingTokenizers.
+func (c *tokenizerConfig) known() bool {
+	var code bytes.Buffer
+	return json.Compact(&code, c.AutoMap.AutoTokenizer) == nil && code.String() == endingTokenizers
+}
+
+// ends reports whether the end token is put after each text.
+func (c *tokenizerConfig) ends() bool { return c.known() && c.AddEOSToken }
 
 // tokenizerConfig reads tokenizer_config.json, where there is one.
 func (f folder) tokenizerConfig() (config tokenizerConfig, err error) {
@@ -36,6 +71,9 @@ func (f folder) tokenizerConfig() (config tokenizerConfig, err error) {
 	}
 	if err := transformer.Unmarshal(data, &config); err != nil {
 		return config, f.errorIn(name, err)
+	}
+	if code := config.AutoMap.AutoTokenizer; code != nil && !config.known() {
+		return config, f.errorIn(name, fmt.Errorf("auto_map: AutoTokenizer: found code that is not known, %s, expected none or %s", code, endingTokenizers))
 	}
 	if config.side, err = parseSide(config.TruncationSide); err != nil {
 		return config, f.errorIn(name, fmt.Errorf("truncation_side: %w", err))

@@ -287,6 +287,14 @@ func (t *Tokenizer) Frame() (head, tail []int32) {
 	return slices.Clone(t.frame.head), slices.Clone(t.frame.tail)
 }
 
+// EndedBy returns a tokenizer like t, but for the special tokens around a text: id
+// comes after it, and nothing before it.
+func (t *Tokenizer) EndedBy(id int32) *Tokenizer {
+	ended := *t
+	ended.frame = frame{tail: []int32{id}}
+	return &ended
+}
+
 // Token returns the piece that has the id.
 func (t *Tokenizer) Token(id int32) (string, bool) {
 	if piece, ok := t.added.pieces[id]; ok {

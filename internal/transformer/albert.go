@@ -63,8 +63,9 @@ func openALBERT(config []byte, w *weights) (*Model, error) {
 		}
 		groups = append(groups, group)
 	}
+	each := float64(c.NumHiddenLayers) / float64(c.NumHiddenGroups) // the reference divides by its rounded value
 	for i := range c.NumHiddenLayers {
-		m.Layers = append(m.Layers, groups[i*c.NumHiddenGroups/c.NumHiddenLayers]...)
+		m.Layers = append(m.Layers, groups[int(float64(i)/each)]...)
 	}
 	return m, nil
 }

@@ -30,8 +30,23 @@ type bertConfig struct {
 	RopeScaling           json.RawMessage `json:"rope_scaling"`
 }
 
-// read reads config into c, which holds the family's defaults.
+// read reads config into c, which holds the family's defaults, for a family
+// whose positions are a table and whose MLP has no gate.
 func (c *bertConfig) read(config []byte, w *weights) (act kernel.Activation, err error) {
+	act, err = c.readAny(config, w)
+	switch {
+	case err != nil:
+	case c.PositionEmbeddingType != "" && c.PositionEmbeddingType != "absolute":
+		err = fmt.Errorf("position_embedding_type: found %q, expected \"absolute\"", c.PositionEmbeddingType)
+	case c.FeedForwardType != "" && c.FeedForwardType != "original":
+		err = fmt.Errorf("feed_forward_type: found %q, expected none", c.FeedForwardType)
+	}
+	return act, err
+}
+
+// readAny is read for a family that looks at position_embedding_type and
+// feed_forward_type itself.
+func (c *bertConfig) readAny(config []byte, w *weights) (act kernel.Activation, err error) {
 	if err := Unmarshal(config, c); err != nil {
 		return 0, err
 	}
@@ -47,10 +62,6 @@ func (c *bertConfig) read(config []byte, w *weights) (act kernel.Activation, err
 		err = fmt.Errorf("type_vocab_size: found %d, expected a 32-bit number from 0 on", c.TypeVocabSize)
 	case c.EmbeddingSize < 0 || c.EmbeddingSize > 1<<31-1:
 		err = fmt.Errorf("embedding_size: found %d, expected a 32-bit number from 1 on", c.EmbeddingSize)
-	case c.PositionEmbeddingType != "" && c.PositionEmbeddingType != "absolute":
-		err = fmt.Errorf("position_embedding_type: found %q, expected \"absolute\"", c.PositionEmbeddingType)
-	case c.FeedForwardType != "" && c.FeedForwardType != "original":
-		err = fmt.Errorf("feed_forward_type: found %q, expected none", c.FeedForwardType)
 	case c.IsDecoder:
 		err = fmt.Errorf("is_decoder: found true, expected an encoder")
 	case c.AddCrossAttention:
@@ -74,15 +85,17 @@ func (c *bertConfig) read(config []byte, w *weights) (act kernel.Activation, err
 	return activation("hidden_act", c.HiddenAct)
 }
 
-// embeddings returns those of BERT under w's path: of tokens, types and
-// positions, and the norm of their sum.
+// embeddings returns those of BERT under w's path: of tokens, types and, but for
+// ALiBi, positions, and the norm of their sum.
 func (c *bertConfig) embeddings(w *weights) Embeddings {
 	w.ignore("position_ids", "token_type_ids")
 	e := Embeddings{
-		Tokens:    w.table("word_embeddings", c.VocabSize, c.EmbeddingSize),
-		Positions: w.table("position_embeddings", c.MaxPositionEmbeddings, c.EmbeddingSize),
-		Norm:      w.norm("LayerNorm", c.EmbeddingSize, float32(c.LayerNormEps), withBias),
-		Padding:   -1,
+		Tokens:  w.table("word_embeddings", c.VocabSize, c.EmbeddingSize),
+		Norm:    w.norm("LayerNorm", c.EmbeddingSize, float32(c.LayerNormEps), withBias),
+		Padding: -1,
+	}
+	if c.PositionEmbeddingType != "alibi" {
+		e.Positions = w.table("position_embeddings", c.MaxPositionEmbeddings, c.EmbeddingSize)
 	}
 	if c.TypeVocabSize > 0 {
 		e.Type = w.row("token_type_embeddings", c.TypeVocabSize, c.EmbeddingSize, 0)
@@ -97,10 +110,8 @@ func (c *bertConfig) layers(w *weights, act kernel.Activation) []Layer {
 	for i := range layers {
 		l := w.at(fmt.Sprintf("encoder.layer.%d", i))
 		layers[i] = Layer{
-			Attention: c.attention(
-				l.linear(hidden, withBias, whole("attention.self.query", hidden), whole("attention.self.key", hidden), whole("attention.self.value", hidden)),
-				l.linear(hidden, withBias, whole("attention.output.dense", hidden))),
-			AttnSum: l.norm("attention.output.LayerNorm", hidden, eps, withBias),
+			Attention: c.selfAttention(l),
+			AttnSum:   l.norm("attention.output.LayerNorm", hidden, eps, withBias),
 			MLP: MLP{
 				Up:   l.linear(hidden, withBias, whole("intermediate.dense", c.IntermediateSize)),
 				Down: l.linear(c.IntermediateSize, withBias, whole("output.dense", hidden)),
@@ -110,6 +121,14 @@ func (c *bertConfig) layers(w *weights, act kernel.Activation) []Layer {
 		}
 	}
 	return layers
+}
+
+// selfAttention returns that of the layer of BERT under w's path.
+func (c *bertConfig) selfAttention(w *weights) Attention {
+	hidden := c.HiddenSize
+	return c.attention(
+		w.linear(hidden, withBias, whole("attention.self.query", hidden), whole("attention.self.key", hidden), whole("attention.self.value", hidden)),
+		w.linear(hidden, withBias, whole("attention.output.dense", hidden)))
 }
 
 // attention returns one over all tokens, with heads that make up hidden_size.

@@ -12,9 +12,22 @@ import (
 // encoding/json does, but for keys that CheckKeys refuses. Errors name the key.
 func Unmarshal(data []byte, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
+		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+			wrong.Field = withoutEmbedded(wrong.Field, reflect.TypeOf(v).Elem())
+		}
 		return Explain(err)
 	}
 	return CheckKeys(data, v)
+}
+
+// withoutEmbedded returns the path of a key of t, a struct, without the names of
+// the structs embedded in it, which encoding/json puts before.
+func withoutEmbedded(path string, t reflect.Type) string {
+	first, rest, _ := strings.Cut(path, ".")
+	if f, ok := t.FieldByName(first); ok && f.Anonymous {
+		return withoutEmbedded(rest, f.Type)
+	}
+	return path
 }
 
 // CheckKeys returns an error where a key of the JSON in data differs from that

@@ -16,17 +16,20 @@ import (
 // Where auto_map names code that computes the model, its class follows: the same
 // model_type may then stand for another model.
 var families = map[string]func(config []byte, w *weights) (*Model, error){
-	"albert":                openALBERT,
-	"bert":                  openBERT,
-	"camembert":             openRoBERTa,
-	"distilbert":            openDistilBERT,
-	"electra":               openELECTRA,
-	"eurobert":              openEuroBERT,
-	"gemma3_text":           openGemma3,
-	"gte":                   openGTE,
-	"jina_embeddings_v3":    openJinaV3,
-	"llama":                 openLlama,
-	"llama_bidirec":         openLlamaBidirectional,
+	"albert":                           openALBERT,
+	"bert":                             openBERT,
+	"bert modeling_bert.JinaBertModel": openJinaBERT,
+	"camembert":                        openRoBERTa,
+	"distilbert":                       openDistilBERT,
+	"electra":                          openELECTRA,
+	"eurobert":                         openEuroBERT,
+	"gemma3_text":                      openGemma3,
+	"gte":                              openGTE,
+	"gte modeling_hf_alibaba_nlp_gte.GteModel": openGTE,
+	"jina_embeddings_v3":                       openJinaV3,
+	"llama":                                    openLlama,
+	"llama_bidirec":                            openLlamaBidirectional,
+	"llama_bidirec llama_bidirectional_model.LlamaBidirectionalModel": openLlamaBidirectional,
 	"mistral":               openMistral,
 	"modernbert":            openModernBERT,
 	"mpnet":                 openMPNet,
@@ -35,11 +38,12 @@ var families = map[string]func(config []byte, w *weights) (*Model, error){
 	"new modeling.NewModel": openGTE,
 	"nomic_bert":            openNomicBERT,
 	"nomic_bert modeling_hf_nomic_bert.NomicBertModel": openNomicBERT,
-	"qwen2":       openQwen2,
-	"qwen3":       openQwen3,
-	"roberta":     openRoBERTa,
-	"t5":          openT5,
-	"xlm-roberta": openRoBERTa,
+	"qwen2":                          openQwen2,
+	"qwen2 modeling_qwen.Qwen2Model": openQwen2Bidirectional,
+	"qwen3":                          openQwen3,
+	"roberta":                        openRoBERTa,
+	"t5":                             openT5,
+	"xlm-roberta":                    openRoBERTa,
 }
 
 // Open builds the model that config (a config.json) describes from its weights,
@@ -79,8 +83,10 @@ func Open(config []byte, file *tensor.File, s *kernel.Set) (*Model, error) {
 func family(modelType string, autoMap map[string]any) (func(config []byte, w *weights) (*Model, error), error) {
 	key := modelType
 	if code, _ := autoMap["AutoModel"].(string); code != "" {
-		// Before "--" is the repository that holds the code.
-		key += " " + code[max(0, strings.Index(code, "--")+len("--")):]
+		if _, class, ok := strings.Cut(code, "--"); ok { // before it is the repository that holds the code
+			code = class
+		}
+		key += " " + code
 	}
 	if open, ok := families[key]; ok {
 		return open, nil

@@ -26,6 +26,7 @@ type gemma3Config struct {
 	SlidingWindowPattern  int             `json:"sliding_window_pattern"`
 	LayerTypes            []string        `json:"layer_types"`
 	Bidirectional         bool            `json:"use_bidirectional_attention"`
+	IsCausal              *bool           `json:"is_causal"`
 	AttnLogitSoftcapping  *float64        `json:"attn_logit_softcapping"`
 	RopeTheta             float64         `json:"rope_theta"`
 	RopeLocalBaseFreq     float64         `json:"rope_local_base_freq"`
@@ -47,6 +48,8 @@ func (c *gemma3Config) check() error {
 		return fmt.Errorf("num_attention_heads: found %d, expected a multiple of num_key_value_heads %d", c.NumAttentionHeads, c.NumKeyValueHeads)
 	case !(c.QueryPreAttnScalar >= 1e-6 && c.QueryPreAttnScalar <= 1e12):
 		return fmt.Errorf("query_pre_attn_scalar: found %v, expected a positive number", c.QueryPreAttnScalar)
+	case c.IsCausal != nil && *c.IsCausal == c.Bidirectional:
+		return fmt.Errorf("is_causal: found %v beside use_bidirectional_attention %v, expected its opposite", *c.IsCausal, c.Bidirectional)
 	case c.AttnLogitSoftcapping != nil:
 		return fmt.Errorf("attn_logit_softcapping: found %v, expected null", *c.AttnLogitSoftcapping)
 	case c.SlidingWindow < 2:

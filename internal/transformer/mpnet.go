@@ -26,8 +26,8 @@ func openMPNet(config []byte, w *weights) (*Model, error) {
 	}
 	const padding, farthest = 1, 128 // modeling_mpnet.py has these two from no config
 	switch n := c.RelativeAttentionNumBuckets; {
-	case n < 4 || n%2 != 0 || n > 4*farthest:
-		return nil, fmt.Errorf("relative_attention_num_buckets: found %d, expected an even number from 4 to %d", n, 4*farthest)
+	case n < 4 || n%2 != 0 || n >= 4*farthest:
+		return nil, fmt.Errorf("relative_attention_num_buckets: found %d, expected an even number from 4 to %d", n, 4*farthest-2)
 	case c.MaxPositionEmbeddings < padding+2:
 		return nil, fmt.Errorf("max_position_embeddings: found %d, expected %d or more", c.MaxPositionEmbeddings, padding+2)
 	case c.TypeVocabSize > 1:

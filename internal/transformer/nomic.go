@@ -160,6 +160,9 @@ func openNomicBERT(config []byte, w *weights) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if gated && c.NumExperts > 0 {
+		return nil, fmt.Errorf("activation_function: found %q, expected one without a gate, as experts have none", c.ActivationFunction)
+	}
 	vocabulary := c.VocabSize
 	if n := c.PadVocabMultiple; n > 1 {
 		vocabulary = parts(vocabulary, n) * n
@@ -205,7 +208,6 @@ func (c *nomicConfig) mlp(w *weights, m MLP, i int) MLP {
 	hidden, inner := c.NEmbd, c.NInner
 	switch {
 	case c.NumExperts > 0 && i%c.MoEEveryNLayers == 1:
-		m.Gated = false
 		m.Experts = c.experts(w, m)
 	case m.Gated:
 		m.Up = w.linear(hidden, c.MLPFC1Bias, whole("fc12", inner), whole("fc11", inner))

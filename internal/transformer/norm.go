@@ -34,12 +34,13 @@ const normRows = 16
 
 // A normTask adds what a half of a layer made to the residual stream x, and
 // norms x for what follows: x = sum(x + out(add)), dst = next(x). A nil norm
-// does nothing; without add.Data x stays as it is; dst may be x.
+// does nothing, but twice adds x once more where it is not nil: x = sum(x +
+// twice(x + out(add))). Without add.Data x stays as it is; dst may be x.
 type normTask struct {
-	p              *pass
-	add            tensor.Matrix
-	out, sum, next *Norm
-	dst            tensor.Matrix
+	p                     *pass
+	add                   tensor.Matrix
+	out, twice, sum, next *Norm
+	dst                   tensor.Matrix
 }
 
 func (t *normTask) Run(_, i int) {
@@ -50,6 +51,9 @@ func (t *normTask) Run(_, i int) {
 			y := t.add.Row(j)
 			if t.out != nil {
 				t.out.apply(s, y, y, nil)
+			}
+			if t.twice != nil {
+				t.twice.apply(s, y, x, y)
 			}
 			if t.sum != nil {
 				t.sum.apply(s, x, x, y)

@@ -34,6 +34,8 @@ type ropeParameter struct {
 	MScale          float64  `json:"mscale"`
 	MScaleAllDim    float64  `json:"mscale_all_dim"`
 	Truncate        *bool    `json:"truncate"`
+
+	err error // of decoding, for rope to return, which knows the key
 }
 
 // UnmarshalJSON decodes the object in data, which must have known keys alone.
@@ -41,7 +43,8 @@ func (p *ropeParameter) UnmarshalJSON(data []byte) error {
 	type plain ropeParameter
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
-	return dec.Decode((*plain)(p))
+	p.err = Explain(dec.Decode((*plain)(p)))
+	return nil
 }
 
 // rope returns the RoPE of heads of dim elements for a model of so many
@@ -64,7 +67,7 @@ func (c *ropeConfig) rope(dim, positions int, theta float64) (*RoPE, error) {
 	if all.PartialRotary == nil {
 		all.PartialRotary = c.PartialRotary
 	}
-	if all.OriginalMax == nil {
+	if c.OriginalMaxLengths != nil { // it goes before that of the parameters
 		all.OriginalMax = c.OriginalMaxLengths
 	}
 	return all.rope(key, dim, positions, theta)
@@ -72,6 +75,9 @@ func (c *ropeConfig) rope(dim, positions int, theta float64) (*RoPE, error) {
 
 // rope is ropeConfig.rope for the parameters under key.
 func (p *ropeParameter) rope(key string, dim, positions int, theta float64) (*RoPE, error) {
+	if p.err != nil {
+		return nil, fmt.Errorf("%s: %w", key, p.err)
+	}
 	if p.RopeTheta != nil {
 		theta = *p.RopeTheta
 	}
@@ -86,9 +92,10 @@ func (p *ropeParameter) rope(key string, dim, positions int, theta float64) (*Ro
 	if p.Factor != nil {
 		factor = *p.Factor
 	}
+	const widest = 1 << 20
 	switch {
-	case dim%2 != 0:
-		return nil, fmt.Errorf("head_dim: found %d, expected an even number for rotary positions", dim)
+	case dim < 2 || dim%2 != 0 || dim > widest:
+		return nil, fmt.Errorf("head_dim: found %d, expected an even number from 2 to %d for rotary positions", dim, widest)
 	case !(theta > 1 && theta < 1e30):
 		return nil, fmt.Errorf("rope_theta: found %v, expected a number above 1", theta)
 	case p.PartialRotary != nil && *p.PartialRotary != 1:

@@ -42,8 +42,11 @@ type Model struct {
 //
 //	x = AttnSum(x + AttnOut(Attention(AttnIn(x))))
 //	x = MLPSum(x + MLPOut(MLP(MLPIn(x))))
+//
+// AttnTwice is JinaBERT's: x = AttnSum(x + AttnTwice(x + Attention(x))).
 type Layer struct {
 	AttnIn, AttnOut, AttnSum *Norm
+	AttnTwice                *Norm
 	Attention                Attention
 	MLPIn, MLPOut, MLPSum    *Norm
 	MLP                      MLP
@@ -113,7 +116,7 @@ func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Mat
 		}
 		l := &layers[i]
 		p.attend(team, p.input(l.AttnIn), &l.Attention)
-		p.norms(team, normTask{add: p.y, out: l.AttnOut, sum: l.AttnSum, next: l.MLPIn, dst: p.y})
+		p.norms(team, normTask{add: p.y, out: l.AttnOut, twice: l.AttnTwice, sum: l.AttnSum, next: l.MLPIn, dst: p.y})
 		p.mlp(team, p.input(l.MLPIn), &l.MLP)
 		next, to := m.FinalNorm, p.x
 		if i+1 < len(layers) {

@@ -1,0 +1,138 @@
+package transformer
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// plainAttention is what a computes for the sequences that begin at starts, in
+// float64 and straight from the definition: every pair of tokens has a score,
+// and those that do not see each other have none.
+func plainAttention(a *Attention, qkv tensor.Matrix, starts []int) [][]float64 {
+	out := make([][]float64, qkv.Rows)
+	for s := range len(starts) - 1 {
+		for i := starts[s]; i < starts[s+1]; i++ {
+			out[i] = make([]float64, a.Heads*a.HeadDim)
+			for h := range a.Heads {
+				group := h / (a.Heads / a.KVHeads)
+				query := qkv.Row(i)[h*a.HeadDim:][:a.HeadDim]
+				var total float64
+				mixed := make([]float64, a.HeadDim)
+				for j := starts[s]; j < starts[s+1]; j++ {
+					if a.Causal && j > i || a.Window > 0 && (j-i > a.Window || i-j > a.Window) {
+						continue
+					}
+					key := qkv.Row(j)[(a.Heads+group)*a.HeadDim:][:a.HeadDim]
+					value := qkv.Row(j)[(a.Heads+a.KVHeads+group)*a.HeadDim:][:a.HeadDim]
+					var score float64
+					for d := range a.HeadDim {
+						score += float64(query[d]) * float64(key[d])
+					}
+					score *= float64(a.Scale)
+					if b := a.Bias; b != nil && b.Slopes != nil {
+						score -= float64(b.Slopes[h]) * math.Abs(float64(j-i))
+					} else if b != nil {
+						n := len(b.Near[h]) / 2
+						score += float64(b.Near[h][n+max(-n, min(j-i, n))])
+					}
+					weight := math.Exp(score)
+					total += weight
+					for d := range a.HeadDim {
+						mixed[d] += weight * float64(value[d])
+					}
+				}
+				for d, v := range mixed {
+					out[i][h*a.HeadDim+d] = v / total
+				}
+			}
+		}
+	}
+	return out
+}
+
+func TestAttentionAgainstFloat64(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 11))
+	lengths := []int{1, 2, 3, 4, 5, 8, 15, 16, 17, 31, 33, 64, 65, 100, 130}
+	worst := map[string]float64{}
+	for n := range 80 {
+		dim := []int{1, 2, 3, 4, 6, 10, 16, 20, 33, 64, 80}[rng.IntN(11)]
+		heads := [][2]int{{1, 1}, {4, 2}, {6, 1}, {3, 3}, {6, 2}}[rng.IntN(5)]
+		a := &Attention{
+			Heads: heads[0], KVHeads: heads[1], HeadDim: dim, Scale: scoreScale(dim),
+			Causal: rng.IntN(2) == 0, Window: []int{0, 0, 1, 2, 5, 16, 63, 64, 200}[rng.IntN(9)],
+		}
+		switch rng.IntN(4) {
+		case 0:
+			a.Bias = &DistanceBias{Slopes: slopes(a.Heads)}
+		case 1:
+			a.Bias = &DistanceBias{Near: make([][]float32, a.Heads)}
+			for h := range a.Bias.Near {
+				a.Bias.Near[h] = random(rng, 2*(1+rng.IntN(20))+1)
+			}
+			a.Scale = 1
+		}
+		starts := []int{0}
+		for range 1 + rng.IntN(3) {
+			starts = append(starts, starts[len(starts)-1]+lengths[rng.IntN(len(lengths))])
+		}
+		rows := starts[len(starts)-1]
+		width := (a.Heads + 2*a.KVHeads) * dim
+		qkv := tensor.Matrix{Rows: rows, Cols: width, Stride: width, Data: random(rng, rows*width)}
+		want := plainAttention(a, qkv, starts)
+		for _, s := range kernel.Sets() {
+			t.Run(fmt.Sprintf("%d/%s", n, s.Name()), func(t *testing.T) {
+				in := qkv
+				in.Data = slices.Clone(qkv.Data)
+				p := &pass{model: &Model{set: s}, batch: Batch{Starts: starts}}
+				task := attentionTask{p: p, attention: a, qkv: in, heads: []*head{new(head)}}
+				for i := range (len(starts) - 1) * a.Heads {
+					task.Run(0, i)
+				}
+				for i := range rows {
+					for j, v := range in.Row(i)[:a.Heads*dim] {
+						d := math.Abs(float64(v) - want[i][j])
+						worst[s.Name()] = max(worst[s.Name()], d)
+						// Scores of a few units, with rounding errors of some 1e-6 of
+						// that where they are not scaled; values of size 1.
+						require.LessOrEqual(t, d, 2e-5, "%+v, token %d, component %d", a, i, j)
+					}
+					require.Equal(t, qkv.Row(i)[a.Heads*dim:], in.Row(i)[a.Heads*dim:]) // keys and values stay
+				}
+			})
+		}
+	}
+	t.Log("worst differences", worst)
+}
+
+func random(rng *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	return x
+}
+
+// Pairs counts what the definition lets see each other.
+func TestPairs(t *testing.T) {
+	for _, a := range []Attention{{}, {Causal: true}, {Window: 3}, {Causal: true, Window: 3}, {Window: 100}, {Causal: true, Window: 1}} {
+		for _, length := range []int{1, 2, 3, 4, 9, 50} {
+			want := 0
+			for i := range length {
+				for j := range length {
+					if (!a.Causal || j <= i) && (a.Window == 0 || max(j-i, i-j) <= a.Window) {
+						want++
+					}
+				}
+			}
+			require.Equal(t, float64(want), a.pairs(length), "%+v, %d", a, length)
+		}
+	}
+}
