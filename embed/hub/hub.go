@@ -111,7 +111,7 @@ func checkID(id string) error {
 		ok = ok && idPart.MatchString(part)
 	}
 	if !ok {
-		return errors.New(`not the id of a model, expected "name" or "owner/name" of letters, digits, -, _ and .`)
+		return errors.New(`not the id of a model, expected "name" or "owner/name" of letters, digits, dots, - and _`)
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func (c *decoderConfig) open(w *weights, theta float64) (*Model, error) {
 	queries, keys := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
 	m := &Model{
 		Hidden:       hidden,
-		MaxPositions: c.MaxPositionEmbeddings,
+		MaxPositions: rope.limit,
 		Embeddings:   Embeddings{Tokens: w.table("embed_tokens", c.VocabSize, hidden), Padding: -1},
 		Layers:       make([]Layer, c.NumHiddenLayers),
 		FinalNorm:    w.rmsNorm("norm", hidden, eps),

@@ -107,7 +107,7 @@ func openGemma3(config []byte, w *weights) (*Model, error) {
 	queries, keys := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
 	m := &Model{
 		Hidden:       hidden,
-		MaxPositions: c.MaxPositionEmbeddings,
+		MaxPositions: ropes["full_attention"].limit,
 		Embeddings: Embeddings{
 			Tokens:  w.table("embed_tokens", c.VocabSize, hidden),
 			Scale:   float32(math.Sqrt(float64(hidden))),

@@ -84,7 +84,7 @@ func openGTE(config []byte, w *weights) (*Model, error) {
 	hidden, inner, eps := c.HiddenSize, c.IntermediateSize, float32(c.LayerNormEps)
 	m := &Model{
 		Hidden:       hidden,
-		MaxPositions: c.MaxPositionEmbeddings,
+		MaxPositions: rope.limit,
 		Embeddings: Embeddings{
 			Tokens:  w.table("embeddings.word_embeddings", c.VocabSize, hidden),
 			Norm:    w.norm("embeddings.LayerNorm", hidden, eps, withBias),

@@ -32,7 +32,7 @@ func openJinaV3(config []byte, w *weights) (*Model, error) {
 	hidden, eps := c.HiddenSize, float32(c.LayerNormEps)
 	m := &Model{
 		Hidden:       hidden,
-		MaxPositions: c.MaxPositionEmbeddings,
+		MaxPositions: rope.limit,
 		Embeddings: Embeddings{
 			Tokens:  w.table("embeddings.word_embeddings", c.VocabSize, hidden),
 			Type:    w.row("embeddings.token_type_embeddings", c.TypeVocabSize, hidden, 0),

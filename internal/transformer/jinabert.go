@@ -37,9 +37,8 @@ func openJinaBERT(config []byte, w *weights) (*Model, error) {
 	w.enter("embeddings.word_embeddings.weight")
 	w.ignore("pooler.")
 	m := &Model{
-		Hidden:       c.HiddenSize,
-		MaxPositions: c.MaxPositionEmbeddings,
-		Embeddings:   c.embeddings(w.at("embeddings")),
+		Hidden:     c.HiddenSize,
+		Embeddings: c.embeddings(w.at("embeddings")),
 	}
 	mlp := MLP{Act: act, Gated: gated}
 	_, normed := w.file.Tensor(w.path + "encoder.layer.0.attention.self.layer_norm_q.weight")

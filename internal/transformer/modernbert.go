@@ -52,6 +52,8 @@ func (r *ropeByLayer) ropes(dim, positions int, full, sliding float64) (map[stri
 		}
 		list[one.kind] = rope
 	}
+	limit := max(list["full_attention"].limit, list["sliding_attention"].limit) // positions, or 0
+	list["full_attention"].limit = limit
 	return list, nil
 }
 
@@ -131,7 +133,7 @@ func openModernBERT(config []byte, w *weights) (*Model, error) {
 	hidden, inner, eps := c.HiddenSize, c.IntermediateSize, float32(c.NormEps)
 	m := &Model{
 		Hidden:       hidden,
-		MaxPositions: c.MaxPositionEmbeddings,
+		MaxPositions: ropes["full_attention"].limit,
 		Embeddings: Embeddings{
 			Tokens:  w.table("embeddings.tok_embeddings", c.VocabSize, hidden),
 			Norm:    w.norm("embeddings.norm", hidden, eps, c.NormBias),

@@ -16,6 +16,7 @@ import (
 type RoPE struct {
 	frequencies []float32 // radians per position, of each of headDim/2 pairs
 	scale       float32   // of cosines and sines
+	limit       int       // the most positions that these frequencies hold for; 0 = any number
 
 	mu    sync.Mutex
 	table atomic.Pointer[[]float32] // for each position: the cosines, then the sines

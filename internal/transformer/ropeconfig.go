@@ -107,9 +107,12 @@ func (p *ropeParameter) rope(key string, dim, positions int, theta float64) (*Ro
 	}
 	r := &RoPE{frequencies: make([]float32, dim/2), scale: 1}
 	switch kind {
-	case "default", "dynamic":
-		// Dynamic scaling begins beyond the positions that the model has.
+	case "default":
 		r.frequency(dim, theta)
+	case "dynamic":
+		// Scaling begins beyond the positions that the model has.
+		r.frequency(dim, theta)
+		r.limit = positions
 	case "linear":
 		r.frequency(dim, theta)
 		for i := range r.frequencies {

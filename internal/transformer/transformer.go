@@ -27,7 +27,7 @@ func (b Batch) Sequences() int { return len(b.Starts) - 1 }
 type Model struct {
 	Family       string // model_type in config.json
 	Hidden       int    // width of a hidden state
-	MaxPositions int    // most tokens of a sequence; 0 = no limit
+	MaxPositions int    // most tokens of a sequence, where a table or RoPE's scaling sets a limit; 0 = none
 	Embeddings   Embeddings
 	Layers       []Layer
 	FinalNorm    *Norm
