@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -137,5 +138,39 @@ func BenchmarkCount(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkFile encodes the lines of the file that RHUMB_TEXT names, into ids that
+// are kept (EncodeAll, by so many workers) and into memory that is used again.
+func BenchmarkFile(b *testing.B) {
+	path := os.Getenv("RHUMB_TEXT")
+	if path == "" {
+		b.Skip("RHUMB_TEXT names no file")
+	}
+	data, err := os.ReadFile(path)
+	require.NoError(b, err)
+	texts := strings.Split(string(data), "\n")
+	for _, name := range append(benchNames, "xlm-roberta-base") {
+		tok := reference(b, name)
+		b.Run(name+"/Append", func(b *testing.B) {
+			var ids []int32
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, text := range texts {
+					ids, _, _ = tok.Append(ids[:0], text, Options{})
+				}
+			}
+		})
+		for _, workers := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%s/EncodeAll-%d", name, workers), func(b *testing.B) {
+				b.SetBytes(int64(len(data)))
+				b.ReportAllocs()
+				for b.Loop() {
+					_, _ = tok.EncodeAll(texts, Options{}, workers)
+				}
+			})
+		}
 	}
 }
