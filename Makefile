@@ -26,6 +26,7 @@ goldens:
 	.venv/bin/python testdata/generate/published.py --out testdata/variants
 	.venv/bin/python testdata/generate/positions.py --out testdata/positions.json
 	.venv/bin/python testdata/generate/modules.py --goldens testdata/goldens
+	.venv/bin/python testdata/generate/adapters.py --seed 20260101 --goldens testdata/goldens --out testdata/adapters
 	$(if $(MODEL),.venv/bin/python testdata/generate/minilm.py --model $(MODEL) --out testdata/goldens/all-MiniLM-L6-v2)
 
 # The assembly. The model of embed/minilm has a generator of its own, which needs the original weights.

@@ -185,7 +185,7 @@ func (c *call) forward(team *parallel.Team, b int) {
 		}
 	} else {
 		batch := s.batch(inputs, c.ids)
-		batch.Layers = c.layers
+		batch.Layers, batch.Task = c.layers, c.task
 		hidden := asMatrix(grow(&s.hidden, len(batch.IDs)*r.width()), len(batch.IDs), r.width())
 		if err := r.transformer.Forward(c.ctx, team, hidden, batch); err != nil {
 			c.fail(-1, err)

@@ -33,6 +33,9 @@ type Config struct {
 	BatchTokens int       // tokens of one forward pass, and with them memory; 0 = 256
 	MaxTokens   int       // limit of one input in place of the folder's, at most the position table's; 0 = the folder's
 	Kernels     string    // "generic", "avx2", "avx512", …; "" = the best this CPU has
+
+	dir     string // where the root of the folder lies; "" = not known
+	inspect bool   // the model is not run
 }
 
 // A Precision is the number format of a model's weights in memory.
@@ -86,7 +89,8 @@ type Info struct {
 	Precision            Precision
 	Kernels              string
 	Workers              int
-	MemoryBytes          int64 // of the weights
+	Tasks                []string // prompt names that choose an adapter of the model's own
+	MemoryBytes          int64    // of the weights, those that stay in their file included
 }
 
 // Info returns what the model says about itself.
@@ -96,6 +100,7 @@ func (m *Model) Info() Info {
 	i.MatryoshkaDimensions = slices.Clone(i.MatryoshkaDimensions)
 	i.Pooling = slices.Clone(i.Pooling)
 	i.Routes = slices.Clone(i.Routes)
+	i.Tasks = slices.Clone(i.Tasks)
 	return i
 }
 
@@ -145,7 +150,7 @@ const (
 // Options are those of one request. The zero Options are the defaults.
 type Options struct {
 	Prompt       string            // put before each text, as it is; "" = by name
-	PromptName   string            // "query", "document", or any name that the model has, of a route too; "" = the model's default
+	PromptName   string            // "query", "document", or any name that the model has, of a route or a task too; "" = the model's default
 	Truncate     Truncation        // of inputs over the limit
 	MaxTokens    int               // a limit lower than the model's; 0 = the model's
 	Dimensions   int               // components to keep, the first ones; 0 = Info.DefaultDimensions

@@ -96,7 +96,12 @@ func readTensors(t testing.TB, name, file string) map[string][][]float32 {
 
 // readModel returns the files of a tiny model, for a test to change.
 func readModel(t testing.TB, name string) fstest.MapFS {
-	dir := os.DirFS(filepath.Join(goldens, name, "model"))
+	return readFolder(t, filepath.Join(goldens, name, "model"))
+}
+
+// readFolder returns the files of a folder.
+func readFolder(t testing.TB, path string) fstest.MapFS {
+	dir := os.DirFS(path)
 	files := fstest.MapFS{}
 	require.NoError(t, fs.WalkDir(dir, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

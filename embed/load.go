@@ -39,11 +39,24 @@ func Load(dir string, cfg Config) (*Model, error) {
 			cfg.Name = filepath.Base(abs)
 		}
 	}
+	cfg.dir = dir
 	m, err := LoadFS(os.DirFS(dir), cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return m, nil
+}
+
+// Inspect returns what Load(dir, cfg) would say about its model, Info.MemoryBytes
+// included, without packing the weights: it takes little time and memory. What is
+// an error for Load is one here, but for a machine that is too small.
+func Inspect(dir string, cfg Config) (Info, error) {
+	cfg.inspect = true
+	m, err := Load(dir, cfg)
+	if err != nil {
+		return Info{}, err
+	}
+	return m.Info(), m.Close()
 }
 
 // LoadFS loads the model at the root of fsys as Load does. Weights in a file
@@ -72,8 +85,11 @@ func LoadFS(fsys fs.FS, cfg Config) (*Model, error) {
 	m := &Model{batchTokens: cfg.BatchTokens}
 	m.info = Info{Name: cfg.Name, Precision: cfg.Precision, Kernels: set.Name(), Workers: cfg.Workers}
 	l := &loader{
-		model: m, root: folder{fsys, ""}, set: set, maxTokens: cfg.MaxTokens,
+		model: m, root: folder{fsys, ""}, dir: cfg.dir, set: set, packed: set, maxTokens: cfg.MaxTokens,
 		encoders: map[moduleKey]*encoder{}, modules: map[moduleKey]module{},
+	}
+	if cfg.inspect {
+		l.packed = nil
 	}
 	if err := l.load(); err != nil {
 		_ = m.Close() // err says more
@@ -176,21 +192,32 @@ func (l *loader) transformer(dir folder) (*encoder, error) {
 // openTransformer reads config.json, the weights and the tokenizer in dir.
 func (l *loader) openTransformer(dir folder, s settings) (*encoder, error) {
 	e := &encoder{unknown: -1}
-	var data []byte
-	var err error
-	if e.config, data, err = dir.modelConfig(); err != nil {
-		return nil, err
-	}
-	file, err := l.weights(dir)
+	base, adapter, err := l.adapter(dir)
 	if err != nil {
 		return nil, err
 	}
-	e.transformer, err = transformer.Open(data, file, l.set)
-	if err != nil {
-		return nil, dir.errorIn("", err)
+	if err := e.open(l, base, adapter); err != nil {
+		if adapter != nil && !dir.exists("config.json") {
+			err = fmt.Errorf("with the base model %s: %w", adapter.Base, err)
+		}
+		return nil, err
 	}
 	l.model.info.MemoryBytes += e.transformer.Bytes()
 	return e, e.loadTokenizer(dir, s, l.maxTokens)
+}
+
+// open builds the transformer of dir's config.json and weights.
+func (e *encoder) open(l *loader, dir folder, a *transformer.Adapter) (err error) {
+	var data []byte
+	if e.config, data, err = dir.modelConfig(); err != nil {
+		return err
+	}
+	file, err := l.weights(dir)
+	if err != nil {
+		return err
+	}
+	e.transformer, err = transformer.OpenAdapted(data, file, a, l.packed)
+	return dir.errorIn("", err)
 }
 
 // weights opens the weights in dir, for as long as the model is.
@@ -340,6 +367,7 @@ func (m *Model) setInfo() error {
 		m.info.MatryoshkaDimensions = append(m.info.MatryoshkaDimensions, d)
 	}
 	slices.Sort(m.info.MatryoshkaDimensions)
+	m.addTasks()
 	return nil
 }
 

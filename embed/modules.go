@@ -111,8 +111,10 @@ func (r *route) poolingNames() []string {
 type loader struct {
 	model     *Model
 	root      folder
-	set       *kernel.Set
-	maxTokens int // Config.MaxTokens
+	dir       string      // Config.dir
+	set       *kernel.Set // of the modules
+	packed    *kernel.Set // of the transformers' weights; nil = they are not packed
+	maxTokens int         // Config.MaxTokens
 	encoders  map[moduleKey]*encoder
 	modules   map[moduleKey]module
 }

@@ -13,31 +13,57 @@ var fallbacks = map[string][]string{
 	"document": {"document", "passage", "corpus"},
 }
 
-// prompt returns what is put before each text.
-func (m *Model) prompt(opts Options) (string, error) {
+// prompt returns what is put before each text, and the name that it has in the
+// model, "" where it has none.
+func (m *Model) prompt(opts Options) (prompt, name string, err error) {
 	if opts.Prompt != "" {
 		if opts.PromptName != "" {
-			return "", optionError("prompt", "given together with prompt name %q, expected one of the two", opts.PromptName)
+			return "", "", optionError("prompt", "given together with prompt name %q, expected one of the two", opts.PromptName)
 		}
-		return opts.Prompt, nil
+		return opts.Prompt, "", nil
 	}
 	if opts.PromptName == "" {
-		return m.info.Prompts[m.info.DefaultPrompt], nil
+		return m.info.Prompts[m.info.DefaultPrompt], m.info.DefaultPrompt, nil
 	}
 	if prompt, ok := m.info.Prompts[opts.PromptName]; ok {
-		return prompt, nil
+		return prompt, opts.PromptName, nil
 	}
 	names, ok := fallbacks[opts.PromptName]
 	if _, route := m.routes[opts.PromptName]; !ok && !route {
 		have := slices.AppendSeq([]string{"query", "document"}, maps.Keys(m.info.Prompts))
 		have = append(have, m.info.Routes...)
 		slices.Sort(have)
-		return "", optionError("prompt name", "unknown %.100q, expected one of: %s", opts.PromptName, strings.Join(slices.Compact(have), ", "))
+		return "", "", optionError("prompt name", "unknown %.100q, expected one of: %s", opts.PromptName, strings.Join(slices.Compact(have), ", "))
 	}
 	for _, name := range names {
 		if prompt, ok := m.info.Prompts[name]; ok {
-			return prompt, nil
+			return prompt, name, nil
 		}
 	}
-	return "", nil
+	return "", "", nil
+}
+
+// addTasks lists the adapters that requests choose by the name of a prompt. A
+// task without a prompt of its name has an empty one.
+func (m *Model) addTasks() {
+	for _, name := range m.route.tasks() {
+		m.info.Tasks = append(m.info.Tasks, name)
+		if _, ok := m.info.Prompts[name]; !ok {
+			if m.info.Prompts == nil {
+				m.info.Prompts = map[string]string{}
+			}
+			m.info.Prompts[name] = ""
+		}
+	}
+}
+
+// tasks returns the names of the adapters that the encoder has, in the order of
+// transformer.Batch.Task, which counts from 1.
+func (e *encoder) tasks() (names []string) {
+	if e.transformer != nil {
+		for i := range e.transformer.Tasks {
+			names = append(names, e.transformer.Tasks[i].Name)
+		}
+	}
+	return names
 }

@@ -14,6 +14,7 @@ type request struct {
 	prompt       string            // put before each text
 	encode       tokenizer.Options // of texts; MaxTokens and Truncate of token ids too
 	skip         int               // leading tokens that pooling leaves out
+	task         int               // as transformer.Batch.Task
 	dimensions   int
 	layers       int // to run; 0 = all
 	unnormalized bool
@@ -95,8 +96,12 @@ func (t texts) request(m *Model, opts Options) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.prompt, err = m.prompt(opts); err != nil || r.prompt == "" {
-		return r, err
+	var name string
+	if r.prompt, name, err = m.prompt(opts); err != nil {
+		return nil, err
+	}
+	if r.task = slices.Index(r.route.tasks(), name) + 1; r.prompt == "" {
+		return r, nil
 	}
 	tok := r.route.tokenizer
 	e, err := tok.Encode(r.prompt, tokenizer.Options{})

@@ -11,3 +11,6 @@ import (
 func mapFile(*os.File, int) (data []byte, release func() error, err error) {
 	return nil, nil, errors.ErrUnsupported
 }
+
+// releasePages does nothing: there are no mappings.
+func releasePages([]byte) {}

@@ -17,3 +17,9 @@ func mapFile(f *os.File, size int) (data []byte, release func() error, err error
 	}
 	return data, func() error { return unix.Munmap(data) }, nil
 }
+
+// releasePages gives the pages of b, part of a mapping from the start of a page
+// on, back to the system. They are read from the file again when they are used.
+func releasePages(b []byte) {
+	_ = unix.Madvise(b, unix.MADV_DONTNEED) // without it they only stay longer
+}

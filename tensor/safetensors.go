@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unsafe"
 )
 
 // A File is the tensors of a safetensors file, of a state dict that torch.save
@@ -37,6 +38,7 @@ type File struct {
 	names    []string // sorted
 	metadata map[string]string
 	size     int64
+	mappings [][]byte // the files that are mapped into memory
 	closers  []func() error
 }
 
@@ -108,8 +110,26 @@ func (f *File) Close() error {
 	for _, c := range f.closers {
 		errs = append(errs, c())
 	}
-	f.closers = nil
+	f.closers, f.mappings = nil, nil
 	return errors.Join(errs...)
+}
+
+// Release says that t, a tensor of f, will not be read for a while: where its
+// file is mapped into memory, the system may take the pages back, and reads them
+// again when they are needed. The elements stay what they are.
+func (f *File) Release(t Tensor) {
+	if len(t.Data) == 0 {
+		return
+	}
+	first := uintptr(unsafe.Pointer(unsafe.SliceData(t.Data)))
+	for _, m := range f.mappings {
+		start := uintptr(unsafe.Pointer(unsafe.SliceData(m)))
+		if from := first - start; first >= start && from < uintptr(len(m)) {
+			// Whole pages: a neighbor's elements are read again as well.
+			from -= from % uintptr(os.Getpagesize())
+			releasePages(m[from : first-start+uintptr(len(t.Data))])
+		}
+	}
 }
 
 // open opens a file or the shards of an index.
@@ -134,12 +154,15 @@ func open(o opener, name string) (_ *File, err error) {
 
 // openOne adds the tensors of one file, each after check has accepted it.
 func (f *File) openOne(o opener, name string, check func(Tensor) error) error {
-	data, release, err := o.read(name)
+	c, err := o.read(name)
 	if err != nil {
 		return o.errorIn(name, err)
 	}
-	f.closers = append(f.closers, release)
-	if err := f.parse(data, check); err != nil {
+	f.closers = append(f.closers, c.release)
+	if c.mapped {
+		f.mappings = append(f.mappings, c.data)
+	}
+	if err := f.parse(c.data, check); err != nil {
 		return o.errorIn(name, err)
 	}
 	return nil
@@ -148,12 +171,12 @@ func (f *File) openOne(o opener, name string, check func(Tensor) error) error {
 // openShards adds the tensors of all shards of an index. The index and the
 // shards must agree on which tensor is where.
 func (f *File) openShards(o opener, name string) error {
-	data, release, err := o.read(name)
+	c, err := o.read(name)
 	if err != nil {
 		return o.errorIn(name, err)
 	}
-	shardOf, err := parseIndex(data)
-	if err := errors.Join(err, release()); err != nil {
+	shardOf, err := parseIndex(c.data)
+	if err := errors.Join(err, c.release()); err != nil {
 		return o.errorIn(name, err)
 	}
 	shards := slices.Sorted(maps.Values(shardOf))
@@ -274,37 +297,44 @@ func (o opener) errorIn(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// read returns the content of a file, and what releases it.
-func (o opener) read(name string) (data []byte, release func() error, err error) {
+// A content is that of a file.
+type content struct {
+	data    []byte
+	mapped  bool         // data is a mapping of the file
+	release func() error // ends the use of data
+}
+
+// read returns the content of a file.
+func (o opener) read(name string) (c content, err error) {
 	info, err := fs.Stat(o.fsys, name)
 	if err != nil {
-		return nil, nil, err
+		return c, err
 	}
 	if !info.Mode().IsRegular() { // before it is opened: a pipe would wait for its other end
-		return nil, nil, fmt.Errorf("%v, expected a regular file", info.Mode())
+		return c, fmt.Errorf("%v, expected a regular file", info.Mode())
 	}
 	file, err := o.fsys.Open(name)
 	if err != nil {
-		return nil, nil, err
+		return c, err
 	}
 	if b, ok := file.(interface{ Bytes() []byte }); ok {
-		return b.Bytes(), file.Close, nil
+		return content{data: b.Bytes(), release: file.Close}, nil
 	}
 	defer file.Close()
 	if osFile, ok := file.(*os.File); ok {
 		info, err := osFile.Stat()
 		if err != nil {
-			return nil, nil, err
+			return c, err
 		}
 		if info.Size() > math.MaxInt {
-			return nil, nil, fmt.Errorf("%d bytes, more than this system can address", info.Size())
+			return c, fmt.Errorf("%d bytes, more than this system can address", info.Size())
 		}
 		if n := int(info.Size()); n > 0 { // an empty mapping is an error
 			if data, release, err := mapFile(osFile, n); err == nil {
-				return data, release, nil
+				return content{data: data, mapped: true, release: release}, nil
 			}
 		}
 	}
-	data, err = io.ReadAll(file) // where there are no mappings, as on some network file systems
-	return data, func() error { return nil }, err
+	data, err := io.ReadAll(file) // where there are no mappings, as on some network file systems
+	return content{data: data, release: func() error { return nil }}, err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,23 +13,44 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// precisions are those that a model can be loaded with, the default first.
+var precisions = []embed.Precision{embed.Float32}
+
+// A memoryNeed is what a model's weights need at a precision.
+type memoryNeed struct {
+	precision string
+	bytes     int64
+}
+
 func (c *console) infoCommand() *cobra.Command {
 	var model modelFlags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "info",
+		Use:   "info [FOLDER]",
 		Short: "Say what the model is: dimensions, limits, prompts, memory",
-		Args:  cobra.NoArgs,
-		RunE: action(func(context.Context, *cobra.Command, []string) (err error) {
-			m, err := model.load()
-			if err != nil {
-				return err
+		Long:  "Say what the model is: dimensions, limits, prompts, and the memory that its weights need.\nThe weights of a folder are checked and not loaded.",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: action(func(_ context.Context, cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				if cmd.Flags().Changed("model") {
+					return usagef("--model and the folder %q: expected one of the two", args[0])
+				}
+				model.name = args[0]
 			}
-			defer func() { err = errors.Join(err, m.Close()) }()
+			var info embed.Info
+			var memory []memoryNeed
+			for _, p := range slices.Backward(precisions) { // info is of the first
+				var err error
+				if info, err = model.inspect(p); err != nil {
+					return err
+				}
+				memory = append(memory, memoryNeed{p.String(), info.MemoryBytes})
+			}
+			slices.Reverse(memory)
 			if asJSON {
-				return writeInfoJSON(c.stdout, m.Info())
+				return writeInfoJSON(c.stdout, info, memory)
 			}
-			return writeInfo(c.stdout, m.Info())
+			return writeInfo(c.stdout, info, memory)
 		}),
 	}
 	model.add(cmd)
@@ -38,7 +58,11 @@ func (c *console) infoCommand() *cobra.Command {
 	return cmd
 }
 
-func writeInfoJSON(w io.Writer, i embed.Info) error {
+func writeInfoJSON(w io.Writer, i embed.Info, memory []memoryNeed) error {
+	needs := map[string]int64{}
+	for _, m := range memory {
+		needs[m.precision] = m.bytes
+	}
 	prompts := i.Prompts
 	if prompts == nil {
 		prompts = map[string]string{}
@@ -65,15 +89,17 @@ func writeInfoJSON(w io.Writer, i embed.Info) error {
 		Precision            string            `json:"precision"`
 		Kernels              string            `json:"kernels"`
 		Threads              int               `json:"threads"`
+		Tasks                []string          `json:"tasks,omitempty"`
 		MemoryBytes          int64             `json:"memory_bytes"`
+		Memory               map[string]int64  `json:"memory"`
 	}{
 		i.Name, i.Family, i.Layers, i.Vocabulary, i.Dimensions, i.DefaultDimensions,
 		i.Matryoshka, i.MatryoshkaDimensions, i.MaxTokens, prompts, i.DefaultPrompt, i.Routes,
-		i.Pooling, i.Normalized, i.Similarity, i.Precision.String(), i.Kernels, i.Workers, i.MemoryBytes,
+		i.Pooling, i.Normalized, i.Similarity, i.Precision.String(), i.Kernels, i.Workers, i.Tasks, i.MemoryBytes, needs,
 	})
 }
 
-func writeInfo(w io.Writer, i embed.Info) error {
+func writeInfo(w io.Writer, i embed.Info, memory []memoryNeed) error {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-14s "+format+"\n", append([]any{name}, args...)...)
@@ -111,6 +137,9 @@ func writeInfo(w io.Writer, i embed.Info) error {
 	if len(i.Routes) > 0 {
 		line("routes", "%s", strings.Join(i.Routes, ", "))
 	}
+	if len(i.Tasks) > 0 {
+		line("tasks", "%s: an adapter each, by the name of the prompt", strings.Join(i.Tasks, ", "))
+	}
 	line("pooling", "%s", strings.Join(i.Pooling, " + "))
 	if i.Normalized {
 		line("normalization", "by the model, to unit length")
@@ -123,7 +152,9 @@ func writeInfo(w io.Writer, i embed.Info) error {
 	line("precision", "%s", i.Precision)
 	line("kernels", "%s", i.Kernels)
 	line("threads", "%d", i.Workers)
-	line("memory", "%.1f MiB of weights", float64(i.MemoryBytes)/(1<<20))
+	for n, m := range memory {
+		line([]string{"memory", ""}[min(n, 1)], "%.1f MiB of weights in %s", float64(m.bytes)/(1<<20), m.precision)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -36,12 +36,20 @@ func (f *modelFlags) addName(cmd *cobra.Command) {
 		"`FOLDER` of a model, or "+builtin+" for the one inside the binary; env RHUMB_MODEL")
 }
 
+// config returns how the flags say that the model is loaded.
+func (f *modelFlags) config() (embed.Config, error) {
+	if f.threads < 0 {
+		return embed.Config{}, usagef("--threads %d: must be 0 or more", f.threads)
+	}
+	return embed.Config{Workers: f.threads, Kernels: f.kernels, MaxTokens: f.maxTokens}, nil
+}
+
 // load loads the model that the flags name.
 func (f *modelFlags) load() (*embed.Model, error) {
-	if f.threads < 0 {
-		return nil, usagef("--threads %d: must be 0 or more", f.threads)
+	cfg, err := f.config()
+	if err != nil {
+		return nil, err
 	}
-	cfg := embed.Config{Workers: f.threads, Kernels: f.kernels, MaxTokens: f.maxTokens}
 	if f.name == builtin {
 		return minilm.Load(cfg)
 	}
@@ -49,6 +57,27 @@ func (f *modelFlags) load() (*embed.Model, error) {
 		return nil, err
 	}
 	return embed.Load(f.name, cfg)
+}
+
+// inspect returns what the model says about itself at the given precision,
+// without loading its weights.
+func (f *modelFlags) inspect(p embed.Precision) (embed.Info, error) {
+	cfg, err := f.config()
+	if err != nil {
+		return embed.Info{}, err
+	}
+	cfg.Precision = p
+	if f.name == builtin {
+		m, err := minilm.Load(cfg)
+		if err != nil {
+			return embed.Info{}, err
+		}
+		return m.Info(), m.Close()
+	}
+	if err := f.checkFolder(); err != nil {
+		return embed.Info{}, err
+	}
+	return embed.Inspect(f.name, cfg)
 }
 
 // checkFolder returns an error if the model's name is not that of a folder.

@@ -66,6 +66,11 @@ func (p *Panels) Terms(from, to int) Panels {
 	return part
 }
 
+// PanelsBytes returns the memory that Panels of k×n hold.
+func PanelsBytes(k, n int) int64 {
+	return 4 * (int64(roundUp(k, 4)) + 1) * int64(roundUp(n, Panel))
+}
+
 // Bytes returns the memory that p holds.
 func (p *Panels) Bytes() int64 { return 4 * int64(len(p.data)+len(p.Bias)) }
 

@@ -15,14 +15,17 @@ import (
 
 // Under the race detector a sync.Pool forgets at random.
 func TestForwardDoesNotAllocate(t *testing.T) {
-	g := readGolden(t, "bert")
-	m := open(t, "bert", kernel.Best())
-	dst := tensor.NewMatrix(len(g.batch.IDs), m.Hidden)
 	team := parallel.NewTeam(2)
 	defer team.Close()
-	for _, team := range []*parallel.Team{nil, team} {
-		require.Zero(t, testing.AllocsPerRun(100, func() {
-			_ = m.Forward(context.Background(), team, dst, g.batch)
-		}))
+	for _, c := range []struct {
+		model  *Model
+		golden golden
+	}{{open(t, "bert", kernel.Best()), readGolden(t, "bert")}, {openJina(t, kernel.Best()), jinaGolden(t, 3)}} {
+		dst := tensor.NewMatrix(len(c.golden.batch.IDs), c.model.Hidden)
+		for _, team := range []*parallel.Team{nil, team} {
+			require.Zero(t, testing.AllocsPerRun(100, func() {
+				_ = c.model.Forward(context.Background(), team, dst, c.golden.batch)
+			}))
+		}
 	}
 }

@@ -66,6 +66,7 @@ func (w *weights) relativeBias(name string, buckets, heads, farthest int) *Dista
 	if t, ok := w.at(name).tensor("weight", buckets, heads); ok {
 		w.convert(table, t, 0)
 	}
+	w.bytes += 4 * int64(heads) * int64(2*farthest+1)
 	b := &DistanceBias{Near: make([][]float32, heads)}
 	for h := range b.Near {
 		for d := -farthest; d <= farthest; d++ {

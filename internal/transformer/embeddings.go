@@ -24,18 +24,11 @@ type Embeddings struct {
 	Padding       int32
 }
 
-func (e *Embeddings) bytes() int64 {
-	n := e.Tokens.bytes() + e.Positions.bytes()
-	if e.Projection != nil {
-		n += e.Projection.Bytes()
-	}
-	return n
-}
-
 // A Table is an embedding table, rows×cols, left in the file's own dtype.
 type Table struct {
 	Rows, Cols int
 	tensor     tensor.Tensor
+	update     *lowRank // added to each row that is read; nil = none
 }
 
 // Row writes row i to dst.
@@ -43,14 +36,9 @@ func (t *Table) Row(dst []float32, i int) {
 	if err := t.tensor.Float32sAt(dst, i*t.Cols); err != nil {
 		panic(err) // the dtype and the shape were checked at load
 	}
-}
-
-// bytes returns the size of the table in the file, 0 for nil.
-func (t *Table) bytes() int64 {
-	if t == nil {
-		return 0
+	if t.update != nil {
+		t.update.addRow(dst, i)
 	}
-	return int64(len(t.tensor.Data))
 }
 
 // embedRows is the number of tokens in one part of embedTask.
@@ -67,14 +55,22 @@ type embedTask struct {
 
 func (t *embedTask) Run(worker, i int) {
 	s, e, ids := t.p.model.set, &t.p.model.Embeddings, t.p.batch.IDs
+	tokenType := e.Type
+	task := t.p.task
+	if task != nil && task.typ != nil {
+		tokenType = task.typ
+	}
 	for j := i * embedRows; j < min((i+1)*embedRows, len(ids)); j++ {
 		x := t.dst.Row(j)
 		e.Tokens.Row(x, int(ids[j]))
+		if task != nil && task.tokens != nil {
+			task.tokens.addRow(x, int(ids[j]))
+		}
 		if e.Scale != 0 {
 			s.Scale(x, e.Scale)
 		}
-		if e.Type != nil {
-			s.Axpy(x, e.Type, 1)
+		if tokenType != nil {
+			s.Axpy(x, tokenType, 1)
 		}
 		if e.Positions != nil {
 			e.Positions.Row(t.row[worker], int(t.positions[j]))

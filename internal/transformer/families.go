@@ -44,6 +44,7 @@ var families = map[string]func(config []byte, w *weights) (*Model, error){
 	"roberta":                        openRoBERTa,
 	"t5":                             openT5,
 	"xlm-roberta":                    openRoBERTa,
+	"xlm-roberta modeling_lora.XLMRobertaLoRA": openJinaV3LoRA,
 }
 
 // Open builds the model that config (a config.json) describes from its weights,
@@ -51,6 +52,14 @@ var families = map[string]func(config []byte, w *weights) (*Model, error){
 // open as long as the model is used. Unknown values, missing and misshaped
 // tensors, and tensors that the model does not read are errors.
 func Open(config []byte, file *tensor.File, s *kernel.Set) (*Model, error) {
+	return OpenAdapted(config, file, nil, s)
+}
+
+// OpenAdapted is Open with an adapter merged into the weights, where it is not
+// nil; what it does not fit is an error. Its file must stay open too. With a nil
+// set, linear layers are checked and counted, but not packed: the model has the
+// same Bytes, and no Forward.
+func OpenAdapted(config []byte, file *tensor.File, a *Adapter, s *kernel.Set) (*Model, error) {
 	var head struct {
 		ModelType string          `json:"model_type"`
 		AutoMap   map[string]any  `json:"auto_map"`
@@ -66,7 +75,7 @@ func Open(config []byte, file *tensor.File, s *kernel.Set) (*Model, error) {
 	if head.Quantized != nil && string(head.Quantized) != "null" {
 		return nil, errors.New("config.json: quantization_config: found quantized weights, expected none")
 	}
-	w := newWeights(file, s)
+	w := newWeights(file, a, s)
 	m, err := open(config, w)
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
@@ -74,7 +83,7 @@ func Open(config []byte, file *tensor.File, s *kernel.Set) (*Model, error) {
 	if err := w.finish(); err != nil {
 		return nil, err
 	}
-	m.set = s
+	m.set, m.bytes = s, w.bytes
 	m.Family = head.ModelType
 	return m, nil
 }

@@ -160,7 +160,7 @@ func TestBadModels(t *testing.T) {
 // Every family that families names has a golden or a variant.
 func TestEveryFamilyHasAGolden(t *testing.T) {
 	seen := map[string]bool{}
-	for _, name := range folders(t) {
+	for _, name := range append(folders(t), "jina-v3-lora") {
 		data, err := os.ReadFile(filepath.Join(modelFolder(name), "config.json"))
 		require.NoError(t, err)
 		var head struct {
@@ -179,7 +179,7 @@ func TestEveryFamilyHasAGolden(t *testing.T) {
 // Whatever value a key of config.json has, and where it is missing, there is an error or a model that runs.
 func TestOddValues(t *testing.T) {
 	values := []string{``, `null`, `-4`, `0`, `1`, `3`, `1e10`, `1099511627776`, `0.5`, `-1e300`, `true`, `""`, `"x"`, `[]`, `{}`, `[null]`, `{"x": 1}`}
-	for _, name := range folders(t) {
+	for _, name := range append(folders(t), "jina-v3-lora") {
 		dir := modelFolder(name)
 		if !exists(filepath.Join(dir, "model.safetensors")) {
 			continue // shards
@@ -200,7 +200,7 @@ func TestOddValues(t *testing.T) {
 				require.NotPanics(t, func() {
 					m, err := Open(changed, file, kernel.Best())
 					if err == nil {
-						forward(t, m, nil, Batch{IDs: []int32{0}, Starts: []int{0, 1}})
+						forward(t, m, nil, Batch{IDs: []int32{0}, Starts: []int{0, 1}, Task: len(m.Tasks)})
 					}
 				}, "%s: %s: %s", name, key, value)
 			}

@@ -39,6 +39,9 @@ func modelFolder(name string) string {
 	if dir := filepath.Join(variants, name); exists(dir) {
 		return dir
 	}
+	if dir := filepath.Join(adapters, name, "model"); exists(dir) {
+		return dir
+	}
 	return filepath.Join(goldens, name, "model")
 }
 
@@ -75,11 +78,16 @@ func readGolden(t testing.TB, name string) golden {
 	if variant := filepath.Join(variants, name, "golden.safetensors"); exists(variant) {
 		path = variant
 	}
+	return readGoldenFile(t, path, "last_hidden_state")
+}
+
+// readGoldenFile reads the batch and the named hidden states.
+func readGoldenFile(t testing.TB, path, states string) golden {
 	file, err := tensor.Open(path)
 	require.NoError(t, err)
 	defer file.Close()
 	ids := integers(t, file, "input_ids")
-	h, ok := file.Tensor("last_hidden_state")
+	h, ok := file.Tensor(states)
 	require.True(t, ok)
 	all := make([]float32, h.Len())
 	require.NoError(t, h.Float32s(all))

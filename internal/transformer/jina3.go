@@ -1,6 +1,10 @@
 package transformer
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+)
 
 // openJinaV3 assembles the encoder of jina-embeddings-v3 (arXiv:2409.10173) as
 // transformers 5.23 computes it in modeling_jina_embeddings_v3.py: XLM-RoBERTa
@@ -28,6 +32,11 @@ func openJinaV3(config []byte, w *weights) (*Model, error) {
 
 	w.ignore("lm_head.")
 	w.enter("embeddings.word_embeddings.weight")
+	return c.jinaV3(w, act, rope), nil
+}
+
+// jinaV3 returns the encoder with w's weights.
+func (c *bertConfig) jinaV3(w *weights, act kernel.Activation, rope *RoPE) *Model {
 	w.ignore("pooler.")
 	hidden, eps := c.HiddenSize, float32(c.LayerNormEps)
 	m := &Model{
@@ -58,5 +67,5 @@ func openJinaV3(config []byte, w *weights) (*Model, error) {
 			MLPSum: l.norm("norm2", hidden, eps, withBias),
 		}
 	}
-	return m, nil
+	return m
 }

@@ -41,17 +41,32 @@ func (t *linearTask) Run(_, i int) {
 	t.p.model.set.Multiply(t.dst.Slice(from, to), rows, t0, t1, t.w, p0, p1, p0+t.panels*t.workers, t.activation)
 }
 
-// apply writes activation(x·w + bias) to dst, tokens×w.N.
+// apply writes activation(x·w + bias) to dst, tokens×w.N, which may be x. Where
+// the batch's task has a branch beside w, what that adds goes in before the
+// activation.
 func (p *pass) apply(team *parallel.Team, dst, x tensor.Matrix, w *Linear, activation kernel.Activation) {
 	p.rows.Resize(p.model.set, x.Rows, x.Cols)
 	p.pack = packTask{p: p, x: x}
 	team.For(p.rows.Tiles(), &p.pack)
+	b := p.task.branch(w)
+	if b == nil {
+		p.multiply(team, dst, w, activation)
+		return
+	}
+	inner := p.matrix(bufferBranch, x.Rows, b.down.N)
+	p.multiply(team, inner, b.down, kernel.Identity)
+	p.multiply(team, dst, w, kernel.Identity)
+	p.branch = branchTask{p: p, dst: dst, inner: inner, branch: b, activation: activation}
+	team.For(parts(dst.Rows, normRows), &p.branch)
+}
 
+// multiply writes activation(rows·w + bias) to dst.
+func (p *pass) multiply(team *parallel.Team, dst tensor.Matrix, w *Linear, activation kernel.Activation) {
 	tiles := p.rows.BlockTiles()
 	blocks := parts(p.rows.Tiles(), tiles)
 	panels := w.Count()
 	if team.Size() > 1 {
-		onePanel := 2 * x.Rows / blocks * w.K * kernel.Panel
+		onePanel := 2 * dst.Rows / blocks * w.K * kernel.Panel
 		panels = min(parts(partOperations, onePanel), parts(panels, team.Size()))
 	}
 	p.linear = linearTask{p: p, dst: dst, w: w, activation: activation,

@@ -17,6 +17,7 @@ type Batch struct {
 	IDs    []int32
 	Starts []int // Starts[i] is where sequence i begins; the last element is len(IDs)
 	Layers int   // run the first layers only; 0 = all
+	Task   int   // add the updates of Model.Tasks[Task-1]; 0 = none
 }
 
 // Sequences returns the number of sequences.
@@ -31,8 +32,10 @@ type Model struct {
 	Embeddings   Embeddings
 	Layers       []Layer
 	FinalNorm    *Norm
+	Tasks        []Task // that a batch may ask for
 
 	set     *kernel.Set
+	bytes   int64     // of the weights
 	scratch sync.Pool // of *pass
 }
 
@@ -59,14 +62,16 @@ type Linear = kernel.Panels
 type pass struct {
 	model   *Model
 	batch   Batch
+	task    *Task         // the batch's, nil for none
 	rows    kernel.Rows   // the left side of the product at hand
 	x       tensor.Matrix // the residual stream, tokens×hidden
 	y       tensor.Matrix // what goes into a half of a layer, and what that adds to x
-	buffers [6][]float32
+	buffers [7][]float32
 
 	embed     embedTask
 	pack      packTask
 	linear    linearTask
+	branch    branchTask
 	rotate    rotateTask
 	attention attentionTask
 	gate      gateTask
@@ -82,6 +87,7 @@ const (
 	bufferExpertIn
 	bufferExpertInner
 	bufferExpertOut
+	bufferBranch
 )
 
 // Forward writes the last hidden states of b (tokens×hidden) to dst, which must
@@ -103,6 +109,9 @@ func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Mat
 	}
 	defer m.scratch.Put(p)
 	p.batch = b
+	if p.task = nil; b.Task > 0 {
+		p.task = &m.Tasks[b.Task-1]
+	}
 	p.x = dst
 	p.y = p.matrix(bufferY, tokens, m.Hidden)
 
@@ -176,19 +185,6 @@ func operations(linears ...*Linear) (ops float64) {
 	return ops
 }
 
-// Bytes returns the memory that the packed weights and the tables hold; the
-// tables' is that of the file.
-func (m *Model) Bytes() int64 {
-	n := m.Embeddings.bytes()
-	seen := map[*Linear]bool{} // layers may share theirs
-	for i := range m.Layers {
-		l := &m.Layers[i]
-		for _, w := range append(l.Attention.linears(), l.MLP.linears()...) {
-			if !seen[w] {
-				seen[w] = true
-				n += w.Bytes()
-			}
-		}
-	}
-	return n
-}
+// Bytes returns the memory that the weights hold: packed, or in the file where
+// they stay there.
+func (m *Model) Bytes() int64 { return m.bytes }

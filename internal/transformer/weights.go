@@ -23,15 +23,19 @@ type weights struct {
 // A source is what the weights of all paths share.
 type source struct {
 	file    *tensor.File
-	set     *kernel.Set
+	adapter *Adapter                 // merged into the weights; nil = none
+	set     *kernel.Set              // nil = linear layers are only counted
+	entered string                   // where the file has the model's own names
+	stored  func(name string) string // the name in the file of a tensor; nil = the same
+	bytes   int64                    // of what was handed out
 	read    map[string]bool
 	ignored []string
 	errs    []error
 	rows    [][]float32 // memory of each worker that packs
 }
 
-func newWeights(file *tensor.File, s *kernel.Set) *weights {
-	return &weights{source: &source{file: file, set: s, read: map[string]bool{}}}
+func newWeights(file *tensor.File, a *Adapter, s *kernel.Set) *weights {
+	return &weights{source: &source{file: file, adapter: a, set: s, read: map[string]bool{}}}
 }
 
 // at returns the weights under path.
@@ -50,9 +54,16 @@ func (w *weights) enter(name string) {
 	}
 	if len(found) == 1 {
 		w.path += found[0]
+		w.entered = w.path
 	} else if len(found) > 1 {
 		w.errorf("tensor %s: found under %q, expected one", name, found)
 	}
+}
+
+// has reports whether the file has the tensor of that full name.
+func (w *weights) has(name string) bool {
+	_, ok := w.file.Tensor(name)
+	return ok
 }
 
 // ignore marks the tensors whose names begin with one of the prefixes, under
@@ -94,24 +105,39 @@ func (w *weights) finish() error {
 			w.errs[i] = fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return errors.Join(w.errs...)
+	own := make([]string, len(w.ignored))
+	for i, p := range w.ignored {
+		own[i] = strings.TrimPrefix(p, w.entered)
+	}
+	return errors.Join(append(w.errs, w.adapter.finish(own))...)
 }
+
+// own returns the full name of a tensor without what lies before the model's own names.
+func (w *weights) own(name string) string { return strings.TrimPrefix(w.path+name, w.entered) }
 
 // tensor returns the float tensor of the given shape, false where there is none.
 func (w *weights) tensor(name string, shape ...int) (tensor.Tensor, bool) {
+	replacement, replaced := w.adapter.replacement(w.own(name))
 	name = w.path + name
+	if w.stored != nil {
+		name = w.stored(name)
+	}
 	t, ok := w.file.Tensor(name)
 	if !ok {
 		w.errorf("tensor %s: missing, expected shape %v", name, shape)
 		return t, false
 	}
 	w.read[name] = true
+	errorf := w.errorf
+	if replaced {
+		t, errorf = replacement, w.adapter.errorf
+	}
 	if !slices.Equal(t.Shape, shape) {
-		w.errorf("tensor %s: shape %v, expected %v", name, t.Shape, shape)
+		errorf("tensor %s: shape %v, expected %v", t.Name, t.Shape, shape)
 		return t, false
 	}
 	if err := t.Float32sAt(nil, 0); err != nil {
-		w.errorf("%w", err)
+		errorf("%w", err)
 		return t, false
 	}
 	return t, true
@@ -129,9 +155,15 @@ func (w *weights) vector(n int, name string, older ...string) []float32 {
 	if !ok {
 		return []float32{}
 	}
-	v := make([]float32, n)
+	v := w.floats(n)
 	w.convert(v, t, 0)
 	return v
+}
+
+// floats returns n elements, counted.
+func (w *weights) floats(n int) []float32 {
+	w.bytes += 4 * int64(n)
+	return make([]float32, n)
 }
 
 // convert writes the elements of t from at on to dst.
@@ -154,11 +186,10 @@ const (
 func (w *weights) norm(name string, n int, eps float32, b bias) *Norm {
 	l := w.at(name)
 	gamma := l.vector(n, "weight", "gamma")
-	beta := make([]float32, len(gamma))
 	if b {
-		beta = l.vector(n, "bias", "beta")
+		return &Norm{Gamma: gamma, Beta: l.vector(n, "bias", "beta"), Eps: eps}
 	}
-	return &Norm{Gamma: gamma, Beta: beta, Eps: eps}
+	return &Norm{Gamma: gamma, Beta: w.floats(len(gamma)), Eps: eps}
 }
 
 // rmsNorm returns the RMSNorm under name.
@@ -168,18 +199,25 @@ func (w *weights) rmsNorm(name string, n int, eps float32) *Norm {
 
 // table returns the embedding table under name, left in the file.
 func (w *weights) table(name string, rows, cols int) *Table {
-	t, _ := w.at(name).tensor("weight", rows, cols)
-	return &Table{Rows: rows, Cols: cols, tensor: t}
+	l := w.at(name)
+	t, _ := l.tensor("weight", rows, cols)
+	u := l.adapter.table(l.own("weight"), rows, cols)
+	w.bytes += int64(len(t.Data)) + u.bytes()
+	return &Table{Rows: rows, Cols: cols, tensor: t, update: u}
 }
 
 // row returns row i of the embedding table under name.
 func (w *weights) row(name string, rows, cols, i int) []float32 {
-	t, ok := w.at(name).tensor("weight", rows, cols)
+	l := w.at(name)
+	t, ok := l.tensor("weight", rows, cols)
 	if !ok {
 		return nil
 	}
-	v := make([]float32, cols)
+	v := w.floats(cols)
 	w.convert(v, t, i*cols)
+	if u := l.adapter.table(l.own("weight"), rows, cols); u != nil {
+		u.addRow(v, i)
+	}
 	return v
 }
 
@@ -209,17 +247,26 @@ func (w *weights) linear(in int, b bias, parts ...part) *Linear {
 	for _, p := range parts {
 		t, found := w.tensor(p.weight, p.rows, in)
 		ok = ok && found
-		pack.sources = append(pack.sources, rowsOf{t, p.from, p.to})
+		pack.sources = append(pack.sources, rowsOf{t, w.adapter.linear(w.own(p.weight), p.rows, in), p.from, p.to})
 	}
 	if !ok {
+		return l
+	}
+	w.bytes += kernel.PanelsBytes(in, out)
+	if w.set == nil {
+		for _, p := range parts {
+			if b {
+				w.tensor(p.bias(), p.rows)
+			}
+		}
 		return l
 	}
 	l.Resize(in, out)
 	at := l.Bias
 	for _, p := range parts {
 		if b {
-			if v := w.vector(p.rows, p.bias()); len(v) > 0 {
-				copy(at, v[p.from:p.to])
+			if t, ok := w.tensor(p.bias(), p.rows); ok {
+				w.convert(at[:p.to-p.from], t, p.from)
 			}
 		}
 		at = at[p.to-p.from:]
@@ -231,6 +278,9 @@ func (w *weights) linear(in int, b bias, parts ...part) *Linear {
 	}
 	team.For(l.Count(), &pack)
 	w.rows = pack.rows
+	for _, s := range pack.sources {
+		w.file.Release(s.tensor)
+	}
 	return l
 }
 
@@ -242,18 +292,25 @@ func (w *weights) linearTransposed(out int, p part) *Linear {
 	if !ok {
 		return l
 	}
+	w.bytes += kernel.PanelsBytes(p.to-p.from, out)
+	if w.set == nil {
+		return l
+	}
 	m := tensor.NewMatrix(p.to-p.from, out)
 	w.convert(m.Data, t, p.from*out)
 	l.Resize(m.Rows, out)
 	for i := range l.Count() {
 		w.set.Pack(l, i, m)
 	}
+	w.file.Release(t)
 	return l
 }
 
-// rowsOf are rows from, to (exclusive) of a tensor.
+// rowsOf are rows from, to (exclusive) of a tensor and of its update, which is
+// nil where there is none.
 type rowsOf struct {
 	tensor   tensor.Tensor
+	update   *lowRank
 	from, to int
 }
 
@@ -268,16 +325,20 @@ type panelTask struct {
 func (t *panelTask) Run(worker, i int) {
 	in := t.dst.K
 	first, last := i*kernel.Panel, min((i+1)*kernel.Panel, t.dst.N)
-	if len(t.rows[worker]) < kernel.Panel*in {
-		t.rows[worker] = kernel.Floats(kernel.Panel * in)
+	if len(t.rows[worker]) < (kernel.Panel+1)*in {
+		t.rows[worker] = kernel.Floats((kernel.Panel + 1) * in) // the last row is for sums
 	}
 	w := tensor.Matrix{Rows: last - first, Cols: in, Stride: in, Data: t.rows[worker][:(last-first)*in]}
 	at := 0 // the row of the layer that the source begins with
 	for _, s := range t.sources {
 		end := at + s.to - s.from
 		if from, to := max(first, at), min(last, end); from < to {
-			if err := s.tensor.Float32sAt(w.Slice(from-first, to-first).Data, (s.from+from-at)*in); err != nil {
+			rows := w.Slice(from-first, to-first)
+			if err := s.tensor.Float32sAt(rows.Data, (s.from+from-at)*in); err != nil {
 				panic(err) // the dtype and the shape were checked
+			}
+			if s.update != nil {
+				s.update.add(t.set, rows, s.from+from-at, t.rows[worker][kernel.Panel*in:][:in])
 			}
 		}
 		at = end

@@ -1,0 +1,76 @@
+package embed
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/rhumb-go/rhumb/internal/transformer"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+const adapterConfig = "adapter_config.json"
+
+// adapter returns the LoRA adapter in f, and the folder of the model that it is
+// merged into: f itself where that has a config.json, else the one that
+// base_model_name_or_path names (as transformers 5.23 chooses). Without an
+// adapter the folder is f.
+func (l *loader) adapter(f folder) (base folder, a *transformer.Adapter, err error) {
+	config, err := f.read(adapterConfig)
+	if errors.Is(err, fs.ErrNotExist) {
+		return f, nil, nil
+	}
+	if err != nil {
+		return f, nil, err
+	}
+	file, err := f.adapterWeights()
+	if err != nil {
+		return f, nil, err
+	}
+	l.model.files = append(l.model.files, file)
+	if a, err = transformer.OpenAdapter(config, file); err != nil {
+		return f, nil, f.errorIn("", err)
+	}
+	base, err = f.base(a.Base, l.dir)
+	return base, a, f.errorIn(adapterConfig, err)
+}
+
+// adapterWeights opens the tensors of the adapter in f.
+func (f folder) adapterWeights() (*tensor.File, error) {
+	names := []string{"adapter_model.safetensors", "adapter_model.bin"} // as PEFT looks for them
+	for _, name := range names {
+		if f.exists(name) {
+			return tensor.OpenFS(f.fsys, path.Join(f.path, name))
+		}
+	}
+	return nil, f.errorIn(names[0], fmt.Errorf("%w, expected it or %s beside %s", fs.ErrNotExist, names[1], adapterConfig))
+}
+
+// base returns the folder of the model that an adapter in f is for. dir is where
+// the root of f's file system lies, "" where that is not known.
+func (f folder) base(name, dir string) (folder, error) {
+	if f.exists("config.json") {
+		return f, nil
+	}
+	var found []folder
+	if p := path.Join(f.path, name); name != "" && !path.IsAbs(name) && fs.ValidPath(p) {
+		found = append(found, folder{f.fsys, p})
+	}
+	if filepath.IsAbs(name) {
+		found = append(found, folder{os.DirFS(name), ""})
+	} else if name != "" && dir != "" {
+		found = append(found, folder{os.DirFS(filepath.Join(dir, f.path, name)), ""})
+	}
+	for _, base := range found {
+		if base.exists(adapterConfig) {
+			return f, fmt.Errorf("base_model_name_or_path: %q, the folder of an adapter, expected a model's", name)
+		}
+		if base.exists("config.json") {
+			return base, nil
+		}
+	}
+	return f, fmt.Errorf("base_model_name_or_path: %q, expected the path of the base model's folder, absolute or from this folder on: models are not downloaded", name)
+}

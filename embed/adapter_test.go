@@ -1,0 +1,297 @@
+package embed
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+const (
+	adapters       = "../testdata/adapters"
+	adapterWeights = "adapter_model.safetensors"
+)
+
+// adapted returns the files of a golden folder with an adapter in place of
+// config.json and the weights, whose base is at the given path.
+func adapted(t testing.TB, name, golden, base string) fstest.MapFS {
+	files := readModel(t, golden)
+	for path := range files {
+		if path == "config.json" || strings.HasPrefix(path, "model") && path != "modules.json" {
+			delete(files, path)
+		}
+	}
+	for _, path := range []string{adapterConfig, adapterWeights} {
+		data, err := os.ReadFile(filepath.Join(adapters, name, path))
+		require.NoError(t, err)
+		files[path] = &fstest.MapFile{Data: data}
+	}
+	old := fmt.Sprintf(`"../../goldens/%s/model"`, golden)
+	new, err := json.Marshal(base)
+	require.NoError(t, err)
+	replace(t, files, adapterConfig, old, string(new))
+	return files
+}
+
+// onDisk writes files to a new folder under dir, and returns its path.
+func onDisk(t testing.TB, dir, name string, files fstest.MapFS) string {
+	dir = filepath.Join(dir, name)
+	require.NoError(t, os.CopyFS(dir, files))
+	return dir
+}
+
+// adapterInputs are the token ids of an adapter's golden.safetensors, and the sentence vectors.
+func adapterInputs(t testing.TB, name string) (ids [][]int32, want [][]float32) {
+	g := readTensors(t, filepath.Join("..", "adapters", name), "golden.safetensors")
+	for i, row := range g["input_ids"] {
+		var list []int32
+		for j, id := range row {
+			if g["attention_mask"][i][j] != 0 {
+				list = append(list, int32(id))
+			}
+		}
+		ids = append(ids, list)
+	}
+	return ids, g["sentence"]
+}
+
+// An adapter that torch.save wrote, as PEFT did before it wrote safetensors, is the same.
+func TestAdapterOfTorch(t *testing.T) {
+	files := adapted(t, "bert", "bert", "base")
+	for path, f := range readModel(t, "bert") {
+		files["base/"+path] = f
+	}
+	want, ids := loadFiles(t, files, Config{}), [][]int32{{1, 2, 3, 4, 5}}
+	f, err := tensor.Parse(files[adapterWeights].Data)
+	require.NoError(t, err)
+	var list []tensor.Tensor
+	for _, name := range f.Names() {
+		x, _ := f.Tensor(name)
+		list = append(list, x)
+	}
+	delete(files, adapterWeights)
+	files["adapter_model.bin"] = &fstest.MapFile{Data: stateDict(t, list...)}
+	got := loadFiles(t, files, Config{})
+	require.Equal(t, embedIDs(t, want, ids, Options{}), embedIDs(t, got, ids, Options{}))
+}
+
+// An adapter is merged, wherever its base model lies.
+func TestAdapters(t *testing.T) {
+	for name, golden := range map[string]string{"bert": "bert", "qwen3": "qwen3-bf16-sharded"} {
+		ids, want := adapterInputs(t, name)
+		check := func(t *testing.T, m *Model, err error) {
+			require.NoError(t, err)
+			requireClose(t, want, embedIDs(t, m, ids, Options{}), goldenTolerance)
+			require.NoError(t, m.Close())
+		}
+		t.Run(name+"/beside the weights", func(t *testing.T) {
+			files := readModel(t, golden)
+			for path, f := range adapted(t, name, golden, "an/id") { // not looked up
+				files[path] = f
+			}
+			m, err := LoadFS(files, Config{})
+			check(t, m, err)
+		})
+		t.Run(name+"/in a folder of the base", func(t *testing.T) {
+			files := adapted(t, name, golden, "base")
+			for path, f := range readModel(t, golden) {
+				files["base/"+path] = f
+			}
+			m, err := LoadFS(files, Config{})
+			check(t, m, err)
+		})
+		t.Run(name+"/beside the base's folder", func(t *testing.T) {
+			dir := t.TempDir()
+			onDisk(t, dir, "base", readModel(t, golden))
+			m, err := Load(onDisk(t, dir, "adapter", adapted(t, name, golden, "../base")), Config{})
+			check(t, m, err)
+		})
+		t.Run(name+"/anywhere", func(t *testing.T) {
+			base := onDisk(t, t.TempDir(), "base", readModel(t, golden))
+			m, err := Load(onDisk(t, t.TempDir(), "adapter", adapted(t, name, golden, base)), Config{})
+			check(t, m, err)
+		})
+	}
+}
+
+func TestAdapterErrors(t *testing.T) {
+	none := func(fstest.MapFS) {}
+	for _, c := range []struct {
+		what, base string
+		change     func(fstest.MapFS)
+		want       string
+	}{
+		{"a hub id", "intfloat/e5-mistral-7b-instruct", none,
+			`adapter_config.json: base_model_name_or_path: "intfloat/e5-mistral-7b-instruct", expected the path of the base model's folder, absolute or from this folder on: models are not downloaded`},
+		{"no base", "", none, `base_model_name_or_path: "", expected the path`},
+		{"a file for the base", adapterWeights, none, `base_model_name_or_path: "adapter_model.safetensors", expected`},
+		{"the base of an adapter that is one", "base", func(f fstest.MapFS) { f["base/"+adapterConfig] = f[adapterConfig] },
+			`base_model_name_or_path: "base", the folder of an adapter`},
+		{"a base without weights", "base", func(f fstest.MapFS) { delete(f, "base/model.safetensors") },
+			"with the base model base: base/model.safetensors: file does not exist"},
+		{"another base", "base", func(f fstest.MapFS) {
+			replace(t, f, "base/config.json", `"num_hidden_layers": 2`, `"num_hidden_layers": 1`)
+		}, "with the base model base: base: base/model.safetensors: tensor encoder.layer.1."},
+		{"no weights", "base", func(f fstest.MapFS) { delete(f, adapterWeights) },
+			"adapter_model.safetensors: file does not exist, expected it or adapter_model.bin beside adapter_config.json"},
+		{"a pickle that runs something", "base", func(f fstest.MapFS) {
+			delete(f, adapterWeights)
+			write(f, "adapter_model.bin", "\x80\x02cposix\nsystem\nX\x04\x00\x00\x00true\x85R.")
+		}, "adapter_model.bin: magic number: byte 2: opcode GLOBAL"},
+		{"weights cut short", "base", func(f fstest.MapFS) { f[adapterWeights].Data = f[adapterWeights].Data[:9000] }, "adapter_model.safetensors: header:"},
+		{"no bytes", "base", func(f fstest.MapFS) { write(f, adapterWeights, "") }, "adapter_model.safetensors: file: 0 bytes"},
+		{"a configuration that is no JSON", "base", func(f fstest.MapFS) { write(f, adapterConfig, "{") }, "adapter_config.json: unexpected end"},
+		{"an empty configuration", "base", func(f fstest.MapFS) { write(f, adapterConfig, "") }, "adapter_config.json:"},
+		{"a list", "base", func(f fstest.MapFS) { write(f, adapterConfig, "[]") }, "adapter_config.json: found array, expected object"},
+		{"null", "base", func(f fstest.MapFS) { write(f, adapterConfig, "null") }, `adapter_config.json: peft_type: found ""`},
+		{"DoRA", "base", func(f fstest.MapFS) { replace(t, f, adapterConfig, `"use_dora": false`, `"use_dora": true`) }, "adapter_config.json: use_dora: found true"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			files := adapted(t, "bert", "bert", c.base)
+			for path, f := range readModel(t, "bert") {
+				files["base/"+path] = f
+			}
+			c.change(files)
+			_, err := LoadFS(files, Config{})
+			require.ErrorContains(t, err, c.want)
+			_, err = Load(onDisk(t, t.TempDir(), "adapter", files), Config{})
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+// jinaCases is the cases.json of jina-v3-lora.
+type jinaCases struct {
+	Texts   []string             `json:"texts"`
+	Tasks   []string             `json:"tasks"`
+	Prompts map[string]string    `json:"prompts"`
+	IDs     map[string][][]int32 `json:"ids"`
+}
+
+func readJina(t testing.TB) (c jinaCases, files fstest.MapFS, want map[string][][]float32) {
+	data, err := os.ReadFile(filepath.Join(adapters, "jina-v3-lora", "cases.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &c))
+	files = readFolder(t, filepath.Join(adapters, "jina-v3-lora", "model"))
+	return c, files, readTensors(t, filepath.Join("..", "adapters", "jina-v3-lora"), "golden.safetensors")
+}
+
+// The name of a prompt chooses the task's adapter; without one, there is none.
+func TestTasks(t *testing.T) {
+	c, files, want := readJina(t)
+	m := loadFiles(t, files, Config{Workers: 2})
+	require.Equal(t, c.Tasks, m.Info().Tasks)
+	require.Equal(t, []int{8, 16, 24}, m.Info().MatryoshkaDimensions)
+	tokens := func(r *Result, ids [][]int32) {
+		for i, e := range r.Embeddings {
+			require.Equal(t, len(ids[i]), e.Tokens)
+		}
+	}
+	for i, name := range c.Tasks {
+		r := embedTexts(t, m, c.Texts, Options{PromptName: name})
+		requireClose(t, want[fmt.Sprintf("sentence_%d", i)], r, goldenTolerance)
+		tokens(r, c.IDs[fmt.Sprint(i)])
+	}
+	none := embedTexts(t, m, c.Texts, Options{})
+	requireClose(t, want["sentence_none"], none, goldenTolerance)
+	tokens(none, c.IDs["none"])
+	requireClose(t, want["sentence_none"], embedIDs(t, m, c.IDs["none"], Options{}), goldenTolerance)
+
+	// A prompt of the request's own is no task's.
+	bare := embedTexts(t, m, c.Texts[1:2], Options{})
+	with := embedTexts(t, m, []string{"and the river"}, Options{Prompt: "the mountain "})
+	require.Equal(t, bare.Embeddings[0].Float32, with.Embeddings[0].Float32)
+	_, err := m.Embed(t.Context(), c.Texts, Options{PromptName: "clustering"})
+	require.ErrorContains(t, err, `prompt name: unknown "clustering", expected one of: classification, document, query, retrieval.passage`)
+}
+
+func TestTaskOfTheDefaultPrompt(t *testing.T) {
+	c, files, want := readJina(t)
+	replace(t, files, "config_sentence_transformers.json", `"default_prompt_name": null`, `"default_prompt_name": "separation"`)
+	m := loadFiles(t, files, Config{})
+	requireClose(t, want["sentence_2"], embedTexts(t, m, c.Texts, Options{}), goldenTolerance)
+}
+
+func TestTaskWithoutPrompt(t *testing.T) {
+	c, files, want := readJina(t)
+	delete(files, "config_sentence_transformers.json")
+	m := loadFiles(t, files, Config{})
+	require.Equal(t, "", m.Info().Prompts["text-matching"])
+	requireClose(t, want["sentence_4"], embedTexts(t, m, c.Texts, Options{PromptName: "text-matching"}), goldenTolerance)
+}
+
+// Calls for different tasks at the same time get what they get one by one.
+func TestTasksAtTheSameTime(t *testing.T) {
+	c, files, _ := readJina(t)
+	m := loadFiles(t, files, Config{Workers: 2})
+	want := make([]*Result, len(c.Tasks))
+	for i, name := range c.Tasks {
+		want[i] = embedTexts(t, m, c.Texts, Options{PromptName: name})
+	}
+	done := make(chan error)
+	const calls = 20
+	for i := range calls {
+		go func() {
+			r, err := m.Embed(t.Context(), c.Texts, Options{PromptName: c.Tasks[i%5]})
+			if err == nil && fmt.Sprint(r.Embeddings) != fmt.Sprint(want[i%5].Embeddings) {
+				err = fmt.Errorf("call %d: other bits", i)
+			}
+			done <- err
+		}()
+	}
+	for range calls {
+		require.NoError(t, <-done)
+	}
+}
+
+// Inspect says what Load does, and finds the same faults.
+func TestInspect(t *testing.T) {
+	base, err := filepath.Abs(filepath.Join(goldens, "bert", "model"))
+	require.NoError(t, err)
+	dirs := []string{
+		filepath.Join(adapters, "jina-v3-lora", "model"),
+		onDisk(t, t.TempDir(), "adapter", adapted(t, "bert", "bert", base)),
+	}
+	for _, name := range families {
+		dirs = append(dirs, filepath.Join(goldens, name, "model"))
+	}
+	for _, dir := range dirs {
+		m, err := Load(dir, Config{})
+		if err != nil {
+			_, other := Inspect(dir, Config{})
+			require.EqualError(t, other, err.Error())
+			continue
+		}
+		info, err := Inspect(dir, Config{})
+		require.NoError(t, err)
+		require.Equal(t, m.Info(), info)
+		require.Positive(t, info.MemoryBytes)
+		require.NoError(t, m.Close())
+	}
+	for name, change := range map[string]func(fstest.MapFS){
+		"no weights":        func(f fstest.MapFS) { delete(f, "model.safetensors") },
+		"weights cut short": func(f fstest.MapFS) { f["model.safetensors"].Data = f["model.safetensors"].Data[:70000] },
+		"another size": func(f fstest.MapFS) {
+			replace(t, f, "config.json", `"intermediate_size": 30`, `"intermediate_size": 31`)
+		},
+		"a layer less": func(f fstest.MapFS) { replace(t, f, "config.json", `"num_hidden_layers": 2`, `"num_hidden_layers": 1`) },
+	} {
+		files := readModel(t, "bert")
+		change(files)
+		dir := onDisk(t, t.TempDir(), "model", files)
+		_, err := Load(dir, Config{})
+		require.Error(t, err, name)
+		_, other := Inspect(dir, Config{})
+		require.EqualError(t, other, err.Error(), name)
+	}
+	_, err = Inspect(filepath.Join(t.TempDir(), "none"), Config{})
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
