@@ -17,8 +17,8 @@ const adapterConfig = "adapter_config.json"
 // adapter returns the LoRA adapter in f, and the folder of the model that it is
 // merged into: f itself where that has a config.json, else the one that
 // base_model_name_or_path names (as transformers 5.23 chooses). Without an
-// adapter the folder is f.
-func (l *loader) adapter(f folder) (base folder, a *transformer.Adapter, err error) {
+// adapter the folder is f. r is told of the adapter.
+func (l *loader) adapter(f folder, r *encoderRecipe) (base folder, a *transformer.Adapter, err error) {
 	config, err := f.read(adapterConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil, nil
@@ -26,6 +26,7 @@ func (l *loader) adapter(f folder) (base folder, a *transformer.Adapter, err err
 	if err != nil {
 		return f, nil, err
 	}
+	r.Adapter = string(canonical(config))
 	file, err := f.adapterWeights()
 	if err != nil {
 		return f, nil, err

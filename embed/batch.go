@@ -3,7 +3,6 @@ package embed
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
@@ -16,103 +15,43 @@ const (
 	leastBatchTokens   = 32  // below, reading the weights takes longer than computing with them
 )
 
-// A call is the state of one Embed or EmbedIDs. It is leased from its model.
-type call struct {
-	*request
+// A pass runs items through the model in batches: those of one call, or of
+// several that share their way through the model.
+type pass struct {
 	model  *Model
-	ctx    context.Context
-	inputs inputs
-	result *Result
-
-	arenas [][]int32 // of each worker: the ids that it made, end to end
-	ids    [][]int32 // of each input, in an arena
-	order  []int     // the inputs, longest first
-	starts []int     // batch b is order[starts[b]:starts[b+1]]
-	whole  int       // the batches from this one on are run by a worker each
-
-	mu     sync.Mutex
-	failed int // the input that err is about, -1 for none
-	err    error
+	items  []item // longest first once they are cut
+	starts []int  // batch b is items[starts[b]:starts[b+1]]
+	whole  int    // the batches from this one on are run by a worker each
 }
 
-// lease returns a call for so many inputs and workers.
-func (m *Model) lease(inputs, workers int) *call {
-	c, _ := m.calls.Get().(*call)
-	if c == nil {
-		c = new(call)
+// run makes the embeddings of p.items, each in its call's result.
+func (p *pass) run(m *Model, team *parallel.Team) {
+	p.model = m
+	p.cut(m.batchTokens, team.Size())
+	for b := range p.whole { // batches that the workers share
+		p.forward(team, b)
 	}
-	grow(&c.arenas, workers)
-	c.ids = grow(&c.ids, inputs)
-	c.order = grow(&c.order, inputs)
-	return c
+	team.For(p.batches()-p.whole, (*forwarding)(p)) // and those of one worker each
 }
 
-// release gives c back with its memory, and nothing else.
-func (m *Model) release(c *call) {
-	clear(c.ids)
-	for w := range c.arenas {
-		c.arenas[w] = c.arenas[w][:0]
-	}
-	*c = call{arenas: c.arenas, ids: c.ids, order: c.order, starts: c.starts}
-	m.calls.Put(c)
-}
-
-// fail keeps err, which is about the given input, unless there is one about an
-// earlier input. -1 is before all of them.
-func (c *call) fail(input int, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err == nil || input < c.failed {
-		c.failed, c.err = input, err
-	}
-}
-
-// tokenizing makes the ids of each input.
-type tokenizing call
-
-// Run does input i.
-func (t *tokenizing) Run(worker, i int) {
-	c := (*call)(t)
-	if err := c.ctx.Err(); err != nil {
-		c.fail(-1, err)
-		return
-	}
-	arena := c.arenas[worker] // where it has to grow, earlier ids stay in the one before
-	from := len(arena)
-	arena, truncated, err := c.inputs.append(arena, i, c.request)
-	ids := arena[from:len(arena):len(arena)]
-	if err == nil {
-		err = c.route.checkIDs(ids)
-	}
-	if err != nil {
-		c.fail(i, &InputError{i, err})
-		return
-	}
-	c.arenas[worker], c.ids[i] = arena, ids
-	c.result.Embeddings[i].Tokens = len(ids)
-	c.result.Embeddings[i].Truncated = truncated
-}
-
-// cut orders the inputs by length and makes batches of them.
-func (c *call) cut(budget, workers int) {
-	total := 0
-	for i := range c.order {
-		c.order[i] = i
-		total += len(c.ids[i])
-	}
-	slices.SortStableFunc(c.order, func(i, j int) int { return len(c.ids[j]) - len(c.ids[i]) })
-	c.starts = appendBatches(c.starts[:0], c.order, c.ids, total, batchCount(total, budget, workers), budget)
-	c.whole = c.firstWhole(total, workers)
+// cut orders the items by length and makes batches of them.
+func (p *pass) cut(budget, workers int) {
+	total := countTokens(p.items)
+	slices.SortStableFunc(p.items, func(a, b item) int { return len(b.ids) - len(a.ids) })
+	p.starts = appendBatches(p.starts[:0], p.items, total, batchCount(total, budget, workers), budget)
+	p.whole = p.firstWhole(total, workers)
 }
 
 // batches returns the number of batches.
-func (c *call) batches() int { return len(c.starts) - 1 }
+func (p *pass) batches() int { return len(p.starts) - 1 }
 
-// tokens returns the number of tokens of batch b.
-func (c *call) tokens(b int) int {
-	n := 0
-	for _, i := range c.order[c.starts[b]:c.starts[b+1]] {
-		n += len(c.ids[i])
+// batch returns the items of batch b.
+func (p *pass) batch(b int) []item { return p.items[p.starts[b]:p.starts[b+1]] }
+
+// countTokens returns the tokens of items.
+func countTokens(items []item) (n int) {
+	for _, i := range items {
+		n += len(i.ids)
 	}
 	return n
 }
@@ -125,14 +64,14 @@ func batchCount(total, budget, workers int) int {
 	return max(1, n, min(even, total/leastBatchTokens))
 }
 
-// appendBatches cuts order, inputs longest first, into count batches or a few
+// appendBatches cuts items, longest first, into count batches or a few
 // more, about even, and appends where each begins, and the end. A batch has at
-// most budget tokens, or one input that has more.
-func appendBatches(starts, order []int, ids [][]int32, total, count, budget int) []int {
-	before, size := 0, 0 // tokens before order[k], and those of them in its batch
-	for k, i := range order {
-		n := len(ids[i])
-		// An input goes to the batch that its middle lies in.
+// most budget tokens, or one item that has more.
+func appendBatches(starts []int, items []item, total, count, budget int) []int {
+	before, size := 0, 0 // tokens before items[k], and those of them in its batch
+	for k, i := range items {
+		n := len(i.ids)
+		// An item goes to the batch that its middle lies in.
 		beyond := int64(2*before+n)*int64(count) > int64(2*total)*int64(len(starts))
 		if k == 0 || size+n > budget || beyond {
 			starts = append(starts, k)
@@ -141,77 +80,113 @@ func appendBatches(starts, order []int, ids [][]int32, total, count, budget int)
 		before += n
 		size += n
 	}
-	return append(starts, len(order))
+	return append(starts, len(items))
 }
 
 // firstWhole returns the batch from which on a worker takes whole batches, so
 // that activations stay in its core's caches. Those before are so large that
 // workers would wait for one: they are split over all workers.
-func (c *call) firstWhole(total, workers int) int {
-	for b := range c.batches() {
-		n := c.tokens(b)
+func (p *pass) firstWhole(total, workers int) int {
+	for b := range p.batches() {
+		n := countTokens(p.batch(b))
 		if n*workers <= total+total/4 {
 			return b
 		}
 		total -= n
 	}
-	return c.batches()
+	return p.batches()
 }
 
 // forwarding runs the batches that a worker takes whole.
-type forwarding call
+type forwarding pass
 
 // Run does batch whole+i.
-func (f *forwarding) Run(_, i int) { (*call)(f).forward(nil, f.whole+i) }
+func (f *forwarding) Run(_, i int) { (*pass)(f).forward(nil, f.whole+i) }
 
-// forward makes the vectors of batch b.
-func (c *call) forward(team *parallel.Team, b int) {
-	if err := c.ctx.Err(); err != nil {
-		c.fail(-1, err)
-		return
-	}
-	s, _ := c.model.scratch.Get().(*scratch)
+// forward makes the embeddings of batch b, but for those that nobody waits for.
+func (p *pass) forward(team *parallel.Team, b int) {
+	s, _ := p.model.scratch.Get().(*scratch)
 	if s == nil {
 		s = new(scratch)
 	}
-	defer c.model.scratch.Put(s)
+	defer p.model.scratch.Put(s)
 
-	inputs := c.order[c.starts[b]:c.starts[b+1]]
+	items := s.audience.items[:0]
+	for _, i := range p.batch(b) {
+		if err := i.call.over(); err != nil {
+			i.call.fail(err)
+		} else {
+			items = append(items, i)
+		}
+	}
+	s.audience = audience{context.Background(), items}
+	if len(items) > 0 {
+		s.forward(team, items)
+	}
+	clear(items)
+	for _, i := range p.batch(b) {
+		i.call.settle()
+	}
+}
+
+// forward makes the embeddings of items, one at least, which s.audience has too.
+func (s *scratch) forward(team *parallel.Team, items []item) {
+	lead := items[0].call.request // the others take the same way
 	var vectors tensor.Matrix
-	if r := c.route; r.table != nil {
-		vectors = s.matrix(len(inputs), r.table.width)
-		for j, i := range inputs {
-			r.table.mean(vectors.Row(j), c.ids[i], s)
+	if r := lead.route; r.table != nil {
+		vectors = s.matrix(len(items), r.table.width)
+		for j, i := range items {
+			r.table.mean(vectors.Row(j), i.ids, s)
 		}
 	} else {
-		batch := s.batch(inputs, c.ids)
-		batch.Layers, batch.Task = c.layers, c.task
+		batch := s.batch(items)
+		batch.Layers, batch.Task = lead.layers, lead.task
 		hidden := asMatrix(grow(&s.hidden, len(batch.IDs)*r.width()), len(batch.IDs), r.width())
-		if err := r.transformer.Forward(c.ctx, team, hidden, batch); err != nil {
-			c.fail(-1, err)
+		if err := r.transformer.Forward(&s.audience, team, hidden, batch); err != nil {
+			for _, i := range items {
+				i.call.fail(err)
+			}
 			return
 		}
 		for _, module := range r.tokens {
 			hidden = module.apply(s, hidden)
 		}
-		vectors = s.matrix(len(inputs), len(r.pooling.modes)*hidden.Cols)
+		vectors = s.matrix(len(items), len(r.pooling.modes)*hidden.Cols)
 		sums := grow(&s.sums, hidden.Cols)
-		for j := range inputs {
-			r.pooling.apply(vectors.Row(j), hidden.Slice(batch.Starts[j], batch.Starts[j+1]), c.skip, sums)
+		for j, i := range items {
+			r.pooling.apply(vectors.Row(j), hidden.Slice(batch.Starts[j], batch.Starts[j+1]), i.call.skip, sums)
 		}
 	}
-	for _, module := range c.route.modules {
+	for _, module := range lead.route.modules {
 		vectors = module.apply(s, vectors)
 	}
-	for j, i := range inputs {
-		if err := c.finish(c.result.Embeddings[i].Float32, vectors.Row(j)); err != nil {
-			c.fail(i, &InputError{i, err})
+	for j, i := range items {
+		if err := i.call.finish(&i.call.result.Embeddings[i.index].Vector, vectors.Row(j)); err != nil {
+			i.call.fault(i.index, err)
 		}
 	}
 }
 
+// An audience is the context of a batch, which ends when nobody waits for any
+// of its items.
+type audience struct {
+	context.Context
+	items []item
+}
+
+// Err returns the last item's reason.
+func (a *audience) Err() (err error) {
+	for _, i := range a.items {
+		if err = i.call.over(); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 // scratch is the memory of one batch, leased from its model.
 type scratch struct {
+	audience audience // the items of the batch
 	ids      []int32
 	starts   []int
 	hidden   []float32    // tokens×hidden
@@ -222,11 +197,11 @@ type scratch struct {
 	rows     kernel.Rows
 }
 
-// batch lays the ids of inputs end to end.
-func (s *scratch) batch(inputs []int, ids [][]int32) transformer.Batch {
+// batch lays the ids of items end to end.
+func (s *scratch) batch(items []item) transformer.Batch {
 	s.ids, s.starts = s.ids[:0], append(s.starts[:0], 0)
-	for _, i := range inputs {
-		s.ids = append(s.ids, ids[i]...)
+	for _, i := range items {
+		s.ids = append(s.ids, i.ids...)
 		s.starts = append(s.starts, len(s.ids))
 	}
 	return transformer.Batch{IDs: s.ids, Starts: s.starts}

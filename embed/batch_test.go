@@ -61,6 +61,15 @@ func TestGenericAgrees(t *testing.T) {
 	}
 }
 
+// passOf returns a pass of inputs of these lengths, in tokens.
+func passOf(lengths []int) *pass {
+	p := new(pass)
+	for i, n := range lengths {
+		p.items = append(p.items, item{index: i, ids: make([]int32, n)})
+	}
+	return p
+}
+
 func TestBatches(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
@@ -70,27 +79,27 @@ func TestBatches(t *testing.T) {
 			lengths[i] = 1 + rng.IntN(most)
 		}
 		budget, workers := 1+rng.IntN(300), 1+rng.IntN(4)
-		c := &call{ids: make([][]int32, len(lengths)), order: make([]int, len(lengths))}
-		for i, n := range lengths {
-			c.ids[i] = make([]int32, n)
-		}
-		c.cut(budget, workers)
+		p := passOf(lengths)
+		p.cut(budget, workers)
 
-		require.True(t, slices.IsSortedFunc(c.order, func(i, j int) int { return lengths[j] - lengths[i] }), "longest first")
-		sorted := slices.Sorted(slices.Values(c.order))
-		for i := range sorted {
-			require.Equal(t, i, sorted[i], "each input once")
+		require.True(t, slices.IsSortedFunc(p.items, func(i, j item) int { return len(j.ids) - len(i.ids) }), "longest first")
+		seen := map[int]bool{}
+		for _, i := range p.items {
+			require.Len(t, i.ids, lengths[i.index])
+			require.False(t, seen[i.index], "each input once")
+			seen[i.index] = true
 		}
-		require.Equal(t, 0, c.starts[0])
-		require.Equal(t, len(lengths), c.starts[len(c.starts)-1])
-		for b := range c.batches() {
-			inputs := c.starts[b+1] - c.starts[b]
+		require.Len(t, seen, len(lengths))
+		require.Equal(t, 0, p.starts[0])
+		require.Equal(t, len(lengths), p.starts[len(p.starts)-1])
+		for b := range p.batches() {
+			inputs, tokens := len(p.batch(b)), countTokens(p.batch(b))
 			require.Positive(t, inputs)
-			require.True(t, inputs == 1 || c.tokens(b) <= budget, "%d inputs of %d tokens, expected at most %d tokens", inputs, c.tokens(b), budget)
+			require.True(t, inputs == 1 || tokens <= budget, "%d inputs of %d tokens, expected at most %d tokens", inputs, tokens, budget)
 		}
-		require.LessOrEqual(t, c.whole, c.batches())
+		require.LessOrEqual(t, p.whole, p.batches())
 		if workers == 1 {
-			require.Zero(t, c.whole)
+			require.Zero(t, p.whole)
 		}
 	}
 }
@@ -113,10 +122,7 @@ func TestSharing(t *testing.T) {
 		{"one worker", []int{500, 8, 8}, 1, 2, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			state := &call{ids: make([][]int32, len(c.lengths)), order: make([]int, len(c.lengths))}
-			for i, n := range c.lengths {
-				state.ids[i] = make([]int32, n)
-			}
+			state := passOf(c.lengths)
 			state.cut(defaultBatchTokens, c.workers)
 			assert.Equal(t, c.shared, state.whole)
 			if c.batches > 1 {
@@ -254,8 +260,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	const n = 20000
 	// The result: 24 components and an Embedding. The ids: up to 32 of 4 bytes,
-	// in arenas that double; their slices, and the order.
-	each := 24*4 + int(reflect.TypeFor[Embedding]().Size()) + 3*32*4 + 24 + 8
+	// in arenas that double; and the item.
+	each := 24*4 + int(reflect.TypeFor[Embedding]().Size()) + 3*32*4 + int(reflect.TypeFor[item]().Size())
 	assert.Less(t, bytesFor(n), uint64(n*each+8<<20))
 }
 

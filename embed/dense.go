@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,7 @@ type module interface {
 	// apply returns the new vectors of x, a row each. They may lie in x, which
 	// is lost, or in s.
 	apply(s *scratch, x tensor.Matrix) tensor.Matrix
+	recipe() string
 }
 
 // dense is a linear layer and its activation, sentence-transformers' Dense:
@@ -27,7 +29,10 @@ type dense struct {
 	activation activation
 	residual   bool
 	projection *kernel.Panels // of the residual; nil for x itself
+	made       string         // recipe
 }
+
+func (d *dense) recipe() string { return d.made }
 
 func (d *dense) apply(s *scratch, x tensor.Matrix) tensor.Matrix {
 	s.rows.Resize(d.set, x.Rows, x.Cols)
@@ -144,10 +149,12 @@ func (l *loader) dense(f folder, inputs int, input feature) (module, error) {
 		shapes["residual.weight"] = []int{outputs, inputs}
 		d.projection = new(kernel.Panels)
 	}
-	values, err := f.tensors(shapes)
+	values, sum, err := f.tensors(shapes)
 	if err != nil {
 		return nil, err
 	}
+	class := (*config.ActivationFunction)[strings.LastIndexByte(*config.ActivationFunction, '.')+1:]
+	d.made = fmt.Sprintf("Dense %s residual=%t %s", class, d.residual, sum)
 	d.pack(&d.panels, values["linear.weight"], inputs, outputs)
 	copy(d.panels.Bias, values["linear.bias"])
 	l.model.info.MemoryBytes += d.panels.Bytes()
@@ -171,7 +178,10 @@ func (d *dense) pack(panels *kernel.Panels, weight []float32, inputs, outputs in
 type layerNorm struct {
 	set         *kernel.Set
 	gamma, beta []float32
+	made        string // recipe
 }
+
+func (n *layerNorm) recipe() string { return n.made }
 
 func (n *layerNorm) apply(_ *scratch, x tensor.Matrix) tensor.Matrix {
 	for i := range x.Rows {
@@ -196,23 +206,23 @@ func (l *loader) layerNorm(f folder, width int) (module, error) {
 	case config.Dimension != width:
 		return nil, f.errorIn(name, fmt.Errorf("dimension: %d, expected %d, what the modules before make", config.Dimension, width))
 	}
-	values, err := f.tensors(map[string][]int{"norm.weight": {width}, "norm.bias": {width}})
+	values, sum, err := f.tensors(map[string][]int{"norm.weight": {width}, "norm.bias": {width}})
 	if err != nil {
 		return nil, err
 	}
 	l.model.info.MemoryBytes += 8 * int64(width)
-	return &layerNorm{l.set, values["norm.weight"], values["norm.bias"]}, nil
+	return &layerNorm{l.set, values["norm.weight"], values["norm.bias"], "LayerNorm " + sum}, nil
 }
 
 // tensors reads the weights of a module: those of the given shapes, which must
-// be all that there are.
-func (f folder) tensors(shapes map[string][]int) (map[string][]float32, error) {
+// be all that there are. It returns their sum too.
+func (f folder) tensors(shapes map[string][]int) (values map[string][]float32, sum string, err error) {
 	file, err := f.weights()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer file.Close() //nolint:errcheck // nothing was written
-	values := map[string][]float32{}
+	values = map[string][]float32{}
 	for _, name := range slices.Sorted(maps.Keys(shapes)) {
 		t, ok := file.Tensor(name)
 		switch {
@@ -225,13 +235,13 @@ func (f folder) tensors(shapes map[string][]int) (map[string][]float32, error) {
 			err = t.Float32s(values[name])
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file.Name(), err)
+			return nil, "", fmt.Errorf("%s: %w", file.Name(), err)
 		}
 	}
 	for _, name := range file.Names() {
 		if _, ok := shapes[name]; !ok {
-			return nil, fmt.Errorf("%s: tensor %s: not used by this module", file.Name(), name)
+			return nil, "", fmt.Errorf("%s: tensor %s: not used by this module", file.Name(), name)
 		}
 	}
-	return values, nil
+	return values, hex.EncodeToString(sumTensors(file, nil)), nil
 }

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"math"
 
+	"github.com/rhumb-go/rhumb/encoding"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
 // normalize brings vectors to unit length, sentence-transformers' Normalize.
 type normalize struct{}
+
+func (normalize) recipe() string { return "Normalize" }
 
 func (normalize) apply(_ *scratch, x tensor.Matrix) tensor.Matrix {
 	for i := range x.Rows {
@@ -19,17 +22,58 @@ func (normalize) apply(_ *scratch, x tensor.Matrix) tensor.Matrix {
 
 var errNotFinite = errors.New("the embedding has a NaN or an infinity")
 
-// finish writes the first len(dst) components of v to dst, of unit length
-// unless the request is for an unnormalized vector.
-func (r *request) finish(dst, v []float32) error {
-	copy(dst, v[:len(dst)])
-	if sum := squares(dst); math.IsNaN(sum) || math.IsInf(sum, 0) {
+// newResult returns the result of n inputs for r, with memory for each of its
+// formats, one array each, which finish fills.
+func newResult(n int, r *request) *Result {
+	result := &Result{Embeddings: make([]Embedding, n), Dimensions: r.dimensions}
+	d, bytes := r.dimensions, (r.dimensions+7)/8
+	var memory encoding.Vector // not yet given to an embedding
+	for i := range result.Embeddings {
+		v, left := &result.Embeddings[i].Vector, n-i
+		if len(r.formats) == 0 {
+			v.Float32 = take(&memory.Float32, d, left)
+		}
+		for _, f := range r.formats {
+			switch f {
+			case encoding.Float:
+				v.Float32 = take(&memory.Float32, d, left)
+			case encoding.Float16:
+				v.Float16 = take(&memory.Float16, d, left)
+			case encoding.Int8:
+				v.Int8 = take(&memory.Int8, d, left)
+			case encoding.Uint8:
+				v.Uint8 = take(&memory.Uint8, d, left)
+			case encoding.Binary:
+				v.Binary = take(&memory.Binary, bytes, left)
+			case encoding.Ubinary:
+				v.Ubinary = take(&memory.Ubinary, bytes, left)
+			}
+		}
+	}
+	return result
+}
+
+// take returns room for size elements from memory, which it makes for left such.
+func take[E any](memory *[]E, size, left int) []E {
+	if *memory == nil {
+		*memory = make([]E, left*size)
+	}
+	room := (*memory)[:0:size]
+	*memory = (*memory)[size:]
+	return room
+}
+
+// finish writes the first components of v, which is lost, to dst in the formats
+// of the request, of unit length unless that is for an unnormalized vector.
+func (r *request) finish(dst *encoding.Vector, v []float32) error {
+	v = v[:r.dimensions]
+	if sum := squares(v); math.IsNaN(sum) || math.IsInf(sum, 0) {
 		return errNotFinite
 	}
 	if !r.unnormalized {
-		scaleToUnit(dst)
+		scaleToUnit(v)
 	}
-	return nil
+	return encoding.Encode(dst, v, r.formats, r.ranges)
 }
 
 // squares returns the sum of the squares of v. Each square is exact in float64,

@@ -80,12 +80,21 @@ func readTensors(t testing.TB, name, file string) map[string][][]float32 {
 	for _, name := range f.Names() {
 		x, _ := f.Tensor(name)
 		data := make([]float32, x.Len())
-		if x.DType == tensor.I64 {
+		switch x.DType {
+		case tensor.I64:
 			for i := range data {
 				data[i] = float32(binary.LittleEndian.Uint64(x.Data[8*i:]))
 			}
-		} else if err := x.Float32s(data); err != nil {
-			continue // the integer encodings
+		case tensor.I8:
+			for i, b := range x.Data {
+				data[i] = float32(int8(b))
+			}
+		case tensor.U8:
+			for i, b := range x.Data {
+				data[i] = float32(b)
+			}
+		default:
+			require.NoError(t, x.Float32s(data))
 		}
 		for width := x.Shape[len(x.Shape)-1]; len(data) > 0; data = data[width:] {
 			all[name] = append(all[name], data[:width])

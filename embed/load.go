@@ -1,6 +1,8 @@
 package embed
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,15 +50,16 @@ func Load(dir string, cfg Config) (*Model, error) {
 }
 
 // Inspect returns what Load(dir, cfg) would say about its model, Info.MemoryBytes
-// included, without packing the weights: it takes little time and memory. What is
-// an error for Load is one here, but for a machine that is too small.
+// included, without packing the weights: it takes little time and memory. It leaves
+// Info.Fingerprint empty. What is an error for Load is one here, but for a machine
+// that is too small.
 func Inspect(dir string, cfg Config) (Info, error) {
 	cfg.inspect = true
 	m, err := Load(dir, cfg)
 	if err != nil {
 		return Info{}, err
 	}
-	return m.Info(), m.Close()
+	return m.describe(), m.Close()
 }
 
 // LoadFS loads the model at the root of fsys as Load does. Weights in a file
@@ -116,7 +119,16 @@ func (l *loader) load() error {
 	if err != nil {
 		return err
 	}
-	return m.setInfo()
+	if err := m.setInfo(); err != nil {
+		return err
+	}
+	data, err := json.Marshal(m.newRecipe())
+	if err != nil {
+		return err
+	}
+	m.settings = sha256.Sum256(data)
+	m.info.Ranges, err = l.root.ranges(m.info.Dimensions)
+	return err
 }
 
 // A modelConfig is what embed reads of config.json.
@@ -146,6 +158,7 @@ type encoder struct {
 	transformer *transformer.Model // nil for a table
 	table       *table
 	config      modelConfig // that of a transformer
+	recipe      encoderRecipe
 }
 
 // width returns the number of components of a hidden state, or of the table's vectors.
@@ -192,7 +205,7 @@ func (l *loader) transformer(dir folder) (*encoder, error) {
 // openTransformer reads config.json, the weights and the tokenizer in dir.
 func (l *loader) openTransformer(dir folder, s settings) (*encoder, error) {
 	e := &encoder{unknown: -1}
-	base, adapter, err := l.adapter(dir)
+	base, adapter, err := l.adapter(dir, &e.recipe)
 	if err != nil {
 		return nil, err
 	}
@@ -212,6 +225,7 @@ func (e *encoder) open(l *loader, dir folder, a *transformer.Adapter) (err error
 	if e.config, data, err = dir.modelConfig(); err != nil {
 		return err
 	}
+	e.recipe.Config, e.recipe.Weights = string(canonical(data)), len(l.model.files)
 	file, err := l.weights(dir)
 	if err != nil {
 		return err
@@ -233,10 +247,10 @@ func (l *loader) weights(dir folder) (*tensor.File, error) {
 // where it is not 0, replaces that limit.
 func (e *encoder) loadTokenizer(dir folder, s settings, maxTokens int) error {
 	var err error
-	if e.tokenizer, err = dir.tokenizer(); err != nil {
+	if e.tokenizer, e.recipe.Tokenizer, err = dir.tokenizer(); err != nil {
 		return err
 	}
-	if s.DoLowerCase {
+	if e.recipe.Lowercase = s.DoLowerCase; s.DoLowerCase {
 		e.tokenizer = e.tokenizer.Lowercase()
 	}
 	config, err := dir.tokenizerConfig()
@@ -281,10 +295,12 @@ func lowest(a, b int) int {
 	return a
 }
 
-// tokenizer reads tokenizer.json or the files that stand in for it.
-func (f folder) tokenizer() (*tokenizer.Tokenizer, error) {
-	t, err := tokenizer.LoadFS(f)
-	return t, f.errorIn("", err)
+// tokenizer reads tokenizer.json or the files that stand in for it, and returns
+// their sum too.
+func (f folder) tokenizer() (*tokenizer.Tokenizer, string, error) {
+	r := recorder{f, sha256.New()}
+	t, err := tokenizer.LoadFS(r)
+	return t, hex.EncodeToString(r.Sum(nil)), f.errorIn("", err)
 }
 
 // modelTypes says of the other model types of sentence-transformers what they are.

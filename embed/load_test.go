@@ -263,7 +263,8 @@ func TestInfo(t *testing.T) {
 	m := loadGolden(t, "bert-concat-noprompt", Config{Workers: 3, Kernels: "generic"})
 	i := m.Info()
 	assert.Positive(t, i.MemoryBytes)
-	i.MemoryBytes = 0
+	assert.NotEmpty(t, i.Fingerprint)
+	i.MemoryBytes, i.Fingerprint = 0, ""
 	want := Info{
 		Name: "model", Family: "bert", Layers: 2, Vocabulary: 560, Dimensions: 40, DefaultDimensions: 40, MaxTokens: 40,
 		Prompts: map[string]string{"document": "", "query": "search_query: "}, Pooling: []string{"max", "mean"},

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
@@ -18,6 +20,13 @@ type request struct {
 	dimensions   int
 	layers       int // to run; 0 = all
 	unnormalized bool
+	formats      []encoding.Format
+	ranges       *quant.Ranges // of int8 and uint8; nil = by a vector's own scale
+}
+
+// sameWay reports whether inputs of r and of o may share a forward pass.
+func (r *request) sameWay(o *request) bool {
+	return r.route == o.route && r.layers == o.layers && r.task == o.task
 }
 
 // request checks what means the same for texts and token ids.
@@ -26,7 +35,7 @@ func (m *Model) request(opts Options) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &request{route: route, encode: route.encode, dimensions: m.info.DefaultDimensions, unnormalized: opts.Unnormalized}
+	r := &request{route: route, encode: route.encode, dimensions: m.info.DefaultDimensions, unnormalized: opts.Unnormalized, formats: opts.Formats}
 	limit, special := r.encode.MaxTokens, route.tokenizer.SpecialTokens()
 	if n := opts.MaxTokens; n != 0 {
 		if n < max(1, special) {
@@ -74,7 +83,8 @@ func (m *Model) request(opts Options) (*request, error) {
 			return nil, optionError("formats", "%v twice", f)
 		}
 	}
-	return r, nil
+	r.ranges, err = m.ranges(r, opts.Ranges)
+	return r, err
 }
 
 // inputs are those of one call.

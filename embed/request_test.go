@@ -150,20 +150,44 @@ func TestWhatIsNoError(t *testing.T) {
 	assert.Equal(t, invalid.Embeddings[1], invalid.Embeddings[0])
 }
 
-// A vector that is not finite is an error, not a value.
+// notFinite returns a model whose vectors have the component x, an infinity or a NaN.
+func notFinite(t testing.TB, x float64) *Model {
+	files := readModel(t, "bert-cls-dense")
+	write(files, "2_Dense/config.json", `{"in_features": 20, "out_features": 1, "activation_function": "torch.nn.modules.linear.Identity"}`)
+	weight := make([]float32, 20)
+	weight[7] = float32(x)
+	files["2_Dense/model.safetensors"].Data = safetensors(t, float32Tensor("linear.weight", weight, 1, 20), float32Tensor("linear.bias", []float32{0}, 1))
+	return loadFiles(t, files, Config{})
+}
+
+// A vector that is not finite is an error, not a value, in every format.
 func TestNotFinite(t *testing.T) {
 	for _, x := range []float64{math.NaN(), math.Inf(1)} {
-		files := readModel(t, "bert-cls-dense")
-		write(files, "2_Dense/config.json", `{"in_features": 20, "out_features": 1, "activation_function": "torch.nn.modules.linear.Identity"}`)
-		weight := make([]float32, 20)
-		weight[7] = float32(x)
-		files["2_Dense/model.safetensors"].Data = safetensors(t, float32Tensor("linear.weight", weight, 1, 20), float32Tensor("linear.bias", []float32{0}, 1))
-		m := loadFiles(t, files, Config{})
-		_, err := m.Embed(context.Background(), []string{"a", "b c"}, Options{})
-		var in *InputError
-		require.ErrorAs(t, err, &in)
-		assert.Equal(t, 0, in.Index)
-		assert.ErrorContains(t, err, "NaN or an infinity")
+		m := notFinite(t, x)
+		for _, f := range everyFormat {
+			_, err := m.Embed(context.Background(), []string{"a", "b c"}, Options{Formats: []encoding.Format{f}})
+			var in *InputError
+			require.ErrorAs(t, err, &in)
+			assert.Equal(t, 0, in.Index)
+			assert.ErrorContains(t, err, "NaN or an infinity")
+		}
+	}
+}
+
+// A zero vector stays zero, in every format.
+func TestZeroVector(t *testing.T) {
+	files := readModel(t, "bert-cls-dense")
+	write(files, "2_Dense/config.json", `{"in_features": 20, "out_features": 3, "activation_function": "torch.nn.modules.linear.Identity"}`)
+	files["2_Dense/model.safetensors"].Data = safetensors(t, float32Tensor("linear.weight", make([]float32, 60), 3, 20), float32Tensor("linear.bias", make([]float32, 3), 3))
+	for _, unnormalized := range []bool{false, true} {
+		e := embedTexts(t, loadFiles(t, files, Config{}), []string{"a"}, Options{Unnormalized: unnormalized, Formats: everyFormat}).Embeddings[0]
+		assert.Equal(t, []float32{0, 0, 0}, e.Float32)
+		assert.Equal(t, []int8{0, 0, 0}, e.Int8)
+		assert.Equal(t, []uint8{128, 128, 128}, e.Uint8)
+		assert.Equal(t, []uint8{0}, e.Ubinary)
+		assert.Equal(t, []int8{-128}, e.Binary)
+		assert.Equal(t, "AAAAAAAAAAAAAAAA", e.Base64)
+		assert.Zero(t, e.Scale)
 	}
 }
 

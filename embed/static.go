@@ -72,11 +72,11 @@ func (t *table) row(dst []float32, id int) {
 // sentence-transformers 6.2 there are no special tokens, the limit is what
 // tokenizer.json says about truncation, and there may be none.
 func (l *loader) static(dir folder) (*encoder, error) {
-	t, err := dir.tokenizer()
+	t, sum, err := dir.tokenizer()
 	if err != nil {
 		return nil, err
 	}
-	e := &encoder{unknown: -1, tokenizer: t.Unframed()}
+	e := &encoder{unknown: -1, tokenizer: t.Unframed(), recipe: encoderRecipe{Tokenizer: sum, Weights: len(l.model.files)}}
 	var config struct {
 		Truncation *struct {
 			Direction string `json:"direction"`

@@ -112,7 +112,8 @@ func (dst *Vector) encode(f Format, old *Vector, v []float32, ranges *quant.Rang
 	case Ubinary:
 		dst.Ubinary, err = quant.AppendBits(nonNil(old.Ubinary), v)
 	case Base64:
-		dst.Base64 = string(AppendBase64(nil, v))
+		var buffer [8192]byte // on the stack, enough for 1536 components
+		dst.Base64 = string(AppendBase64(buffer[:0], v))
 	default:
 		err = fmt.Errorf("unknown, expected one of: %s", strings.Join(formats[:], ", "))
 	}
