@@ -61,7 +61,7 @@ the share is of the CPU's own rate of fused multiply-adds, measured in the same 
 		Args: cobra.NoArgs,
 	}
 	model.add(cmd)
-	in.add(cmd)
+	in.addAs(cmd, "input", "`FILE` whose inputs to measure in one call, - for standard input (default: the shapes)")
 	cmd.Flags().Float64Var(&seconds, "seconds", 1, "`S` seconds of repetitions of each shape, after a warm-up")
 	cmd.Flags().StringSliceVar(&shapes, "shapes", []string{"1x16", "1x128", "8x128", "32x128", "1x512", "8x512", "corpus"}, "`SHAPES` to measure")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object a line")
@@ -98,7 +98,7 @@ the share is of the CPU's own rate of fused multiply-adds, measured in the same 
 			return b.gemm(ctx, &model)
 		}
 		model.maxTokens = math.MaxInt
-		if b.model, err = model.load(); err != nil {
+		if b.model, err = model.load(ctx, c); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, b.model.Close()) }()

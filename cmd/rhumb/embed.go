@@ -15,6 +15,7 @@ func (c *console) embedCommand() *cobra.Command {
 	var (
 		model   modelFlags
 		request requestFlags
+		number  encodingFlags
 		in      inputFlags
 		out     outputFlags
 	)
@@ -29,9 +30,8 @@ func (c *console) embedCommand() *cobra.Command {
 	request.add(cmd)
 	in.add(cmd)
 	out.add(cmd, "json", "jsonl", "npy", "csv", "parquet", "table")
-	addChoice(cmd, "encoding", "number format of the embeddings", "float")
+	number.add(cmd)
 	onError := addChoice(cmd, "on-error", "what a bad input does: stop the run, or stand as an error among the results", "stop", "skip")
-	progress := addChoice(cmd, "progress", "progress bar; auto shows it on a terminal", "auto", "always", "never")
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, args []string) (err error) {
 		opts, err := request.options(cmd)
 		if err != nil {
@@ -41,53 +41,42 @@ func (c *console) embedCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		skip := onError.value == "skip"
-		if skip && format == "npy" {
-			return usagef("--on-error skip: npy has no place for an error: choose another --output-format")
+		if err := number.set(&opts); err != nil {
+			return err
 		}
-		src, err := in.open(ctx, c.stdin, args)
+		l := &layout{formats: opts.Formats, errors: onError.value == "skip"}
+		if err := l.check(format); err != nil {
+			return err
+		}
+		j, err := c.newJob(ctx, &model, &in, args)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, src.Close()) }()
-		m, err := model.load()
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, m.Close()) }()
+		defer func() { err = errors.Join(err, j.Close()) }()
+		j.opts = opts
+		j.skip = l.errors
 		to, err := c.create(out.file, format == "npy")
 		if err != nil {
 			return err
 		}
 		defer to.discard()
-		dimensions := opts.Dimensions
-		if dimensions == 0 {
-			dimensions = m.Info().DefaultDimensions
-		}
-		w, err := newWriter(to, format, dimensions, skip)
+		l.complete(j.model.Info(), opts)
+		w, err := newWriter(to, format, l)
 		if err != nil {
 			return err
 		}
-		j := &job{model: m, opts: opts, src: src, skip: skip}
-		bar := c.newBar(progress.value, format == "table" || len(args) > 0)
+		bar := c.newBar(model.progress.value, format == "table" || len(args) > 0)
 		defer bar.clear()
-		for {
-			results, err := j.chunk(ctx)
+		err = j.run(ctx, bar, func(results []result) error {
 			for i := range results {
 				if err := w.write(&results[i]); err != nil {
 					return err
 				}
 			}
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				return err
-			}
-			if err := w.flush(); err != nil {
-				return err
-			}
-			bar.show(j.index, src)
+			return w.flush()
+		})
+		if err != nil {
+			return err
 		}
 		if err := w.close(); err != nil {
 			return err
@@ -121,6 +110,39 @@ type job struct {
 	inputs int  // of the next chunk; 0 at the beginning
 	index  int  // inputs so far
 	failed int  // those that were bad
+}
+
+// newJob returns a job over the inputs that the flags or args name.
+func (c *console) newJob(ctx context.Context, model *modelFlags, in *inputFlags, args []string) (*job, error) {
+	src, err := in.open(ctx, c.stdin, args)
+	if err != nil {
+		return nil, err
+	}
+	m, err := model.load(ctx, c)
+	if err != nil {
+		return nil, errors.Join(err, src.Close())
+	}
+	return &job{model: m, src: src}, nil
+}
+
+// Close closes the model and the source.
+func (j *job) Close() error { return errors.Join(j.model.Close(), j.src.Close()) }
+
+// run gives the results to take chunk by chunk, in the order of the inputs.
+func (j *job) run(ctx context.Context, bar *bar, take func([]result) error) error {
+	for {
+		results, end := j.chunk(ctx)
+		if end != nil && end != io.EOF {
+			return end
+		}
+		if err := take(results); err != nil {
+			return err
+		}
+		if end != nil {
+			return nil
+		}
+		bar.show(j.index, j.src)
+	}
 }
 
 // chunk returns the results of the next inputs, or io.EOF, perhaps with the

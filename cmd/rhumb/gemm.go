@@ -18,7 +18,7 @@ import (
 // packing of the rows included.
 func (b *benchmark) gemm(ctx context.Context, model *modelFlags) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	hidden, intermediate, err := layerShape(model)
+	hidden, intermediate, err := layerShape(ctx, b.console, model)
 	if err != nil {
 		return err
 	}
@@ -83,14 +83,15 @@ func (b *benchmark) product(m, n, k int) float64 {
 }
 
 // layerShape returns the widths of the model's layers.
-func layerShape(model *modelFlags) (hidden, intermediate int, err error) {
+func layerShape(ctx context.Context, c *console, model *modelFlags) (hidden, intermediate int, err error) {
 	if model.name == builtin {
 		return 384, 1536, nil // its config.json
 	}
-	if err := model.checkFolder(); err != nil {
+	dir, err := model.folder(ctx, c)
+	if err != nil {
 		return 0, 0, err
 	}
-	path := filepath.Join(model.name, "config.json")
+	path := filepath.Join(dir, "config.json")
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return 0, 0, err

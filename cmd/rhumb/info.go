@@ -26,22 +26,26 @@ func (c *console) infoCommand() *cobra.Command {
 	var model modelFlags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "info [FOLDER]",
+		Use:   "info [NAME]",
 		Short: "Say what the model is: dimensions, limits, prompts, memory",
 		Long:  "Say what the model is: dimensions, limits, prompts, and the memory that its weights need.\nThe weights of a folder are checked and not loaded.",
 		Args:  cobra.MaximumNArgs(1),
-		RunE: action(func(_ context.Context, cmd *cobra.Command, args []string) error {
+		RunE: action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				if cmd.Flags().Changed("model") {
-					return usagef("--model and the folder %q: expected one of the two", args[0])
+					return usagef("--model and the name %q: expected one of the two", args[0])
 				}
 				model.name = args[0]
+			}
+			dir, cfg, err := model.find(ctx, c)
+			if err != nil {
+				return err
 			}
 			var info embed.Info
 			var memory []memoryNeed
 			for _, p := range slices.Backward(precisions) { // info is of the first
-				var err error
-				if info, err = model.inspect(p); err != nil {
+				cfg.Precision = p
+				if info, err = inspect(dir, cfg); err != nil {
 					return err
 				}
 				memory = append(memory, memoryNeed{p.String(), info.MemoryBytes})

@@ -63,7 +63,12 @@ type inputFlags struct {
 }
 
 func (f *inputFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.file, "input", "", "`FILE` to read, - for standard input (default: standard input if there is no TEXT)")
+	f.addAs(cmd, "input", "`FILE` to read, - for standard input (default: standard input if there is no TEXT)")
+}
+
+// addAs adds the flags, that of the file under another name.
+func (f *inputFlags) addAs(cmd *cobra.Command, name, usage string) {
+	cmd.Flags().StringVar(&f.file, name, "", usage)
 	f.format = addChoice(cmd, "input-format", "format of the input; auto goes by the file's name, standard input is text",
 		"auto", "text", "jsonl", "csv", "parquet")
 	cmd.Flags().StringVar(&f.field, "text-field", "text", "`NAME` of the field or column that holds the text")

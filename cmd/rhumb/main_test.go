@@ -113,11 +113,18 @@ func TestExitCodes(t *testing.T) {
 		{0, "", "embed --progress never --dimensions 8 --max-tokens 4 --no-normalize --truncate start summer"},
 		{0, "", "similarity summer winter"},
 		{0, "", "tokenize summer"},
-		{2, "unknown command", "search summer"},
+		{0, "", "search --corpus - winter"},
+		{0, "", "calibrate"},
+		{0, "", "embed --layers 1 summer"},
+		{2, "unknown command", "serch summer"},
 		{2, "unknown flag", "embed --nope"},
-		{2, "unknown flag", "embed --layers 2 summer"},
+		{2, "--layers 0", "embed --layers 0 summer"},
 		{2, "there is float32", "embed --precision int8 summer"},
-		{2, "there is float", "embed --encoding binary summer"},
+		{2, "float, float16, int8, uint8, binary, ubinary, base64", "embed --encoding float,bits summer"},
+		{2, "no format", "embed --encoding= summer"},
+		{2, "npy holds one", "embed --encoding float,int8 --output-format npy summer"},
+		{2, "npy holds numbers", "embed --encoding base64 --output-format npy summer"},
+		{1, "int8 twice", "embed --encoding int8,int8 summer"},
 		{2, "invalid argument", "embed --dimensions x summer"},
 		{2, "--dimensions 0", "embed --dimensions 0 summer"},
 		{2, "--dimensions -1", "embed --dimensions -1 summer"},
@@ -132,13 +139,13 @@ func TestExitCodes(t *testing.T) {
 		{2, "8x128", "bench --shapes 8by128"},
 		{2, "8x128", "bench --shapes 0x128"},
 		{2, "--seconds", "bench --seconds -1"},
-		{1, "no such folder", "info extra"},
 		{2, "expected one of the two", "info --model minilm extra"},
 		{2, "accepts at most 1 arg", "info a b"},
 		{1, "dimensions: 25", "embed --dimensions 25 summer"},
+		{1, "layers: 9", "embed --layers 9 summer"},
 		{1, "prompt", "embed --prompt a --query summer"},
 		{1, "prompt", "embed --prompt-name nope summer"},
-		{1, "no such folder", "embed --model BAAI/bge-small-en-v1.5 summer"},
+		{1, "no such folder", "embed --model no/such/folder summer"},
 		{1, "expected a model's folder", "embed --model " + text + " summer"},
 		{1, "config.json", "embed --model . summer"},
 		{1, "nope", "embed --kernels nope summer"},
@@ -173,9 +180,10 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
 func TestFullDevice(t *testing.T) {
+	text := write(t, "in.txt", "summer\n")
 	for _, args := range []string{
 		"embed summer", "embed --output-format npy summer", "embed --output-format parquet summer", "embed --output-format table summer",
-		"similarity summer", "tokenize summer", "info", "info --json", "doctor", "version",
+		"similarity summer", "search --corpus " + text + " summer", "calibrate --input " + text, "tokenize summer", "info", "info --json", "doctor", "version",
 		"bench --seconds 0 --shapes 1x16", "bench --seconds 0 --shapes 1x16 --json", "bench --seconds 0 --gemm",
 	} {
 		t.Run(args, func(t *testing.T) {

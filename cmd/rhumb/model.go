@@ -2,12 +2,14 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/hub"
 	"github.com/rhumb-go/rhumb/embed/minilm"
 	"github.com/spf13/cobra"
 )
@@ -18,6 +20,8 @@ const builtin = "minilm"
 // modelFlags are the flags that say which model runs and how.
 type modelFlags struct {
 	name      string
+	download  bool
+	progress  *choice
 	threads   int
 	kernels   string
 	maxTokens int // no flag: of bench, which measures up to the position table
@@ -32,64 +36,79 @@ func (f *modelFlags) add(cmd *cobra.Command) {
 }
 
 func (f *modelFlags) addName(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.name, "model", cmp.Or(os.Getenv("RHUMB_MODEL"), builtin),
-		"`FOLDER` of a model, or "+builtin+" for the one inside the binary; env RHUMB_MODEL")
-}
-
-// config returns how the flags say that the model is loaded.
-func (f *modelFlags) config() (embed.Config, error) {
-	if f.threads < 0 {
-		return embed.Config{}, usagef("--threads %d: must be 0 or more", f.threads)
-	}
-	return embed.Config{Workers: f.threads, Kernels: f.kernels, MaxTokens: f.maxTokens}, nil
+	flags := cmd.Flags()
+	flags.StringVar(&f.name, "model", cmp.Or(os.Getenv("RHUMB_MODEL"), builtin),
+		"`NAME` of a model: its folder, its id at the hub, or "+builtin+" for the one inside the binary; env RHUMB_MODEL")
+	flags.BoolVar(&f.download, "download", false, "download the model of an id where the cache lacks it or has an older one")
+	f.progress = addProgress(cmd)
 }
 
 // load loads the model that the flags name.
-func (f *modelFlags) load() (*embed.Model, error) {
-	cfg, err := f.config()
+func (f *modelFlags) load(ctx context.Context, c *console) (*embed.Model, error) {
+	dir, cfg, err := f.find(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	if f.name == builtin {
+	if dir == "" {
 		return minilm.Load(cfg)
 	}
-	if err := f.checkFolder(); err != nil {
-		return nil, err
-	}
-	return embed.Load(f.name, cfg)
+	return embed.Load(dir, cfg)
 }
 
-// inspect returns what the model says about itself at the given precision,
-// without loading its weights.
-func (f *modelFlags) inspect(p embed.Precision) (embed.Info, error) {
-	cfg, err := f.config()
+// inspect returns what the model in a folder, "" for the one inside the binary,
+// says about itself, without loading the folder's weights.
+func inspect(dir string, cfg embed.Config) (embed.Info, error) {
+	if dir != "" {
+		return embed.Inspect(dir, cfg)
+	}
+	m, err := minilm.Load(cfg)
 	if err != nil {
 		return embed.Info{}, err
 	}
-	cfg.Precision = p
-	if f.name == builtin {
-		m, err := minilm.Load(cfg)
-		if err != nil {
-			return embed.Info{}, err
-		}
-		return m.Info(), m.Close()
-	}
-	if err := f.checkFolder(); err != nil {
-		return embed.Info{}, err
-	}
-	return embed.Inspect(f.name, cfg)
+	return m.Info(), m.Close()
 }
 
-// checkFolder returns an error if the model's name is not that of a folder.
-func (f *modelFlags) checkFolder() error {
+// find returns the model's folder, "" for the one inside the binary, and how
+// the flags say that it is loaded.
+func (f *modelFlags) find(ctx context.Context, c *console) (dir string, cfg embed.Config, err error) {
+	if f.threads < 0 {
+		return "", cfg, usagef("--threads %d: must be 0 or more", f.threads)
+	}
+	cfg = embed.Config{Workers: f.threads, Kernels: f.kernels, MaxTokens: f.maxTokens}
+	if f.name == builtin {
+		return "", cfg, nil
+	}
+	if dir, err = f.folder(ctx, c); dir != f.name {
+		cfg.Name = f.name // the folder of an id is called after a commit
+	}
+	return dir, cfg, err
+}
+
+// folder returns the folder of the model, which is not the one inside the
+// binary: the folder of that name, or else the one that the cache has for the id.
+func (f *modelFlags) folder(ctx context.Context, c *console) (string, error) {
 	info, err := os.Stat(f.name)
 	switch {
 	case err == nil && info.IsDir():
-		return nil
+		return f.name, nil
 	case err == nil:
-		return fmt.Errorf("model %q: a file; expected a model's folder", f.name)
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("model %q: no such folder, and models are not downloaded: give a model's folder, or %s", f.name, builtin)
+		return "", fmt.Errorf("model %q: a file; expected a model's folder", f.name)
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("model %q: %w", f.name, err)
+	case !hub.IsID(f.name):
+		return "", fmt.Errorf("model %q: no such folder: give a model's folder, its id at the hub, or %s", f.name, builtin)
 	}
-	return fmt.Errorf("model %q: %w", f.name, err)
+	dir, err := c.resolve(ctx, f.name, hub.Options{Download: f.download}, f.progress.value)
+	if errors.Is(err, hub.ErrNotCached) && !f.download {
+		err = fmt.Errorf("model %w, and there is no such folder: run 'rhumb pull %s', or give --download", err, f.name)
+	}
+	return dir, err
+}
+
+// resolve is hub.Resolve with a bar.
+func (c *console) resolve(ctx context.Context, id string, o hub.Options, progress string) (string, error) {
+	bar := c.newBar(progress, false)
+	defer bar.clear()
+	o.Progress = bar.download
+	return hub.Resolve(ctx, id, o)
 }

@@ -14,7 +14,9 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/quant"
 	"github.com/spf13/cobra"
+	"github.com/x448/float16"
 )
 
 // A result is what became of one input: an embedding or an error.
@@ -70,30 +72,24 @@ func (f *outputFlags) resolve(stdout io.Writer) (string, error) {
 	return format, nil
 }
 
-// newWriter returns a writer to t of embeddings of that many dimensions.
-// withErrors says that results may be errors.
-func newWriter(t *target, format string, dimensions int, withErrors bool) (writer, error) {
+// newWriter returns a writer to t of results of that layout, which has been
+// checked against the format.
+func newWriter(t *target, format string, l *layout) (writer, error) {
 	buf := bufio.NewWriterSize(t, 64<<10)
 	switch format {
 	case "json":
-		return &jsonWriter{w: buf, array: true}, nil
+		return &jsonWriter{w: buf, layout: l, array: true}, nil
 	case "jsonl":
-		return &jsonWriter{w: buf}, nil
+		return &jsonWriter{w: buf, layout: l}, nil
 	case "csv":
-		c := &csvWriter{w: csv.NewWriter(t)}
-		header := []string{"index", "id", "embedding", "tokens", "truncated"}
-		if withErrors {
-			header = append(header, "error")
-		}
-		c.row = make([]string, len(header))
-		return c, c.w.Write(header)
+		return newCSVWriter(t, l)
 	case "table":
-		return &tableWriter{w: buf}, nil
+		return &tableWriter{w: buf, layout: l}, nil
 	case "parquet":
-		return newParquetWriter(t, dimensions), nil
+		return newParquetWriter(t, l), nil
 	case "npy":
 		if file, ok := t.Writer.(io.WriteSeeker); ok {
-			return newNPYWriter(file, dimensions)
+			return newNPYWriter(file, l)
 		}
 	}
 	panic("rhumb: no writer for " + format)
@@ -101,10 +97,11 @@ func newWriter(t *target, format string, dimensions int, withErrors bool) (write
 
 // jsonWriter writes an object an input: one a line, or all in one array.
 type jsonWriter struct {
-	w     *bufio.Writer
-	array bool
-	n     int
-	line  []byte
+	w      *bufio.Writer
+	layout *layout
+	array  bool
+	n      int
+	line   []byte
 }
 
 func (j *jsonWriter) write(r *result) error {
@@ -123,7 +120,11 @@ func (j *jsonWriter) write(r *result) error {
 		b = append(b, quote(r.err.Error())...)
 	} else {
 		b = append(b, `,"embedding":`...)
-		b = encoding.AppendJSON(b, r.Float32)
+		b = r.AppendJSON(b, j.layout.formats)
+		if j.layout.scale {
+			b = append(b, `,"scale":`...)
+			b = strconv.AppendFloat(b, float64(r.Scale), 'g', -1, 32)
+		}
 		b = append(b, `,"tokens":`...)
 		b = strconv.AppendInt(b, int64(r.Tokens), 10)
 		if r.Truncated > 0 {
@@ -157,26 +158,49 @@ func (j *jsonWriter) close() error {
 	return j.w.Flush()
 }
 
-// csvWriter writes a row an input; the embedding is one column, a JSON list.
+// csvWriter writes a row an input; each format is one column, a JSON list or
+// base64's string.
 type csvWriter struct {
-	w    *csv.Writer
-	row  []string
-	list []byte
+	w      *csv.Writer
+	layout *layout
+	row    []string
+	list   []byte
+}
+
+func newCSVWriter(w io.Writer, l *layout) (*csvWriter, error) {
+	c := &csvWriter{w: csv.NewWriter(w), layout: l}
+	header := append([]string{"index", "id"}, l.columns()...)
+	if l.scale {
+		header = append(header, "scale")
+	}
+	header = append(header, "tokens", "truncated")
+	if l.errors {
+		header = append(header, "error")
+	}
+	return c, c.w.Write(header)
 }
 
 func (c *csvWriter) write(r *result) error {
-	clear(c.row)
-	c.row[0] = strconv.Itoa(r.index)
-	c.row[1] = plain(r.in.id)
-	if r.err != nil {
-		c.row[5] = r.err.Error()
-	} else {
-		c.list = encoding.AppendJSON(c.list[:0], r.Float32)
-		c.row[2] = string(c.list)
-		c.row[3] = strconv.Itoa(r.Tokens)
-		c.row[4] = strconv.Itoa(r.Truncated)
+	c.row = append(c.row[:0], strconv.Itoa(r.index), plain(r.in.id))
+	for i, f := range c.layout.formats {
+		list := r.Base64
+		if f != encoding.Base64 && r.err == nil {
+			c.list = r.AppendJSON(c.list[:0], c.layout.formats[i:i+1])
+			list = string(c.list)
+		}
+		c.row = append(c.row, list)
 	}
-	return c.w.Write(c.row)
+	rest := []string{strconv.FormatFloat(float64(r.Scale), 'g', -1, 32), strconv.Itoa(r.Tokens), strconv.Itoa(r.Truncated), ""}
+	if r.err != nil {
+		rest = []string{"", "", "", r.err.Error()}
+	}
+	if !c.layout.scale {
+		rest = rest[1:]
+	}
+	if !c.layout.errors {
+		rest = rest[:len(rest)-1]
+	}
+	return c.w.Write(append(c.row, rest...))
 }
 
 func (c *csvWriter) flush() error {
@@ -195,33 +219,59 @@ func plain(id json.RawMessage) string {
 	return string(id)
 }
 
-// tableWriter writes a line an input for people to read.
+// tableWriter writes a line an input for people to read, with the beginning of the
+// first format.
 type tableWriter struct {
 	w      *bufio.Writer
-	headed bool
+	layout *layout
+	width  int // characters of the embedding's column; 0 before the header
 }
 
 func (t *tableWriter) write(r *result) error {
-	const shown = 6 // components
-	if !t.headed && r.err == nil {
-		t.headed = true
-		fmt.Fprintf(t.w, "%5s %6s %7s  %-*s text\n", "index", "tokens", "norm",
-			10*min(shown, len(r.Float32)), fmt.Sprintf("embedding, %d dimensions", len(r.Float32)))
-	}
 	if r.err != nil {
 		_, err := fmt.Fprintf(t.w, "%5d %v\n", r.index, r.err)
 		return err
 	}
-	sum := 0.0
-	for _, v := range r.Float32 {
-		sum += float64(v) * float64(v)
+	beginning := shown(&r.Vector, t.layout.formats[0])
+	if t.width == 0 {
+		name := fmt.Sprintf("embedding, %d dimensions", t.layout.dimensions)
+		if f := t.layout.formats[0]; f != encoding.Float {
+			name += ", " + f.String()
+		}
+		t.width = max(utf8.RuneCountInString(beginning), len(name)+1)
+		fmt.Fprintf(t.w, "%5s %6s %7s  %-*s text\n", "index", "tokens", "norm", t.width, name)
 	}
-	fmt.Fprintf(t.w, "%5d %6d %7.4f ", r.index, r.Tokens, math.Sqrt(sum))
-	for _, v := range r.Float32[:min(shown, len(r.Float32))] {
-		fmt.Fprintf(t.w, " %9.6f", v)
+	norm := "-"
+	if r.Float32 != nil {
+		norm = strconv.FormatFloat(math.Sqrt(dot(r.Float32, r.Float32)), 'f', 4, 64)
 	}
-	_, err := fmt.Fprintf(t.w, "  %s\n", excerpt(r.in.text, 32))
+	_, err := fmt.Fprintf(t.w, "%5d %6d %7s %-*s  %s\n", r.index, r.Tokens, norm, t.width, beginning, excerpt(r.in.text, 32))
 	return err
+}
+
+// shown returns the beginning of v in a format.
+func shown(v *encoding.Vector, f encoding.Format) string {
+	const most = 6 // components
+	switch e := elements(v, f).(type) {
+	case []float32:
+		return cells("%10.6f", e[:min(most, len(e))])
+	case []float16.Float16:
+		return cells("%10.6f", quant.FromFloat16(nil, e[:min(most, len(e))]))
+	case []int8:
+		return cells("%10d", e[:min(most, len(e))])
+	case []uint8:
+		return cells("%10d", e[:min(most, len(e))])
+	}
+	return " " + excerpt(v.Base64, 10*most-1)
+}
+
+// cells returns the elements of v, each in that form.
+func cells[E any](form string, v []E) string {
+	var b strings.Builder
+	for _, x := range v {
+		fmt.Fprintf(&b, form, x)
+	}
+	return b.String()
 }
 
 func (t *tableWriter) flush() error { return t.w.Flush() }

@@ -2,16 +2,27 @@ package main
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
 )
+
+// addProgress adds the flag that says whether there is a bar.
+func addProgress(cmd *cobra.Command) *choice {
+	return addChoice(cmd, "progress", "progress bar; auto shows it on a terminal", "auto", "always", "never")
+}
 
 // A bar shows how far a run is. A nil bar shows nothing.
 type bar struct {
 	console *console
-	bar     *progressbar.ProgressBar
 	start   time.Time
+
+	mu    sync.Mutex // of what follows
+	bar   *progressbar.ProgressBar
+	drawn time.Time
+	files map[string][2]int64 // of a download: bytes that there are, of how many
 }
 
 // newBar returns a bar on standard error. In mode auto it is nil unless that is
@@ -20,7 +31,7 @@ func (c *console) newBar(mode string, quiet bool) *bar {
 	if mode == "never" || mode == "auto" && (quiet || !isTerminal(c.stderr)) {
 		return nil
 	}
-	return &bar{console: c, start: time.Now()}
+	return &bar{console: c, start: time.Now(), files: map[string][2]int64{}}
 }
 
 // show brings the bar to what has been read of src, the first n inputs.
@@ -29,17 +40,49 @@ func (b *bar) show(n int, src source) {
 		return
 	}
 	done, total := src.progress()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.set(done, total, fmt.Sprintf("%d inputs, %.0f/s", n, float64(n)/time.Since(b.start).Seconds()))
+}
+
+// download brings the bar to so many bytes of a file. It is a hub.Progress.
+func (b *bar) download(file string, done, total int64) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.files[file] = [2]int64{done, max(done, total)}
+	if done < total && time.Since(b.drawn) < 50*time.Millisecond {
+		return
+	}
+	b.drawn = time.Now()
+	done, total = 0, 0 // of all files
+	for _, f := range b.files {
+		done += f[0]
+		total += f[1]
+	}
+	const mb = 1e6
+	// One more than there is: a bar that was full once shows no more, and files may follow.
+	b.set(done, total+1, fmt.Sprintf("%d files, %.1f of %.1f MB", len(b.files), float64(done)/mb, float64(total)/mb))
+}
+
+// set draws the bar. The total is -1 where it is not known.
+func (b *bar) set(done, total int64, what string) {
 	if b.bar == nil {
 		b.bar = progressbar.NewOptions64(total,
 			progressbar.OptionSetWriter(b.console.stderr),
 			progressbar.OptionSetWidth(30),
-			progressbar.OptionSetSpinnerChangeInterval(0), // drawn by show alone, not by a goroutine
+			progressbar.OptionSetSpinnerChangeInterval(0), // drawn by set alone, not by a goroutine
 			progressbar.OptionClearOnFinish(),
 			progressbar.OptionSetPredictTime(total >= 0))
 	}
+	if total >= 0 && total != b.bar.GetMax64() {
+		b.bar.ChangeMax64(total)
+	}
 	// A bar that cannot be drawn is no reason to stop.
 	_ = b.bar.Set64(done)
-	b.bar.Describe(fmt.Sprintf("%d inputs, %.0f/s", n, float64(n)/time.Since(b.start).Seconds()))
+	b.bar.Describe(what)
 }
 
 // clear takes the bar away.

@@ -1,44 +1,58 @@
 package main
 
 import (
+	"cmp"
+	"fmt"
+	"os"
+
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/quant"
 	"github.com/spf13/cobra"
 )
 
 // requestFlags are the flags that say what an embedding is to be.
 type requestFlags struct {
-	prompt, promptName    string
-	query, document       bool
-	dimensions, maxTokens int
-	unnormalized          bool
-	truncate              *choice
+	prompt, promptName string
+	query, document    bool
+	dimensions, layers int
+	maxTokens          int
+	unnormalized       bool
+	truncate           *choice
 }
 
 func (f *requestFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
+	f.addLimits(cmd)
 	flags.StringVar(&f.prompt, "prompt", "", "`TEXT` to put before each text, as it is (default: the model's default prompt)")
 	flags.StringVar(&f.promptName, "prompt-name", "", "`NAME` of one of the model's prompts, as rhumb info lists them")
 	flags.BoolVar(&f.query, "query", false, "short for --prompt-name query")
 	flags.BoolVar(&f.document, "document", false, "short for --prompt-name document")
 	cmd.MarkFlagsMutuallyExclusive("prompt-name", "query", "document")
-	flags.IntVar(&f.dimensions, "dimensions", 0, "`N` components to keep, the first ones (default: the model's)")
 	flags.BoolVar(&f.unnormalized, "no-normalize", false, "leave the embeddings' length as it is")
-	f.truncate = addChoice(cmd, "truncate", "where to drop tokens over the limit; none: an error, as for token ids without this flag",
+}
+
+// addLimits adds the flags that have nothing to do with prompts and lengths.
+func (f *requestFlags) addLimits(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.IntVar(&f.dimensions, "dimensions", 0, "`N` components to keep, the first ones (default: the model's)")
+	flags.IntVar(&f.layers, "layers", 0, "`N` layers to run, the first ones (default: all)")
+	f.truncate = addChoice(cmd, "truncate", "where to drop tokens over the limit; none: an error (default: where the model says, mostly the end; none for token ids)",
 		"end", "start", "none")
+	flags.Lookup("truncate").DefValue = "" // which is not what the flag says
 	flags.IntVar(&f.maxTokens, "max-tokens", 0, "`N` tokens to read of each input, special tokens included (default: the model's limit)")
 }
 
 // options returns the flags as the library's options.
 func (f *requestFlags) options(cmd *cobra.Command) (embed.Options, error) {
-	if err := checkPositive(cmd, "dimensions", f.dimensions); err != nil {
-		return embed.Options{}, err
-	}
-	if err := checkPositive(cmd, "max-tokens", f.maxTokens); err != nil {
+	err := checkPositive(cmd, "dimensions", f.dimensions)
+	err = cmp.Or(err, checkPositive(cmd, "layers", f.layers), checkPositive(cmd, "max-tokens", f.maxTokens))
+	if err != nil {
 		return embed.Options{}, err
 	}
 	o := embed.Options{
 		Prompt: f.prompt, PromptName: f.promptName,
-		Dimensions: f.dimensions, MaxTokens: f.maxTokens, Unnormalized: f.unnormalized,
+		Dimensions: f.dimensions, Layers: f.layers, MaxTokens: f.maxTokens, Unnormalized: f.unnormalized,
 	}
 	switch {
 	case f.query:
@@ -52,4 +66,42 @@ func (f *requestFlags) options(cmd *cobra.Command) (embed.Options, error) {
 		}[f.truncate.value]
 	}
 	return o, nil
+}
+
+// encodingFlags are the flags that say what numbers an embedding is made of.
+type encodingFlags struct {
+	names  []string
+	ranges string
+}
+
+func (f *encodingFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&f.names, "encoding", []string{encoding.Float.String()},
+		"`FORMATS` of the embeddings: float, float16, int8, uint8, binary, ubinary, base64, or several with commas between")
+	cmd.Flags().StringVar(&f.ranges, "ranges", "", "`FILE` that rhumb calibrate wrote, which int8 and uint8 follow (default: the model's, or each embedding's own scale)")
+}
+
+// set sets the flags' part of o.
+func (f *encodingFlags) set(o *embed.Options) error {
+	if len(f.names) == 0 {
+		return usagef("--encoding: no format")
+	}
+	for _, name := range f.names {
+		format, err := encoding.ParseFormat(name)
+		if err != nil {
+			return usagef("--encoding: %v", err)
+		}
+		o.Formats = append(o.Formats, format)
+	}
+	if f.ranges == "" {
+		return nil
+	}
+	file, err := os.Open(f.ranges)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if o.Ranges, err = quant.ReadRanges(file); err != nil {
+		return fmt.Errorf("%s: %w", f.ranges, err)
+	}
+	return nil
 }

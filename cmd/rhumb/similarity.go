@@ -37,26 +37,23 @@ func (c *console) similarityCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		src, err := in.open(ctx, c.stdin, args)
+		j, err := c.newJob(ctx, &model, &in, args)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, src.Close()) }()
-		m, err := model.load()
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, m.Close()) }()
-		j := &job{model: m, opts: opts, src: src}
+		defer func() { err = errors.Join(err, j.Close()) }()
+		j.opts = opts
 		var all []result
-		for err == nil {
-			var results []result
-			results, err = j.chunk(ctx)
+		bar := c.newBar(model.progress.value, len(args) > 0)
+		defer bar.clear()
+		err = j.run(ctx, bar, func(results []result) error {
 			all = append(all, results...)
-		}
-		if err != io.EOF {
+			return nil
+		})
+		if err != nil {
 			return err
 		}
+		bar.clear()
 		to, err := c.create(out.file, false)
 		if err != nil {
 			return err

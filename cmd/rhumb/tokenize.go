@@ -46,7 +46,7 @@ func (c *console) tokenizeCommand() *cobra.Command {
 			return err
 		}
 		defer func() { err = errors.Join(err, src.Close()) }()
-		t, err := c.tokenizer(file, &model)
+		t, err := c.tokenizer(ctx, file, &model)
 		if err != nil {
 			return err
 		}
@@ -84,11 +84,11 @@ func (c *console) tokenizeCommand() *cobra.Command {
 }
 
 // tokenizer returns the tokenizer of a file, or of the model if there is no file.
-func (c *console) tokenizer(file string, model *modelFlags) (*tokenizer.Tokenizer, error) {
+func (c *console) tokenizer(ctx context.Context, file string, model *modelFlags) (*tokenizer.Tokenizer, error) {
 	if file != "" {
 		return tokenizer.Load(file)
 	}
-	m, err := model.load()
+	m, err := model.load(ctx, c)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/quant"
+	"github.com/spf13/cobra"
+)
+
+func (c *console) searchCommand() *cobra.Command {
+	var (
+		model   modelFlags
+		request requestFlags
+		corpus  inputFlags
+		out     outputFlags
+		top     int
+	)
+	cmd := &cobra.Command{
+		Use:   "search --corpus FILE QUERY…",
+		Short: "Find the lines of a file that are nearest to a query",
+		Long: `Find the lines of a file that are nearest to each query, by their cosine with it.
+Every line is looked at. The prompts are the model's for queries and for documents,
+where it has them.`,
+		Example: `  rhumb search --corpus texts.txt "how do I get a refund?"`,
+		Args:    cobra.MinimumNArgs(1),
+	}
+	model.add(cmd)
+	request.addLimits(cmd)
+	corpus.addAs(cmd, "corpus", "`FILE` with the lines to search, - for standard input")
+	// The error is for a flag that there is not.
+	_ = cmd.MarkFlagRequired("corpus")
+	out.add(cmd, "jsonl", "table")
+	cmd.Flags().IntVar(&top, "top", 10, "`K` lines for each query")
+	encoding := addChoice(cmd, "encoding", "number format of the lines' embeddings in memory; binary: signs choose, 8 bits order", "float", "int8", "binary")
+	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, queries []string) (err error) {
+		opts, err := request.options(cmd)
+		if err != nil {
+			return err
+		}
+		if err := checkPositive(cmd, "top", top); err != nil {
+			return err
+		}
+		format, err := out.resolve(c.stdout)
+		if err != nil {
+			return err
+		}
+		j, err := c.newJob(ctx, &model, &corpus, nil)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, j.Close()) }()
+		opts.PromptName = "query"
+		found, err := j.model.Embed(ctx, queries, opts)
+		var bad *embed.InputError
+		if errors.As(err, &bad) {
+			return fmt.Errorf("query %d: %w", bad.Index+1, bad.Err)
+		}
+		if err != nil {
+			return err
+		}
+		opts.PromptName = "document"
+		j.opts, j.src = opts, onlyTexts{j.src}
+		x := &index{encoding: encoding.value}
+		bar := c.newBar(model.progress.value, false)
+		defer bar.clear()
+		if err := j.run(ctx, bar, x.add); err != nil {
+			return err
+		}
+		bar.clear()
+		to, err := c.create(out.file, false)
+		if err != nil {
+			return err
+		}
+		defer to.discard()
+		w := bufio.NewWriter(to)
+		for i, query := range queries {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			matches, err := x.search(found.Embeddings[i].Float32, top)
+			if err != nil {
+				return err
+			}
+			if format == "table" {
+				x.writeTable(w, query, matches)
+			} else {
+				x.writeJSON(w, i, query, matches)
+			}
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		return to.commit()
+	})
+	return cmd
+}
+
+// onlyTexts is a source in which token ids are bad inputs.
+type onlyTexts struct{ source }
+
+func (s onlyTexts) next() (input, error) {
+	in, err := s.source.next()
+	if err == nil && in.ids != nil {
+		err = &badInput{line: in.line, id: in.id, err: errors.New("token ids; expected a text")}
+	}
+	return in, err
+}
+
+// An index is lines and their embeddings, one after the other, in the fields of
+// its encoding.
+type index struct {
+	encoding string // "float", "int8" or "binary"
+	lines    []input
+	floats   []float32 // of float
+	bytes    []int8    // of int8 and binary, each at its own scale, which a cosine does not depend on
+	bits     []byte    // of binary
+}
+
+// add adds results, none of which is an error.
+func (x *index) add(results []result) (err error) {
+	for i := range results {
+		r := &results[i]
+		x.lines = append(x.lines, r.in)
+		if x.encoding == "float" {
+			x.floats = append(x.floats, r.Float32...)
+			continue
+		}
+		if x.bytes, _, err = quant.AppendScaled(x.bytes, r.Float32); err != nil {
+			return err
+		}
+		if x.encoding == "binary" {
+			if x.bits, err = quant.AppendBits(x.bits, r.Float32); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// candidates is how many times more lines than asked for the bits choose. On
+// sentences of the STS benchmark 16 times more hold 99 % of the 10 nearest, 4 times 95 %.
+const candidates = 16
+
+// search returns the k lines with the highest cosine with query, the highest first.
+// Of binary these are the k of the lines that the bits chose.
+func (x *index) search(query []float32, k int) ([]quant.Match, error) {
+	k = min(k, len(x.lines))
+	switch {
+	case k == 0:
+		return nil, nil
+	case x.encoding == "float":
+		return quant.Search(quant.Cosine, query, x.floats, k)
+	case x.encoding == "int8":
+		return quant.Search(quant.Cosine, query, x.bytes, k)
+	}
+	signs, err := quant.AppendBits([]byte(nil), query)
+	if err != nil {
+		return nil, err
+	}
+	matches, err := quant.Search(quant.Hamming, signs, x.bits, candidates*k)
+	if err != nil {
+		return nil, err
+	}
+	d := len(query)
+	err = quant.Rescore(quant.Cosine, matches, func(row int) (float32, error) {
+		return quant.Score(quant.Cosine, query, x.bytes[row*d:(row+1)*d])
+	})
+	return matches[:k], err
+}
+
+// writeTable writes what was found for people to read: score, line, text. Errors
+// are w's to keep.
+func (x *index) writeTable(w *bufio.Writer, query string, matches []quant.Match) {
+	fmt.Fprintln(w, excerpt(query, 80))
+	for _, m := range matches {
+		line := &x.lines[m.Row]
+		fmt.Fprintf(w, "%8.4f %6d  %s\n", m.Score, line.line, excerpt(line.text, 64))
+	}
+}
+
+// writeJSON writes what was found as one line. Errors are w's to keep.
+func (x *index) writeJSON(w io.Writer, n int, query string, matches []quant.Match) {
+	b := fmt.Appendf(nil, `{"index":%d,"query":%s,"matches":[`, n, quote(query))
+	for i, m := range matches {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		line := &x.lines[m.Row]
+		b = fmt.Appendf(b, `{"index":%d,`, m.Row)
+		if line.id != nil {
+			b = fmt.Appendf(b, `"id":%s,`, line.id)
+		}
+		b = append(b, `"score":`...)
+		b = strconv.AppendFloat(b, float64(m.Score), 'f', -1, 32)
+		b = fmt.Appendf(b, `,"text":%s}`, quote(line.text))
+	}
+	_, _ = w.Write(append(b, "]}\n"...))
+}
