@@ -50,16 +50,16 @@ func Load(dir string, cfg Config) (*Model, error) {
 }
 
 // Inspect returns what Load(dir, cfg) would say about its model, Info.MemoryBytes
-// included, without packing the weights: it takes little time and memory. It leaves
-// Info.Fingerprint empty. What is an error for Load is one here, but for a machine
-// that is too small.
+// included, without packing the weights: it takes little memory, and the time to
+// read them once, for Info.Fingerprint. What is an error for Load is one here, but
+// for a machine that is too small.
 func Inspect(dir string, cfg Config) (Info, error) {
 	cfg.inspect = true
 	m, err := Load(dir, cfg)
 	if err != nil {
 		return Info{}, err
 	}
-	return m.describe(), m.Close()
+	return m.Info(), m.Close()
 }
 
 // LoadFS loads the model at the root of fsys as Load does. Weights in a file

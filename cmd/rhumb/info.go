@@ -28,7 +28,7 @@ func (c *console) infoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "info [NAME]",
 		Short: "Say what the model is: dimensions, limits, prompts, memory",
-		Long:  "Say what the model is: dimensions, limits, prompts, and the memory that its weights need.\nThe weights of a folder are checked and not loaded.",
+		Long:  "Say what the model is: dimensions, limits, prompts, and the memory that its weights need.\nThe weights of a folder are read once, for the fingerprint, and not loaded.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -96,10 +96,11 @@ func writeInfoJSON(w io.Writer, i embed.Info, memory []memoryNeed) error {
 		Tasks                []string          `json:"tasks,omitempty"`
 		MemoryBytes          int64             `json:"memory_bytes"`
 		Memory               map[string]int64  `json:"memory"`
+		Fingerprint          string            `json:"fingerprint"`
 	}{
 		i.Name, i.Family, i.Layers, i.Vocabulary, i.Dimensions, i.DefaultDimensions,
 		i.Matryoshka, i.MatryoshkaDimensions, i.MaxTokens, prompts, i.DefaultPrompt, i.Routes,
-		i.Pooling, i.Normalized, i.Similarity, i.Precision.String(), i.Kernels, i.Workers, i.Tasks, i.MemoryBytes, needs,
+		i.Pooling, i.Normalized, i.Similarity, i.Precision.String(), i.Kernels, i.Workers, i.Tasks, i.MemoryBytes, needs, i.Fingerprint,
 	})
 }
 
@@ -159,6 +160,7 @@ func writeInfo(w io.Writer, i embed.Info, memory []memoryNeed) error {
 	for n, m := range memory {
 		line([]string{"memory", ""}[min(n, 1)], "%.1f MiB of weights in %s", float64(m.bytes)/(1<<20), m.precision)
 	}
+	line("fingerprint", "%s", i.Fingerprint)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

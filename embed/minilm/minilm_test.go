@@ -168,7 +168,8 @@ func TestKernelSetsAgree(t *testing.T) {
 func TestInfo(t *testing.T) {
 	i := load(t, rhumb.Config{Workers: 2}).Info()
 	assert.Positive(t, i.MemoryBytes)
-	i.MemoryBytes, i.Kernels = 0, ""
+	assert.NotEmpty(t, i.Fingerprint)
+	i.MemoryBytes, i.Kernels, i.Fingerprint = 0, "", ""
 	assert.Equal(t, rhumb.Info{
 		Name: "all-MiniLM-L6-v2", Family: "bert", Layers: 6, Vocabulary: 30522, Dimensions: 384, DefaultDimensions: 384,
 		MaxTokens: 256, Pooling: []string{"mean"}, Normalized: true, Workers: 2,
