@@ -1,0 +1,165 @@
+// Package embedhttp answers POST /v1/embeddings with a superset of what OpenAI's,
+// Mixedbread's, Mixlayer's and Mistral's endpoints take and give, as an
+// http.Handler that any service can mount:
+//
+//	queue := embed.NewQueue(model, embed.QueueConfig{})
+//	handler, err := embedhttp.New(embedhttp.Config{
+//		Models: []embedhttp.Model{{Name: "all-MiniLM-L6-v2", Queue: queue, Info: model.Info()}},
+//	})
+//	…
+//	err = handler.Warm(ctx)
+//	http.Handle("/", handler)
+//
+// It serves POST /v1/embeddings and /embeddings, GET /v1/models and
+// /v1/models/{id}, /health, /ready, /openapi.json, and at / a page to try it.
+// The vectors are those of embed.Model.Embed, bit for bit.
+package embedhttp
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/rhumb-go/rhumb/embed"
+)
+
+// The limits of a zero Config.
+const (
+	DefaultMaxItems = 2048
+	DefaultMaxChars = 64000
+	DefaultMaxBody  = 32 << 20
+)
+
+// Config says what a Handler serves. The zero value of a field is its default.
+type Config struct {
+	Models  []Model  // at least one
+	Default string   // the name of the model of requests that name none; "" = they are an error
+	Others  []string // names of models that do not embed: a request for one is told so, not that there is none
+
+	MaxItems int   // inputs of a request; 0 = DefaultMaxItems
+	MaxChars int   // characters (Unicode code points) of a text; 0 = DefaultMaxChars, below 0 = no limit
+	MaxBody  int64 // bytes of a request; 0 = DefaultMaxBody
+
+	Keys          *Keys  // nil = requests need no key
+	IgnoreUnknown bool   // fields that are not known are no error
+	CORSOrigin    string // the origin whose pages may call, "*" for all; "" = none
+
+	Logger  *slog.Logger // of one line a request, and of causes that clients are not told; nil = none
+	Observe func(Event)  // called after each request, in its goroutine; may be nil
+}
+
+// A Model is served under its name and its aliases.
+type Model struct {
+	Name    string
+	Aliases []string
+	Queue   *embed.Queue
+	Info    embed.Info // of the queue's model
+}
+
+// An Event is one request, answered.
+type Event struct {
+	Path   string // of the route, "/v1/models/" with any id; "" = there is no such route
+	Method string
+	Status int    // 499 where the client left before the answer was whole
+	Code   string // of the error, "" = none
+	Model  string // the name under which it is configured; "" = none was found
+
+	Texts     int // inputs
+	Tokens    int // read by the model
+	Truncated int // inputs that were
+
+	Read   time.Duration // of the request, parsing included
+	Embed  time.Duration // in the queue, waiting and computing
+	Encode time.Duration // and writing of the answer
+	Total  time.Duration
+}
+
+// A Handler is the service. It may serve any number of requests at the same time.
+type Handler struct {
+	cfg     Config
+	log     *slog.Logger
+	models  map[string]*Model // by name and alias
+	names   []string          // of the models, in the order of the configuration
+	created time.Time
+	openapi []byte
+	state   atomic.Pointer[string]
+}
+
+// What /ready says.
+var starting, ready, draining = "starting", "ready", "shutting_down"
+
+// New returns a handler of cfg, which is not ready before Warm.
+func New(cfg Config) (*Handler, error) {
+	h := &Handler{cfg: cfg, log: cfg.Logger, models: map[string]*Model{}, created: time.Now()}
+	h.state.Store(&starting)
+	h.cfg.MaxItems = cmp.Or(cfg.MaxItems, DefaultMaxItems)
+	h.cfg.MaxChars = cmp.Or(cfg.MaxChars, DefaultMaxChars)
+	h.cfg.MaxBody = cmp.Or(cfg.MaxBody, DefaultMaxBody)
+	if h.cfg.MaxItems < 0 || h.cfg.MaxBody < 0 {
+		return nil, fmt.Errorf("embedhttp: limits of %d items and %d bytes, expected none below 0", cfg.MaxItems, cfg.MaxBody)
+	}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	if len(cfg.Models) == 0 {
+		return nil, errors.New("embedhttp: no models, expected at least one")
+	}
+	h.cfg.Models = slices.Clone(cfg.Models)
+	for i := range h.cfg.Models {
+		m := &h.cfg.Models[i]
+		if m.Queue == nil {
+			return nil, fmt.Errorf("embedhttp: model %q: no queue", m.Name)
+		}
+		for _, name := range append([]string{m.Name}, m.Aliases...) {
+			if name == "" || len([]rune(name)) > maxName {
+				return nil, fmt.Errorf("embedhttp: model name %.100q, expected 1 to %d characters", name, maxName)
+			}
+			if h.models[name] != nil || slices.Contains(cfg.Others, name) {
+				return nil, fmt.Errorf("embedhttp: two models are called %q", name)
+			}
+			h.models[name] = m
+		}
+		h.names = append(h.names, m.Name)
+	}
+	if cfg.Default != "" && h.models[cfg.Default] == nil {
+		return nil, fmt.Errorf("embedhttp: default model %q, expected one of: %s", cfg.Default, strings.Join(h.names, ", "))
+	}
+	h.openapi = h.describe()
+	return h, nil
+}
+
+// Warm embeds a text with each model, and then the handler is ready. An error
+// names the model that has one.
+func (h *Handler) Warm(ctx context.Context) error {
+	for i := range h.cfg.Models {
+		m := &h.cfg.Models[i]
+		if _, err := m.Queue.Embed(ctx, []string{"ready"}, embed.Options{}); err != nil {
+			return fmt.Errorf("model %q: %w", m.Name, err)
+		}
+	}
+	h.state.CompareAndSwap(&starting, &ready)
+	return nil
+}
+
+// Drain makes /ready say that the service ends, so that balancers send no more
+// requests. Those that come are answered as before, as long as the queues are open.
+func (h *Handler) Drain() { h.state.Store(&draining) }
+
+// find returns the model of that name, or an error for the client.
+func (h *Handler) find(name string) (*Model, error) {
+	if m := h.models[name]; m != nil {
+		return m, nil
+	}
+	if slices.Contains(h.cfg.Others, name) {
+		return nil, fail(codeModelKind, "model", "%.100q is not an embedding model", name)
+	}
+	return nil, fail(codeModelNotFound, "model", "%.100q is not served here, expected one of: %s",
+		name, strings.Join(slices.Sorted(maps.Keys(h.models)), ", "))
+}

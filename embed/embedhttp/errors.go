@@ -1,0 +1,128 @@
+package embedhttp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/rhumb-go/rhumb/embed"
+)
+
+// A code is an error's kind, with its HTTP status and OpenAI's type for it.
+type code struct {
+	name   string
+	status int
+	kind   string
+}
+
+// The types of OpenAI's errors.
+const (
+	invalidRequest = "invalid_request_error"
+	authentication = "authentication_error"
+	rateLimit      = "rate_limit_error"
+	serverError    = "server_error"
+)
+
+// The codes, all of those that a client may see.
+var (
+	codeInvalidJSON       = code{"invalid_json", http.StatusBadRequest, invalidRequest}
+	codeInvalidInput      = code{"invalid_input", http.StatusBadRequest, invalidRequest}
+	codeInvalidDimensions = code{"invalid_dimensions", http.StatusBadRequest, invalidRequest}
+	codeInvalidFormat     = code{"invalid_encoding_format", http.StatusBadRequest, invalidRequest}
+	codeInvalidRequest    = code{"invalid_request", http.StatusBadRequest, invalidRequest}
+	codeUnknownParameter  = code{"unknown_parameter", http.StatusBadRequest, invalidRequest}
+	codeModelKind         = code{"model_kind_mismatch", http.StatusBadRequest, invalidRequest}
+	codeInvalidKey        = code{"invalid_api_key", http.StatusUnauthorized, authentication}
+	codeModelNotFound     = code{"model_not_found", http.StatusNotFound, invalidRequest}
+	codeNotFound          = code{"not_found", http.StatusNotFound, invalidRequest}
+	codeMethod            = code{"method_not_allowed", http.StatusMethodNotAllowed, invalidRequest}
+	codeTooLarge          = code{"request_too_large", http.StatusRequestEntityTooLarge, invalidRequest}
+	codeMediaType         = code{"unsupported_media_type", http.StatusUnsupportedMediaType, invalidRequest}
+	codeQueueFull         = code{"queue_full", http.StatusTooManyRequests, rateLimit}
+	codeShuttingDown      = code{"shutting_down", http.StatusServiceUnavailable, serverError}
+	codeInternal          = code{"internal_error", http.StatusInternalServerError, serverError}
+)
+
+// A failure is an error as the client sees it.
+type failure struct {
+	code    code
+	param   string // the field, "" = none
+	message string
+	cause   error // for the log; may be nil
+}
+
+func (f *failure) Error() string { return f.message }
+func (f *failure) Unwrap() error { return f.cause }
+
+// fail returns a failure. A message about a field begins with its name.
+func fail(c code, param, format string, args ...any) *failure {
+	message := fmt.Sprintf(format, args...)
+	if param != "" {
+		message = param + ": " + message
+	}
+	return &failure{code: c, param: param, message: message}
+}
+
+// envelope is the JSON of a failure.
+type envelope struct {
+	Error envelopeError `json:"error"`
+}
+
+type envelopeError struct {
+	Message string  `json:"message"`
+	Type    string  `json:"type"`
+	Param   *string `json:"param"`
+	Code    string  `json:"code"`
+}
+
+func (f *failure) envelope() envelope {
+	e := envelopeError{Message: f.message, Type: f.code.kind, Code: f.code.name}
+	if f.param != "" {
+		e.Param = &f.param
+	}
+	return envelope{e}
+}
+
+// asFailure returns err as a client sees it. What it is not about is an internal
+// error, whose cause it is not told.
+func asFailure(err error) *failure {
+	var f *failure
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.Is(err, embed.ErrQueueFull):
+		f = fail(codeQueueFull, "", "the queue is full: try again later")
+	case errors.Is(err, context.DeadlineExceeded):
+		f = fail(codeQueueFull, "", "the time of the request ran out: try again later, or with fewer inputs")
+	case errors.Is(err, embed.ErrClosed), errors.Is(err, context.Canceled):
+		f = fail(codeShuttingDown, "", "the service is shutting down")
+	default:
+		f = fail(codeInternal, "", "internal error")
+	}
+	f.cause = err
+	return f
+}
+
+// embedFailure is asFailure for an error of the model with c.
+func (c *call) embedFailure(err error) *failure {
+	var input *embed.InputError
+	var option *embed.OptionError
+	switch {
+	case errors.As(err, &input):
+		f := fail(codeInvalidInput, "", "%v", input)
+		f.param = c.inputs.field
+		return f
+	case errors.As(err, &option):
+		switch option.Option {
+		case "dimensions":
+			return fail(codeInvalidDimensions, c.dimensions.field, "%v", option.Err)
+		case "prompt":
+			return fail(codeInvalidRequest, "prompt", "%v", option.Err)
+		case "prompt name":
+			return fail(codeInvalidRequest, c.promptName.field, "%v", option.Err)
+		}
+		return fail(codeInvalidRequest, "", "%v", option)
+	}
+	return asFailure(err)
+}

@@ -1,0 +1,257 @@
+package embedhttp
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A route is one path. Its answer is written by serve, or fails.
+type route struct {
+	path    string
+	methods []string
+	serve   func(*exchange) error
+	open    bool // needs no key
+}
+
+var (
+	get  = []string{http.MethodGet, http.MethodHead}
+	post = []string{http.MethodPost}
+)
+
+// routes are those of every Handler. A path that ends with a slash and is not
+// the root stands for all below it.
+var routes = []route{
+	{"/v1/embeddings", post, (*exchange).embeddings, false},
+	{"/embeddings", post, (*exchange).embeddings, false},
+	{"/v1/models", get, (*exchange).listModels, false},
+	{"/v1/models/", get, (*exchange).oneModel, false},
+	{"/health", get, (*exchange).health, true},
+	{"/ready", get, (*exchange).ready, true},
+	{"/openapi.json", get, (*exchange).description, true},
+	{"/", get, (*exchange).page, true},
+}
+
+// find returns the route of path, or nil.
+func find(path string) *route {
+	for i := range routes {
+		r := &routes[i]
+		below := len(r.path) > 1 && strings.HasSuffix(r.path, "/") && strings.HasPrefix(path, r.path)
+		if path == r.path || below {
+			return r
+		}
+	}
+	return nil
+}
+
+// An exchange is one request and its answer.
+type exchange struct {
+	h      *Handler
+	w      http.ResponseWriter
+	r      *http.Request
+	id     string
+	start  time.Time
+	event  Event
+	failed *failure
+	begun  bool // the answer is
+}
+
+// ServeHTTP answers r. A panic loses only its own request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{h: h, w: w, r: r, start: time.Now(), id: requestID(r.Header.Get("X-Request-Id"))}
+	x.event.Method = r.Method
+	defer x.end()
+	w.Header().Set("X-Request-Id", x.id)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if err := x.serve(); err != nil {
+		x.fail(asFailure(err))
+	}
+}
+
+func (x *exchange) serve() error {
+	x.allowOrigin()
+	route := find(x.r.URL.Path)
+	if route == nil {
+		return fail(codeNotFound, "", "%.200q: no such path", x.r.URL.Path)
+	}
+	x.event.Path = route.path
+	if x.r.Method == http.MethodOptions && x.h.cfg.CORSOrigin != "" {
+		x.preflight(route)
+		return nil
+	}
+	if !slices.Contains(route.methods, x.r.Method) {
+		x.w.Header().Set("Allow", strings.Join(route.methods, ", "))
+		return fail(codeMethod, "", "%.20s %s: expected %s", x.r.Method, route.path, strings.Join(route.methods, " or "))
+	}
+	if !route.open && x.h.cfg.Keys != nil {
+		if err := x.authorize(); err != nil {
+			return err
+		}
+	}
+	return route.serve(x)
+}
+
+// authorize checks the request's API key.
+func (x *exchange) authorize() error {
+	scheme, key, _ := strings.Cut(x.r.Header.Get("Authorization"), " ")
+	message := "the API key is not known here"
+	switch {
+	case scheme == "":
+		message = "no API key, expected a header Authorization: Bearer KEY"
+	case !strings.EqualFold(scheme, "Bearer"):
+		message = "the header Authorization has no API key, expected Bearer KEY"
+	case x.h.cfg.Keys.contain(strings.TrimSpace(key)):
+		return nil
+	}
+	x.w.Header().Set("WWW-Authenticate", "Bearer")
+	return fail(codeInvalidKey, "", "%s", message)
+}
+
+// allowOrigin tells a browser that pages of the configured origin may read the answer.
+func (x *exchange) allowOrigin() {
+	allowed, header := x.h.cfg.CORSOrigin, x.w.Header()
+	if allowed == "" {
+		return
+	}
+	if allowed != "*" {
+		header.Add("Vary", "Origin")
+	}
+	if allowed == "*" || x.r.Header.Get("Origin") == allowed {
+		header.Set("Access-Control-Allow-Origin", allowed)
+		header.Set("Access-Control-Expose-Headers", "X-Request-Id, X-Model-Fingerprint, Server-Timing, Retry-After")
+	}
+}
+
+// preflight answers what a browser asks before it lets a page call route. Clients
+// send headers of their own, which are all allowed.
+func (x *exchange) preflight(route *route) {
+	header := x.w.Header()
+	if header.Get("Access-Control-Allow-Origin") != "" {
+		header.Set("Access-Control-Allow-Methods", strings.Join(route.methods, ", "))
+		header.Set("Access-Control-Allow-Headers", x.r.Header.Get("Access-Control-Request-Headers"))
+		header.Set("Access-Control-Max-Age", "600")
+		header.Add("Vary", "Access-Control-Request-Headers")
+	}
+	x.begin(http.StatusNoContent)
+}
+
+// begin sends the status and the headers.
+func (x *exchange) begin(status int) {
+	x.begun = true
+	x.event.Status = status
+	x.w.WriteHeader(status)
+}
+
+// json answers with v.
+func (x *exchange) json(status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	x.bytes(status, "application/json", append(body, '\n'))
+	return nil
+}
+
+// bytes answers with body. That the client is gone is no error.
+func (x *exchange) bytes(status int, contentType string, body []byte) {
+	header := x.w.Header()
+	header.Set("Content-Type", contentType)
+	header.Set("Content-Length", fmt.Sprint(len(body)))
+	x.begin(status)
+	_, _ = x.w.Write(body)
+}
+
+// fail answers with f, unless another answer has begun: then it breaks the connection.
+func (x *exchange) fail(f *failure) {
+	x.failed, x.event.Code = f, f.code.name
+	if x.begun {
+		panic(http.ErrAbortHandler)
+	}
+	if f.code == codeQueueFull {
+		x.w.Header().Set("Retry-After", "1")
+	}
+	if err := x.json(f.code.status, f.envelope()); err != nil {
+		panic(err) // strings always have a JSON form
+	}
+}
+
+// end is deferred: it answers for a panic, and reports the request.
+func (x *exchange) end() {
+	p := recover()
+	if p != nil && p != http.ErrAbortHandler {
+		f := fail(codeInternal, "", "internal error")
+		f.cause = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		x.failed, x.event.Code = f, f.code.name
+		if !x.begun {
+			x.fail(f)
+			p = nil
+		}
+	}
+	x.report()
+	if p != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// report logs the request and hands its event on.
+func (x *exchange) report() {
+	e := &x.event
+	e.Total = time.Since(x.start)
+	if x.failed != nil && (errors.Is(x.failed, errGone) || errors.Is(x.failed, context.Canceled) && x.r.Context().Err() != nil) {
+		e.Status, e.Code = statusGone, codeGone
+	}
+	level := slog.LevelInfo
+	switch {
+	case e.Path == "/health" || e.Path == "/ready":
+		level = slog.LevelDebug
+	case e.Status == http.StatusInternalServerError:
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{
+		slog.String("id", x.id), slog.String("method", e.Method), slog.String("path", x.r.URL.Path),
+		slog.Int("status", e.Status), slog.Duration("total", e.Total), slog.String("remote", x.r.RemoteAddr),
+	}
+	if e.Model != "" {
+		attrs = append(attrs, slog.String("model", e.Model), slog.Int("texts", e.Texts), slog.Int("tokens", e.Tokens),
+			slog.Int("truncated", e.Truncated), slog.Duration("embed", e.Embed), slog.Duration("encode", e.Encode))
+	}
+	if e.Code != "" {
+		attrs = append(attrs, slog.String("code", e.Code))
+	}
+	if x.failed != nil {
+		attrs = append(attrs, slog.String("error", x.failed.message))
+		if x.failed.cause != nil {
+			attrs = append(attrs, slog.String("cause", x.failed.cause.Error()))
+		}
+	}
+	x.h.log.LogAttrs(context.WithoutCancel(x.r.Context()), level, "request", attrs...)
+	if x.h.cfg.Observe != nil {
+		x.h.cfg.Observe(*e)
+	}
+}
+
+// errGone is the cause of an answer that the client does not take.
+var errGone = errors.New("the client is gone")
+
+// The Event of a client that left.
+const (
+	statusGone = 499
+	codeGone   = "client_gone"
+)
+
+// requestID returns the client's own id where it fits into a header and a log, or a new one.
+func requestID(given string) string {
+	strange := func(r rune) bool { return r <= ' ' || r > '~' }
+	if given == "" || len(given) > 128 || strings.ContainsFunc(given, strange) {
+		return "req-" + rand.Text()
+	}
+	return given
+}

@@ -1,0 +1,105 @@
+package embedhttp
+
+import (
+	_ "embed"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// modelInfo is the JSON of a model: OpenAI's four fields, and what a client needs
+// to choose one.
+type modelInfo struct {
+	ID          string   `json:"id"`
+	Object      string   `json:"object"` // "model"
+	Created     int64    `json:"created"`
+	OwnedBy     string   `json:"owned_by"`
+	Aliases     []string `json:"aliases"`
+	Dimensions  int      `json:"dimensions"`
+	MaxTokens   int      `json:"max_tokens"` // 0 = no limit
+	Prompts     []string `json:"prompts"`    // names
+	Fingerprint string   `json:"fingerprint"`
+}
+
+type modelList struct {
+	Object string      `json:"object"` // "list"
+	Data   []modelInfo `json:"data"`
+}
+
+func (h *Handler) modelInfo(m *Model) modelInfo {
+	return modelInfo{
+		ID: m.Name, Object: "model", Created: h.created.Unix(), OwnedBy: "rhumb",
+		Aliases:     append([]string{}, m.Aliases...),
+		Dimensions:  m.Info.DefaultDimensions,
+		MaxTokens:   m.Info.MaxTokens,
+		Prompts:     append([]string{}, slices.Sorted(maps.Keys(m.Info.Prompts))...),
+		Fingerprint: m.Info.Fingerprint,
+	}
+}
+
+// listModels answers GET /v1/models.
+func (x *exchange) listModels() error {
+	list := modelList{Object: "list"}
+	for i := range x.h.cfg.Models {
+		list.Data = append(list.Data, x.h.modelInfo(&x.h.cfg.Models[i]))
+	}
+	return x.json(http.StatusOK, list)
+}
+
+// oneModel answers GET /v1/models/{id}, where id may have slashes.
+func (x *exchange) oneModel() error {
+	m, err := x.h.find(strings.TrimPrefix(x.r.URL.Path, "/v1/models/"))
+	if err != nil {
+		return err
+	}
+	return x.json(http.StatusOK, x.h.modelInfo(m))
+}
+
+// state is the JSON of /health and /ready.
+type state struct {
+	Status string `json:"status"`
+}
+
+// health answers as long as the process does.
+func (x *exchange) health() error { return x.json(http.StatusOK, state{"ok"}) }
+
+// ready answers 200 between Warm and Drain, and 503 before and after.
+func (x *exchange) ready() error {
+	s := x.h.state.Load()
+	if s == &ready {
+		return x.json(http.StatusOK, state{*s})
+	}
+	return x.json(http.StatusServiceUnavailable, state{*s})
+}
+
+//go:embed openapi.json
+var openapi string
+
+// describe returns openapi.json with the limits of h.
+func (h *Handler) describe() []byte {
+	items := `"maxItems": ` + strconv.Itoa(DefaultMaxItems)
+	chars := `"maxLength": ` + strconv.Itoa(DefaultMaxChars)
+	limit := `"maxLength": ` + strconv.Itoa(h.cfg.MaxChars)
+	if h.cfg.MaxChars < 0 {
+		limit = `"minLength": 1`
+	}
+	return []byte(strings.NewReplacer(items, `"maxItems": `+strconv.Itoa(h.cfg.MaxItems), chars, limit).Replace(openapi))
+}
+
+func (x *exchange) description() error {
+	x.bytes(http.StatusOK, "application/json", x.h.openapi)
+	return nil
+}
+
+//go:embed page.html
+var page []byte
+
+// page answers with the page to try the service, which needs no other file and no other host.
+func (x *exchange) page() error {
+	header := x.w.Header()
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	x.bytes(http.StatusOK, "text/html; charset=utf-8", page)
+	return nil
+}

@@ -1,0 +1,115 @@
+package embedhttp
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// inputs are those of a request, texts or token ids.
+type inputs struct {
+	field string
+	texts []string
+	ids   [][]int32
+}
+
+func (in *inputs) count() int { return len(in.texts) + len(in.ids) }
+
+func (c *call) setInputs(h *Handler, field string, value []byte) error {
+	in := inputs{field: field}
+	if err := in.read(h, value); err != nil {
+		f := fail(codeInvalidInput, "", "%v", err)
+		f.param = field
+		return f
+	}
+	old := &c.inputs
+	if old.field != "" && !(slices.Equal(old.texts, in.texts) && slices.EqualFunc(old.ids, in.ids, slices.Equal)) {
+		return fail(codeInvalidRequest, field, "contradicts %s", old.field)
+	}
+	if old.field == "" {
+		*old = in
+	}
+	return nil
+}
+
+// read reads a text, a list of texts, token ids, or a list of them. The library
+// says what is wrong with an empty one.
+func (in *inputs) read(h *Handler, value []byte) error {
+	if value[0] == '"' {
+		return in.text(h, value, 0)
+	}
+	if value[0] != '[' {
+		return fmt.Errorf("input: found %s, expected a text, token ids, or a list of them", excerpt(value))
+	}
+	var first byte
+	i := 0
+	for part := range parts(value) {
+		if i == 0 {
+			first = part[0]
+		}
+		var err error
+		switch {
+		case i == 0 && (first == '-' || first-'0' <= 9): // one list of ids
+			ids, err := tokenIDs(value)
+			in.ids = [][]int32{ids}
+			return err
+		case i == h.cfg.MaxItems:
+			return fmt.Errorf("input: more than %d items", h.cfg.MaxItems)
+		case part[0] == '"' && first == '"':
+			err = in.text(h, part, i)
+		case part[0] == '[' && first == '[':
+			err = in.list(part, i)
+		default:
+			err = fmt.Errorf("input %d: found %s, expected all items to be texts, all to be token ids, or all to be lists of token ids", i, excerpt(part))
+		}
+		if err != nil {
+			return err
+		}
+		i++
+	}
+	if i == 0 {
+		return errors.New("input: an empty list, expected at least one item")
+	}
+	return nil
+}
+
+func (in *inputs) text(h *Handler, value []byte, i int) error {
+	s := unquote(value)
+	if s == "" {
+		return fmt.Errorf("input %d: empty text", i)
+	}
+	if most := h.cfg.MaxChars; most > 0 && len(s) > most {
+		if n := utf8.RuneCountInString(s); n > most {
+			return fmt.Errorf("input %d: %d characters, expected at most %d", i, n, most)
+		}
+	}
+	in.texts = append(in.texts, s)
+	return nil
+}
+
+func (in *inputs) list(value []byte, i int) error {
+	ids, err := tokenIDs(value)
+	if err == nil && len(ids) == 0 {
+		err = errors.New("empty token list")
+	}
+	if err != nil {
+		return fmt.Errorf("input %d: %w", i, err)
+	}
+	in.ids = append(in.ids, ids)
+	return nil
+}
+
+// tokenIDs reads a list of token ids.
+func tokenIDs(value []byte) ([]int32, error) {
+	ids := []int32{}
+	for part := range parts(value) {
+		id, err := strconv.ParseInt(string(part), 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("input: token %d: found %s, expected a token id, an integer of 32 bits", len(ids), excerpt(part))
+		}
+		ids = append(ids, int32(id))
+	}
+	return ids, nil
+}

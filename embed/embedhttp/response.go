@@ -1,0 +1,246 @@
+package embedhttp
+
+import (
+	"compress/gzip"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rhumb-go/rhumb/embed"
+)
+
+// embeddings answers POST /v1/embeddings.
+func (x *exchange) embeddings() error {
+	body, err := x.body()
+	if err != nil {
+		return err
+	}
+	c, err := x.h.parse(body)
+	if err != nil {
+		return err
+	}
+	x.event.Model, x.event.Texts = c.model.Name, c.inputs.count()
+	read := time.Now()
+	x.event.Read = read.Sub(x.start)
+	result, err := c.embed(x.r.Context())
+	embedded := time.Now()
+	x.event.Embed = embedded.Sub(read)
+	if err != nil {
+		return c.embedFailure(err)
+	}
+	header := x.w.Header()
+	header.Set("Server-Timing", fmt.Sprintf("read;dur=%s, embed;dur=%s", milliseconds(x.event.Read), milliseconds(x.event.Embed)))
+	if f := c.model.Info.Fingerprint; f != "" {
+		header.Set("X-Model-Fingerprint", f)
+	}
+	err = x.answer(c, result)
+	x.event.Encode = time.Since(embedded)
+	return err
+}
+
+func milliseconds(d time.Duration) string {
+	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 3, 64)
+}
+
+func (c *call) embed(ctx context.Context) (*embed.Result, error) {
+	if c.inputs.ids != nil {
+		return c.model.Queue.EmbedIDs(ctx, c.inputs.ids, c.options())
+	}
+	return c.model.Queue.Embed(ctx, c.inputs.texts, c.options())
+}
+
+// answerTail is the JSON of an answer after its data.
+type answerTail struct {
+	Usage          usage `json:"usage"`
+	Normalized     bool  `json:"normalized"`
+	EncodingFormat any   `json:"encoding_format"` // a string or a list of them
+	Dimensions     int   `json:"dimensions"`
+}
+
+type usage struct {
+	PromptTokens       int  `json:"prompt_tokens"`
+	TotalTokens        int  `json:"total_tokens"`
+	CompletionTokens   int  `json:"completion_tokens"`
+	PromptAudioSeconds *int `json:"prompt_audio_seconds"` // always null
+}
+
+// answer writes the embeddings piece by piece, so that memory does not grow with their number.
+func (x *exchange) answer(c *call, result *embed.Result) error {
+	for i := range result.Embeddings {
+		e := &result.Embeddings[i]
+		x.event.Tokens += e.Tokens
+		if e.Truncated > 0 {
+			x.event.Truncated++
+		}
+	}
+	model, err := json.Marshal(c.name)
+	if err != nil {
+		return err
+	}
+	tail, err := json.Marshal(answerTail{
+		Usage:          usage{PromptTokens: x.event.Tokens, TotalTokens: x.event.Tokens},
+		Normalized:     !c.options().Unnormalized,
+		EncodingFormat: c.forms.echo(),
+		Dimensions:     result.Dimensions,
+	})
+	if err != nil {
+		return err
+	}
+	p := x.newPieces(!c.forms.allBase64())
+	defer p.release()
+	b := p.buffer
+	b = append(b, `{"id":"embd-`...)
+	b = append(b, rand.Text()...)
+	b = append(b, `","object":"list","model":`...)
+	b = append(b, model...)
+	b = append(b, `,"data":[`...)
+	object := "embedding"
+	if len(c.forms.list) > 1 {
+		object = "embedding_dict"
+	}
+	for i := range result.Embeddings {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"object":"`...)
+		b = append(b, object...)
+		b = append(b, `","index":`...)
+		b = strconv.AppendInt(b, int64(i), 10)
+		b = append(b, `,"embedding":`...)
+		b = c.forms.append(b, &result.Embeddings[i].Vector)
+		b = append(b, '}')
+		if len(b) >= pieceSize {
+			if b, err = p.write(b); err != nil {
+				return err
+			}
+		}
+	}
+	b = append(b, `],`...)
+	b = append(b, tail[1:]...) // without its brace
+	b = append(b, '\n')
+	return p.end(b)
+}
+
+// pieceSize is how long a piece of an answer grows, in bytes, before it is written.
+const pieceSize = 128 << 10
+
+// gzipSize is the length of answers from which on compression pays, in bytes.
+const gzipSize = 8 << 10
+
+// pieces write an answer, compressed where the client accepts it and it pays.
+type pieces struct {
+	x        *exchange
+	buffer   []byte // for the caller's pieces
+	compress bool
+	gzip     *gzip.Writer // nil = not compressing
+}
+
+var (
+	buffers = sync.Pool{New: func() any { return new([]byte) }}
+	gzips   = sync.Pool{New: func() any { w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed); return w }} // the level is one there is
+)
+
+func (x *exchange) newPieces(compressible bool) *pieces {
+	p := &pieces{x: x, buffer: (*buffers.Get().(*[]byte))[:0]}
+	if compressible {
+		x.w.Header().Add("Vary", "Accept-Encoding")
+		p.compress = acceptsGzip(x.r.Header.Values("Accept-Encoding"))
+	}
+	return p
+}
+
+// release gives the memory of p back.
+func (p *pieces) release() {
+	if p.gzip != nil {
+		p.gzip.Reset(nil)
+		gzips.Put(p.gzip)
+	}
+	if cap(p.buffer) <= 4*pieceSize {
+		buffers.Put(&p.buffer)
+	}
+}
+
+// begin sends the headers; length is that of the answer, below 0 = unknown.
+func (p *pieces) begin(length int) {
+	header := p.x.w.Header()
+	header.Set("Content-Type", "application/json")
+	if p.compress && (length < 0 || length >= gzipSize) {
+		header.Set("Content-Encoding", "gzip")
+		p.gzip = gzips.Get().(*gzip.Writer)
+		p.gzip.Reset(p.x.w)
+	} else if length >= 0 {
+		header.Set("Content-Length", strconv.Itoa(length))
+	}
+	p.x.begin(http.StatusOK)
+}
+
+// write writes a piece, and returns its memory for the next one.
+func (p *pieces) write(piece []byte) ([]byte, error) {
+	p.buffer = piece
+	if !p.x.begun {
+		p.begin(-1)
+	}
+	var to io.Writer = p.x.w
+	if p.gzip != nil {
+		to = p.gzip
+	}
+	if _, err := to.Write(piece); err != nil {
+		return nil, p.x.gone(err)
+	}
+	return piece[:0], nil
+}
+
+// end writes the last piece.
+func (p *pieces) end(piece []byte) error {
+	if !p.x.begun {
+		p.begin(len(piece))
+	}
+	if _, err := p.write(piece); err != nil {
+		return err
+	}
+	if p.gzip != nil {
+		if err := p.gzip.Close(); err != nil {
+			return p.x.gone(err)
+		}
+	}
+	return nil
+}
+
+// gone is the failure of an answer that the client does not take.
+func (x *exchange) gone(err error) error {
+	f := fail(codeInternal, "", "the client did not take the answer")
+	f.cause = fmt.Errorf("%w: %w", errGone, err)
+	return f
+}
+
+// acceptsGzip reports whether the values of a request's header Accept-Encoding
+// allow gzip (RFC 9110, 12.5.3).
+func acceptsGzip(values []string) bool {
+	weights := map[string]float64{}
+	for _, value := range values {
+		for part := range strings.SplitSeq(value, ",") {
+			name, parameter, _ := strings.Cut(part, ";")
+			weight := 1.0
+			if q, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(parameter)), "q="); ok {
+				var err error
+				if weight, err = strconv.ParseFloat(q, 64); err != nil {
+					weight = 0
+				}
+			}
+			weights[strings.ToLower(strings.TrimSpace(name))] = weight
+		}
+	}
+	for _, name := range []string{"gzip", "*"} {
+		if weight, ok := weights[name]; ok {
+			return weight > 0
+		}
+	}
+	return false
+}
