@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/embedhttp"
+	"github.com/spf13/cobra"
+)
+
+// serveFlags are those of rhumb serve.
+type serveFlags struct {
+	model         modelFlags
+	models        modelList
+	addr          string
+	keys          string
+	maxItems      int
+	maxChars      int
+	maxBody       int64
+	queueTokens   int
+	cert, key     string
+	origin        string
+	ignoreUnknown bool
+	log           *choice
+}
+
+func (c *console) serveCommand() *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Answer POST /v1/embeddings, as OpenAI's, Mixedbread's, Mixlayer's and Mistral's clients ask",
+		Args:  cobra.NoArgs,
+		Example: `  rhumb serve
+  rhumb serve --addr :8080 --model BAAI/bge-small-en-v1.5 --model notes=path/to/model --api-keys keys.txt
+  rhumb serve --addr unix:/run/rhumb.sock`,
+	}
+	f.model.add(cmd)
+	flag := cmd.Flags().Lookup("model")
+	f.models.list = []string{f.model.name}
+	flag.Value = &f.models // in place of one name
+	flag.Usage = "`[NAME=]MODEL` to serve: its folder, its id at the hub, or " + builtin + ", under its own or another name; may be given more than once; env RHUMB_MODEL"
+	flags := cmd.Flags()
+	flags.StringVar(&f.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen at, or unix:PATH for a socket")
+	flags.StringVar(&f.keys, "api-keys", "", "`FILE` of the API keys that requests need, one a line; read again on SIGHUP (default: none needed)")
+	flags.IntVar(&f.maxItems, "max-items", embedhttp.DefaultMaxItems, "inputs of a request at most, `N`")
+	flags.IntVar(&f.maxChars, "max-chars", embedhttp.DefaultMaxChars, "characters of a text at most, `N`; 0 for no limit")
+	flags.Int64Var(&f.maxBody, "max-body", embedhttp.DefaultMaxBody, "bytes of a request at most, `N`")
+	flags.IntVar(&f.queueTokens, "queue-tokens", 0, "tokens that wait for a model at most, `N`; more is answered with 429; 0 for the queue's default")
+	flags.StringVar(&f.cert, "tls-cert", "", "`FILE` of the certificate chain in PEM, for HTTPS")
+	flags.StringVar(&f.key, "tls-key", "", "`FILE` of the certificate's key in PEM")
+	flags.StringVar(&f.origin, "cors-origin", "", "`ORIGIN` of web pages that may call, or * for all (default: none)")
+	flags.BoolVar(&f.ignoreUnknown, "ignore-unknown", false, "let requests have fields that are not known")
+	f.log = addChoice(cmd, "log-format", "form of the log", "text", "json")
+	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
+	cmd.RunE = action(func(ctx context.Context, _ *cobra.Command, _ []string) error {
+		switch {
+		case f.maxItems < 1:
+			return usagef("--max-items %d: must be 1 or more", f.maxItems)
+		case f.maxBody < 1:
+			return usagef("--max-body %d: must be 1 or more", f.maxBody)
+		case f.maxChars < 0:
+			return usagef("--max-chars %d: must be 0 or more", f.maxChars)
+		case f.queueTokens < 0:
+			return usagef("--queue-tokens %d: must be 0 or more", f.queueTokens)
+		}
+		return f.run(ctx, c)
+	})
+	return cmd
+}
+
+// A modelList is a flag that may be given more than once. The first time
+// replaces its default.
+type modelList struct {
+	list  []string
+	given bool
+}
+
+func (l *modelList) String() string { return strings.Join(l.list, ",") }
+func (l *modelList) Type() string   { return "string" }
+
+func (l *modelList) Set(s string) error {
+	if !l.given {
+		l.list, l.given = nil, true
+	}
+	l.list = append(l.list, s)
+	return nil
+}
+
+// run serves until ctx ends, and then until the requests under way are answered.
+func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
+	log := slog.New(slog.NewTextHandler(c.stderr, nil))
+	if f.log.value == "json" {
+		log = slog.New(slog.NewJSONHandler(c.stderr, nil))
+	}
+	cfg := embedhttp.Config{
+		MaxItems: f.maxItems, MaxChars: f.maxChars, MaxBody: f.maxBody,
+		IgnoreUnknown: f.ignoreUnknown, CORSOrigin: f.origin, Logger: log,
+	}
+	if f.maxChars == 0 {
+		cfg.MaxChars = -1
+	}
+	if f.keys != "" {
+		keys, err := readKeys(f.keys)
+		if err != nil {
+			return err
+		}
+		if cfg.Keys, err = embedhttp.NewKeys(keys); err != nil {
+			return err
+		}
+		defer f.reloadKeys(cfg.Keys, log)()
+	}
+	var secure *tls.Config
+	if f.cert != "" {
+		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
+		if err != nil {
+			return err
+		}
+		secure = &tls.Config{Certificates: []tls.Certificate{pair}}
+	}
+	listener, err := listen(f.addr) // before the models, which take longer
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	m := newMetrics()
+	cfg.Observe = m.observe
+	for _, arg := range f.models.list {
+		model, served, err := f.load(ctx, c, arg)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, model.Close()) }()
+		served.Queue = embed.NewQueue(model, embed.QueueConfig{MaxTokens: f.queueTokens, Observe: m.observeBatch(served.Name)})
+		defer served.Queue.Close(context.Background())
+		cfg.Models = append(cfg.Models, served)
+	}
+	handler, err := embedhttp.New(cfg)
+	if err != nil {
+		return err
+	}
+	s := newServer(handler, m.handler(), log)
+	for i := range cfg.Models {
+		s.queues = append(s.queues, cfg.Models[i].Queue)
+	}
+	return s.serve(ctx, listener, secure)
+}
+
+// load loads the model of a value of --model. Its name is the one given, or else its own.
+func (f *serveFlags) load(ctx context.Context, c *console, arg string) (*embed.Model, embedhttp.Model, error) {
+	name, from, named := strings.Cut(arg, "=")
+	if !named {
+		name, from = "", arg
+	}
+	if named && name == "" || from == "" {
+		return nil, embedhttp.Model{}, usagef("--model %s: expected NAME=MODEL or MODEL", arg)
+	}
+	flags := f.model
+	flags.name = from
+	model, err := flags.load(ctx, c)
+	if err != nil {
+		return nil, embedhttp.Model{}, err
+	}
+	served := embedhttp.Model{Name: name, Info: model.Info()}
+	switch {
+	case named:
+	case from == builtin:
+		served.Name, served.Aliases = builtin, []string{"all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"}
+	default:
+		served.Name = served.Info.Name
+	}
+	return model, served, nil
+}
+
+// readKeys reads a file of API keys: one a line, without the space around it.
+func readKeys(file string) (keys []string, err error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(content)) {
+		if key := strings.TrimSpace(line); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("%s: no API keys, expected one a line", file)
+	}
+	return keys, nil
+}
+
+// reloadKeys reads the file of the API keys again on each SIGHUP, until the
+// function that it returns is called. A file that is no good changes nothing.
+func (f *serveFlags) reloadKeys(keys *embedhttp.Keys, log *slog.Logger) (stop func()) {
+	hangups, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		defer close(done)
+		for range hangups {
+			lines, err := readKeys(f.keys)
+			if err == nil {
+				err = keys.Set(lines)
+			}
+			if err != nil {
+				log.Error("the API keys stay as they were", "file", f.keys, "error", err)
+				continue
+			}
+			log.Info("API keys read again", "file", f.keys, "keys", len(lines))
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+		<-done
+	}
+}

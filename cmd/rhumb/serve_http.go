@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/embedhttp"
+)
+
+// Times of a server.
+const (
+	headerTime = 10 * time.Second // for a request's headers
+	bodyTime   = 2 * time.Minute  // for its body
+	answerTime = 2 * time.Minute  // for each piece of the answer to be taken
+	idleTime   = 2 * time.Minute  // for the next request on a connection
+	leaveTime  = time.Second      // for clients with a connection to come to its end by themselves, when the server ends
+	drainTime  = 30 * time.Second // for requests under way, then
+)
+
+// headerSize is how long the headers of a request may be, in bytes.
+const headerSize = 64 << 10
+
+// A server is the service on a listener.
+type server struct {
+	handler *embedhttp.Handler
+	metrics http.Handler
+	queues  []*embed.Queue
+	log     *slog.Logger
+	http    *http.Server
+	open    atomic.Int64 // connections
+	leaving atomic.Bool  // clients are asked to close their connections
+}
+
+func newServer(handler *embedhttp.Handler, metrics http.Handler, log *slog.Logger) *server {
+	s := &server{handler: handler, metrics: metrics, log: log}
+	s.http = &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: headerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    headerSize,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				s.open.Add(1)
+			case http.StateClosed, http.StateHijacked:
+				s.open.Add(-1)
+			}
+		},
+	}
+	return s
+}
+
+// ServeHTTP answers r, which has a time for its body and for each piece of the
+// answer, but none for the work between.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/metrics" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		s.metrics.ServeHTTP(w, r)
+		return
+	}
+	control := http.NewResponseController(w)
+	if r.Body != http.NoBody {
+		// An error is of a connection that has no deadlines, or is gone.
+		_ = control.SetReadDeadline(time.Now().Add(bodyTime))
+		r.Body = &timedBody{r.Body, control}
+	}
+	s.handler.ServeHTTP(&timedAnswer{w, control, &s.leaving}, r)
+}
+
+// A timedBody takes the deadline away when it ends: later reads are those that
+// watch whether the client is still there.
+type timedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// A timedAnswer has a deadline for each piece, and asks the client to close its
+// connection where it has to.
+type timedAnswer struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	leaving *atomic.Bool
+}
+
+func (a *timedAnswer) WriteHeader(status int) {
+	if a.leaving.Load() {
+		a.Header().Set("Connection", "close")
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *timedAnswer) Write(p []byte) (int, error) {
+	_ = a.control.SetWriteDeadline(time.Now().Add(answerTime))
+	return a.ResponseWriter.Write(p)
+}
+
+// Unwrap is for http.ResponseController.
+func (a *timedAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// listen listens at host:port, or at unix:path. The file of a socket that nobody
+// listens at any more is replaced.
+func listen(addr string) (net.Listener, error) {
+	path, isSocket := strings.CutPrefix(addr, "unix:")
+	if !isSocket {
+		return net.Listen("tcp", addr)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+		if other, err := net.Dial("unix", path); err == nil {
+			other.Close()
+			return nil, fmt.Errorf("listen unix %s: another process listens there", path)
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	return net.Listen("unix", path)
+}
+
+// url returns where a listener listens.
+func url(l net.Listener, secure *tls.Config) string {
+	switch {
+	case l.Addr().Network() == "unix":
+		return "unix:" + l.Addr().String()
+	case secure != nil:
+		return "https://" + l.Addr().String()
+	}
+	return "http://" + l.Addr().String()
+}
+
+// serve answers the requests of l until ctx ends; then those that are under way.
+func (s *server) serve(ctx context.Context, l net.Listener, secure *tls.Config) error {
+	served := make(chan error, 1)
+	go func() {
+		if secure == nil {
+			served <- s.http.Serve(l)
+			return
+		}
+		s.http.TLSConfig = secure
+		served <- s.http.ServeTLS(l, "", "")
+	}()
+	err := s.handler.Warm(ctx)
+	if err == nil {
+		s.log.Info("ready", "url", url(l, secure))
+		select {
+		case <-ctx.Done():
+		case err = <-served:
+			return err
+		}
+	} else if ctx.Err() != nil {
+		err = nil // ended while it began
+	}
+	s.log.Info("shutting down")
+	return errors.Join(err, s.drain())
+}
+
+// drain ends the server so that every request is answered that reaches it: first
+// clients are told, with their next answer, to close their connections, while
+// new ones are still taken; then the listener and idle connections are closed;
+// and what has not been answered after drainTime is answered with 503.
+func (s *server) drain() error {
+	s.handler.Drain()
+	s.leaving.Store(true)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(leaveTime); s.open.Load() > 0 && time.Now().Before(end); {
+		<-tick.C
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	s.log.Warn("requests are still under way and end now", "after", drainTime)
+	for _, q := range s.queues {
+		_ = q.Close(ctx) // which is over: the queue drops what it has
+	}
+	last, cancel := context.WithTimeout(context.Background(), leaveTime)
+	defer cancel()
+	if s.http.Shutdown(last) == nil {
+		return nil
+	}
+	return s.http.Close()
+}
