@@ -1,0 +1,52 @@
+package embedhttp_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/embedhttp"
+)
+
+func Example() {
+	model, err := embed.Load("../../testdata/goldens/bert/model", embed.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	queue := embed.NewQueue(model, embed.QueueConfig{})
+	defer queue.Close(context.Background())
+	handler, err := embedhttp.New(embedhttp.Config{
+		Models: []embedhttp.Model{{Name: "tiny", Queue: queue, Info: model.Info()}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := handler.Warm(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/embed/", http.StripPrefix("/embed", handler))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	request := strings.NewReader(`{"model": "tiny", "input": "summer", "dimensions": 16, "encoding_format": "ubinary"}`)
+	resp, err := http.Post(server.URL+"/embed/v1/embeddings", "application/json", request)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Data []struct{ Embedding []uint8 }
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(resp.Status, len(answer.Data[0].Embedding), "bytes")
+	// Output: 200 OK 2 bytes
+}

@@ -1,0 +1,76 @@
+"""Asks the service at sys.argv[1] with the vendors' Python clients, and compares
+with the vectors of sys.argv[2]: JSON of texts, float32 vectors in base64, int8
+vectors, and token counts."""
+
+import base64
+import json
+import struct
+import sys
+
+import openai
+from langchain_openai import OpenAIEmbeddings
+from mistralai.client import Mistral
+from mixedbread import Mixedbread
+
+url, file = sys.argv[1:]
+with open(file) as f:
+    expected = json.load(f)
+texts, tokens = expected["texts"], expected["tokens"]
+vectors = [base64.b64decode(v) for v in expected["vectors"]]
+
+
+def bits(vector):
+    """The bytes of a vector as float32, which has to hold each number's value."""
+    return struct.pack(f"<{len(vector)}f", *vector)
+
+
+def check(name, got, want=vectors):
+    if got != want:
+        sys.exit(f"{name}: not the library's vectors")
+    print(name, "ok")
+
+
+client = openai.OpenAI(base_url=url + "/v1", api_key="sesame", max_retries=0)
+answer = client.embeddings.create(model="tiny", input=texts)  # asks for base64
+check("openai", [bits(d.embedding) for d in answer.data])
+assert answer.usage.prompt_tokens == answer.usage.total_tokens == tokens and answer.model == "tiny"
+answer = client.embeddings.create(model="tiny", input=texts, encoding_format="float")
+check("openai, float", [bits(d.embedding) for d in answer.data])
+answer = client.embeddings.create(model="tiny", input=texts[0], dimensions=8)
+assert len(answer.data[0].embedding) == 8
+assert [m.id for m in client.models.list()] == ["tiny"] and client.models.retrieve("org/tiny").id == "tiny"
+for kind, code, ask in [
+    (openai.NotFoundError, "model_not_found", dict(model="none", input="a")),
+    (openai.BadRequestError, "invalid_input", dict(model="tiny", input="")),
+    (openai.BadRequestError, "invalid_dimensions", dict(model="tiny", input="a", dimensions=25)),
+    (openai.BadRequestError, "unknown_parameter", dict(model="tiny", input="a", extra_body={"nope": 1})),
+]:
+    try:
+        client.embeddings.create(**ask)
+        sys.exit(f"openai: no {code}")
+    except kind as e:
+        assert e.code == code, e.code
+try:
+    openai.OpenAI(base_url=url + "/v1", api_key="wrong").models.list()
+    sys.exit("openai: no invalid_api_key")
+except openai.AuthenticationError as e:
+    assert e.code == "invalid_api_key", e.code
+print("openai, errors ok")
+
+with Mistral(api_key="sesame", server_url=url) as mistral:
+    answer = mistral.embeddings.create(model="tiny", inputs=texts)
+    check("mistralai", [bits(d.embedding) for d in answer.data])
+    assert answer.usage.prompt_tokens == tokens and answer.object == "list" and answer.id
+    answer = mistral.embeddings.create(model="tiny", inputs=texts, output_dtype="int8")
+    check("mistralai, int8", [list(map(int, d.embedding)) for d in answer.data], expected["int8"])
+
+mixedbread = Mixedbread(api_key="sesame", base_url=url)
+answer = mixedbread.embed(model="tiny", input=texts, normalized=True, encoding_format="float")
+check("mixedbread", [bits(d.embedding) for d in answer.data])
+assert answer.normalized and answer.encoding_format == "float" and answer.dimensions == 24
+answer = mixedbread.embed(model="tiny", input=texts, encoding_format=["float", "int8", "base64"])
+check("mixedbread, several formats", [bits(d.embedding.float) for d in answer.data])
+check("mixedbread, int8", [d.embedding.int8 for d in answer.data], expected["int8"])
+
+chain = OpenAIEmbeddings(model="tiny", base_url=url + "/v1", api_key="sesame", check_embedding_ctx_length=False)
+check("langchain-openai", [bits(v) for v in chain.embed_documents(texts)])
