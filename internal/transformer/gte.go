@@ -49,8 +49,7 @@ func openGTE(config []byte, w *weights) (*Model, error) {
 	c := gteConfig{HiddenAct: "gelu", MaxPositionEmbeddings: 8192, LayerNormEps: 1e-12, LayerNormType: "layer_norm",
 		PositionEmbeddingType: "rope", PackQKV: true}
 	var head struct {
-		ModelType     string `json:"model_type"`
-		TypeVocabSize *int   `json:"type_vocab_size"`
+		ModelType string `json:"model_type"`
 	}
 	if err := Unmarshal(config, &head); err != nil {
 		return nil, err

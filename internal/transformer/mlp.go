@@ -64,9 +64,10 @@ type gateTask struct {
 
 func (t *gateTask) Run(_, i int) {
 	s, half := t.p.model.set, t.x.Cols/2
-	for j := i * normRows; j < min((i+1)*normRows, t.x.Rows); j++ {
-		row := t.x.Row(j)
-		s.Activate(t.activation, row[:half], half, 1, half)
+	block := t.x.Slice(i*normRows, min((i+1)*normRows, t.x.Rows))
+	s.Activate(t.activation, block.Data, block.Stride, block.Rows, half)
+	for j := range block.Rows {
+		row := block.Row(j)
 		s.Mul(row[:half], row[half:])
 	}
 }

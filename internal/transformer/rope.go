@@ -68,8 +68,7 @@ type rotateTask struct {
 	p         *pass
 	attention *Attention
 	qk        tensor.Matrix // tokens×(heads+kvHeads)·headDim
-	angles    []float32
-	positions []int32
+	angles    []float32     // of each position
 }
 
 func (t *rotateTask) Run(_, i int) {
@@ -82,7 +81,8 @@ func (t *rotateTask) Run(_, i int) {
 		if a.RoPE == nil {
 			continue
 		}
-		angles := t.angles[int(t.positions[j])*a.HeadDim:][:a.HeadDim]
+		// Where positions turn heads they count from 0, padding tokens like others.
+		angles := t.angles[int(t.p.embed.positions[j])*a.HeadDim:][:a.HeadDim]
 		for at := 0; at < len(row); at += a.HeadDim {
 			rotate(row[at:at+a.HeadDim], angles)
 		}
@@ -107,14 +107,9 @@ func (p *pass) turn(team *parallel.Team, qkv tensor.Matrix, a *Attention) {
 	t := &p.rotate
 	t.p, t.attention, t.qk = p, a, columns(qkv, 0, (a.Heads+a.KVHeads)*a.HeadDim)
 	if a.RoPE != nil {
-		t.positions = t.positions[:0]
 		longest := 0
 		for i := range p.batch.Sequences() {
-			length := p.batch.Starts[i+1] - p.batch.Starts[i]
-			longest = max(longest, length)
-			for j := range length {
-				t.positions = append(t.positions, int32(j))
-			}
+			longest = max(longest, p.batch.Starts[i+1]-p.batch.Starts[i])
 		}
 		t.angles = a.RoPE.upTo(longest)
 	}
