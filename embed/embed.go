@@ -114,13 +114,13 @@ func (m *Model) Info() Info {
 		m.fingerprint()
 		m.leave()
 	}
-	i := m.describe()
+	i := m.Describe()
 	i.Fingerprint = m.print
 	return i
 }
 
-// describe returns a copy of what is known without the fingerprint.
-func (m *Model) describe() Info {
+// Describe is Info without the fingerprint: it reads no weights.
+func (m *Model) Describe() Info {
 	i := m.info
 	i.Prompts = maps.Clone(i.Prompts)
 	i.MatryoshkaDimensions = slices.Clone(i.MatryoshkaDimensions)

@@ -132,3 +132,14 @@ func TestRangesOfAnotherModel(t *testing.T) {
 	_, err = m.Embed(t.Context(), []string{"a"}, Options{Formats: opts.Formats})
 	require.ErrorContains(t, err, `ranges: quantization_ranges.json: measured with a model of fingerprint "another"`)
 }
+
+func TestDescribe(t *testing.T) {
+	m := loadGolden(t, "bert-concat-noprompt", Config{})
+	before := m.Describe()
+	require.Empty(t, before.Fingerprint)
+	info := m.Info()
+	require.NotEmpty(t, info.Fingerprint)
+	info.Fingerprint = ""
+	require.Equal(t, info, before)
+	require.Equal(t, info, m.Describe(), "once the fingerprint is known")
+}

@@ -198,7 +198,7 @@ func (b *benchmark) measure(call func() (*embed.Result, error)) (*measurement, e
 	if err != nil {
 		return nil, err
 	}
-	info := b.model.Info()
+	info := b.model.Describe()
 	m := &measurement{
 		Texts: len(r.Embeddings), Warmup: time.Since(begin).Seconds(),
 		Kernels: info.Kernels, Precision: info.Precision.String(), Threads: b.threads,
@@ -243,7 +243,7 @@ func peak(set *kernel.Set, threads int) float64 {
 }
 
 func (b *benchmark) printHeader() error {
-	info := b.model.Info()
+	info := b.model.Describe()
 	w := b.console.stdout
 	fmt.Fprintf(w, "%s, %s, kernels %s, threads %d, %s %s/%s\n", info.Name, info.Precision, info.Kernels,
 		b.threads, runtime.Version(), runtime.GOOS, runtime.GOARCH)
@@ -297,6 +297,7 @@ func (s shape) ids(m *embed.Model) [][]int32 {
 	if count == 0 {
 		count = 512
 	}
+	vocabulary := int32(m.Describe().Vocabulary)
 	lists := make([][]int32, count)
 	for i := range lists {
 		n := s.tokens
@@ -309,7 +310,7 @@ func (s shape) ids(m *embed.Model) [][]int32 {
 				lists[i] = append(lists[i], head[k])
 			} else if n > len(head)+len(tail) && k >= n-len(tail) {
 				lists[i] = append(lists[i], tail[k-n+len(tail)])
-			} else if id := random.Int32N(int32(m.Info().Vocabulary)); !t.Special(id) {
+			} else if id := random.Int32N(vocabulary); !t.Special(id) {
 				lists[i] = append(lists[i], id)
 			}
 		}

@@ -60,7 +60,7 @@ func (c *console) embedCommand() *cobra.Command {
 			return err
 		}
 		defer to.discard()
-		l.complete(j.model.Info(), opts)
+		l.complete(j.model.Describe(), opts)
 		w, err := newWriter(to, format, l)
 		if err != nil {
 			return err
