@@ -169,7 +169,6 @@ func (s *server) serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 	} else if ctx.Err() != nil {
 		err = nil // ended while it began
 	}
-	s.log.Info("shutting down")
 	return errors.Join(err, s.drain())
 }
 
@@ -180,6 +179,7 @@ func (s *server) serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 func (s *server) drain() error {
 	s.handler.Drain()
 	s.leaving.Store(true)
+	s.log.Info("shutting down")
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for end := time.Now().Add(leaveTime); s.open.Load() > 0 && time.Now().Before(end); {
