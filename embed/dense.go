@@ -35,7 +35,7 @@ type dense struct {
 func (d *dense) recipe() string { return d.made }
 
 func (d *dense) apply(s *scratch, x tensor.Matrix) tensor.Matrix {
-	s.rows.Resize(d.set, x.Rows, x.Cols)
+	s.rows.Resize(d.set, x.Rows, &d.panels)
 	for t := range s.rows.Tiles() {
 		d.set.PackRows(&s.rows, t, x)
 	}
@@ -167,7 +167,7 @@ func (l *loader) dense(f folder, inputs int, input feature) (module, error) {
 
 // pack packs a weight, outputs×inputs, without a bias.
 func (d *dense) pack(panels *kernel.Panels, weight []float32, inputs, outputs int) {
-	panels.Resize(inputs, outputs)
+	panels.Resize(kernel.Float32, inputs, outputs)
 	rows := asMatrix(weight, outputs, inputs)
 	for i := range panels.Count() {
 		d.set.PackTransposed(panels, i, rows.Slice(i*kernel.Panel, min((i+1)*kernel.Panel, outputs)))

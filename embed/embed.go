@@ -40,21 +40,6 @@ type Config struct {
 	inspect bool   // the model is not run
 }
 
-// A Precision is the number format of a model's weights in memory.
-type Precision uint8
-
-const (
-	Float32 Precision = iota // exact, the zero Precision
-)
-
-// String returns the name of p, such as "float32".
-func (p Precision) String() string {
-	if p == Float32 {
-		return "float32"
-	}
-	return fmt.Sprintf("Precision(%d)", uint8(p))
-}
-
 // A Model turns texts into embeddings. It is read-only: any number of calls may
 // run at the same time.
 type Model struct {

@@ -70,8 +70,8 @@ func LoadFS(fsys fs.FS, cfg Config) (*Model, error) {
 		return nil, err
 	}
 	switch {
-	case cfg.Precision != Float32:
-		return nil, fmt.Errorf("precision: unknown %v, expected %v", cfg.Precision, Float32)
+	case int(cfg.Precision) >= len(precisions):
+		return nil, fmt.Errorf("precision: unknown %v, expected %s", cfg.Precision, precisionNames())
 	case cfg.Workers < 0:
 		return nil, fmt.Errorf("workers: %d, expected 1 or more, or 0 for GOMAXPROCS", cfg.Workers)
 	case cfg.BatchTokens < 0:
@@ -230,7 +230,7 @@ func (e *encoder) open(l *loader, dir folder, a *transformer.Adapter) (err error
 	if err != nil {
 		return err
 	}
-	e.transformer, err = transformer.OpenAdapted(data, file, a, l.packed)
+	e.transformer, err = transformer.OpenAdapted(data, file, a, l.packed, l.model.info.Precision.format())
 	return dir.errorIn("", err)
 }
 

@@ -54,12 +54,12 @@ func (b *benchmark) product(m, n, k int) float64 {
 	}
 	x, weights, dst := fill(m, k), fill(n, k), tensor.NewMatrix(m, n)
 	var panels kernel.Panels
-	panels.Resize(k, n)
+	panels.Resize(kernel.Float32, k, n)
 	for p := range panels.Count() {
 		b.set.PackTransposed(&panels, p, weights.Slice(p*kernel.Panel, min(n, (p+1)*kernel.Panel)))
 	}
 	var rows kernel.Rows
-	rows.Resize(b.set, m, k)
+	rows.Resize(b.set, m, &panels)
 	run := func() {
 		for t := range rows.Tiles() {
 			b.set.PackRows(&rows, t, x)

@@ -13,9 +13,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// precisions are those that a model can be loaded with, the default first.
-var precisions = []embed.Precision{embed.Float32}
-
 // A memoryNeed is what a model's weights need at a precision.
 type memoryNeed struct {
 	precision string
@@ -41,16 +38,19 @@ func (c *console) infoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var info embed.Info
+			info, err := inspect(dir, cfg)
+			if err != nil {
+				return err
+			}
 			var memory []memoryNeed
-			for _, p := range slices.Backward(precisions) { // info is of the first
+			for _, p := range embed.Precisions() {
 				cfg.Precision = p
-				if info, err = inspect(dir, cfg); err != nil {
+				other, err := inspect(dir, cfg)
+				if err != nil {
 					return err
 				}
-				memory = append(memory, memoryNeed{p.String(), info.MemoryBytes})
+				memory = append(memory, memoryNeed{p.String(), other.MemoryBytes})
 			}
-			slices.Reverse(memory)
 			if asJSON {
 				return writeInfoJSON(c.stdout, info, memory)
 			}

@@ -22,6 +22,7 @@ type modelFlags struct {
 	name      string
 	download  bool
 	progress  *choice
+	precision *choice
 	threads   int
 	kernels   string
 	maxTokens int // no flag: of bench, which measures up to the position table
@@ -30,7 +31,11 @@ type modelFlags struct {
 func (f *modelFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	f.addName(cmd)
-	addChoice(cmd, "precision", "number format of the weights and the computation", "float32")
+	var precisions []string
+	for _, p := range embed.Precisions() {
+		precisions = append(precisions, p.String())
+	}
+	f.precision = addChoice(cmd, "precision", "number format of the weights and the computation", precisions...)
 	flags.IntVar(&f.threads, "threads", 0, "`N` CPU threads; 0 for as many as there are CPUs")
 	flags.StringVar(&f.kernels, "kernels", "", "kernel `SET`, one that rhumb doctor lists (default: the fastest)")
 }
@@ -75,6 +80,11 @@ func (f *modelFlags) find(ctx context.Context, c *console) (dir string, cfg embe
 		return "", cfg, usagef("--threads %d: must be 0 or more", f.threads)
 	}
 	cfg = embed.Config{Workers: f.threads, Kernels: f.kernels, MaxTokens: f.maxTokens}
+	if f.precision != nil { // not of pull
+		if cfg.Precision, err = embed.ParsePrecision(f.precision.value); err != nil {
+			return "", cfg, err
+		}
+	}
 	if f.name == builtin {
 		return "", cfg, nil
 	}

@@ -23,20 +23,22 @@ func Floats(n int) []float32 {
 func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
 // Panels is the right side b (k×n) of a product C = A·b, packed for the tiles:
-// panel p holds columns 32p to 32p+31, term by term. Missing columns and terms
-// up to a multiple of 4 are zero. Bias is the value that each sum begins with.
+// panel p holds columns 32p to 32p+31, word by word, where a word is 32 bits with
+// as many terms as the format says. Missing columns and terms are zero. Bias is
+// the value that each sum begins with.
 type Panels struct {
-	K, N int
-	Bias []float32 // N elements, rounded up to whole panels
-	data []float32
-	size int // elements of one panel
+	Format Format
+	K, N   int
+	Bias   []float32 // N elements, rounded up to whole panels
+	data   []float32 // words
+	size   int       // words of one panel
 }
 
 // Resize makes p hold k×n, reusing its memory where that is enough. The content
 // is undefined until each panel is packed; Bias is zero.
-func (p *Panels) Resize(k, n int) {
-	p.K, p.N = k, n
-	p.size = roundUp(k, 4) * Panel
+func (p *Panels) Resize(f Format, k, n int) {
+	p.Format, p.K, p.N = f, k, n
+	p.size = f.words(k) * Panel
 	wide := roundUp(n, Panel)
 	if need := p.size * (wide / Panel); cap(p.data) < need {
 		p.data = Floats(need)
@@ -53,22 +55,23 @@ func (p *Panels) Resize(k, n int) {
 // Count returns the number of panels.
 func (p *Panels) Count() int { return len(p.Bias) / Panel }
 
-func (p *Panels) panel(i int) []float32 { return p.data[i*p.size:][:roundUp(p.K, 4)*Panel] }
+func (p *Panels) panel(i int) []float32 { return p.data[i*p.size:][:p.Format.words(p.K)*Panel] }
 
 // Terms returns terms from, to (exclusive) of p, which they alias. from is a
-// multiple of 4, and so is to, unless it is p.K.
+// multiple of the format's Group, and so is to, unless it is p.K.
 func (p *Panels) Terms(from, to int) Panels {
-	if from%4 != 0 || to%4 != 0 && to != p.K {
+	group := p.Format.Group()
+	if from%group != 0 || to%group != 0 && to != p.K {
 		panic("kernel: Terms: bounds")
 	}
 	part := *p
-	part.K, part.data = to-from, p.data[from*Panel:]
+	part.K, part.data = to-from, p.data[p.Format.words(from)*Panel:]
 	return part
 }
 
 // PanelsBytes returns the memory that Panels of k×n hold.
-func PanelsBytes(k, n int) int64 {
-	return 4 * (int64(roundUp(k, 4)) + 1) * int64(roundUp(n, Panel))
+func PanelsBytes(f Format, k, n int) int64 {
+	return 4 * (int64(f.words(k)) + 1) * int64(roundUp(n, Panel))
 }
 
 // Bytes returns the memory that p holds.
@@ -82,13 +85,13 @@ func (s *Set) PackTransposed(p *Panels, i int, w tensor.Matrix) {
 		panic("kernel: PackTransposed: shape")
 	}
 	dst := p.panel(i)
-	clear(dst[w.Cols*Panel:])
+	clear(dst[w.Cols/p.Format.terms()*Panel:])
 	if w.Rows == 0 || w.Cols == 0 {
 		clear(dst)
 		return
 	}
 	_ = w.Data[(w.Rows-1)*w.Stride+w.Cols-1]
-	s.transpose(&dst[0], &w.Data[0], w.Stride, w.Rows, w.Cols)
+	s.products[p.Format].transpose(&dst[0], &w.Data[0], w.Stride, w.Rows, w.Cols)
 }
 
 // Pack packs panel i of p from its columns of b (k×n).
@@ -98,32 +101,34 @@ func (s *Set) Pack(p *Panels, i int, b tensor.Matrix) {
 	}
 	dst := p.panel(i)
 	from := i * Panel
-	to := min(from+Panel, b.Cols)
-	for k := range b.Rows {
-		row := dst[k*Panel : (k+1)*Panel]
-		copied := copy(row, b.Data[k*b.Stride+from:k*b.Stride+to])
-		clear(row[copied:])
+	columns := b
+	columns.Cols = min(Panel, b.Cols-from)
+	columns.Data = b.Data[from:]
+	clear(dst[b.Rows/p.Format.terms()*Panel:])
+	if b.Rows > 0 {
+		s.products[p.Format].interleave(&dst[0], &columns.Data[0], b.Stride, b.Rows, columns.Cols)
 	}
-	clear(dst[b.Rows*Panel:])
 }
 
-// Rows is the left side a (m×k) of a product, packed for the tiles of a set:
-// tile t holds its rows' terms in groups of 4, row after row. The rows are
-// spread evenly over as few tiles as hold them.
+// Rows is the left side a (m×k) of a product, packed for the tiles of a set and
+// for panels of one format: tile t holds its rows' words in groups of 4, row after
+// row. The rows are spread evenly over as few tiles as hold them.
 type Rows struct {
-	M, K     int
-	tileRows int
-	tiles    int
-	k4       int // terms rounded up to a multiple of 4
-	data     []float32
+	M, K   int
+	format Format
+	tiles  int
+	words  int // of a row
+	data   []float32
 }
 
-// Resize makes r hold m×k for the tiles of s, reusing its memory where that is
-// enough. The content is undefined until each tile is packed.
-func (r *Rows) Resize(s *Set, m, k int) {
-	r.M, r.K, r.k4, r.tileRows = m, k, roundUp(k, 4), s.tileRows
-	r.tiles = (m + s.tileRows - 1) / s.tileRows
-	if need := m * r.k4; cap(r.data) < need {
+// Resize makes r hold m rows to be multiplied with b, or with panels of the same
+// terms and format, by the tiles of s, reusing its memory where that is enough.
+// The content is undefined until each tile is packed.
+func (r *Rows) Resize(s *Set, m int, b *Panels) {
+	r.M, r.K, r.format, r.words = m, b.K, b.Format, b.Format.words(b.K)
+	tileRows := s.products[b.Format].tileRows
+	r.tiles = (m + tileRows - 1) / tileRows
+	if need := m * r.words; cap(r.data) < need {
 		r.data = Floats(need)
 	} else {
 		r.data = r.data[:need]
@@ -155,20 +160,12 @@ func (s *Set) PackRows(r *Rows, t int, x tensor.Matrix) {
 		panic("kernel: PackRows: shape")
 	}
 	from, to := r.Span(t)
-	s.packTile(r.data[from*r.k4:to*r.k4], x.Slice(from, to))
+	s.packTile(r.data[from*r.words:to*r.words], r.format, x.Slice(from, to))
 }
 
-// packTile writes dst[(g·m+i)·4+j] = x[i][4g+j], zero beyond the last column.
-func (s *Set) packTile(dst []float32, x tensor.Matrix) {
-	m, groups := x.Rows, x.Cols/4
-	if groups > 0 {
-		s.packRows(&dst[0], &x.Data[0], x.Stride, m, groups)
-	}
-	if x.Cols%4 != 0 {
-		for i := range m {
-			last := dst[(groups*m+i)*4:][:4]
-			clear(last[copy(last, x.Row(i)[4*groups:]):])
-		}
+func (s *Set) packTile(dst []float32, f Format, x tensor.Matrix) {
+	if x.Cols > 0 {
+		s.products[f].packRows(&dst[0], &x.Data[0], x.Stride, x.Rows, x.Cols)
 	}
 }
 
@@ -183,9 +180,10 @@ func (s *Set) Multiply(dst tensor.Matrix, a *Rows, t0, t1 int, b *Panels, p0, p1
 	}
 	first, _ := a.Span(t0)
 	_, last := a.Span(t1 - 1)
-	if dst.Rows != last-first || dst.Cols != b.N || a.K != b.K {
+	if dst.Rows != last-first || dst.Cols != b.N || a.K != b.K || a.format != b.Format {
 		panic("kernel: Multiply: shape")
 	}
+	tile := s.products[b.Format].tile
 	for p := p0; p < p1; p++ {
 		panel, bias := &b.panel(p)[0], &b.Bias[p*Panel]
 		next := p + 1
@@ -197,7 +195,7 @@ func (s *Set) Multiply(dst tensor.Matrix, a *Rows, t0, t1 int, b *Panels, p0, p1
 		for t := t0; t < t1; t++ {
 			from, to := a.Span(t)
 			c := dst.Data[(from-first)*dst.Stride+p*Panel : (to-1-first)*dst.Stride+p*Panel+n]
-			s.multiplyTile(c, dst.Stride, &a.data[from*a.k4], panel, bias, a.K, to-from, n, ahead, act)
+			s.multiplyTile(tile, c, dst.Stride, &a.data[from*a.words], panel, bias, a.words, to-from, n, ahead, act)
 			ahead = panel // once is enough
 		}
 	}
@@ -206,8 +204,8 @@ func (s *Set) Multiply(dst tensor.Matrix, a *Rows, t0, t1 int, b *Panels, p0, p1
 // multiplyTile is a call of its own so that the scheduler can stop between tiles.
 //
 //go:noinline
-func (s *Set) multiplyTile(c []float32, ldc int, a, panel, bias *float32, k, m, n int, next *float32, act Activation) {
-	s.tile(&c[0], ldc, a, panel, bias, k, m, n, next)
+func (s *Set) multiplyTile(tile tileFunc, c []float32, ldc int, a, panel, bias *float32, words, m, n int, next *float32, act Activation) {
+	tile(&c[0], ldc, a, panel, bias, words/4, m, n, next)
 	if act != Identity {
 		s.Activate(act, c, ldc, m, n)
 	}

@@ -6,29 +6,30 @@ import "unsafe"
 
 //go:generate go run ./generate
 
-type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+// A rowsFunc is a tileFunc of as many rows as its name says.
+type rowsFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
-var tilesAVX2 = [...]tileFunc{nil, tile1x16AVX2, tile2x16AVX2, tile3x16AVX2, tile4x16AVX2, tile5x16AVX2, tile6x16AVX2}
+var tilesAVX2 = [...]rowsFunc{nil, tile1x16AVX2, tile2x16AVX2, tile3x16AVX2, tile4x16AVX2, tile5x16AVX2, tile6x16AVX2}
 
-var tilesAVX512 = [...]tileFunc{nil, tile1x32AVX512, tile2x32AVX512, tile3x32AVX512, tile4x32AVX512, tile5x32AVX512, tile6x32AVX512, tile7x32AVX512,
+var tilesAVX512 = [...]rowsFunc{nil, tile1x32AVX512, tile2x32AVX512, tile3x32AVX512, tile4x32AVX512, tile5x32AVX512, tile6x32AVX512, tile7x32AVX512,
 	tile8x32AVX512, tile9x32AVX512, tile10x32AVX512, tile11x32AVX512, tile12x32AVX512, tile13x32AVX512, tile14x32AVX512}
 
-func tileAVX512(c *float32, ldc int, a, b, bias *float32, k, m, n int, next *float32) {
-	tilesAVX512[m](c, ldc, a, b, bias, (k+3)/4, n, next)
+func tileAVX512(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32) {
+	tilesAVX512[m](c, ldc, a, b, bias, steps, n, next)
 }
 
 // tileAVX2 works on the two halves of a panel, one after the other.
-func tileAVX2(c *float32, ldc int, a, b, bias *float32, k, m, n int, next *float32) {
+func tileAVX2(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32) {
 	tile := tilesAVX2[m]
-	tile(c, ldc, a, b, bias, (k+3)/4, min(n, 16), next)
+	tile(c, ldc, a, b, bias, steps, min(n, 16), next)
 	if n > 16 {
-		tile(add(c, 16), ldc, a, add(b, 16), add(bias, 16), (k+3)/4, n-16, add(next, 16))
+		tile(add(c, 16), ldc, a, add(b, 16), add(bias, 16), steps, n-16, add(next, 16))
 	}
 }
 
 func add(p *float32, n int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*n)) }
 
-// The tiles: see Set.tile. steps is the terms divided by 4, rounded up.
+// The tiles: see tileFunc.
 
 //go:noescape
 func tile1x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
@@ -110,11 +111,21 @@ func transposeAVX2(dst, src *float32, ld, rows, cols int) {
 	clearColumns(dst, rows, cols)
 }
 
-// packRowsAVX2 writes dst[(g*m+i)*4+j] = src[i*ld+4*g+j] for g < groups, i < m,
+// packRows4AVX2 writes dst[(g*m+i)*4+j] = src[i*ld+4*g+j] for g < groups, i < m,
 // j < 4. m and groups are positive.
 //
 //go:noescape
-func packRowsAVX2(dst, src *float32, ld, m, groups int)
+func packRows4AVX2(dst, src *float32, ld, m, groups int)
+
+func packRowsAVX2(dst, src *float32, ld, m, cols int) {
+	groups := cols / 4
+	if groups > 0 {
+		packRows4AVX2(dst, src, ld, m, groups)
+	}
+	if cols%4 != 0 {
+		packRowsGeneric(add(dst, groups*m*4), add(src, groups*4), ld, m, cols%4)
+	}
+}
 
 // peakAVX2 and peakAVX512 run n rounds of fused multiply-adds on 12 (24) accumulators.
 //

@@ -73,14 +73,14 @@ done:
 	VZEROUPPER
 	RET
 
-// func packRowsAVX2(dst, src *float32, ld, m, groups int)
+// func packRows4AVX2(dst, src *float32, ld, m, groups int)
 // dst[(g*m+i)*4+j] = src[i*ld+4*g+j] for g < groups, i < m, j < 4; all positive.
 // Four groups at a time, so that each line is read and written once.
 // Registers: SI row 0 of the groups at hand, DI their place in dst, R8 ld in
 // bytes, R9 and R10 the bytes of one and of three groups of dst, CX groups left,
 // AX BX DX the row, its place and the rows left.
 // Requires: AVX
-TEXT ·packRowsAVX2(SB), NOSPLIT, $0-40
+TEXT ·packRows4AVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ ld+16(FP), R8

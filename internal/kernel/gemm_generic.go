@@ -7,8 +7,8 @@ import (
 )
 
 // tileGeneric works through the panel four columns and two rows at a time.
-func tileGeneric(c *float32, ldc int, a, b, bias *float32, k, m, n int, _ *float32) {
-	k4 := roundUp(k, 4)
+func tileGeneric(c *float32, ldc int, a, b, bias *float32, steps, m, n int, _ *float32) {
+	k4 := 4 * steps
 	cs := unsafe.Slice(c, (m-1)*ldc+n)
 	as := unsafe.Slice(a, m*k4)
 	bs := unsafe.Slice(b, k4*Panel)
@@ -74,12 +74,23 @@ func clearColumns(dst *float32, rows, cols int) {
 	}
 }
 
-func packRowsGeneric(dst, src *float32, ld, m, groups int) {
-	from := unsafe.Slice(src, (m-1)*ld+4*groups)
-	to := unsafe.Slice(dst, 4*m*groups)
-	for g := range groups {
+// interleaveGeneric copies rows: with one term a word there is nothing to interleave.
+func interleaveGeneric(dst, src *float32, ld, rows, cols int) {
+	from := unsafe.Slice(src, (rows-1)*ld+cols)
+	to := unsafe.Slice(dst, rows*Panel)
+	for i := range rows {
+		row := to[i*Panel:][:Panel]
+		clear(row[copy(row, from[i*ld:][:cols]):])
+	}
+}
+
+func packRowsGeneric(dst, src *float32, ld, m, cols int) {
+	from := unsafe.Slice(src, (m-1)*ld+cols)
+	to := unsafe.Slice(dst, Float32.words(cols)*m)
+	for g := 0; 4*g < cols; g++ {
 		for i := range m {
-			copy(to[(g*m+i)*4:][:4], from[i*ld+4*g:])
+			last := to[(g*m+i)*4:][:4]
+			clear(last[copy(last, from[i*ld+4*g:i*ld+cols]):])
 		}
 	}
 }

@@ -24,18 +24,33 @@ func randomMatrix(rng *rand.Rand, rows, cols, stride int) tensor.Matrix {
 
 // multiply is the whole product x·wᵀ + bias through packing and tiles.
 func multiply(s *Set, dst, x, w tensor.Matrix, bias []float32, act Activation) {
+	multiplyIn(s, Float32, dst, x, w, bias, act)
+}
+
+func multiplyIn(s *Set, f Format, dst, x, w tensor.Matrix, bias []float32, act Activation) {
 	var a Rows
 	var b Panels
-	a.Resize(s, x.Rows, x.Cols)
+	b.Resize(f, w.Cols, w.Rows)
+	a.Resize(s, x.Rows, &b)
 	for t := range a.Tiles() {
 		s.PackRows(&a, t, x)
 	}
-	b.Resize(w.Cols, w.Rows)
 	for p := range b.Count() {
 		s.PackTransposed(&b, p, w.Slice(p*Panel, min((p+1)*Panel, w.Rows)))
 	}
 	copy(b.Bias, bias)
 	s.Multiply(dst, &a, 0, a.Tiles(), &b, 0, b.Count(), 0, act)
+}
+
+// setsAndFormats yields each set with each format.
+func setsAndFormats(yield func(*Set, Format) bool) {
+	for _, s := range sets {
+		for f := range formats {
+			if !yield(s, f) {
+				return
+			}
+		}
+	}
 }
 
 var shapes = [][3]int{ // m, n, k
@@ -151,28 +166,28 @@ func TestTermsAreAPartOfTheProduct(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
 	const m, n, k = 9, 70, 43
 	x, w := randomMatrix(rng, m, k, k), randomMatrix(rng, n, k, k)
-	for _, s := range sets {
+	for s, f := range setsAndFormats {
 		var whole Panels
-		whole.Resize(k, n)
+		whole.Resize(f, k, n)
 		for i := range whole.Count() {
 			s.PackTransposed(&whole, i, w.Slice(i*Panel, min((i+1)*Panel, n)))
 		}
-		for _, span := range [][2]int{{0, k}, {0, 4}, {8, 32}, {12, k}, {40, k}} {
+		for _, span := range [][2]int{{0, k}, {0, 8}, {8, 32}, {16, k}, {40, k}} {
 			zeroed, part := tensor.NewMatrix(m, k), tensor.NewMatrix(m, span[1]-span[0])
 			for i := range m {
 				copy(zeroed.Row(i)[span[0]:span[1]], x.Row(i)[span[0]:])
 				copy(part.Row(i), zeroed.Row(i)[span[0]:])
 			}
 			want, got := tensor.NewMatrix(m, n), tensor.NewMatrix(m, n)
-			multiply(s, want, zeroed, w, nil, Identity)
+			multiplyIn(s, f, want, zeroed, w, nil, Identity)
 			terms := whole.Terms(span[0], span[1])
 			var rows Rows
-			rows.Resize(s, m, part.Cols)
+			rows.Resize(s, m, &terms)
 			for i := range rows.Tiles() {
 				s.PackRows(&rows, i, part)
 			}
 			s.Multiply(got, &rows, 0, rows.Tiles(), &terms, 0, terms.Count(), 0, Identity)
-			require.Equal(t, bits(want.Data), bits(got.Data), "%s %v", s.name, span)
+			require.Equal(t, bits(want.Data), bits(got.Data), "%s %v %v", s.name, f, span)
 		}
 	}
 }
@@ -188,10 +203,10 @@ func TestPackings(t *testing.T) {
 				w.Row(i)[j] = b.Row(j)[i]
 			}
 		}
-		for _, s := range sets {
+		for s, f := range setsAndFormats {
 			var straight, transposed Panels
-			straight.Resize(k, n)
-			transposed.Resize(k, n)
+			straight.Resize(f, k, n)
+			transposed.Resize(f, k, n)
 			for i := range transposed.data {
 				straight.data[i], transposed.data[i] = 7, 7
 			}
@@ -199,7 +214,7 @@ func TestPackings(t *testing.T) {
 				s.Pack(&straight, p, b)
 				s.PackTransposed(&transposed, p, w.Slice(p*Panel, min((p+1)*Panel, n)))
 			}
-			require.Equalf(t, straight.data, transposed.data, "%s %v", s.name, shape)
+			require.Equalf(t, straight.data, transposed.data, "%s %v %v", s.name, f, shape)
 		}
 	}
 }
@@ -208,8 +223,9 @@ func TestContractBreaksPanic(t *testing.T) {
 	s := Best()
 	var a Rows
 	var b Panels
-	a.Resize(s, 4, 8)
-	b.Resize(9, 4)
+	b.Resize(Float32, 8, 4)
+	a.Resize(s, 4, &b)
+	b.Resize(Float32, 9, 4)
 	require.Panics(t, func() { s.Multiply(tensor.NewMatrix(4, 4), &a, 0, 1, &b, 0, 1, 0, Identity) })
 	require.Panics(t, func() { s.PackRows(&a, 0, tensor.NewMatrix(3, 8)) })
 	require.Panics(t, func() { s.Pack(&b, 0, tensor.NewMatrix(9, 5)) })
@@ -226,14 +242,14 @@ func BenchmarkMultiply(b *testing.B) {
 				x, w := randomMatrix(rng, m, k, k), randomMatrix(rng, n, k, k)
 				var a Rows
 				var p Panels
-				p.Resize(k, n)
+				p.Resize(Float32, k, n)
 				for i := range p.Count() {
 					s.PackTransposed(&p, i, w.Slice(i*Panel, min((i+1)*Panel, n)))
 				}
 				dst := tensor.NewMatrix(m, n)
 				b.Run(fmt.Sprintf("%s/k=%d/n=%d/m=%d", s.name, k, n, m), func(b *testing.B) {
 					for b.Loop() {
-						a.Resize(s, m, k)
+						a.Resize(s, m, &p)
 						for t := range a.Tiles() {
 							s.PackRows(&a, t, x)
 						}

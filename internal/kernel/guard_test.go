@@ -75,16 +75,16 @@ func TestProductsStayWithinTheirSlices(t *testing.T) {
 	rng := rand.New(rand.NewPCG(33, 34))
 	x, w, c := guard(t, 40*50), guard(t, 80*50), guard(t, 40*90)
 	packed, panels, bias := guard(t, 40*60), guard(t, 60*96), guard(t, 96)
-	for _, s := range sets {
+	for s, f := range setsAndFormats {
 		for _, shape := range shapes[:15] {
 			m, n, k := shape[0], shape[1], min(shape[2], 40)
 			xs, ws := randomMatrix(rng, m, k, k+1), randomMatrix(rng, n, k, k+2)
 			want := tensor.NewMatrix(m, n)
-			multiply(s, want, xs, ws, nil, Identity)
+			multiplyIn(s, f, want, xs, ws, nil, Identity)
 			x.each(xs.Data, func(x []float32) {
 				w.each(ws.Data, func(w []float32) {
 					var b Panels
-					b.Resize(k, n)
+					b.Resize(f, k, n)
 					panels.each(make([]float32, len(b.data)), func(data []float32) {
 						bias.each(make([]float32, len(b.Bias)), func(bias []float32) {
 							b.data, b.Bias = data, bias
@@ -93,7 +93,7 @@ func TestProductsStayWithinTheirSlices(t *testing.T) {
 								s.PackTransposed(&b, p, ws.Slice(p*Panel, min((p+1)*Panel, n)))
 							}
 							var a Rows
-							a.Resize(s, m, k)
+							a.Resize(s, m, &b)
 							packed.each(make([]float32, len(a.data)), func(data []float32) {
 								a.data = data
 								for tile := range a.Tiles() {
@@ -103,7 +103,7 @@ func TestProductsStayWithinTheirSlices(t *testing.T) {
 									dst := tensor.Matrix{Rows: m, Cols: n, Stride: n + 3, Data: c}
 									s.Multiply(dst, &a, 0, a.Tiles(), &b, 0, b.Count(), 0, Identity)
 									for i := range m {
-										require.Equalf(t, want.Row(i), dst.Row(i), "%s %v row %d", s.name, shape, i)
+										require.Equalf(t, want.Row(i), dst.Row(i), "%s %v %v row %d", s.name, f, shape, i)
 									}
 								})
 							})

@@ -23,11 +23,11 @@ func SelfTest(s *Set) error {
 		x, w, dst := fill(m, k, 0), fill(n, k, 1000), tensor.NewMatrix(m, n)
 		var rows Rows
 		var panels Panels
-		rows.Resize(s, m, k)
+		panels.Resize(Float32, k, n)
+		rows.Resize(s, m, &panels)
 		for t := range rows.Tiles() {
 			s.PackRows(&rows, t, x)
 		}
-		panels.Resize(k, n)
 		for p := range panels.Count() {
 			s.PackTransposed(&panels, p, w.Slice(p*Panel, min((p+1)*Panel, n)))
 		}

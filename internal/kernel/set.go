@@ -19,18 +19,7 @@ import (
 type Set struct {
 	name string
 
-	// tileRows is the most rows that tile computes at once.
-	tileRows int
-	// tile computes c[i*ldc+j] = bias[j] + Σ a·b for i < m ≤ tileRows, j < n ≤ Panel.
-	// a is packed as by PackRows with m rows, b is one panel as by Pack; both
-	// have k terms rounded up to a multiple of 4. bias has Panel elements. The
-	// panel next is what the caller will multiply with next: it is prefetched.
-	tile func(c *float32, ldc int, a, b, bias *float32, k, m, n int, next *float32)
-	// transpose writes dst[j*Panel+i] = src[i*ld+j] for i < rows ≤ Panel and
-	// j < cols, and zero for the columns i ≥ rows of each row of dst.
-	transpose func(dst, src *float32, ld, rows, cols int)
-	// packRows writes dst[(g*m+i)*4+j] = src[i*ld+4*g+j] for g < groups, i < m, j < 4.
-	packRows func(dst, src *float32, ld, m, groups int)
+	products [formats]product
 
 	// The activations work in place on rows×cols elements, ld apart from row to row.
 	gelu, geluTanh, silu, relu, tanh func(x []float32, ld, rows, cols int)

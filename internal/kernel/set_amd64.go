@@ -18,13 +18,13 @@ func detect() []*Set {
 }
 
 var avx2 = Set{
-	name:      "avx2",
-	tileRows:  6,
-	tile:      tileAVX2,
-	transpose: transposeAVX2,
-	packRows:  packRowsAVX2,
-	peak:      peakAVX2,
-	vectors:   avx2Vectors,
+	name: "avx2",
+	products: [formats]product{
+		Float32:  {6, tileAVX2, transposeAVX2, interleaveGeneric, packRowsAVX2},
+		BFloat16: bfloat16Generic,
+	},
+	peak:    peakAVX2,
+	vectors: avx2Vectors,
 
 	gelu:      geluAVX2,
 	geluTanh:  geluTanhAVX2,
@@ -41,13 +41,13 @@ var avx2 = Set{
 }
 
 var avx512 = Set{
-	name:      "avx512",
-	tileRows:  14,
-	tile:      tileAVX512,
-	transpose: transposeAVX2,
-	packRows:  packRowsAVX2,
-	peak:      peakAVX512,
-	vectors:   avx512Vectors,
+	name: "avx512",
+	products: [formats]product{
+		Float32:  {14, tileAVX512, transposeAVX2, interleaveGeneric, packRowsAVX2},
+		BFloat16: bfloat16Generic,
+	},
+	peak:    peakAVX512,
+	vectors: avx512Vectors,
 
 	gelu:      geluAVX512,
 	geluTanh:  geluTanhAVX512,

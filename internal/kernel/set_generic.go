@@ -1,13 +1,13 @@
 package kernel
 
 var generic = Set{
-	name:      "generic",
-	tileRows:  4,
-	tile:      tileGeneric,
-	transpose: transposeGeneric,
-	packRows:  packRowsGeneric,
-	peak:      peakGeneric,
-	vectors:   genericVectors,
+	name: "generic",
+	products: [formats]product{
+		Float32:  {4, tileGeneric, transposeGeneric, interleaveGeneric, packRowsGeneric},
+		BFloat16: bfloat16Generic,
+	},
+	peak:    peakGeneric,
+	vectors: genericVectors,
 
 	gelu:      geluGeneric,
 	geluTanh:  geluTanhGeneric,

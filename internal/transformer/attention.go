@@ -85,7 +85,7 @@ func (t *attentionTask) Run(worker, i int) {
 	if a.Bias != nil {
 		own.bias = a.Bias.appendTo(own.bias[:0], h, rows.Rows)
 	}
-	own.mix(t.p.model.set, a, q, q, k, v)
+	own.mix(t.p.model.set, t.p.model.mixing, a, q, q, k, v)
 }
 
 // A head is the memory of one head's attention.
@@ -101,37 +101,38 @@ type head struct {
 
 // mix writes softmax(scale·q·kᵀ + bias)·v to dst, all length×headDim, where each
 // token mixes what it sees. dst may be q.
-func (h *head) mix(s *kernel.Set, a *Attention, dst, q, k, v tensor.Matrix) {
+func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q, k, v tensor.Matrix) {
 	length, dim := q.Rows, q.Cols
-	h.queries.Resize(s, length, dim)
-	for t := range h.queries.Tiles() {
-		s.PackRows(&h.queries, t, q)
-	}
-	h.keys.Resize(dim, length)
+	h.keys.Resize(f, dim, length)
 	for i := range h.keys.Count() {
 		s.PackTransposed(&h.keys, i, k.Slice(i*kernel.Panel, min((i+1)*kernel.Panel, length)))
 	}
-	h.values.Resize(length, dim)
+	h.queries.Resize(s, length, &h.keys)
+	for t := range h.queries.Tiles() {
+		s.PackRows(&h.queries, t, q)
+	}
+	h.values.Resize(f, length, dim)
 	for i := range h.values.Count() {
 		s.Pack(&h.values, i, v)
 	}
 	if need := kernel.MaxTileRows * length; cap(h.scores) < need {
 		h.scores = kernel.Floats(need)
 	}
+	group := f.Group()
 	for t := range h.queries.Tiles() {
 		from, to := h.queries.Span(t)
 		scores := tensor.Matrix{Rows: to - from, Cols: length, Stride: length, Data: h.scores[:(to-from)*length]}
 		first, _ := a.sees(from, length)
 		_, last := a.sees(to-1, length)
-		first, last = first&^3, min((last+3)&^3, length) // as Terms wants it
+		first, last = first/group*group, min(parts(last, group)*group, length) // as Terms wants it
 		s.Multiply(scores, &h.queries, t, t+1, &h.keys, first/kernel.Panel, parts(last, kernel.Panel), 0, kernel.Identity)
 		for i := range scores.Rows {
 			h.totals[i] = h.weigh(s, a, scores.Row(i)[:last], from+i, first)
 		}
-		h.weights.Resize(s, scores.Rows, last-first)
+		values := h.values.Terms(first, last)
+		h.weights.Resize(s, scores.Rows, &values)
 		s.PackRows(&h.weights, 0, columns(scores, first, last))
 		mixed := dst.Slice(from, to)
-		values := h.values.Terms(first, last)
 		s.Multiply(mixed, &h.weights, 0, 1, &values, 0, values.Count(), 0, kernel.Identity)
 		for i := range mixed.Rows {
 			s.Scale(mixed.Row(i), 1/h.totals[i])

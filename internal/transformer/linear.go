@@ -45,7 +45,7 @@ func (t *linearTask) Run(_, i int) {
 // the batch's task has a branch beside w, what that adds goes in before the
 // activation.
 func (p *pass) apply(team *parallel.Team, dst, x tensor.Matrix, w *Linear, activation kernel.Activation) {
-	p.rows.Resize(p.model.set, x.Rows, x.Cols)
+	p.rows.Resize(p.model.set, x.Rows, w)
 	p.pack = packTask{p: p, x: x}
 	team.For(p.rows.Tiles(), &p.pack)
 	b := p.task.branch(w)

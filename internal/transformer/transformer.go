@@ -35,8 +35,9 @@ type Model struct {
 	Tasks        []Task // that a batch may ask for
 
 	set     *kernel.Set
-	bytes   int64     // of the weights
-	scratch sync.Pool // of *pass
+	mixing  kernel.Format // of the products of attention
+	bytes   int64         // of the weights
+	scratch sync.Pool     // of *pass
 }
 
 // A Layer is one transformer block. Each half has three places for a norm: on

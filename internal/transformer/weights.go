@@ -25,6 +25,7 @@ type source struct {
 	file    *tensor.File
 	adapter *Adapter                 // merged into the weights; nil = none
 	set     *kernel.Set              // nil = linear layers are only counted
+	format  kernel.Format            // of linear layers
 	entered string                   // where the file has the model's own names
 	stored  func(name string) string // the name in the file of a tensor; nil = the same
 	bytes   int64                    // of what was handed out
@@ -34,8 +35,8 @@ type source struct {
 	rows    [][]float32 // memory of each worker that packs
 }
 
-func newWeights(file *tensor.File, a *Adapter, s *kernel.Set) *weights {
-	return &weights{source: &source{file: file, adapter: a, set: s, read: map[string]bool{}}}
+func newWeights(file *tensor.File, a *Adapter, s *kernel.Set, f kernel.Format) *weights {
+	return &weights{source: &source{file: file, adapter: a, set: s, format: f, read: map[string]bool{}}}
 }
 
 // at returns the weights under path.
@@ -252,7 +253,7 @@ func (w *weights) linear(in int, b bias, parts ...part) *Linear {
 	if !ok {
 		return l
 	}
-	w.bytes += kernel.PanelsBytes(in, out)
+	w.bytes += kernel.PanelsBytes(w.format, in, out)
 	if w.set == nil {
 		for _, p := range parts {
 			if b {
@@ -261,7 +262,7 @@ func (w *weights) linear(in int, b bias, parts ...part) *Linear {
 		}
 		return l
 	}
-	l.Resize(in, out)
+	l.Resize(w.format, in, out)
 	at := l.Bias
 	for _, p := range parts {
 		if b {
@@ -292,13 +293,13 @@ func (w *weights) linearTransposed(out int, p part) *Linear {
 	if !ok {
 		return l
 	}
-	w.bytes += kernel.PanelsBytes(p.to-p.from, out)
+	w.bytes += kernel.PanelsBytes(w.format, p.to-p.from, out)
 	if w.set == nil {
 		return l
 	}
 	m := tensor.NewMatrix(p.to-p.from, out)
 	w.convert(m.Data, t, p.from*out)
-	l.Resize(m.Rows, out)
+	l.Resize(w.format, m.Rows, out)
 	for i := range l.Count() {
 		w.set.Pack(l, i, m)
 	}

@@ -1,0 +1,61 @@
+package embed
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+)
+
+// A Precision is the number format in which a transformer multiplies: that of its
+// linear layers' weights in memory and of what they are multiplied with. Norms,
+// activations, softmax, pooling and the modules behind it are float32 in each.
+type Precision uint8
+
+const (
+	Float32  Precision = iota // exact, the zero Precision
+	BFloat16                  // attention too; half the memory of float32
+)
+
+var precisions = [...]kernel.Format{
+	Float32:  kernel.Float32,
+	BFloat16: kernel.BFloat16,
+}
+
+func (p Precision) format() kernel.Format { return precisions[p] }
+
+// String returns the name of p, such as "float32".
+func (p Precision) String() string {
+	if int(p) < len(precisions) {
+		return p.format().String()
+	}
+	return fmt.Sprintf("Precision(%d)", uint8(p))
+}
+
+// Precisions returns all, the default first.
+func Precisions() []Precision {
+	list := make([]Precision, len(precisions))
+	for i := range list {
+		list[i] = Precision(i)
+	}
+	return list
+}
+
+// ParsePrecision returns the Precision of that name.
+func ParsePrecision(name string) (Precision, error) {
+	for _, p := range Precisions() {
+		if p.String() == name {
+			return p, nil
+		}
+	}
+	return 0, fmt.Errorf("precision: unknown %q, expected %s", name, precisionNames())
+}
+
+// precisionNames lists the names of all.
+func precisionNames() string {
+	var names []string
+	for _, p := range Precisions() {
+		names = append(names, p.String())
+	}
+	return strings.Join(names, ", ")
+}

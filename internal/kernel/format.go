@@ -1,0 +1,54 @@
+package kernel
+
+import "fmt"
+
+// A Format is how the terms of a matrix product are kept.
+type Format uint8
+
+const (
+	Float32  Format = iota
+	BFloat16        // rounded to the nearest, summed in float32
+	formats
+)
+
+var formatNames = [...]string{Float32: "float32", BFloat16: "bfloat16"}
+
+// String returns the name, such as "bfloat16".
+func (f Format) String() string {
+	if f < formats {
+		return formatNames[f]
+	}
+	return fmt.Sprintf("Format(%d)", uint8(f))
+}
+
+// terms returns the terms of a word of 32 bits, the first in the lowest bits.
+func (f Format) terms() int { return 1 << f }
+
+// Group returns the terms that tiles take in one step: 4 words.
+func (f Format) Group() int { return 4 * f.terms() }
+
+// words returns the words of k terms, rounded up to whole groups.
+func (f Format) words(k int) int { return roundUp(k, f.Group()) / f.terms() }
+
+// A tileFunc computes c[i*ldc+j] = bias[j] + Σ a·b for i < m ≤ tileRows, j < n ≤
+// Panel. a is packed as by PackRows with m rows, b is one panel as by Pack; both
+// have 4·steps words a row. bias has Panel elements. The panel next is what the
+// caller will multiply with next: it is prefetched.
+type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32)
+
+// A product is the loops of the matrix product of one format.
+type product struct {
+	tileRows int // the most rows that tile computes at once
+	tile     tileFunc
+	// transpose writes element j of row i of src to term j of column i of the panel
+	// dst, for i < rows ≤ Panel and j < cols. The columns i ≥ rows, and the terms that
+	// the last word has beyond cols, are zero.
+	transpose func(dst, src *float32, ld, rows, cols int)
+	// interleave writes element j of row i of src to term i of column j of the panel
+	// dst, for i < rows and j < cols ≤ Panel. The columns j ≥ cols, and the terms that
+	// the last word has beyond rows, are zero.
+	interleave func(dst, src *float32, ld, rows, cols int)
+	// packRows writes words 4g to 4g+3 of row i of src (m×cols) to dst[(g*m+i)*4:].
+	// The terms beyond cols are zero.
+	packRows func(dst, src *float32, ld, m, cols int)
+}
