@@ -34,7 +34,13 @@ var bfloat16Generic = product{
 	packRows:   packRowsBFloat16Generic,
 }
 
-func tileBFloat16Generic(c *float32, ldc int, a, b, bias *float32, steps, m, n int, _ *float32) {
+func tileBFloat16Generic(c *float32, ldc int, a, b, bias *float32, steps, m, n int, _ *float32, r run) {
+	for i := range r.count {
+		oneTileBFloat16Generic(add(c, i*r.c), ldc, add(a, i*r.a), add(b, i*r.b), add(bias, i*r.bias), steps, m, n)
+	}
+}
+
+func oneTileBFloat16Generic(c *float32, ldc int, a, b, bias *float32, steps, m, n int) {
 	cs := unsafe.Slice(c, (m-1)*ldc+n)
 	as := unsafe.Slice(a, 4*steps*m)
 	bs := unsafe.Slice(b, 4*steps*Panel)

@@ -522,3 +522,165 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+// func packExponentialsAVX2(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+// softmaxAVX2 row by row, with the results stored as packRows does: DI = where
+// the row begins in dst, R11 R12 R13 the bytes of 1, 3 and 4 groups, SI = the row,
+// R10 = rows left, Y7 = max(x), Y8 = scale, Y9 and Y10 = 16 partial sums, Y14 and
+// Y15 the tail's lanes.
+// Requires: AVX2, FMA
+TEXT ·packExponentialsAVX2(SB), 0, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ rows+24(FP), R10
+	MOVQ cols+32(FP), CX
+	MASK16(CX)
+	MOVQ R10, R11
+	SHLQ $4, R11
+	LEAQ (R11)(R11*2), R12
+	LEAQ (R12)(R11*1), R13
+row:
+	MOVQ cols+32(FP), DX
+	MOVQ DX, R8
+	ANDQ $15, R8              // elements of the tail
+	SUBQ R8, DX               // elements in whole groups of 16
+	VBROADCASTSS negInf<>(SB), Y5
+	VMOVAPS Y5, Y6
+	VMOVAPS Y5, Y7
+	MOVQ SI, AX
+	MOVQ DX, BX
+	TESTQ BX, BX
+	JZ maxtail
+max16:
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMAXPS Y6, Y0, Y6         // Y6 = max(x[i:i+8], Y6), a NaN is left out
+	VMAXPS Y7, Y1, Y7
+	ADDQ $64, AX
+	SUBQ $16, BX
+	JG max16
+maxtail:
+	VMASKMOVPS (AX), Y14, Y0
+	VMASKMOVPS 32(AX), Y15, Y1
+	VBLENDVPS Y14, Y0, Y5, Y0 // Y0 = the tail, else -∞
+	VBLENDVPS Y15, Y1, Y5, Y1
+	VMAXPS Y6, Y0, Y6
+	VMAXPS Y7, Y1, Y7
+	VMAXPS Y7, Y6, Y0
+	MAX8
+	VBROADCASTSS X0, Y7
+	VBROADCASTSS scale+40(FP), Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ SI, AX
+	MOVQ DI, BX
+	TESTQ DX, DX
+	JZ tail
+loop16:
+	VMOVUPS (AX), Y0
+	VSUBPS Y7, Y0, Y0
+	VMULPS Y8, Y0, Y0         // (x-max)·scale
+	EXP
+	VADDPS Y0, Y9, Y9
+	VEXTRACTF128 $1, Y0, X1
+	VMOVUPS X0, (BX)
+	VMOVUPS X1, (BX)(R11*1)
+	VMOVUPS 32(AX), Y0
+	VSUBPS Y7, Y0, Y0
+	VMULPS Y8, Y0, Y0
+	EXP
+	VADDPS Y0, Y10, Y10
+	VEXTRACTF128 $1, Y0, X1
+	VMOVUPS X0, (BX)(R11*2)
+	VMOVUPS X1, (BX)(R12*1)
+	ADDQ $64, AX
+	ADDQ R13, BX
+	SUBQ $16, DX
+	JG loop16
+tail:
+	TESTQ R8, R8
+	JZ done
+	VMASKMOVPS (AX), Y14, Y0
+	VSUBPS Y7, Y0, Y0
+	VMULPS Y8, Y0, Y0
+	EXP
+	VANDPS Y14, Y0, Y0        // 0 beyond the tail
+	VADDPS Y0, Y9, Y9
+	VMOVUPS X0, (BX)
+	CMPQ R8, $4
+	JLE done
+	VEXTRACTF128 $1, Y0, X1
+	VMOVUPS X1, (BX)(R11*1)
+	CMPQ R8, $8
+	JLE done
+	VMASKMOVPS 32(AX), Y15, Y0
+	VSUBPS Y7, Y0, Y0
+	VMULPS Y8, Y0, Y0
+	EXP
+	VANDPS Y15, Y0, Y0
+	VADDPS Y0, Y10, Y10
+	VMOVUPS X0, (BX)(R11*2)
+	CMPQ R8, $12
+	JLE done
+	VEXTRACTF128 $1, Y0, X1
+	VMOVUPS X1, (BX)(R12*1)
+done:
+	VADDPS Y10, Y9, Y0        // i and i+8
+	SUM8
+	MOVQ totals+48(FP), AX
+	VMOVSS X0, (AX)
+	ADDQ $4, AX
+	MOVQ AX, totals+48(FP)
+	MOVQ ld+16(FP), AX
+	LEAQ (SI)(AX*4), SI
+	ADDQ $16, DI
+	DECQ R10
+	JNZ row
+	VZEROUPPER
+	RET
+
+// func divideRowsAVX2(x *float32, ld, rows, cols int, totals *float32)
+// Each row of x times 1/total. DI = the row, SI = ld in bytes, DX = rows left, R10
+// = its total, Y1 = 1/total, Y15 the lanes of the last cols&7.
+// Requires: AVX2
+TEXT ·divideRowsAVX2(SB), 0, $0-40
+	MOVQ x+0(FP), DI
+	MOVQ ld+8(FP), SI
+	MOVQ rows+16(FP), DX
+	MOVQ cols+24(FP), CX
+	MOVQ totals+32(FP), R10
+	SHLQ $2, SI
+	MOVQ CX, R8
+	ANDQ $7, R8               // elements of the tail
+	SUBQ R8, CX
+	LEAQ lanes<>(SB), R9
+	SHLQ $2, R8
+	SUBQ R8, R9
+	VMOVUPS 64(R9), Y15
+row:
+	VMOVSS one<>(SB), X1
+	VDIVSS (R10), X1, X1
+	VBROADCASTSS X1, Y1
+	MOVQ DI, AX
+	MOVQ CX, BX
+	TESTQ BX, BX
+	JZ tail
+vector:
+	VMULPS (AX), Y1, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ $32, AX
+	SUBQ $8, BX
+	JG vector
+tail:
+	TESTQ R8, R8
+	JZ next
+	VMASKMOVPS (AX), Y15, Y0
+	VMULPS Y0, Y1, Y0
+	VMASKMOVPS Y0, Y15, (AX)
+next:
+	ADDQ SI, DI
+	ADDQ $4, R10
+	DECQ DX
+	JNZ row
+	VZEROUPPER
+	RET

@@ -451,3 +451,114 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+// func packExponentialsAVX512(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+// softmaxAVX512 row by row, with the results stored as packRows does: DI = where
+// the row begins in dst, R11 R12 R13 the bytes of 1, 3 and 4 groups, SI = the
+// row, R10 = rows left, Z7 = max(x), Z8 = scale, Z9 = 16 partial sums, K1 the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·packExponentialsAVX512(SB), 0, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ rows+24(FP), R10
+	MOVQ cols+32(FP), CX
+	MASK
+	MOVQ R10, R11
+	SHLQ $4, R11
+	LEAQ (R11)(R11*2), R12
+	LEAQ (R12)(R11*1), R13
+row:
+	MOVQ cols+32(FP), DX
+	MOVQ DX, R8
+	ANDQ $15, R8              // elements of the tail
+	SUBQ R8, DX               // elements in whole vectors
+	VBROADCASTSS negInf<>(SB), Z6
+	VMOVAPS Z6, Z7
+	MOVQ SI, AX
+	MOVQ DX, BX
+	SUBQ $32, BX
+	JL max16
+max32:
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMAXPS Z6, Z0, Z6         // Z6 = max(x[i:i+16], Z6), a NaN is left out
+	VMAXPS Z7, Z1, Z7
+	ADDQ $128, AX
+	SUBQ $32, BX
+	JGE max32
+max16:
+	ADDQ $32, BX
+	JZ maxtail
+	VMOVUPS (AX), Z0
+	VMAXPS Z7, Z0, Z7
+	ADDQ $64, AX
+maxtail:
+	VBROADCASTSS negInf<>(SB), Z0
+	VMOVUPS (AX), K1, Z0      // Z0 = the tail, else -∞
+	VMAXPS Z7, Z0, Z7
+	VMAXPS Z7, Z6, Z0
+	VEXTRACTF64X4 $1, Z0, Y1
+	VMAXPS Y1, Y0, Y0
+	MAX8
+	VBROADCASTSS X0, Z7
+	VBROADCASTSS scale+40(FP), Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ SI, AX
+	MOVQ DI, BX
+	TESTQ DX, DX
+	JZ tail
+loop16:
+	VMOVUPS (AX), Z0
+	VSUBPS Z7, Z0, Z0
+	VMULPS Z8, Z0, Z0         // (x-max)·scale
+	EXP
+	VADDPS Z0, Z9, Z9
+	VEXTRACTF32X4 $1, Z0, X1
+	VEXTRACTF32X4 $2, Z0, X2
+	VEXTRACTF32X4 $3, Z0, X3
+	VMOVUPS X0, (BX)
+	VMOVUPS X1, (BX)(R11*1)
+	VMOVUPS X2, (BX)(R11*2)
+	VMOVUPS X3, (BX)(R12*1)
+	ADDQ $64, AX
+	ADDQ R13, BX
+	SUBQ $16, DX
+	JG loop16
+tail:
+	TESTQ R8, R8
+	JZ done
+	VMOVUPS.Z (AX), K1, Z0
+	VSUBPS Z7, Z0, Z0
+	VMULPS Z8, Z0, Z0
+	EXP
+	VMOVAPS.Z Z0, K1, Z0      // 0 beyond the tail
+	VADDPS Z0, Z9, Z9
+	VMOVUPS X0, (BX)
+	CMPQ R8, $4
+	JLE done
+	VEXTRACTF32X4 $1, Z0, X1
+	VMOVUPS X1, (BX)(R11*1)
+	CMPQ R8, $8
+	JLE done
+	VEXTRACTF32X4 $2, Z0, X2
+	VMOVUPS X2, (BX)(R11*2)
+	CMPQ R8, $12
+	JLE done
+	VEXTRACTF32X4 $3, Z0, X3
+	VMOVUPS X3, (BX)(R12*1)
+done:
+	VMOVAPS Z9, Z0
+	VEXTRACTF64X4 $1, Z0, Y1
+	VADDPS Y1, Y0, Y0         // i and i+8
+	SUM8
+	MOVQ totals+48(FP), AX
+	VMOVSS X0, (AX)
+	ADDQ $4, AX
+	MOVQ AX, totals+48(FP)
+	MOVQ ld+16(FP), AX
+	LEAQ (SI)(AX*4), SI
+	ADDQ $16, DI
+	DECQ R10
+	JNZ row
+	VZEROUPPER
+	RET

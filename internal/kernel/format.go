@@ -33,8 +33,13 @@ func (f Format) words(k int) int { return roundUp(k, f.Group()) / f.terms() }
 // A tileFunc computes c[i*ldc+j] = bias[j] + Σ a·b for i < m ≤ tileRows, j < n ≤
 // Panel. a is packed as by PackRows with m rows, b is one panel as by Pack; both
 // have 4·steps words a row. bias has Panel elements. The panel next is what the
-// caller will multiply with next: it is prefetched.
-type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32)
+// caller will multiply with next: it is prefetched. All of it is done for each
+// tile of the run.
+type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run)
+
+// A run is so many tiles, one after the other, and how far apart they begin in
+// each operand, in words.
+type run struct{ count, c, a, b, bias int }
 
 // A product is the loops of the matrix product of one format.
 type product struct {
@@ -51,4 +56,7 @@ type product struct {
 	// packRows writes words 4g to 4g+3 of row i of src (m×cols) to dst[(g*m+i)*4:].
 	// The terms beyond cols are zero.
 	packRows func(dst, src *float32, ld, m, cols int)
+	// packExponentials is packRows of what softmax makes of each row of x, whose sums
+	// it writes to totals; nil = there is no such loop, and the two are run.
+	packExponentials func(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
 }

@@ -117,6 +117,8 @@ type Rows struct {
 	M, K   int
 	format Format
 	tiles  int
+	low    int // rows of a tile
+	high   int // tiles that have a row more than the others, which are behind them
 	words  int // of a row
 	data   []float32
 }
@@ -128,6 +130,7 @@ func (r *Rows) Resize(s *Set, m int, b *Panels) {
 	r.M, r.K, r.format, r.words = m, b.K, b.Format, b.Format.words(b.K)
 	tileRows := s.products[b.Format].tileRows
 	r.tiles = (m + tileRows - 1) / tileRows
+	r.low, r.high = m/max(1, r.tiles), m%max(1, r.tiles)
 	if need := m * r.words; cap(r.data) < need {
 		r.data = Floats(need)
 	} else {
@@ -151,7 +154,15 @@ func (r *Rows) BlockTiles() int {
 
 // Span returns the rows from, to (exclusive) of tile t.
 func (r *Rows) Span(t int) (from, to int) {
-	return r.M * t / r.tiles, r.M * (t + 1) / r.tiles
+	return t*r.low + min(t, r.high), (t+1)*r.low + min(t+1, r.high)
+}
+
+// alike returns how many tiles from t on, and before end, have as many rows.
+func (r *Rows) alike(t, end int) int {
+	if t < r.high {
+		end = min(end, r.high)
+	}
+	return end - t
 }
 
 // PackRows packs tile t of r from x (m×k).
@@ -175,7 +186,7 @@ func (s *Set) packTile(dst []float32, f Format, x tensor.Matrix) {
 // is prefetched while the one before is at work, and at the end panel then,
 // where there is one: the panel that the caller will multiply with next.
 func (s *Set) Multiply(dst tensor.Matrix, a *Rows, t0, t1 int, b *Panels, p0, p1, then int, act Activation) {
-	if t0 >= t1 {
+	if t0 >= t1 || p0 >= p1 {
 		return
 	}
 	first, _ := a.Span(t0)
@@ -183,30 +194,69 @@ func (s *Set) Multiply(dst tensor.Matrix, a *Rows, t0, t1 int, b *Panels, p0, p1
 	if dst.Rows != last-first || dst.Cols != b.N || a.K != b.K || a.format != b.Format {
 		panic("kernel: Multiply: shape")
 	}
-	tile := s.products[b.Format].tile
+	_ = dst.Data[(dst.Rows-1)*dst.Stride+min(p1*Panel, b.N)-1]
+	m := multiplication{set: s, ldc: dst.Stride, steps: a.words / 4, act: act}
+	if t1-t0 == 1 {
+		// The rows of one tile with as many whole panels as there are.
+		for p := p0; p < p1; {
+			n := min(Panel, b.N-p*Panel)
+			r := run{1, Panel, 0, b.size, Panel}
+			if whole := min(p1, b.N/Panel) - p; whole > 1 {
+				r.count = m.most(whole, dst.Rows)
+			}
+			next := p + r.count
+			if next == p1 {
+				next = min(then, b.Count()-1)
+			}
+			m.tiles(dst.Data[p*Panel:], a.data[first*a.words:], b, p, dst.Rows, n, next, r)
+			p += r.count
+		}
+		return
+	}
 	for p := p0; p < p1; p++ {
-		panel, bias := &b.panel(p)[0], &b.Bias[p*Panel]
 		next := p + 1
 		if next == p1 {
 			next = min(then, b.Count()-1)
 		}
-		ahead := &b.panel(next)[0]
 		n := min(Panel, b.N-p*Panel)
-		for t := t0; t < t1; t++ {
+		for t := t0; t < t1; {
 			from, to := a.Span(t)
-			c := dst.Data[(from-first)*dst.Stride+p*Panel : (to-1-first)*dst.Stride+p*Panel+n]
-			s.multiplyTile(tile, c, dst.Stride, &a.data[from*a.words], panel, bias, a.words, to-from, n, ahead, act)
-			ahead = panel // once is enough
+			rows := to - from
+			r := run{m.most(a.alike(t, t1), rows), rows * dst.Stride, rows * a.words, 0, 0}
+			m.tiles(dst.Data[(from-first)*dst.Stride+p*Panel:], a.data[from*a.words:], b, p, rows, n, next, r)
+			next = p // once is enough
+			t += r.count
 		}
 	}
 }
 
-// multiplyTile is a call of its own so that the scheduler can stop between tiles.
+// A multiplication is what the runs of one product share.
+type multiplication struct {
+	set        *Set
+	ldc, steps int
+	act        Activation
+}
+
+// runWork is the most steps of rows that one run takes, some 20 µs: the goroutine
+// cannot be stopped in it.
+const runWork = 1 << 14
+
+// most returns how many of so many tiles a run takes.
+func (m *multiplication) most(tiles, rows int) int {
+	return max(1, min(tiles, runWork/max(1, rows*m.steps)))
+}
+
+// tiles is a call of its own so that the scheduler can stop between runs.
 //
 //go:noinline
-func (s *Set) multiplyTile(tile tileFunc, c []float32, ldc int, a, panel, bias *float32, words, m, n int, next *float32, act Activation) {
-	tile(&c[0], ldc, a, panel, bias, words/4, m, n, next)
-	if act != Identity {
-		s.Activate(act, c, ldc, m, n)
+func (m *multiplication) tiles(c, a []float32, b *Panels, p, rows, n, next int, r run) {
+	m.set.products[b.Format].tile(&c[0], m.ldc, &a[0], &b.panel(p)[0], &b.Bias[p*Panel], m.steps, rows, n, &b.panel(next)[0], r)
+	if m.act == Identity {
+		return
 	}
+	if r.b != 0 {
+		m.set.Activate(m.act, c, m.ldc, rows, (r.count-1)*Panel+n)
+		return
+	}
+	m.set.Activate(m.act, c, m.ldc, r.count*rows, n)
 }

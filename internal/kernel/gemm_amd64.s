@@ -201,3 +201,30 @@ loop:
 done:
 	VZEROUPPER
 	RET
+
+// func copyPanelAVX2(dst, src *float32, ld, rows int)
+// dst[i*Panel+j] = src[i*ld+j] for i < rows and j < Panel; rows is positive.
+// Registers: DI dst, SI src, R8 ld in bytes, CX rows left.
+// Requires: AVX
+TEXT ·copyPanelAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ ld+16(FP), R8
+	MOVQ rows+24(FP), CX
+	SHLQ $2, R8
+
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ R8, SI
+	ADDQ $128, DI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET

@@ -6,8 +6,16 @@ import (
 	"unsafe"
 )
 
-// tileGeneric works through the panel four columns and two rows at a time.
-func tileGeneric(c *float32, ldc int, a, b, bias *float32, steps, m, n int, _ *float32) {
+func tileGeneric(c *float32, ldc int, a, b, bias *float32, steps, m, n int, _ *float32, r run) {
+	for i := range r.count {
+		oneTileGeneric(add(c, i*r.c), ldc, add(a, i*r.a), add(b, i*r.b), add(bias, i*r.bias), steps, m, n)
+	}
+}
+
+func add(p *float32, n int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*n)) }
+
+// oneTileGeneric works through the panel four columns and two rows at a time.
+func oneTileGeneric(c *float32, ldc int, a, b, bias *float32, steps, m, n int) {
 	k4 := 4 * steps
 	cs := unsafe.Slice(c, (m-1)*ldc+n)
 	as := unsafe.Slice(a, m*k4)

@@ -114,3 +114,34 @@ func TestProductsStayWithinTheirSlices(t *testing.T) {
 		}
 	}
 }
+
+// The kernels of attention read and write nothing beside what is theirs.
+func TestAttentionStaysWithinItsSlices(t *testing.T) {
+	rng := rand.New(rand.NewPCG(35, 36))
+	x, packed, totals := guard(t, 14*70), guard(t, 14*96), guard(t, 14)
+	for s, f := range setsAndFormats {
+		for cols := 1; cols <= 66; cols++ {
+			rows := 1 + rng.IntN(s.products[f].tileRows)
+			values := randomMatrix(rng, rows, cols, cols+rng.IntN(4))
+			x.each(values.Data, func(data []float32) {
+				m := tensor.Matrix{Rows: rows, Cols: cols, Stride: values.Stride, Data: data}
+				var b Panels
+				b.Resize(f, cols, 1)
+				var r Rows
+				r.Resize(s, rows, &b)
+				packed.each(make([]float32, len(r.data)), func(data []float32) {
+					r.data = data
+					totals.each(make([]float32, rows), func(totals []float32) {
+						s.PackExponentials(&r, 0, m, 1, totals)
+						s.DivideRows(m, totals)
+					})
+				})
+				b.Resize(f, rows, min(cols, Panel))
+				packed.each(make([]float32, b.size), func(data []float32) {
+					b.data = data
+					s.Pack(&b, 0, tensor.Matrix{Rows: rows, Cols: min(cols, Panel), Stride: m.Stride, Data: m.Data})
+				})
+			})
+		}
+	}
+}

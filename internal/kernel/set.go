@@ -26,6 +26,8 @@ type Set struct {
 
 	// softmax replaces x by exp((x-max(x))·scale) and returns its sum. scale > 0.
 	softmax func(x []float32, scale float32) float32
+	// divideRows multiplies each row of x by 1/total; nil = scale is run.
+	divideRows func(x *float32, ld, rows, cols int, totals *float32)
 	// layerNorm writes dst = (s-mean(s))/√(var(s)+eps)·gamma + beta with s = x+add;
 	// add may be nil. dst may be x or add.
 	layerNorm func(dst, x, add, gamma, beta []float32, eps float32)

@@ -3,7 +3,7 @@ package kernel
 var generic = Set{
 	name: "generic",
 	products: [formats]product{
-		Float32:  {4, tileGeneric, transposeGeneric, interleaveGeneric, packRowsGeneric},
+		Float32:  {4, tileGeneric, transposeGeneric, interleaveGeneric, packRowsGeneric, nil},
 		BFloat16: bfloat16Generic,
 	},
 	peak:    peakGeneric,

@@ -24,20 +24,26 @@ DATA laneMask<>+56(SB)/4, $0xffffffff
 DATA laneMask<>+60(SB)/4, $0xffffffff
 GLOBL laneMask<>(SB), RODATA|NOPTR, $128
 
-// func tile1x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 16 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Y0-Y1 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
+// func tile1x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 16 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Y0-Y1 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile1x16AVX2(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile1x16AVX2(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Y0
 	VMOVUPS 32(DX), Y1
 	TESTQ CX, CX
@@ -80,6 +86,22 @@ store:
 	JLT  masked
 	VMOVUPS Y0, 0(DI)
 	VMOVUPS Y1, 32(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -91,23 +113,28 @@ masked:
 	VMOVUPS 96(R8), Y13 // columns 8 to 15
 	VMASKMOVPS Y0, Y12, 0(DI)
 	VMASKMOVPS Y1, Y13, 32(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile2x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 2 rows and n ≤ 16 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Y0-Y3 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
+// func tile2x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 2 rows and n ≤ 16 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Y0-Y3 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile2x16AVX2(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile2x16AVX2(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Y0
 	VMOVUPS 32(DX), Y1
 	VMOVAPS Y0, Y2
@@ -167,6 +194,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Y2, 0(DI)
 	VMOVUPS Y3, 32(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -181,23 +224,28 @@ masked:
 	ADDQ SI, DI
 	VMASKMOVPS Y2, Y12, 0(DI)
 	VMASKMOVPS Y3, Y13, 32(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile3x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 3 rows and n ≤ 16 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Y0-Y5 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
+// func tile3x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 3 rows and n ≤ 16 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Y0-Y5 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile3x16AVX2(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile3x16AVX2(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Y0
 	VMOVUPS 32(DX), Y1
 	VMOVAPS Y0, Y2
@@ -274,6 +322,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Y4, 0(DI)
 	VMOVUPS Y5, 32(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -291,23 +355,28 @@ masked:
 	ADDQ SI, DI
 	VMASKMOVPS Y4, Y12, 0(DI)
 	VMASKMOVPS Y5, Y13, 32(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile4x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 4 rows and n ≤ 16 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Y0-Y7 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
+// func tile4x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 4 rows and n ≤ 16 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Y0-Y7 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile4x16AVX2(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile4x16AVX2(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Y0
 	VMOVUPS 32(DX), Y1
 	VMOVAPS Y0, Y2
@@ -401,6 +470,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Y6, 0(DI)
 	VMOVUPS Y7, 32(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -421,23 +506,28 @@ masked:
 	ADDQ SI, DI
 	VMASKMOVPS Y6, Y12, 0(DI)
 	VMASKMOVPS Y7, Y13, 32(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile5x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 5 rows and n ≤ 16 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Y0-Y9 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
+// func tile5x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 5 rows and n ≤ 16 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Y0-Y9 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile5x16AVX2(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile5x16AVX2(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Y0
 	VMOVUPS 32(DX), Y1
 	VMOVAPS Y0, Y2
@@ -548,6 +638,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Y8, 0(DI)
 	VMOVUPS Y9, 32(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -571,23 +677,28 @@ masked:
 	ADDQ SI, DI
 	VMASKMOVPS Y8, Y12, 0(DI)
 	VMASKMOVPS Y9, Y13, 32(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile6x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 6 rows and n ≤ 16 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Y0-Y11 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
+// func tile6x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 6 rows and n ≤ 16 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Y0-Y11 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile6x16AVX2(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile6x16AVX2(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Y0
 	VMOVUPS 32(DX), Y1
 	VMOVAPS Y0, Y2
@@ -715,6 +826,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Y10, 0(DI)
 	VMOVUPS Y11, 32(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -741,5 +868,4 @@ masked:
 	ADDQ SI, DI
 	VMASKMOVPS Y10, Y12, 0(DI)
 	VMASKMOVPS Y11, Y13, 32(DI)
-	VZEROUPPER
-	RET
+	JMP next

@@ -4,20 +4,26 @@
 
 #include "textflag.h"
 
-// func tile1x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Z0-Z1 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// func tile1x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Z0-Z1 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile1x32AVX512(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile1x32AVX512(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
 	TESTQ CX, CX
@@ -64,6 +70,22 @@ store:
 	JLT  masked
 	VMOVUPS Z0, 0(DI)
 	VMOVUPS Z1, 64(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -76,23 +98,28 @@ masked:
 	KMOVW R8, K2 // columns 16 to 31
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile2x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 2 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Z0-Z3 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// func tile2x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 2 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Z0-Z3 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile2x32AVX512(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile2x32AVX512(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVAPS Z0, Z2
@@ -156,6 +183,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Z2, 0(DI)
 	VMOVUPS Z3, 64(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -171,23 +214,28 @@ masked:
 	ADDQ SI, DI
 	VMOVUPS Z2, K1, 0(DI)
 	VMOVUPS Z3, K2, 64(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile3x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 3 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Z0-Z5 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// func tile3x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 3 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Z0-Z5 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile3x32AVX512(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile3x32AVX512(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVAPS Z0, Z2
@@ -268,6 +316,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Z4, 0(DI)
 	VMOVUPS Z5, 64(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -286,23 +350,28 @@ masked:
 	ADDQ SI, DI
 	VMOVUPS Z4, K1, 0(DI)
 	VMOVUPS Z5, K2, 64(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile4x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 4 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Z0-Z7 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// func tile4x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 4 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Z0-Z7 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile4x32AVX512(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile4x32AVX512(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVAPS Z0, Z2
@@ -400,6 +469,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Z6, 0(DI)
 	VMOVUPS Z7, 64(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -421,23 +506,28 @@ masked:
 	ADDQ SI, DI
 	VMOVUPS Z6, K1, 0(DI)
 	VMOVUPS Z7, K2, 64(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile5x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 5 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Z0-Z9 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// func tile5x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 5 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Z0-Z9 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile5x32AVX512(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile5x32AVX512(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVAPS Z0, Z2
@@ -552,6 +642,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Z8, 0(DI)
 	VMOVUPS Z9, 64(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -576,23 +682,28 @@ masked:
 	ADDQ SI, DI
 	VMOVUPS Z8, K1, 0(DI)
 	VMOVUPS Z9, K2, 64(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile6x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 6 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Z0-Z11 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// func tile6x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 6 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Z0-Z11 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile6x32AVX512(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile6x32AVX512(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVAPS Z0, Z2
@@ -724,6 +835,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Z10, 0(DI)
 	VMOVUPS Z11, 64(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -751,23 +878,28 @@ masked:
 	ADDQ SI, DI
 	VMOVUPS Z10, K1, 0(DI)
 	VMOVUPS Z11, K2, 64(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile7x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 7 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Z0-Z13 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// func tile7x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 7 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Z0-Z13 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile7x32AVX512(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile7x32AVX512(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVAPS Z0, Z2
@@ -916,6 +1048,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Z12, 0(DI)
 	VMOVUPS Z13, 64(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -946,23 +1094,28 @@ masked:
 	ADDQ SI, DI
 	VMOVUPS Z12, K1, 0(DI)
 	VMOVUPS Z13, K2, 64(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile8x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 8 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Z0-Z15 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// func tile8x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 8 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Z0-Z15 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile8x32AVX512(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile8x32AVX512(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVAPS Z0, Z2
@@ -1128,6 +1281,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Z14, 0(DI)
 	VMOVUPS Z15, 64(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1161,23 +1330,28 @@ masked:
 	ADDQ SI, DI
 	VMOVUPS Z14, K1, 0(DI)
 	VMOVUPS Z15, K2, 64(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile9x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 9 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Z0-Z17 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// func tile9x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 9 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Z0-Z17 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile9x32AVX512(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile9x32AVX512(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVAPS Z0, Z2
@@ -1360,6 +1534,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Z16, 0(DI)
 	VMOVUPS Z17, 64(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1396,23 +1586,28 @@ masked:
 	ADDQ SI, DI
 	VMOVUPS Z16, K1, 0(DI)
 	VMOVUPS Z17, K2, 64(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile10x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 10 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Z0-Z19 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// func tile10x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 10 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Z0-Z19 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile10x32AVX512(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile10x32AVX512(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVAPS Z0, Z2
@@ -1612,6 +1807,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Z18, 0(DI)
 	VMOVUPS Z19, 64(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1651,23 +1862,28 @@ masked:
 	ADDQ SI, DI
 	VMOVUPS Z18, K1, 0(DI)
 	VMOVUPS Z19, K2, 64(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile11x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 11 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Z0-Z21 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// func tile11x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 11 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Z0-Z21 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile11x32AVX512(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile11x32AVX512(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVAPS Z0, Z2
@@ -1884,6 +2100,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Z20, 0(DI)
 	VMOVUPS Z21, 64(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1926,23 +2158,28 @@ masked:
 	ADDQ SI, DI
 	VMOVUPS Z20, K1, 0(DI)
 	VMOVUPS Z21, K2, 64(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile12x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 12 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Z0-Z23 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// func tile12x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 12 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Z0-Z23 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile12x32AVX512(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile12x32AVX512(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVAPS Z0, Z2
@@ -2176,6 +2413,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Z22, 0(DI)
 	VMOVUPS Z23, 64(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2221,23 +2474,28 @@ masked:
 	ADDQ SI, DI
 	VMOVUPS Z22, K1, 0(DI)
 	VMOVUPS Z23, K2, 64(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile13x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 13 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Z0-Z25 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// func tile13x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 13 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Z0-Z25 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile13x32AVX512(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile13x32AVX512(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVAPS Z0, Z2
@@ -2488,6 +2746,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Z24, 0(DI)
 	VMOVUPS Z25, 64(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2536,23 +2810,28 @@ masked:
 	ADDQ SI, DI
 	VMOVUPS Z24, K1, 0(DI)
 	VMOVUPS Z25, K2, 64(DI)
-	VZEROUPPER
-	RET
+	JMP next
 
-// func tile14x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for 14 rows and n ≤ 32 columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// Z0-Z27 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// func tile14x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for 14 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, Z0-Z27 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile14x32AVX512(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile14x32AVX512(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 	VMOVUPS 0(DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVAPS Z0, Z2
@@ -2820,6 +3099,22 @@ store:
 	ADDQ SI, DI
 	VMOVUPS Z26, 0(DI)
 	VMOVUPS Z27, 64(DI)
+
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2871,5 +3166,4 @@ masked:
 	ADDQ SI, DI
 	VMOVUPS Z26, K1, 0(DI)
 	VMOVUPS Z27, K2, 64(DI)
-	VZEROUPPER
-	RET
+	JMP next

@@ -115,44 +115,50 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q, k, v te
 	for i := range h.values.Count() {
 		s.Pack(&h.values, i, v)
 	}
-	if need := kernel.MaxTileRows * length; cap(h.scores) < need {
+	apart := stride(length)
+	if need := kernel.MaxTileRows * apart; cap(h.scores) < need {
 		h.scores = kernel.Floats(need)
 	}
-	group := f.Group()
+	group := max(f.Group(), 16) // as Terms wants it, and so that sums do not depend on where a tile begins
 	for t := range h.queries.Tiles() {
 		from, to := h.queries.Span(t)
-		scores := tensor.Matrix{Rows: to - from, Cols: length, Stride: length, Data: h.scores[:(to-from)*length]}
+		scores := tensor.Matrix{Rows: to - from, Cols: length, Stride: apart, Data: h.scores[:(to-from)*apart]}
 		first, _ := a.sees(from, length)
 		_, last := a.sees(to-1, length)
-		first, last = first/group*group, min(parts(last, group)*group, length) // as Terms wants it
+		first, last = first/group*group, min(parts(last, group)*group, length)
 		s.Multiply(scores, &h.queries, t, t+1, &h.keys, first/kernel.Panel, parts(last, kernel.Panel), 0, kernel.Identity)
-		for i := range scores.Rows {
-			h.totals[i] = h.weigh(s, a, scores.Row(i)[:last], from+i, first)
+		if a.Bias != nil || a.Causal || a.Window > 0 {
+			for i := range scores.Rows {
+				h.mask(s, a, scores.Row(i)[:last], from+i, first)
+			}
 		}
 		values := h.values.Terms(first, last)
 		h.weights.Resize(s, scores.Rows, &values)
-		s.PackRows(&h.weights, 0, columns(scores, first, last))
+		s.PackExponentials(&h.weights, 0, columns(scores, first, last), a.Scale, h.totals[:])
 		mixed := dst.Slice(from, to)
 		s.Multiply(mixed, &h.weights, 0, 1, &values, 0, values.Count(), 0, kernel.Identity)
-		for i := range mixed.Rows {
-			s.Scale(mixed.Row(i), 1/h.totals[i])
-		}
+		s.DivideRows(mixed, h.totals[:])
 	}
 }
 
-// weigh turns the scores of query i, from key first on, to weights that are
-// still to be divided by their sum, which it returns. What i does not see has none.
-func (h *head) weigh(s *kernel.Set, a *Attention, scores []float32, i, first int) float32 {
+// mask adds the bias to the scores of query i, and makes those of what it does not
+// see, from key first on, -Inf.
+func (h *head) mask(s *kernel.Set, a *Attention, scores []float32, i, first int) {
 	length := h.queries.M
 	from, to := a.sees(i, length)
-	clear(scores[first:from])
-	clear(scores[to:])
-	seen := scores[from:to]
+	fill(scores[first:from], float32(math.Inf(-1)))
+	fill(scores[to:], float32(math.Inf(-1)))
 	if a.Bias != nil {
 		// exp works on scale·score: the bias is divided before it is added.
+		seen := scores[from:to]
 		s.Axpy(seen, h.bias[length-1-i+from:][:len(seen)], 1/a.Scale)
 	}
-	return s.Exponentials(seen, a.Scale)
+}
+
+func fill(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
+	}
 }
 
 // scoreScale is 1/√d, by which scores are multiplied (arXiv:1706.03762, 3.2.1).

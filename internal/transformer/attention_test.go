@@ -136,3 +136,27 @@ func TestPairs(t *testing.T) {
 		}
 	}
 }
+
+// One head's attention, as a share of the CPU's peak.
+func BenchmarkMix(b *testing.B) {
+	s := kernel.Best()
+	for _, length := range []int{16, 32, 128, 512} {
+		for _, dim := range []int{32, 64} {
+			b.Run(fmt.Sprintf("%dx%d", length, dim), func(b *testing.B) {
+				qkv := tensor.NewMatrix(length, 36*dim)
+				for i := range qkv.Data {
+					qkv.Data[i] = float32(i%17) / 20
+				}
+				dst := tensor.NewMatrix(length, dim)
+				a := &Attention{Heads: 12, KVHeads: 12, HeadDim: dim, Scale: scoreScale(dim)}
+				var h head
+				for b.Loop() {
+					h.mix(s, kernel.Float32, a, dst, columns(qkv, 0, dim), columns(qkv, 12*dim, 13*dim), columns(qkv, 24*dim, 25*dim))
+				}
+				rate := 4 * float64(length*length*dim) * float64(b.N) / b.Elapsed().Seconds()
+				b.ReportMetric(rate/1e9, "GFLOP/s")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}

@@ -147,10 +147,18 @@ func (p *pass) input(norm *Norm) tensor.Matrix {
 
 // matrix returns rows×cols in buffer i, which grows when it has to.
 func (p *pass) matrix(i, rows, cols int) tensor.Matrix {
-	if cap(p.buffers[i]) < rows*cols {
-		p.buffers[i] = kernel.Floats(rows * cols)
+	stride := stride(cols)
+	if cap(p.buffers[i]) < rows*stride {
+		p.buffers[i] = kernel.Floats(rows * stride)
 	}
-	return tensor.Matrix{Rows: rows, Cols: cols, Stride: cols, Data: p.buffers[i][:rows*cols]}
+	return tensor.Matrix{Rows: rows, Cols: cols, Stride: stride, Data: p.buffers[i][:rows*stride]}
+}
+
+// stride returns how far apart to lay rows of so many columns: an odd number of
+// cache lines, so that the rows of a tile are spread over all sets of the cache.
+func stride(cols int) int {
+	const line = 16
+	return (parts(cols, line) | 1) * line
 }
 
 // columns returns columns from, to (exclusive) of m, which they alias.

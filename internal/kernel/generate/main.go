@@ -73,20 +73,26 @@ func (l level) tile(w *bytes.Buffer, m int) {
 	bytes := 4 * l.lanes
 
 	fmt.Fprintf(w, `
-// func tile%dx%d%s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b for %d rows and n ≤ %d columns, 4·steps terms.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next,
-// %s-%s c (two for each row), %s %s b[k], %s %s a[i][k].
+// func tile%dx%d%s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for %d rows and n ≤ %d columns, 4·steps terms, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, %s-%s c (two for each row), %s %s b[k], %s %s a[i][k].
 // Requires: %s
-TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-64
-	MOVQ c+0(FP), DI
+TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), AX
-	MOVQ b+24(FP), BX
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
 	MOVQ bias+32(FP), DX
-	MOVQ steps+40(FP), CX
 	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
+
+tile:
+	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
 `, m, 2*l.lanes, l.suffix, m, 2*l.lanes, acc(0, 0), acc(m-1, 1), b0, b1, a[0], a[1], l.requires, m, 2*l.lanes, l.suffix)
 	for h := range 2 {
 		fmt.Fprintf(w, "\tVMOVUPS %d(DX), %s\n", h*bytes, acc(0, h))
@@ -114,6 +120,25 @@ TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-64
 	l.rowsOut(w, m, func(r, h int) {
 		fmt.Fprintf(w, "\tVMOVUPS %s, %d(DI)\n", acc(r, h), h*bytes)
 	})
+	fmt.Fprint(w, `
+next:
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
+	VZEROUPPER
+	RET
+`)
 	fmt.Fprintf(w, "\nmasked:\n")
 	if l.register == "Z" {
 		fmt.Fprint(w, `	MOVQ  $1, R8
@@ -126,6 +151,7 @@ TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-64
 		l.rowsOut(w, m, func(r, h int) {
 			fmt.Fprintf(w, "\tVMOVUPS %s, K%d, %d(DI)\n", acc(r, h), h+1, h*bytes)
 		})
+		fmt.Fprintf(w, "\tJMP next\n")
 		return
 	}
 	fmt.Fprintf(w, `	LEAQ laneMask<>(SB), R8
@@ -137,9 +163,10 @@ TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-64
 	l.rowsOut(w, m, func(r, h int) {
 		fmt.Fprintf(w, "\tVMASKMOVPS %s, %s, %d(DI)\n", acc(r, h), []string{b0, b1}[h], h*bytes)
 	})
+	fmt.Fprintf(w, "\tJMP next\n")
 }
 
-// rowsOut writes the stores of m rows and returns from the kernel.
+// rowsOut writes the stores of m rows.
 func (l level) rowsOut(w *bytes.Buffer, m int, store func(r, half int)) {
 	for r := range m {
 		if r > 0 {
@@ -148,5 +175,4 @@ func (l level) rowsOut(w *bytes.Buffer, m int, store func(r, half int)) {
 		store(r, 0)
 		store(r, 1)
 	}
-	fmt.Fprintf(w, "\tVZEROUPPER\n\tRET\n")
 }

@@ -1,0 +1,30 @@
+//go:build amd64 && !purego
+
+package kernel
+
+// packExponentialsAVX2 and packExponentialsAVX512: see product.packExponentials.
+//
+//go:noescape
+func packExponentialsAVX2(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+
+//go:noescape
+func packExponentialsAVX512(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+
+// divideRowsAVX2: see Set.divideRows.
+//
+//go:noescape
+func divideRowsAVX2(x *float32, ld, rows, cols int, totals *float32)
+
+// copyPanelAVX2 copies rows of Panel elements, ld apart in src, one behind the
+// other to dst.
+//
+//go:noescape
+func copyPanelAVX2(dst, src *float32, ld, rows int)
+
+func interleaveAVX2(dst, src *float32, ld, rows, cols int) {
+	if cols < Panel {
+		interleaveGeneric(dst, src, ld, rows, cols)
+		return
+	}
+	copyPanelAVX2(dst, src, ld, rows)
+}
