@@ -57,11 +57,14 @@ func (t *Team) Size() int {
 }
 
 // For runs task.Run(w, i) for every i in [0, n) and returns when all have
-// ended. Workers take the next part as they become free.
+// ended. Workers take the next part as they become free. After each part other
+// goroutines may run: else the garbage collector, and every call that waits for
+// a processor, would wait for the 10 ms after which Go's scheduler steps in.
 func (t *Team) For(n int, task Task) {
 	if t == nil || n <= 1 {
 		for i := range n {
 			task.Run(0, i)
+			runtime.Gosched()
 		}
 		return
 	}
@@ -100,6 +103,7 @@ func (t *Team) work(worker int) (any bool) {
 		// The task cannot end before this part has: its fields hold still.
 		t.task.Run(worker, t.parts-int(left))
 		t.done.Add(1)
+		runtime.Gosched()
 		any = true
 	}
 }

@@ -10,6 +10,10 @@ import (
 // the part costs little beside it.
 const partOperations = 1 << 20
 
+// maxPartOperations is the most, some hundred microseconds: other goroutines
+// run between parts.
+const maxPartOperations = 1 << 24
+
 // A packTask packs one tile of x into p.rows.
 type packTask struct {
 	p *pass
@@ -64,10 +68,10 @@ func (p *pass) apply(team *parallel.Team, dst, x tensor.Matrix, w *Linear, activ
 func (p *pass) multiply(team *parallel.Team, dst tensor.Matrix, w *Linear, activation kernel.Activation) {
 	tiles := p.rows.BlockTiles()
 	blocks := parts(p.rows.Tiles(), tiles)
-	panels := w.Count()
+	onePanel := 2 * dst.Rows / blocks * w.K * kernel.Panel
+	panels := min(parts(maxPartOperations, onePanel), w.Count())
 	if team.Size() > 1 {
-		onePanel := 2 * dst.Rows / blocks * w.K * kernel.Panel
-		panels = min(parts(partOperations, onePanel), parts(panels, team.Size()))
+		panels = min(parts(partOperations, onePanel), parts(w.Count(), team.Size()))
 	}
 	p.linear = linearTask{p: p, dst: dst, w: w, activation: activation,
 		tiles: tiles, panels: panels, across: parts(w.Count(), panels), workers: team.Size()}

@@ -1,0 +1,100 @@
+package minilm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/embed"
+)
+
+// ids returns texts inputs of so many tokens.
+func ids(texts, tokens int) [][]int32 {
+	lists := make([][]int32, texts)
+	for i := range lists {
+		for j := range tokens {
+			lists[i] = append(lists[i], int32(1000+(i*tokens+j)*7919%20000))
+		}
+	}
+	return lists
+}
+
+func loadAt(tb testing.TB, p embed.Precision) *embed.Model {
+	m, err := Load(embed.Config{Precision: p, MaxTokens: 512})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, m.Close()) })
+	return m
+}
+
+// The shapes of a call at each precision. What is allocated is the result.
+func BenchmarkEmbedIDs(b *testing.B) {
+	for _, p := range embed.Precisions() {
+		m := loadAt(b, p)
+		for _, shape := range [][2]int{{1, 16}, {1, 128}, {8, 128}, {32, 128}, {1, 512}, {8, 512}} {
+			lists := ids(shape[0], shape[1])
+			b.Run(fmt.Sprintf("%v/%dx%d", p, shape[0], shape[1]), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					_, err := m.EmbedIDs(b.Context(), lists, embed.Options{})
+					require.NoError(b, err)
+				}
+				b.ReportMetric(float64(shape[0]*shape[1]*b.N)/b.Elapsed().Seconds(), "tokens/s")
+			})
+		}
+	}
+}
+
+// A garbage collection while a long call computes, which has to stop every
+// worker: the mean and the worst time of runtime.GC.
+func BenchmarkGC(b *testing.B) {
+	m := loadAt(b, embed.Float32)
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan error)
+	go func() {
+		_, err := m.EmbedIDs(ctx, ids(4096, 512), embed.Options{})
+		done <- err
+	}()
+	time.Sleep(100 * time.Millisecond) // it computes now
+	var worst time.Duration
+	for b.Loop() {
+		start := time.Now()
+		runtime.GC()
+		worst = max(worst, time.Since(start))
+	}
+	b.ReportMetric(worst.Seconds()*1e3, "worst-ms")
+	cancel()
+	require.ErrorIs(b, <-done, context.Canceled)
+}
+
+// How long a call goes on after its context is canceled, beside the time of a
+// pass of 512 tokens, which has 6 layers.
+func BenchmarkCancel(b *testing.B) {
+	m := loadAt(b, embed.Float32)
+	lists := ids(4096, 512)
+	var total, worst time.Duration
+	for b.Loop() {
+		ctx, cancel := context.WithCancel(b.Context())
+		done := make(chan time.Time)
+		go func() {
+			_, err := m.EmbedIDs(ctx, lists, embed.Options{})
+			if !errors.Is(err, context.Canceled) {
+				b.Error(err)
+			}
+			done <- time.Now()
+		}()
+		time.Sleep(50 * time.Millisecond)
+		start := time.Now()
+		cancel()
+		late := (<-done).Sub(start)
+		total += late
+		worst = max(worst, late)
+	}
+	b.ReportMetric(total.Seconds()*1e3/float64(b.N), "mean-ms")
+	b.ReportMetric(worst.Seconds()*1e3, "worst-ms")
+	b.ReportMetric(0, "ns/op")
+}
