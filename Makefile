@@ -1,8 +1,9 @@
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GQA = eurobert gemma3 llama qwen2 qwen3
+MODULES = $(dir $(wildcard examples/*/go.mod))
 PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 
-.PHONY: test lint bench goldens generate cross
+.PHONY: test lint bench goldens generate cross tidy
 
 test:
 	go test ./...
@@ -11,6 +12,12 @@ lint:
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt -w is missing on:" $$files; exit 1; fi
 	go vet ./...
 	$(STATICCHECK) ./...
+	$(foreach m,$(MODULES),(cd $(m) && go vet ./... && $(STATICCHECK) ./...) &&) true
+
+# All modules, as those of examples ask for what the first one asks for.
+tidy:
+	go mod tidy
+	$(foreach m,$(MODULES),(cd $(m) && go mod tidy) &&) true
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

@@ -52,19 +52,22 @@ var layers = map[string]row{
 	"embed/minilm/generate": {ours: []string{"tensor"}, others: []string{"github.com/x448/float16"}},
 	"embed/hub":             {others: []string{"golang.org/x/sync", "golang.org/x/sys"}},
 	"embed/embedhttp":       {ours: []string{"embed", "encoding"}},
+	"embed/adapt":           {ours: []string{"embed"}},
 	// internal/kernel is for doctor and bench, which look at each kernel set.
 	"cmd/rhumb": {ours: []string{public, "internal/kernel"}, others: []string{
 		"github.com/spf13/cobra", "github.com/schollz/progressbar/v3",
 		"github.com/parquet-go/parquet-go", "github.com/x448/float16",
 		"github.com/prometheus/client_golang", "golang.org/x/term",
 	}},
+	// Those with dependencies of their own are modules of their own.
+	"examples/service": {ours: []string{public}},
 }
 
 // restricted are the packages of the standard library, with those below them,
 // that only some of ours may import.
 var restricted = map[string][]string{
 	"unsafe":   {"tensor", "internal/kernel"},
-	"net/http": {"embed/embedhttp", "embed/hub", "cmd/rhumb"},
+	"net/http": {"embed/embedhttp", "embed/hub", "cmd/rhumb", "examples/service"},
 }
 
 // forbidden returns why the package pkg may not import each of the imports of
@@ -172,6 +175,29 @@ func TestLayers(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.Greater(t, files, 1, "files seen under %s", root)
+}
+
+// The examples that are modules of their own use what every program can: the go
+// command lets them import internal packages, as their paths are below ours.
+func TestExamples(t *testing.T) {
+	modules, err := filepath.Glob("../examples/*/go.mod")
+	require.NoError(t, err)
+	require.NotEmpty(t, modules)
+	for _, mod := range modules {
+		files, err := filepath.Glob(filepath.Join(filepath.Dir(mod), "*.go"))
+		require.NoError(t, err)
+		require.NotEmpty(t, files, mod)
+		for _, file := range files {
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+			require.NoError(t, err)
+			imports, err := importPaths(f)
+			require.NoError(t, err)
+			for _, imp := range imports {
+				our, isOurs := strings.CutPrefix(imp, module+"/")
+				assert.False(t, isOurs && !isPublic(our), "%s imports %s", file, imp)
+			}
+		}
+	}
 }
 
 // skipped reports whether the go command would leave the folder out of this
