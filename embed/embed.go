@@ -19,6 +19,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/rhumb-go/rhumb/encoding"
 	"github.com/rhumb-go/rhumb/internal/parallel"
@@ -178,8 +179,9 @@ type Options struct {
 
 // A Result is the embeddings of one request.
 type Result struct {
-	Embeddings []Embedding // in the order of the inputs
-	Dimensions int         // of each
+	Embeddings []Embedding   // in the order of the inputs
+	Dimensions int           // of each
+	Wait       time.Duration // in a Queue, from the end of tokenization to the batch of the call's first turn; else 0
 }
 
 // An Embedding is what one input became, in the formats of the request. The

@@ -33,7 +33,6 @@ type QueueConfig struct {
 // A QueueEvent is one batch of a Queue: inputs that were run together.
 type QueueEvent struct {
 	Texts, Tokens int
-	Wait          time.Duration // of the input that waited longest, from the end of its call's tokenization
 	Compute       time.Duration
 }
 
@@ -236,12 +235,12 @@ func (q *Queue) serve() {
 	defer team.Close()
 	var p pass
 	for {
-		since := q.next(&p)
+		q.next(&p)
 		if len(p.items) == 0 {
 			return
 		}
 		start := time.Now()
-		event := QueueEvent{Texts: len(p.items), Tokens: countTokens(p.items), Wait: start.Sub(since)}
+		event := QueueEvent{Texts: len(p.items), Tokens: countTokens(p.items)}
 		if err := m.enter(); err != nil {
 			for _, i := range p.items {
 				i.call.fail(err)
@@ -259,16 +258,16 @@ func (q *Queue) serve() {
 	}
 }
 
-// next moves what waits into p, up to a few batches for each worker, and
-// returns since when the first of it waits. All that p gets takes the way of the
-// call whose turn it is. Where nothing waits, q is no longer served.
-func (q *Queue) next(p *pass) (since time.Time) {
+// next moves what waits into p, up to a few batches for each worker. All that p
+// gets takes the way of the call whose turn it is. Where nothing waits, q is no
+// longer served.
+func (q *Queue) next(p *pass) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	p.items = p.items[:0]
 	if len(q.calls) == 0 {
 		q.serving = false
-		return since
+		return
 	}
 	room := passBatches * q.model.info.Workers * q.model.batchTokens
 	var served, others []*queued
@@ -290,8 +289,8 @@ func (q *Queue) next(p *pass) (since time.Time) {
 				rest = append(slices.Clone(turn[k:]), rest...)
 				break
 			}
-			if len(p.items) == 0 || c.since.Before(since) {
-				since = c.since
+			if len(c.waiting) == len(c.items) {
+				c.result.Wait = time.Since(c.since)
 			}
 			p.items = append(p.items, c.waiting[0])
 			c.waiting = c.waiting[1:]
@@ -308,5 +307,4 @@ func (q *Queue) next(p *pass) (since time.Time) {
 	s.Batches++
 	s.Texts += int64(len(p.items))
 	s.Tokens += int64(tokens)
-	return since
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -104,7 +105,7 @@ func TestQueueSameBits(t *testing.T) {
 					assert.NoError(t, err)
 					got, err := q.Embed(context.Background(), c.Texts[from:from+n], opts)
 					assert.NoError(t, err)
-					assert.Equal(t, want, got)
+					assert.Equal(t, want.Embeddings, got.Embeddings)
 					if opts.Prompt+opts.PromptName == "" && opts.MaxTokens == 0 {
 						got, err = q.EmbedIDs(context.Background(), c.IDs[from:from+n], opts)
 						assert.NoError(t, err)
@@ -143,7 +144,7 @@ func TestQueueOfSeveralWays(t *testing.T) {
 		for i, c := range replies {
 			got := <-c
 			require.NoError(t, got.err)
-			assert.Equal(t, embedTexts(t, m, texts, Options{PromptName: names[i%len(names)]}), got.result)
+			assert.Equal(t, embedTexts(t, m, texts, Options{PromptName: names[i%len(names)]}).Embeddings, got.result.Embeddings)
 		}
 		require.NoError(t, q.Close(ctx))
 	}
@@ -233,7 +234,7 @@ func TestQueueCancel(t *testing.T) {
 	g.open()
 	got := <-other
 	require.NoError(t, got.err)
-	assert.Equal(t, embedTexts(t, m, []string{"a", "b"}, Options{}), got.result)
+	assert.Equal(t, embedTexts(t, m, []string{"a", "b"}, Options{}).Embeddings, got.result.Embeddings)
 	require.NoError(t, q.Close(context.Background()))
 	assert.Equal(t, QueueStats{Batches: 2, Texts: 3, Tokens: q.Stats().Tokens}, q.Stats())
 }
@@ -255,7 +256,7 @@ func TestQueueCancelAnytime(t *testing.T) {
 					assert.ErrorIs(t, err, context.Canceled)
 					failed.Add(1)
 				} else {
-					assert.Equal(t, want, r)
+					assert.Equal(t, want.Embeddings, r.Embeddings)
 				}
 			}
 		})
@@ -364,11 +365,35 @@ func TestQueueEvents(t *testing.T) {
 	e := <-g.event
 	assert.Equal(t, 3, e.Texts)
 	assert.Equal(t, stats.WaitingTokens, e.Tokens)
-	assert.Positive(t, e.Wait)
 	assert.Positive(t, e.Compute)
 	assert.Equal(t, QueueStats{Batches: 2, Texts: 4, Tokens: stats.Tokens + int64(e.Tokens)}, q.Stats())
 	g.open()
 	require.NoError(t, (<-a).err)
 	require.NoError(t, (<-b).err)
+	require.NoError(t, q.Close(context.Background()))
+}
+
+// A call's wait is until its first turn, however many it needs.
+func TestQueueWait(t *testing.T) {
+	m := loadGolden(t, "bert", Config{Workers: 1, BatchTokens: 8})
+	q, g := held(t, m, QueueConfig{})
+	called := time.Now()
+	long := background(context.Background(), q, slices.Repeat([]string{"the river"}, 20), Options{})
+	waiting := time.Now()
+	for time.Since(waiting) < time.Millisecond { // while the batch before holds it up
+		runtime.Gosched()
+	}
+	least := time.Since(waiting)
+	g.next <- struct{}{}
+	require.Less(t, (<-g.event).Texts, 20)
+	most := time.Since(called)
+	g.open()
+	r := <-long
+	require.NoError(t, r.err)
+	assert.GreaterOrEqual(t, r.result.Wait, least)
+	assert.LessOrEqual(t, r.result.Wait, most)
+	alone, err := m.Embed(context.Background(), []string{"a"}, Options{})
+	require.NoError(t, err)
+	assert.Zero(t, alone.Wait, "there is no queue")
 	require.NoError(t, q.Close(context.Background()))
 }

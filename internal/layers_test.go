@@ -51,7 +51,7 @@ var layers = map[string]row{
 	"embed/minilm":          {ours: []string{"embed"}},
 	"embed/minilm/generate": {ours: []string{"tensor"}, others: []string{"github.com/x448/float16"}},
 	"embed/hub":             {others: []string{"golang.org/x/sync", "golang.org/x/sys"}},
-	"embed/embedhttp":       {ours: []string{"embed", "encoding"}},
+	"embed/embedhttp":       {ours: []string{"embed", "encoding"}, others: []string{"github.com/klauspost/compress/zstd"}},
 	"embed/adapt":           {ours: []string{"embed"}},
 	// internal/kernel is for doctor and bench, which look at each kernel set.
 	"cmd/rhumb": {ours: []string{public, "internal/kernel"}, others: []string{

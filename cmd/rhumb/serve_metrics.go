@@ -47,7 +47,7 @@ func newMetrics() *metrics {
 	m.encode = histogram("rhumb_encode_seconds", "Time to encode and write an answer.", seconds)
 	m.batchTexts = histogram("rhumb_batch_texts", "Inputs of a batch.", prometheus.ExponentialBuckets(1, 2, 12))
 	m.batchTokens = histogram("rhumb_batch_tokens", "Tokens of a batch.", prometheus.ExponentialBuckets(4, 2, 18))
-	m.wait = histogram("rhumb_queue_wait_seconds", "Longest time that an input of a batch waited.", seconds)
+	m.wait = histogram("rhumb_queue_wait_seconds", "Time that a request that was answered waited for its first batch.", seconds)
 	m.compute = histogram("rhumb_compute_seconds", "Time to compute a batch.", seconds)
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
@@ -70,6 +70,7 @@ func (m *metrics) observe(e embedhttp.Event) {
 	m.tokens.WithLabelValues(e.Model).Add(float64(e.Tokens))
 	m.truncated.WithLabelValues(e.Model).Add(float64(e.Truncated))
 	m.total.WithLabelValues(e.Model).Observe(e.Total.Seconds())
+	m.wait.WithLabelValues(e.Model).Observe(e.Wait.Seconds())
 	m.encode.WithLabelValues(e.Model).Observe(e.Encode.Seconds())
 }
 
@@ -78,7 +79,6 @@ func (m *metrics) observeBatch(model string) func(embed.QueueEvent) {
 	return func(e embed.QueueEvent) {
 		m.batchTexts.WithLabelValues(model).Observe(float64(e.Texts))
 		m.batchTokens.WithLabelValues(model).Observe(float64(e.Tokens))
-		m.wait.WithLabelValues(model).Observe(e.Wait.Seconds())
 		m.compute.WithLabelValues(model).Observe(e.Compute.Seconds())
 	}
 }

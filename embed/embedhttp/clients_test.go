@@ -1,7 +1,13 @@
 package embedhttp
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
 	"encoding/json"
+	"io"
+	"math"
+	"math/rand/v2"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -13,6 +19,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/tensor"
 )
 
 // The vendors' own clients get the library's vectors, and the errors they know.
@@ -23,22 +30,33 @@ func TestClients(t *testing.T) {
 	}
 	keys, err := NewKeys([]string{"sesame"})
 	require.NoError(t, err)
-	h, _ := served(t, func(c *Config) { c.Keys = keys })
+	folder := t.TempDir()
+	tokenizer, big := cl100k(t, folder)
+	h, _ := served(t, func(c *Config) {
+		c.Keys = keys
+		c.Models = append(c.Models, Model{Name: "cl100k", Queue: embed.NewQueue(big, embed.QueueConfig{}), Info: big.Info()})
+	})
 	server := httptest.NewServer(h)
 	defer server.Close()
 
 	texts := []string{"The food was delicious", "Das Essen war köstlich 😀", " ", "a\tb\n\"c\""}
 	want := library(t, embed.Options{Formats: []encoding.Format{encoding.Base64, encoding.Int8}}, texts...)
-	var vectors []string
+	var vectors, bigVectors []string
 	var int8s [][]int8
 	tokens := 0
 	for _, e := range want.Embeddings {
 		vectors, int8s = append(vectors, e.Base64), append(int8s, e.Int8)
 		tokens += e.Tokens
 	}
-	folder := t.TempDir()
+	want, err = big.Embed(t.Context(), texts, embed.Options{Formats: []encoding.Format{encoding.Base64}})
+	require.NoError(t, err)
+	for _, e := range want.Embeddings {
+		bigVectors = append(bigVectors, e.Base64)
+	}
 	require.NoError(t, os.CopyFS(folder, os.DirFS("testdata/clients")))
-	content, err := json.Marshal(map[string]any{"texts": texts, "vectors": vectors, "int8": int8s, "tokens": tokens})
+	content, err := json.Marshal(map[string]any{
+		"texts": texts, "vectors": vectors, "int8": int8s, "tokens": tokens, "tokenizer": tokenizer, "cl100k": bigVectors,
+	})
 	require.NoError(t, err)
 	expected := filepath.Join(folder, "expected.json")
 	require.NoError(t, os.WriteFile(expected, content, 0o666))
@@ -73,4 +91,39 @@ func TestClients(t *testing.T) {
 			t.Logf("%s", output)
 		})
 	}
+}
+
+// cl100k returns a model that reads the tokens that OpenAI's do, and its
+// tokenizer.json. The model is a table of random vectors in folder.
+func cl100k(t *testing.T, folder string) (string, *embed.Model) {
+	t.Helper()
+	f, err := os.Open("../../tokenizer/testdata/cl100k/tokenizer.json.gz")
+	require.NoError(t, err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	content, err := io.ReadAll(z)
+	require.NoError(t, err)
+	folder = filepath.Join(folder, "cl100k")
+	require.NoError(t, os.Mkdir(folder, 0o777))
+	put := func(name string, content []byte) string {
+		path := filepath.Join(folder, name)
+		require.NoError(t, os.WriteFile(path, content, 0o666))
+		return path
+	}
+	put("modules.json", []byte(`[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.StaticEmbedding"}]`))
+	const tokens, dimensions = 100277, 8 // <|endofprompt|> is the last
+	random := rand.New(rand.NewPCG(1, 2))
+	data := make([]byte, 0, 4*tokens*dimensions)
+	for range tokens * dimensions {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(random.Float32()-0.5))
+	}
+	var file bytes.Buffer
+	require.NoError(t, tensor.Write(&file, []tensor.Tensor{{Name: "embedding.weight", DType: tensor.F32, Shape: []int{tokens, dimensions}, Data: data}}, nil))
+	put("model.safetensors", file.Bytes())
+	path := put("tokenizer.json", content)
+	m, err := embed.Load(folder, embed.Config{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	return path, m
 }

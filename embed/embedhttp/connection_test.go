@@ -131,7 +131,7 @@ func (l *leaving) Write(p []byte) (int, error) {
 
 // The answer that a client does not take ends, and is counted as such.
 func TestAnswerNotTaken(t *testing.T) {
-	for _, accept := range []string{"", "gzip"} {
+	for _, accept := range []string{"", "gzip", "zstd"} {
 		events := make(chan Event, 1)
 		h, _ := served(t, func(c *Config) { c.Observe = func(e Event) { events <- e } })
 		body := `{"model":"tiny","input":[` + strings.Repeat(`"a",`, 2047) + `"b"]}`

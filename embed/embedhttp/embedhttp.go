@@ -76,7 +76,8 @@ type Event struct {
 	Truncated int // inputs that were
 
 	Read   time.Duration // of the request, parsing included
-	Embed  time.Duration // in the queue, waiting and computing
+	Embed  time.Duration // from inputs to embeddings, the wait included
+	Wait   time.Duration // in the queue, for the first batch; 0 where there are no embeddings
 	Encode time.Duration // and writing of the answer
 	Total  time.Duration
 }

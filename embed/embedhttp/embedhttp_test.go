@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -153,7 +154,7 @@ func TestAnswer(t *testing.T) {
 			assert.Contains(t, w.Body.String(), `"`+name+`":`)
 		}
 		assert.Equal(t, fmt.Sprint(w.Body.Len()), w.Header().Get("Content-Length"))
-		assert.Regexp(t, `^read;dur=\d+\.\d{3}, embed;dur=\d+\.\d{3}$`, w.Header().Get("Server-Timing"))
+		assert.Regexp(t, `^read;dur=\d+\.\d{3}, wait;dur=\d+\.\d{3}, compute;dur=\d+\.\d{3}, encode;dur=\d+\.\d{3}$`, w.Header().Get("Server-Timing"))
 		assert.Equal(t, tiny(t).Info().Fingerprint, w.Header().Get("X-Model-Fingerprint"))
 		r := decode[response](t, w.Body)
 		assert.Regexp(t, `^embd-[A-Z2-7]{26}$`, r.ID)
@@ -193,12 +194,19 @@ func TestLongAnswer(t *testing.T) {
 	plain := send(h, "POST", "/v1/embeddings", string(body))
 	require.Equal(t, 200, plain.Code)
 	require.Greater(t, plain.Body.Len(), 2*pieceSize)
-	small := send(h, "POST", "/v1/embeddings", string(body), "Accept-Encoding", "br, gzip;q=0.5")
-	require.Equal(t, "gzip", small.Header().Get("Content-Encoding"))
-	assert.Less(t, small.Body.Len(), plain.Body.Len()*2/3)
-	unzipped, err := gzip.NewReader(small.Body)
+	compressed := func(coding string) io.Reader {
+		w := send(h, "POST", "/v1/embeddings", string(body), "Accept-Encoding", coding)
+		require.Equal(t, coding, w.Header().Get("Content-Encoding"))
+		assert.Empty(t, w.Header().Get("Content-Length"))
+		assert.Less(t, w.Body.Len(), plain.Body.Len()*2/3)
+		return w.Body
+	}
+	unzipped, err := gzip.NewReader(compressed("gzip"))
 	require.NoError(t, err)
-	for _, body := range []io.Reader{plain.Body, unzipped} {
+	unpacked, err := zstd.NewReader(compressed("zstd"), zstd.WithDecoderMaxWindow(8<<20)) // the most that RFC 9659 allows
+	require.NoError(t, err)
+	defer unpacked.Close()
+	for _, body := range []io.Reader{plain.Body, unzipped, unpacked} {
 		r := decode[response](t, body)
 		require.Len(t, r.Data, len(texts))
 		for i, d := range r.Data {
@@ -210,23 +218,41 @@ func TestLongAnswer(t *testing.T) {
 
 func TestCompression(t *testing.T) {
 	h, _ := served(t, nil)
-	texts := `["` + strings.Repeat(`word", "`, 100) + `last"]`
-	for _, c := range []struct{ accept, request, want string }{
-		{"gzip", `{"model":"tiny","input":` + texts + `}`, "gzip"},
-		{"GZIP ; Q=1", `{"model":"tiny","input":` + texts + `}`, "gzip"},
-		{"*", `{"model":"tiny","input":` + texts + `}`, "gzip"},
-		{"", `{"model":"tiny","input":` + texts + `}`, ""},
-		{"gzip;q=0", `{"model":"tiny","input":` + texts + `}`, ""},
-		{"gzip;q=0, *", `{"model":"tiny","input":` + texts + `}`, ""},
-		{"gzip;q=x", `{"model":"tiny","input":` + texts + `}`, ""},
-		{"identity", `{"model":"tiny","input":` + texts + `}`, ""},
-		{"gzip", `{"model":"tiny","input":"short"}`, ""},
-		{"gzip", `{"model":"tiny","input":` + texts + `,"encoding_format":"base64"}`, ""},
-	} {
-		w := send(h, "POST", "/v1/embeddings", c.request, "Accept-Encoding", c.accept)
+	long := `{"model":"tiny","input":["` + strings.Repeat(`word", "`, 100) + `last"]`
+	coding := func(accept, request string) string {
+		w := send(h, "POST", "/v1/embeddings", request, "Accept-Encoding", accept)
 		require.Equal(t, 200, w.Code)
-		assert.Equal(t, c.want, w.Header().Get("Content-Encoding"), c.accept)
+		return w.Header().Get("Content-Encoding")
 	}
+	for accept, want := range map[string]string{
+		"gzip":                        "gzip",
+		"GZIP ; Q=1":                  "gzip",
+		"*":                           "gzip",
+		"":                            "",
+		"gzip;q=0":                    "",
+		"gzip;q=0, *":                 "",
+		"gzip;q=x":                    "",
+		"identity":                    "",
+		"br":                          "",
+		"zstd":                        "zstd",
+		"gzip, deflate, br, zstd":     "zstd",
+		"zstd;q=0, *":                 "gzip",
+		"zstd, *":                     "zstd",
+		"zstd;q=0, gzip;q=0.1":        "gzip",
+		"zstd;q=0.5, gzip;q=0.8":      "gzip",
+		"zstd;q=0.8,gzip;q=0.8":       "zstd",
+		"zstd;q=0, gzip;q=0":          "",
+		"gzip;q=0.5, identity":        "",
+		"gzip;q=0.5, identity;q=0.5":  "gzip",
+		"zstd;q=0.001, identity;q=0":  "zstd",
+		"gzip;q=nan, zstd;q=-1, br;q": "",
+	} {
+		assert.Equal(t, want, coding(accept, long+`}`), accept)
+	}
+	assert.Empty(t, coding("gzip, zstd", `{"model":"tiny","input":"short"}`))
+	assert.Empty(t, coding("gzip, zstd", long+`,"encoding_format":"base64"}`))
+	w := send(h, "POST", "/v1/embeddings", `{"model":"tiny","input":"short"}`)
+	assert.Equal(t, "Accept-Encoding", w.Header().Get("Vary"), "compressed or not")
 }
 
 func TestModels(t *testing.T) {

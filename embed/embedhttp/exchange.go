@@ -221,7 +221,7 @@ func (x *exchange) report() {
 	}
 	if e.Model != "" {
 		attrs = append(attrs, slog.String("model", e.Model), slog.Int("texts", e.Texts), slog.Int("tokens", e.Tokens),
-			slog.Int("truncated", e.Truncated), slog.Duration("embed", e.Embed), slog.Duration("encode", e.Encode))
+			slog.Int("truncated", e.Truncated), slog.Duration("embed", e.Embed), slog.Duration("wait", e.Wait), slog.Duration("encode", e.Encode))
 	}
 	if e.Code != "" {
 		attrs = append(attrs, slog.String("code", e.Code))

@@ -9,18 +9,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// bodies are good ones and bad ones.
+var bodies = []string{
+	`{"model":"tiny","input":"a"}`, `{"model":"tiny","input":["a","\u00e9\ud83d\ude00\\"],"dimensions":3}`,
+	`{"model":"tiny","input":[3,17,4],"truncate":true}`, ` { "model" : "tiny" , "inputs" : [ [ 3 ] , [ 4 , 5 ] ] } `,
+	`{"model":"tiny","input":"a","encoding_format":["float","base64","int8"]}`, `{"model":"tiny","input":"a","output_dtype":"binary"}`,
+	`{"model":"tiny","input":"a","metadata":{"a":[1,{"b":"}]"}],"c":"\""}}`, `{"model":"tiny","input":"a\ud800b","prompt":"c"}`,
+	`{`, `[]`, `null`, `{"":null}`, `{"model":"tiny","input":{"input":"a"}}`, `{"model":"tiny","input":[[[3]]]}`, `{"model":"tiny","input":[1e3]}`,
+	`{"model":"tiny","input":"a","normalized":false,"normalize":false,"truncation_direction":"Left","input_type":"passage"}`,
+}
+
 // Any body is answered with embeddings or with an error for the client, and what
 // is read of it is what encoding/json reads.
 func FuzzBody(f *testing.F) {
 	h, _ := served(f, func(c *Config) { c.MaxItems, c.MaxChars = 4, 100 })
-	for _, seed := range []string{
-		`{"model":"tiny","input":"a"}`, `{"model":"tiny","input":["a","\u00e9\ud83d\ude00\\"],"dimensions":3}`,
-		`{"model":"tiny","input":[3,17,4],"truncate":true}`, ` { "model" : "tiny" , "inputs" : [ [ 3 ] , [ 4 , 5 ] ] } `,
-		`{"model":"tiny","input":"a","encoding_format":["float","base64","int8"]}`, `{"model":"tiny","input":"a","output_dtype":"binary"}`,
-		`{"model":"tiny","input":"a","metadata":{"a":[1,{"b":"}]"}],"c":"\""}}`, `{"model":"tiny","input":"a\ud800b","prompt":"c"}`,
-		`{`, `[]`, `null`, `{"":null}`, `{"model":"tiny","input":{"input":"a"}}`, `{"model":"tiny","input":[[[3]]]}`, `{"model":"tiny","input":[1e3]}`,
-		`{"model":"tiny","input":"a","normalized":false,"normalize":false,"truncation_direction":"Left","input_type":"passage"}`,
-	} {
+	for _, seed := range bodies {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

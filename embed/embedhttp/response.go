@@ -1,7 +1,6 @@
 package embedhttp
 
 import (
-	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -9,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -30,23 +28,30 @@ func (x *exchange) embeddings() error {
 	read := time.Now()
 	x.event.Read = read.Sub(x.start)
 	result, err := c.embed(x.r.Context())
-	embedded := time.Now()
-	x.event.Embed = embedded.Sub(read)
+	x.event.Embed = time.Since(read)
 	if err != nil {
 		return c.embedFailure(err)
 	}
-	header := x.w.Header()
-	header.Set("Server-Timing", fmt.Sprintf("read;dur=%s, embed;dur=%s", milliseconds(x.event.Read), milliseconds(x.event.Embed)))
+	x.event.Wait = result.Wait
 	if f := c.model.Info.Fingerprint; f != "" {
-		header.Set("X-Model-Fingerprint", f)
+		x.w.Header().Set("X-Model-Fingerprint", f)
 	}
 	err = x.answer(c, result)
-	x.event.Encode = time.Since(embedded)
+	x.event.Encode = x.sinceEmbedded()
 	return err
 }
 
-func milliseconds(d time.Duration) string {
-	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 3, 64)
+// sinceEmbedded returns the time from when there were embeddings.
+func (x *exchange) sinceEmbedded() time.Duration {
+	return time.Since(x.start) - x.event.Read - x.event.Embed
+}
+
+// timing returns the value of Server-Timing, in milliseconds. The encoding of an
+// answer of several pieces is that of the first: what comes later it cannot tell.
+func (x *exchange) timing() string {
+	e, encode := &x.event, x.sinceEmbedded()
+	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+	return fmt.Sprintf("read;dur=%.3f, wait;dur=%.3f, compute;dur=%.3f, encode;dur=%.3f", ms(e.Read), ms(e.Wait), ms(e.Embed-e.Wait), ms(encode))
 }
 
 func (c *call) embed(ctx context.Context) (*embed.Result, error) {
@@ -131,36 +136,30 @@ func (x *exchange) answer(c *call, result *embed.Result) error {
 // pieceSize is how long a piece of an answer grows, in bytes, before it is written.
 const pieceSize = 128 << 10
 
-// gzipSize is the length of answers from which on compression pays, in bytes.
-const gzipSize = 8 << 10
-
 // pieces write an answer, compressed where the client accepts it and it pays.
 type pieces struct {
-	x        *exchange
-	buffer   []byte // for the caller's pieces
-	compress bool
-	gzip     *gzip.Writer // nil = not compressing
+	x          *exchange
+	buffer     []byte     // for the caller's pieces
+	coding     *coding    // of an answer that is long enough; nil = none
+	compressor compressor // nil = not compressing
 }
 
-var (
-	buffers = sync.Pool{New: func() any { return new([]byte) }}
-	gzips   = sync.Pool{New: func() any { w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed); return w }} // the level is one there is
-)
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 func (x *exchange) newPieces(compressible bool) *pieces {
 	p := &pieces{x: x, buffer: (*buffers.Get().(*[]byte))[:0]}
 	if compressible {
 		x.w.Header().Add("Vary", "Accept-Encoding")
-		p.compress = acceptsGzip(x.r.Header.Values("Accept-Encoding"))
+		p.coding = accepted(x.r.Header.Values("Accept-Encoding"))
 	}
 	return p
 }
 
 // release gives the memory of p back.
 func (p *pieces) release() {
-	if p.gzip != nil {
-		p.gzip.Reset(nil)
-		gzips.Put(p.gzip)
+	if p.compressor != nil {
+		p.compressor.Reset(nil)
+		p.coding.compressors.Put(p.compressor)
 	}
 	if cap(p.buffer) <= 4*pieceSize {
 		buffers.Put(&p.buffer)
@@ -171,10 +170,11 @@ func (p *pieces) release() {
 func (p *pieces) begin(length int) {
 	header := p.x.w.Header()
 	header.Set("Content-Type", "application/json")
-	if p.compress && (length < 0 || length >= gzipSize) {
-		header.Set("Content-Encoding", "gzip")
-		p.gzip = gzips.Get().(*gzip.Writer)
-		p.gzip.Reset(p.x.w)
+	header.Set("Server-Timing", p.x.timing())
+	if p.coding != nil && (length < 0 || length >= compressSize) {
+		header.Set("Content-Encoding", p.coding.name)
+		p.compressor = p.coding.compressors.Get().(compressor)
+		p.compressor.Reset(p.x.w)
 	} else if length >= 0 {
 		header.Set("Content-Length", strconv.Itoa(length))
 	}
@@ -188,8 +188,8 @@ func (p *pieces) write(piece []byte) ([]byte, error) {
 		p.begin(-1)
 	}
 	var to io.Writer = p.x.w
-	if p.gzip != nil {
-		to = p.gzip
+	if p.compressor != nil {
+		to = p.compressor
 	}
 	if _, err := to.Write(piece); err != nil {
 		return nil, p.x.gone(err)
@@ -205,8 +205,8 @@ func (p *pieces) end(piece []byte) error {
 	if _, err := p.write(piece); err != nil {
 		return err
 	}
-	if p.gzip != nil {
-		if err := p.gzip.Close(); err != nil {
+	if p.compressor != nil {
+		if err := p.compressor.Close(); err != nil {
 			return p.x.gone(err)
 		}
 	}
@@ -218,29 +218,4 @@ func (x *exchange) gone(err error) error {
 	f := fail(codeInternal, "", "the client did not take the answer")
 	f.cause = fmt.Errorf("%w: %w", errGone, err)
 	return f
-}
-
-// acceptsGzip reports whether the values of a request's header Accept-Encoding
-// allow gzip (RFC 9110, 12.5.3).
-func acceptsGzip(values []string) bool {
-	weights := map[string]float64{}
-	for _, value := range values {
-		for part := range strings.SplitSeq(value, ",") {
-			name, parameter, _ := strings.Cut(part, ";")
-			weight := 1.0
-			if q, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(parameter)), "q="); ok {
-				var err error
-				if weight, err = strconv.ParseFloat(q, 64); err != nil {
-					weight = 0
-				}
-			}
-			weights[strings.ToLower(strings.TrimSpace(name))] = weight
-		}
-	}
-	for _, name := range []string{"gzip", "*"} {
-		if weight, ok := weights[name]; ok {
-			return weight > 0
-		}
-	}
-	return false
 }

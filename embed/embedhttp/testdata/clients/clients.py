@@ -1,9 +1,12 @@
 """Asks the service at sys.argv[1] with the vendors' Python clients, and compares
 with the vectors of sys.argv[2]: JSON of texts, float32 vectors in base64, int8
-vectors, and token counts."""
+vectors, token counts, and the tokenizer.json and the vectors of a model that
+reads OpenAI's tokens."""
 
 import base64
+import hashlib
 import json
+import os
 import struct
 import sys
 
@@ -38,7 +41,7 @@ answer = client.embeddings.create(model="tiny", input=texts, encoding_format="fl
 check("openai, float", [bits(d.embedding) for d in answer.data])
 answer = client.embeddings.create(model="tiny", input=texts[0], dimensions=8)
 assert len(answer.data[0].embedding) == 8
-assert [m.id for m in client.models.list()] == ["tiny"] and client.models.retrieve("org/tiny").id == "tiny"
+assert client.models.list().data[0].id == "tiny" and client.models.retrieve("org/tiny").id == "tiny"
 for kind, code, ask in [
     (openai.NotFoundError, "model_not_found", dict(model="none", input="a")),
     (openai.BadRequestError, "invalid_input", dict(model="tiny", input="")),
@@ -74,3 +77,25 @@ check("mixedbread, int8", [d.embedding.int8 for d in answer.data], expected["int
 
 chain = OpenAIEmbeddings(model="tiny", base_url=url + "/v1", api_key="sesame", check_embedding_ctx_length=False)
 check("langchain-openai", [bits(v) for v in chain.embed_documents(texts)])
+
+
+def put_vocabulary(tokenizer, folder):
+    """Puts cl100k_base where tiktoken looks before it asks the network, made from
+    its tokenizer.json. tiktoken checks that it is what OpenAI published."""
+    with open(tokenizer) as f:
+        vocabulary = json.load(f)["model"]["vocab"]
+    # The characters that stand for bytes (GPT-2's encoder.py).
+    printed = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [b for b in range(256) if b not in printed]
+    byte = {chr(b): b for b in printed} | {chr(256 + i): b for i, b in enumerate(others)}
+    url = "https://openaipublic.blob.core.windows.net/encodings/cl100k_base.tiktoken"
+    os.mkdir(folder)
+    with open(os.path.join(folder, hashlib.sha1(url.encode()).hexdigest()), "wb") as f:
+        for piece, token in sorted(vocabulary.items(), key=lambda entry: entry[1]):
+            f.write(base64.b64encode(bytes(byte[c] for c in piece)) + b" %d\n" % token)
+    os.environ["TIKTOKEN_CACHE_DIR"] = folder
+
+
+put_vocabulary(expected["tokenizer"], "tiktoken")
+chain = OpenAIEmbeddings(model="cl100k", base_url=url + "/v1", api_key="sesame")  # sends tokens
+check("langchain-openai, tokens", [bits(v) for v in chain.embed_documents(texts)], [base64.b64decode(v) for v in expected["cl100k"]])
