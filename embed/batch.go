@@ -2,6 +2,7 @@ package embed
 
 import (
 	"context"
+	"runtime/debug"
 	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
@@ -121,12 +122,30 @@ func (p *pass) forward(team *parallel.Team, b int) {
 	}
 	s.audience = audience{context.Background(), items}
 	if len(items) > 0 {
-		s.forward(team, items)
+		s.survive(team, items)
 	}
 	clear(items)
 	for _, i := range p.batch(b) {
 		i.call.settle()
 	}
+}
+
+// survive runs forward. A panic in it, which is a bug, fails the calls of items.
+func (s *scratch) survive(team *parallel.Team, items []item) {
+	defer func() {
+		r := recover()
+		if r == nil {
+			return
+		}
+		p, ok := r.(*parallel.Panic)
+		if !ok {
+			p = &parallel.Panic{Value: r, Stack: debug.Stack()}
+		}
+		for _, i := range items {
+			i.call.fail(p)
+		}
+	}()
+	s.forward(team, items)
 }
 
 // forward makes the embeddings of items, one at least, which s.audience has too.

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/tensor"
 )
 
 // A gate holds up a queue after each batch until it is told to go on.
@@ -396,4 +397,40 @@ func TestQueueWait(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, alone.Wait, "there is no queue")
 	require.NoError(t, q.Close(context.Background()))
+}
+
+// A trap is a module that panics while it is set.
+type trap struct{ set *atomic.Bool }
+
+func (t trap) apply(_ *scratch, x tensor.Matrix) tensor.Matrix {
+	if t.set.Load() {
+		panic("a bug")
+	}
+	return x
+}
+
+func (trap) recipe() string { return "" }
+
+// A panic while a batch is computed fails its calls alone.
+func TestPanicInABatch(t *testing.T) {
+	m := loadGolden(t, "bert", Config{Workers: 2})
+	var set atomic.Bool
+	m.route.modules = append(slices.Clone(m.route.modules), trap{&set})
+	q := NewQueue(m, QueueConfig{})
+	texts := []string{"summer", strings.Repeat("a long winter ", 20)}
+	want, err := m.Embed(t.Context(), texts, Options{})
+	require.NoError(t, err)
+	for range 3 {
+		set.Store(true)
+		for _, embed := range []func(context.Context, []string, Options) (*Result, error){m.Embed, q.Embed} {
+			_, err := embed(t.Context(), texts, Options{})
+			require.ErrorContains(t, err, "panic: a bug")
+			require.ErrorContains(t, err, "trap")
+		}
+		set.Store(false)
+		got, err := q.Embed(t.Context(), texts, Options{})
+		require.NoError(t, err)
+		require.Equal(t, want.Embeddings, got.Embeddings)
+	}
+	require.NoError(t, q.Close(t.Context()))
 }

@@ -2,7 +2,9 @@
 package parallel
 
 import (
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -24,9 +26,18 @@ type Team struct {
 	parts   int
 	state   atomic.Uint64 // task number in the high half, parts not yet taken in the low half
 	done    atomic.Int64  // parts that ended
+	panic   atomic.Pointer[Panic]
 	closed  atomic.Bool
 	workers sync.WaitGroup
 }
+
+// A Panic is what a part of a task panicked with, and where.
+type Panic struct {
+	Value any
+	Stack []byte
+}
+
+func (p *Panic) Error() string { return fmt.Sprintf("panic: %v\n%s", p.Value, p.Stack) }
 
 // NewTeam starts workers-1 goroutines. The team of one worker is nil.
 func NewTeam(workers int) *Team {
@@ -59,7 +70,9 @@ func (t *Team) Size() int {
 // For runs task.Run(w, i) for every i in [0, n) and returns when all have
 // ended. Workers take the next part as they become free. After each part other
 // goroutines may run: else the garbage collector, and every call that waits for
-// a processor, would wait for the 10 ms after which Go's scheduler steps in.
+// a processor, would wait for the 10 ms after which Go's scheduler steps in. A
+// part that panics ends; once the others have ended too, For panics with the
+// *Panic of the first.
 func (t *Team) For(n int, task Task) {
 	if t == nil || n <= 1 {
 		for i := range n {
@@ -76,6 +89,9 @@ func (t *Team) For(n int, task Task) {
 		pause(spins)
 	}
 	t.task = nil
+	if p := t.panic.Swap(nil); p != nil {
+		panic(p)
+	}
 }
 
 // serve takes parts of every task until the team is closed.
@@ -101,11 +117,25 @@ func (t *Team) work(worker int) (any bool) {
 			continue
 		}
 		// The task cannot end before this part has: its fields hold still.
-		t.task.Run(worker, t.parts-int(left))
-		t.done.Add(1)
+		t.run(worker, t.parts-int(left))
 		runtime.Gosched()
 		any = true
 	}
+}
+
+// run runs a part.
+func (t *Team) run(worker, i int) {
+	defer func() {
+		if r := recover(); r != nil {
+			p, ok := r.(*Panic)
+			if !ok {
+				p = &Panic{r, debug.Stack()}
+			}
+			t.panic.CompareAndSwap(nil, p)
+		}
+		t.done.Add(1)
+	}()
+	t.task.Run(worker, i)
 }
 
 // pause gives the processor away once waiting has lasted some microseconds.

@@ -94,3 +94,37 @@ func BenchmarkFor(b *testing.B) {
 		team.Close()
 	}
 }
+
+// A bomb panics in some parts.
+type bomb struct{ count }
+
+func (b *bomb) Run(worker, i int) {
+	b.count.Run(worker, i)
+	if i%7 == 3 {
+		panic("part " + string(rune('0'+i%10)))
+	}
+}
+
+// A panic reaches the caller when all parts have ended, and the team goes on.
+func TestForPassesPanicsOn(t *testing.T) {
+	team := NewTeam(3)
+	defer team.Close()
+	for range 50 {
+		b := &bomb{count{ran: make([]atomic.Int32, 30), busy: make([]atomic.Int32, 3)}}
+		func() {
+			defer func() {
+				p, ok := recover().(*Panic)
+				require.True(t, ok)
+				require.Contains(t, p.Error(), "panic: part ")
+				require.Contains(t, p.Error(), "bomb")
+			}()
+			team.For(30, b)
+		}()
+		for i := range b.ran {
+			require.EqualValues(t, 1, b.ran[i].Load())
+		}
+		c := &count{ran: make([]atomic.Int32, 9), busy: make([]atomic.Int32, 3)}
+		team.For(9, c)
+		require.False(t, c.bad.Load())
+	}
+}
