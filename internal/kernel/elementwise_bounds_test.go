@@ -51,13 +51,17 @@ func TestActivationBounds(t *testing.T) {
 		x = append(x, float32(i-1<<18)/(1<<14))
 	}
 	for _, f := range functions {
+		exact := make([]float64, len(x))
+		for i, v := range x {
+			exact[i] = f.exact(float64(v))
+		}
 		for _, s := range sets {
 			got := clone(x)
 			s.Activate(f.activation, got, len(x), 1, len(x))
 			worst, absolute := 0.0, 0.0
 			for i, v := range x {
 				v, y := float64(v), float64(got[i])
-				want := f.exact(v)
+				want := exact[i]
 				if math.IsNaN(want) || math.IsInf(want, 0) || math.IsInf(y, 0) {
 					require.Truef(t, y == want || y != y && want != want, "%s %v(%v) = %v, expected %v", s.name, f.activation, v, y, want)
 					continue
@@ -143,7 +147,9 @@ func TestExp(t *testing.T) {
 				bound = 0x1.1p-126
 			}
 			e := math.Abs(float64(row[1]) - want)
-			require.LessOrEqualf(t, e, bound, "%s exp(%v) = %v", s.name, v, row[1])
+			if !(e <= bound) {
+				require.LessOrEqualf(t, e, bound, "%s exp(%v) = %v", s.name, v, row[1])
+			}
 			if v > -87 {
 				worst = max(worst, e/want/(2*u))
 			}

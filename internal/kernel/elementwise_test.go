@@ -115,6 +115,13 @@ func tanh32(x float32) float32 {
 	return float32(math.Copysign(float64(min(p/q, 1)), float64(x)))
 }
 
+func relu32(x float32) float32 {
+	if x < 0 {
+		return 0
+	}
+	return x
+}
+
 // Each activation: the steps of a SIMD set, the function, and the bound of a
 // set's error against it. The bounds are some units in the last place of the
 // result, of float32 sums and products of values up to x.
@@ -135,7 +142,7 @@ var functions = []struct {
 		// The generic set rounds n·ln 2, a number like x, before it is taken off x;
 		// exp is +Inf beyond 88.38.
 		func(x, y float64) float64 { return math.Abs(y)*(8+math.Abs(x))*0x1p-24 + 1e-36 }},
-	{ReLU, func(x float32) float32 { return max(x, 0) }, func(x float64) float64 { return math.Max(x, 0) },
+	{ReLU, relu32, func(x float64) float64 { return math.Max(x, 0) },
 		func(_, _ float64) float64 { return 0 }},
 	// Six roundings: the last two of either polynomial, a product and the quotient.
 	{Tanh, tanh32, math.Tanh, func(_, y float64) float64 { return 6 * 0x1p-24 * math.Abs(y) }},
@@ -151,11 +158,6 @@ func TestActivationsTakeTheSameSteps(t *testing.T) {
 		for _, s := range simd() {
 			got := clone(x)
 			s.Activate(f.activation, got, len(x), 1, len(x))
-			if f.activation == ReLU { // the sign of a zero is open: max(-0, 0)
-				for i := range got {
-					got[i], want[i] = got[i]+0, want[i]+0
-				}
-			}
 			sameBits(t, want, got, "%s %v", s.name, f.activation)
 		}
 	}
@@ -179,12 +181,16 @@ func TestSIMDSetsGiveTheSameBits(t *testing.T) {
 func TestActivationsAgainstFloat64(t *testing.T) {
 	x := spread(1 << 18)
 	for _, f := range functions {
+		exact := make([]float64, len(x))
+		for i, v := range x {
+			exact[i] = f.exact(float64(v))
+		}
 		for _, s := range sets {
 			got := clone(x)
 			s.Activate(f.activation, got, len(x), 1, len(x))
 			worst := 0.0
 			for i, v := range x {
-				want := f.exact(float64(v))
+				want := exact[i]
 				switch {
 				case math.IsNaN(float64(v)):
 					require.Truef(t, math.IsNaN(float64(got[i])), "%s %v(NaN) = %v", s.name, f.activation, got[i])
@@ -195,7 +201,9 @@ func TestActivationsAgainstFloat64(t *testing.T) {
 				default:
 					d := math.Abs(float64(got[i]) - want)
 					bound := f.bound(float64(v), want)
-					require.LessOrEqualf(t, d, bound, "%s %v(%v) = %v, expected %v", s.name, f.activation, v, got[i], want)
+					if !(d <= bound) {
+						require.LessOrEqualf(t, d, bound, "%s %v(%v) = %v, expected %v", s.name, f.activation, v, got[i], want)
+					}
 					if bound > 0 {
 						worst = max(worst, d/bound)
 					}

@@ -12,6 +12,7 @@ func tileGeneric(c *float32, ldc int, a, b, bias *float32, steps, m, n int, _ *f
 	}
 }
 
+// add returns the place of element n of p.
 func add(p *float32, n int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*n)) }
 
 // oneTileGeneric works through the panel four columns and two rows at a time.

@@ -19,8 +19,9 @@ func SelfTest(s *Set) error {
 		}
 		return x
 	}
+	x, w, bias := fill(m, k, 0), fill(n, k, 1000), fill(1, n, 2000).Data
 	product := func(s *Set, a Activation) []float32 {
-		x, w, dst := fill(m, k, 0), fill(n, k, 1000), tensor.NewMatrix(m, n)
+		dst := tensor.NewMatrix(m, n)
 		var rows Rows
 		var panels Panels
 		panels.Resize(Float32, k, n)
@@ -31,9 +32,7 @@ func SelfTest(s *Set) error {
 		for p := range panels.Count() {
 			s.PackTransposed(&panels, p, w.Slice(p*Panel, min((p+1)*Panel, n)))
 		}
-		for i := range n {
-			panels.Bias[i] = value(i + 2000)
-		}
+		copy(panels.Bias, bias)
 		s.Multiply(dst, &rows, 0, rows.Tiles(), &panels, 0, panels.Count(), 0, a)
 		return dst.Data
 	}

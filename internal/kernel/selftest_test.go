@@ -16,6 +16,29 @@ func TestSelfTest(t *testing.T) {
 	require.ErrorContains(t, SelfTest(&broken), "kernels broken: softmax: element 0")
 }
 
+func TestUnprovenSetsServeWhereTheyAreRight(t *testing.T) {
+	right, wrong := *Best(), *Best()
+	right.name, right.unproven = "right", true
+	wrong.name, wrong.unproven = "wrong", true
+	wrong.mul = func(dst, x []float32) {}
+	require.Same(t, &right, fastest([]*Set{&generic, &right}))
+	require.Same(t, &right, fastest([]*Set{&generic, &right, &wrong}))
+	require.Same(t, &generic, fastest([]*Set{&generic, &wrong}))
+	wrong.unproven = false
+	require.Same(t, &wrong, fastest([]*Set{&generic, &wrong}))
+
+	all := sets
+	defer func() { sets = all }()
+	wrong.unproven = true
+	sets = []*Set{&generic, &right, &wrong}
+	s, err := ByName("right")
+	require.NoError(t, err)
+	require.Same(t, &right, s)
+	s, err = ByName("wrong")
+	require.Nil(t, s)
+	require.ErrorContains(t, err, "kernels wrong: multiply: element 0")
+}
+
 func TestByName(t *testing.T) {
 	s, err := ByName("")
 	require.NoError(t, err)

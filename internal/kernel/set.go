@@ -11,6 +11,7 @@ package kernel
 import (
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // A Set is the kernels of one CPU level. It is read-only and safe for
@@ -18,6 +19,10 @@ import (
 // them; its fields are the bare loops.
 type Set struct {
 	name string
+
+	// unproven says that no such CPU was at hand: the set serves where it computes
+	// what the generic set does, see Best.
+	unproven bool
 
 	products [formats]product
 
@@ -49,17 +54,37 @@ type Set struct {
 	peak func(n int) float64
 }
 
-// Name returns "generic", "avx2" or "avx512".
+// Name returns "generic", "avx2", "avx512" or "neon".
 func (s *Set) Name() string { return s.name }
 
 // Sets returns the sets that this CPU runs, slowest first. GODEBUG=cpu.avx2=off
 // and its like (golang.org/x/sys/cpu) take sets away.
 func Sets() []*Set { return sets }
 
-// Best returns the fastest set that this CPU runs.
-func Best() *Set { return sets[len(sets)-1] }
+// Best returns the fastest set that this CPU runs. An unproven set is held
+// against the generic one first, once; where it differs, the one before it serves.
+func Best() *Set { return best() }
 
-// ByName returns the set of that name; the empty name is the best set.
+var best = sync.OnceValue(func() *Set { return fastest(sets) })
+
+func fastest(sets []*Set) *Set {
+	last := len(sets) - 1
+	if sets[last].prove() != nil {
+		return fastest(sets[:last])
+	}
+	return sets[last]
+}
+
+// prove returns the error of an unproven set's self test.
+func (s *Set) prove() error {
+	if !s.unproven {
+		return nil
+	}
+	return SelfTest(s)
+}
+
+// ByName returns the set of that name; the empty name is the best set. An
+// unproven set has to compute what the generic one does.
 func ByName(name string) (*Set, error) {
 	if name == "" {
 		return Best(), nil
@@ -67,6 +92,9 @@ func ByName(name string) (*Set, error) {
 	var have []string
 	for _, s := range sets {
 		if s.name == name {
+			if err := s.prove(); err != nil {
+				return nil, err
+			}
 			return s, nil
 		}
 		have = append(have, s.name)

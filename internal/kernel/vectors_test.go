@@ -146,7 +146,9 @@ func TestToFloat16(t *testing.T) {
 		s.ToFloat16(got, x)
 		for i, v := range x {
 			want := float16.Fromfloat32(v).Bits()
-			require.Equalf(t, want, got[i], "%s half of %v (%#x)", s.name, v, math.Float32bits(v))
+			if want != got[i] {
+				require.Equalf(t, want, got[i], "%s half of %v (%#x)", s.name, v, math.Float32bits(v))
+			}
 		}
 	}
 }

@@ -1,4 +1,5 @@
-// Command generate writes the assembly of the matrix product tiles.
+// Command generate writes the assembly of the matrix product tiles, and all that
+// of arm64 whose instructions Go's assembler does not have.
 //
 //	go run ./generate [-dir .]
 package main
@@ -13,10 +14,15 @@ import (
 )
 
 func main() {
-	dir := flag.String("dir", ".", "folder to write to")
+	dir := flag.String("dir", ".", "folder of the package")
 	flag.Parse()
 	for _, l := range levels {
 		if err := os.WriteFile(filepath.Join(*dir, l.file), l.source(), 0o644); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for name, source := range neonFiles {
+		if err := os.WriteFile(filepath.Join(*dir, name), source(*dir), 0o644); err != nil {
 			log.Fatal(err)
 		}
 	}

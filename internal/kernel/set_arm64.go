@@ -1,0 +1,29 @@
+//go:build arm64 && !purego
+
+package kernel
+
+var sets = []*Set{&generic, &neon}
+
+var neon = Set{
+	name:     "neon",
+	unproven: true,
+	products: [formats]product{
+		Float32:  {len(tilesNEON) - 1, tileNEON, transposeNEON, interleaveGeneric, packRowsNEON, nil},
+		BFloat16: bfloat16Generic,
+	},
+	peak:    peakNEON,
+	vectors: neonVectors,
+
+	gelu:      geluNEON,
+	geluTanh:  geluTanhNEON,
+	silu:      siluNEON,
+	relu:      reluNEON,
+	tanh:      tanhNEON,
+	softmax:   softmaxNEON,
+	layerNorm: layerNormNEON,
+	rmsNorm:   rmsNormNEON,
+	axpy:      axpyNEON,
+	mul:       mulNEON,
+	max:       maxNEON,
+	scale:     scaleNEON,
+}
