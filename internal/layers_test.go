@@ -48,13 +48,21 @@ var layers = map[string]row{
 		"tensor", "tokenizer", "quant", "encoding",
 		"internal/kernel", "internal/parallel", "internal/transformer",
 	}},
+	"internal/filelock": {others: []string{"golang.org/x/sys/windows"}},
+	"internal/rows": {ours: []string{"embed", "encoding"}, others: []string{
+		"github.com/parquet-go/parquet-go", "github.com/klauspost/compress", "github.com/x448/float16",
+	}},
+	"embed/job": {ours: []string{"embed", "encoding", "internal/rows", "internal/filelock"}, others: []string{
+		"github.com/parquet-go/parquet-go",
+	}},
 	"embed/minilm":          {ours: []string{"embed"}},
 	"embed/minilm/generate": {ours: []string{"tensor"}, others: []string{"github.com/x448/float16"}},
-	"embed/hub":             {others: []string{"golang.org/x/sync", "golang.org/x/sys"}},
+	"embed/hub":             {ours: []string{"internal/filelock"}, others: []string{"golang.org/x/sync", "golang.org/x/sys"}},
 	"embed/embedhttp":       {ours: []string{"embed", "encoding"}, others: []string{"github.com/klauspost/compress/zstd"}},
 	"embed/adapt":           {ours: []string{"embed"}},
+	"examples/batch":        {ours: []string{public}},
 	// internal/kernel is for doctor and bench, which look at each kernel set.
-	"cmd/rhumb": {ours: []string{public, "internal/kernel"}, others: []string{
+	"cmd/rhumb": {ours: []string{public, "internal/kernel", "internal/rows"}, others: []string{
 		"github.com/spf13/cobra", "github.com/schollz/progressbar/v3",
 		"github.com/parquet-go/parquet-go", "github.com/x448/float16",
 		"github.com/prometheus/client_golang", "golang.org/x/term",

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/spf13/cobra"
 )
 
@@ -117,24 +118,24 @@ func (b *benchmark) file(ctx context.Context, in *inputFlags, asJSON bool) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	var group []*result
+	var group []*rows.Result
 	for {
-		next, err := nextInput(src)
+		next, err := rows.Next(src)
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
 			return err
 		}
-		if len(group) > 0 && (group[0].in.ids == nil) != (next.ids == nil) {
-			return fmt.Errorf("%s: texts and token ids in one file; expected either", src.at(next.line))
+		if len(group) > 0 && (group[0].IDs == nil) != (next.IDs == nil) {
+			return fmt.Errorf("%s: texts and token ids in one file; expected either", src.At(next.Line))
 		}
-		group = append(group, &result{in: next})
+		group = append(group, &rows.Result{Input: next})
 	}
 	if len(group) == 0 {
 		return fmt.Errorf("%s: no inputs", in.file)
 	}
-	j := &job{model: b.model, src: src}
+	j := &stream{model: b.model, src: src}
 	m, err := b.measure(func() (*embed.Result, error) {
 		if err := j.embed(ctx, group); err != nil { // names the line of a bad input
 			return nil, err

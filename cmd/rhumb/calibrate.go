@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/quant"
 	"github.com/spf13/cobra"
 )
@@ -36,7 +37,7 @@ and the normalization that they were measured at.`,
 		if err != nil {
 			return err
 		}
-		j, err := c.newJob(ctx, &model, &in, nil)
+		j, err := c.newStream(ctx, &model, &in, nil)
 		if err != nil {
 			return err
 		}
@@ -45,10 +46,10 @@ and the normalization that they were measured at.`,
 		ranges := &quant.Ranges{Normalized: !opts.Unnormalized, Fingerprint: j.model.Info().Fingerprint}
 		bar := c.newBar(model.progress.value, false)
 		defer bar.clear()
-		err = j.run(ctx, bar, func(results []result) error {
+		err = j.run(ctx, bar, func(results []rows.Result) error {
 			for i := range results {
 				if err := ranges.Add(results[i].Float32); err != nil {
-					return fmt.Errorf("%s: %w", j.src.at(results[i].in.line), err)
+					return fmt.Errorf("%s: %w", j.src.At(results[i].Line), err)
 				}
 			}
 			return nil

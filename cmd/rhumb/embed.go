@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/spf13/cobra"
 )
 
@@ -44,30 +45,32 @@ func (c *console) embedCommand() *cobra.Command {
 		if err := number.set(&opts); err != nil {
 			return err
 		}
-		l := &layout{formats: opts.Formats, errors: onError.value == "skip"}
-		if err := l.check(format); err != nil {
-			return err
+		l := &rows.Layout{Formats: opts.Formats, Errors: onError.value == "skip"}
+		if format == "npy" {
+			if err := l.CheckNPY(); err != nil {
+				return &usageError{err}
+			}
 		}
-		j, err := c.newJob(ctx, &model, &in, args)
+		j, err := c.newStream(ctx, &model, &in, args)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
 		j.opts = opts
-		j.skip = l.errors
+		j.skip = l.Errors
 		to, err := c.create(out.file, format == "npy")
 		if err != nil {
 			return err
 		}
 		defer to.discard()
-		l.complete(j.model.Describe(), opts)
+		l.Complete(j.model.Describe(), opts)
 		w, err := newWriter(to, format, l)
 		if err != nil {
 			return err
 		}
 		bar := c.newBar(model.progress.value, format == "table" || len(args) > 0)
 		defer bar.clear()
-		err = j.run(ctx, bar, func(results []result) error {
+		err = j.run(ctx, bar, func(results []rows.Result) error {
 			for i := range results {
 				if err := w.write(&results[i]); err != nil {
 					return err
@@ -101,19 +104,19 @@ const (
 	chunkTime   = time.Second
 )
 
-// A job embeds the inputs of a source chunk by chunk.
-type job struct {
+// A stream embeds the inputs of a source chunk by chunk.
+type stream struct {
 	model  *embed.Model
 	opts   embed.Options
-	src    source
+	src    rows.Source
 	skip   bool // a bad input is a result, not the end
 	inputs int  // of the next chunk; 0 at the beginning
 	index  int  // inputs so far
 	failed int  // those that were bad
 }
 
-// newJob returns a job over the inputs that the flags or args name.
-func (c *console) newJob(ctx context.Context, model *modelFlags, in *inputFlags, args []string) (*job, error) {
+// newStream returns a stream over the inputs that the flags or args name.
+func (c *console) newStream(ctx context.Context, model *modelFlags, in *inputFlags, args []string) (*stream, error) {
 	src, err := in.open(ctx, c.stdin, args)
 	if err != nil {
 		return nil, err
@@ -122,14 +125,14 @@ func (c *console) newJob(ctx context.Context, model *modelFlags, in *inputFlags,
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
-	return &job{model: m, src: src}, nil
+	return &stream{model: m, src: src}, nil
 }
 
 // Close closes the model and the source.
-func (j *job) Close() error { return errors.Join(j.model.Close(), j.src.Close()) }
+func (j *stream) Close() error { return errors.Join(j.model.Close(), j.src.Close()) }
 
 // run gives the results to take chunk by chunk, in the order of the inputs.
-func (j *job) run(ctx context.Context, bar *bar, take func([]result) error) error {
+func (j *stream) run(ctx context.Context, bar *bar, take func([]rows.Result) error) error {
 	for {
 		results, end := j.chunk(ctx)
 		if end != nil && end != io.EOF {
@@ -147,45 +150,35 @@ func (j *job) run(ctx context.Context, bar *bar, take func([]result) error) erro
 
 // chunk returns the results of the next inputs, or io.EOF, perhaps with the
 // last results.
-func (j *job) chunk(ctx context.Context) ([]result, error) {
+func (j *stream) chunk(ctx context.Context) ([]rows.Result, error) {
 	j.inputs = min(max(j.inputs, leastInputs), mostInputs)
-	var results []result
+	var results []rows.Result
 	var end error
 	for size := 0; end == nil && len(results) < j.inputs && size < mostBytes; {
-		in, err := j.src.next()
-		var bad *badInput
+		in, err := j.src.Next()
+		var bad *rows.BadInput
 		switch {
 		case errors.As(err, &bad) && j.skip:
-			results = append(results, result{in: input{line: bad.line, id: bad.id}, err: bad.err})
+			results = append(results, rows.Result{Input: bad.Input, Err: bad.Err})
 			continue
 		case bad != nil:
-			return nil, fmt.Errorf("%s: %w", j.src.at(bad.line), bad.err)
+			return nil, fmt.Errorf("%s: %w", j.src.At(bad.Line), bad.Err)
 		case err == io.EOF:
 			end = err
 			continue
 		case err != nil:
 			return nil, err
 		}
-		results = append(results, result{in: in})
-		size += len(in.text) + 4*len(in.ids)
+		results = append(results, rows.Result{Input: in})
+		size += len(in.Text) + 4*len(in.IDs)
 	}
-	var texts, ids []*result
+	group := make([]*rows.Result, len(results))
 	for i := range results {
-		r := &results[i]
-		r.index = j.index + i
-		switch {
-		case r.err != nil:
-		case r.in.ids == nil:
-			texts = append(texts, r)
-		default:
-			ids = append(ids, r)
-		}
+		results[i].Index = j.index + i
+		group[i] = &results[i]
 	}
 	start := time.Now()
-	if err := j.embed(ctx, texts); err != nil {
-		return nil, err
-	}
-	if err := j.embed(ctx, ids); err != nil {
+	if err := j.embed(ctx, group); err != nil {
 		return nil, err
 	}
 	switch took := time.Since(start); {
@@ -196,52 +189,19 @@ func (j *job) chunk(ctx context.Context) ([]result, error) {
 	}
 	j.index += len(results)
 	for _, r := range results {
-		if r.err != nil {
+		if r.Err != nil {
 			j.failed++
 		}
 	}
 	return results, end
 }
 
-// embed fills in group, which is texts or lists of token ids alone.
-func (j *job) embed(ctx context.Context, group []*result) error {
-	for len(group) > 0 {
-		done, err := j.call(ctx, group)
-		var bad *embed.InputError
-		if errors.As(err, &bad) {
-			r := group[bad.Index]
-			if !j.skip {
-				return fmt.Errorf("%s: %w", j.src.at(r.in.line), bad.Err)
-			}
-			r.err = bad.Err
-			if err := j.embed(ctx, group[:bad.Index]); err != nil {
-				return err
-			}
-			group = group[bad.Index+1:]
-			continue
+// embed fills in group.
+func (j *stream) embed(ctx context.Context, group []*rows.Result) error {
+	return rows.Embed(ctx, j.model, j.opts, group, func(r *rows.Result, err error) error {
+		if j.skip {
+			return nil
 		}
-		if err != nil {
-			return err
-		}
-		for i, r := range group {
-			r.Embedding = done.Embeddings[i]
-		}
-		return nil
-	}
-	return nil
-}
-
-func (j *job) call(ctx context.Context, group []*result) (*embed.Result, error) {
-	if group[0].in.ids == nil {
-		texts := make([]string, len(group))
-		for i, r := range group {
-			texts[i] = r.in.text
-		}
-		return j.model.Embed(ctx, texts, j.opts)
-	}
-	ids := make([][]int32, len(group))
-	for i, r := range group {
-		ids[i] = r.in.ids
-	}
-	return j.model.EmbedIDs(ctx, ids, j.opts)
+		return fmt.Errorf("%s: %w", j.src.At(r.Line), err)
+	})
 }

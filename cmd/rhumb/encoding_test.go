@@ -199,6 +199,9 @@ func parquetCell(file *parquet.File, v parquet.Value) any {
 		return float64(v.Int64())
 	case parquet.ByteArray:
 		return string(v.ByteArray())
+	case parquet.FixedLenByteArray:
+		half := float16.Frombits(binary.LittleEndian.Uint16(v.ByteArray()))
+		return float64(half.Float32())
 	}
 	return nil
 }

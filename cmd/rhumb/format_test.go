@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -304,3 +305,6 @@ func TestSimilarity(t *testing.T) {
 	require.Zero(t, code)
 	assert.Contains(t, stdout, fmt.Sprintf("%8.4f%8.4f%8.4f  0 summer\n", 1.0, want(0, 1), want(0, 2)))
 }
+
+// quote returns s as a JSON string.
+func quote(s string) json.RawMessage { return rows.Quote(s) }

@@ -54,7 +54,7 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 	root.SetErr(stderr)
 	root.SetArgs(args)
 	root.AddCommand(
-		c.embedCommand(), c.tokenizeCommand(), c.similarityCommand(), c.searchCommand(),
+		c.embedCommand(), c.batchCommand(), c.tokenizeCommand(), c.similarityCommand(), c.searchCommand(),
 		c.serveCommand(), c.infoCommand(), c.pullCommand(), c.calibrateCommand(), c.benchCommand(), c.doctorCommand(), c.versionCommand(),
 	)
 	cmd, err := root.ExecuteContextC(ctx)

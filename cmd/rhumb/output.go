@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -12,24 +11,16 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/quant"
 	"github.com/spf13/cobra"
 	"github.com/x448/float16"
 )
 
-// A result is what became of one input: an embedding or an error.
-type result struct {
-	index int // of the input, from 0
-	in    input
-	embed.Embedding
-	err error
-}
-
 // A writer writes results in one format, in the order they come.
 type writer interface {
-	write(r *result) error
+	write(r *rows.Result) error
 	// flush hands on what a reader can use already.
 	flush() error
 	// close writes what is left; it does not close what the writer writes to.
@@ -74,7 +65,7 @@ func (f *outputFlags) resolve(stdout io.Writer) (string, error) {
 
 // newWriter returns a writer to t of results of that layout, which has been
 // checked against the format.
-func newWriter(t *target, format string, l *layout) (writer, error) {
+func newWriter(t *target, format string, l *rows.Layout) (writer, error) {
 	buf := bufio.NewWriterSize(t, 64<<10)
 	switch format {
 	case "json":
@@ -98,41 +89,18 @@ func newWriter(t *target, format string, l *layout) (writer, error) {
 // jsonWriter writes an object an input: one a line, or all in one array.
 type jsonWriter struct {
 	w      *bufio.Writer
-	layout *layout
+	layout *rows.Layout
 	array  bool
 	n      int
 	line   []byte
 }
 
-func (j *jsonWriter) write(r *result) error {
+func (j *jsonWriter) write(r *rows.Result) error {
 	b := j.line[:0]
 	if j.array {
 		b = append(b, "[,"[min(j.n, 1)], '\n')
 	}
-	b = append(b, `{"index":`...)
-	b = strconv.AppendInt(b, int64(r.index), 10)
-	if r.in.id != nil {
-		b = append(b, `,"id":`...)
-		b = append(b, r.in.id...)
-	}
-	if r.err != nil {
-		b = append(b, `,"error":`...)
-		b = append(b, quote(r.err.Error())...)
-	} else {
-		b = append(b, `,"embedding":`...)
-		b = r.AppendJSON(b, j.layout.formats)
-		if j.layout.scale {
-			b = append(b, `,"scale":`...)
-			b = strconv.AppendFloat(b, float64(r.Scale), 'g', -1, 32)
-		}
-		b = append(b, `,"tokens":`...)
-		b = strconv.AppendInt(b, int64(r.Tokens), 10)
-		if r.Truncated > 0 {
-			b = append(b, `,"truncated":`...)
-			b = strconv.AppendInt(b, int64(r.Truncated), 10)
-		}
-	}
-	b = append(b, '}')
+	b = j.layout.AppendJSON(b, r)
 	if !j.array {
 		b = append(b, '\n')
 	}
@@ -162,42 +130,42 @@ func (j *jsonWriter) close() error {
 // base64's string.
 type csvWriter struct {
 	w      *csv.Writer
-	layout *layout
+	layout *rows.Layout
 	row    []string
 	list   []byte
 }
 
-func newCSVWriter(w io.Writer, l *layout) (*csvWriter, error) {
+func newCSVWriter(w io.Writer, l *rows.Layout) (*csvWriter, error) {
 	c := &csvWriter{w: csv.NewWriter(w), layout: l}
-	header := append([]string{"index", "id"}, l.columns()...)
-	if l.scale {
+	header := append([]string{"index", "id"}, l.Columns()...)
+	if l.Scale {
 		header = append(header, "scale")
 	}
 	header = append(header, "tokens", "truncated")
-	if l.errors {
+	if l.Errors {
 		header = append(header, "error")
 	}
 	return c, c.w.Write(header)
 }
 
-func (c *csvWriter) write(r *result) error {
-	c.row = append(c.row[:0], strconv.Itoa(r.index), plain(r.in.id))
-	for i, f := range c.layout.formats {
+func (c *csvWriter) write(r *rows.Result) error {
+	c.row = append(c.row[:0], strconv.Itoa(r.Index), rows.Plain(r.ID))
+	for i, f := range c.layout.Formats {
 		list := r.Base64
-		if f != encoding.Base64 && r.err == nil {
-			c.list = r.AppendJSON(c.list[:0], c.layout.formats[i:i+1])
+		if f != encoding.Base64 && r.Err == nil {
+			c.list = r.AppendJSON(c.list[:0], c.layout.Formats[i:i+1])
 			list = string(c.list)
 		}
 		c.row = append(c.row, list)
 	}
 	rest := []string{strconv.FormatFloat(float64(r.Scale), 'g', -1, 32), strconv.Itoa(r.Tokens), strconv.Itoa(r.Truncated), ""}
-	if r.err != nil {
-		rest = []string{"", "", "", r.err.Error()}
+	if r.Err != nil {
+		rest = []string{"", "", "", r.Err.Error()}
 	}
-	if !c.layout.scale {
+	if !c.layout.Scale {
 		rest = rest[1:]
 	}
-	if !c.layout.errors {
+	if !c.layout.Errors {
 		rest = rest[:len(rest)-1]
 	}
 	return c.w.Write(append(c.row, rest...))
@@ -210,32 +178,23 @@ func (c *csvWriter) flush() error {
 
 func (c *csvWriter) close() error { return c.flush() }
 
-// plain returns an id as text: a JSON string's content, any other value as it is.
-func plain(id json.RawMessage) string {
-	var s string
-	if json.Unmarshal(id, &s) == nil {
-		return s
-	}
-	return string(id)
-}
-
 // tableWriter writes a line an input for people to read, with the beginning of the
 // first format.
 type tableWriter struct {
 	w      *bufio.Writer
-	layout *layout
+	layout *rows.Layout
 	width  int // characters of the embedding's column; 0 before the header
 }
 
-func (t *tableWriter) write(r *result) error {
-	if r.err != nil {
-		_, err := fmt.Fprintf(t.w, "%5d %v\n", r.index, r.err)
+func (t *tableWriter) write(r *rows.Result) error {
+	if r.Err != nil {
+		_, err := fmt.Fprintf(t.w, "%5d %v\n", r.Index, r.Err)
 		return err
 	}
-	beginning := shown(&r.Vector, t.layout.formats[0])
+	beginning := shown(&r.Vector, t.layout.Formats[0])
 	if t.width == 0 {
-		name := fmt.Sprintf("embedding, %d dimensions", t.layout.dimensions)
-		if f := t.layout.formats[0]; f != encoding.Float {
+		name := fmt.Sprintf("embedding, %d dimensions", t.layout.Dimensions)
+		if f := t.layout.Formats[0]; f != encoding.Float {
 			name += ", " + f.String()
 		}
 		t.width = max(utf8.RuneCountInString(beginning), len(name)+1)
@@ -245,14 +204,14 @@ func (t *tableWriter) write(r *result) error {
 	if r.Float32 != nil {
 		norm = strconv.FormatFloat(math.Sqrt(dot(r.Float32, r.Float32)), 'f', 4, 64)
 	}
-	_, err := fmt.Fprintf(t.w, "%5d %6d %7s %-*s  %s\n", r.index, r.Tokens, norm, t.width, beginning, excerpt(r.in.text, 32))
+	_, err := fmt.Fprintf(t.w, "%5d %6d %7s %-*s  %s\n", r.Index, r.Tokens, norm, t.width, beginning, excerpt(r.Text, 32))
 	return err
 }
 
 // shown returns the beginning of v in a format.
 func shown(v *encoding.Vector, f encoding.Format) string {
 	const most = 6 // components
-	switch e := elements(v, f).(type) {
+	switch e := rows.Elements(v, f).(type) {
 	case []float32:
 		return cells("%10.6f", e[:min(most, len(e))])
 	case []float16.Float16:

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rhumb-go/rhumb/embed/job"
+	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 )
@@ -23,6 +25,7 @@ type bar struct {
 	bar   *progressbar.ProgressBar
 	drawn time.Time
 	files map[string][2]int64 // of a download: bytes that there are, of how many
+	timed bool                // what it says tells the time left
 }
 
 // newBar returns a bar on standard error. In mode auto it is nil unless that is
@@ -35,14 +38,27 @@ func (c *console) newBar(mode string, quiet bool) *bar {
 }
 
 // show brings the bar to what has been read of src, the first n inputs.
-func (b *bar) show(n int, src source) {
+func (b *bar) show(n int, src rows.Source) {
 	if b == nil {
 		return
 	}
-	done, total := src.progress()
+	done, total := src.Progress()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.set(done, total, fmt.Sprintf("%d inputs, %.0f/s", n, float64(n)/time.Since(b.start).Seconds()))
+}
+
+// job brings the bar to how far a job is. It is a job.Config's Progress.
+func (b *bar) job(p job.Progress) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.timed = true
+	const full = 10000
+	what := fmt.Sprintf("%d rows, %.0f/s, %v left", p.Rows, p.Rate, p.Left.Round(time.Second))
+	if p.Failed > 0 {
+		what += fmt.Sprintf(", %d bad", p.Failed)
+	}
+	b.set(int64(p.Fraction*full), full+1, what)
 }
 
 // download brings the bar to so many bytes of a file. It is a hub.Progress.
@@ -75,7 +91,7 @@ func (b *bar) set(done, total int64, what string) {
 			progressbar.OptionSetWidth(30),
 			progressbar.OptionSetSpinnerChangeInterval(0), // drawn by set alone, not by a goroutine
 			progressbar.OptionClearOnFinish(),
-			progressbar.OptionSetPredictTime(total >= 0))
+			progressbar.OptionSetPredictTime(total >= 0 && !b.timed))
 	}
 	if total >= 0 && total != b.bar.GetMax64() {
 		b.bar.ChangeMax64(total)

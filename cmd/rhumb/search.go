@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/quant"
 	"github.com/spf13/cobra"
 )
@@ -50,7 +51,7 @@ where it has them.`,
 		if err != nil {
 			return err
 		}
-		j, err := c.newJob(ctx, &model, &corpus, nil)
+		j, err := c.newStream(ctx, &model, &corpus, nil)
 		if err != nil {
 			return err
 		}
@@ -102,12 +103,12 @@ where it has them.`,
 }
 
 // onlyTexts is a source in which token ids are bad inputs.
-type onlyTexts struct{ source }
+type onlyTexts struct{ rows.Source }
 
-func (s onlyTexts) next() (input, error) {
-	in, err := s.source.next()
-	if err == nil && in.ids != nil {
-		err = &badInput{line: in.line, id: in.id, err: errors.New("token ids; expected a text")}
+func (s onlyTexts) Next() (rows.Input, error) {
+	in, err := s.Source.Next()
+	if err == nil && in.IDs != nil {
+		err = &rows.BadInput{Input: in, Err: errors.New("token ids; expected a text")}
 	}
 	return in, err
 }
@@ -116,17 +117,17 @@ func (s onlyTexts) next() (input, error) {
 // its encoding.
 type index struct {
 	encoding string // "float", "int8" or "binary"
-	lines    []input
+	lines    []rows.Input
 	floats   []float32 // of float
 	bytes    []int8    // of int8 and binary, each at its own scale, which a cosine does not depend on
 	bits     []byte    // of binary
 }
 
 // add adds results, none of which is an error.
-func (x *index) add(results []result) (err error) {
+func (x *index) add(results []rows.Result) (err error) {
 	for i := range results {
 		r := &results[i]
-		x.lines = append(x.lines, r.in)
+		x.lines = append(x.lines, r.Input)
 		if x.encoding == "float" {
 			x.floats = append(x.floats, r.Float32...)
 			continue
@@ -180,25 +181,25 @@ func (x *index) writeTable(w *bufio.Writer, query string, matches []quant.Match)
 	fmt.Fprintln(w, excerpt(query, 80))
 	for _, m := range matches {
 		line := &x.lines[m.Row]
-		fmt.Fprintf(w, "%8.4f %6d  %s\n", m.Score, line.line, excerpt(line.text, 64))
+		fmt.Fprintf(w, "%8.4f %6d  %s\n", m.Score, line.Line, excerpt(line.Text, 64))
 	}
 }
 
 // writeJSON writes what was found as one line. Errors are w's to keep.
 func (x *index) writeJSON(w io.Writer, n int, query string, matches []quant.Match) {
-	b := fmt.Appendf(nil, `{"index":%d,"query":%s,"matches":[`, n, quote(query))
+	b := fmt.Appendf(nil, `{"index":%d,"query":%s,"matches":[`, n, rows.Quote(query))
 	for i, m := range matches {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		line := &x.lines[m.Row]
 		b = fmt.Appendf(b, `{"index":%d,`, m.Row)
-		if line.id != nil {
-			b = fmt.Appendf(b, `"id":%s,`, line.id)
+		if line.ID != nil {
+			b = fmt.Appendf(b, `"id":%s,`, line.ID)
 		}
 		b = append(b, `"score":`...)
 		b = strconv.AppendFloat(b, float64(m.Score), 'f', -1, 32)
-		b = fmt.Appendf(b, `,"text":%s}`, quote(line.text))
+		b = fmt.Appendf(b, `,"text":%s}`, rows.Quote(line.Text))
 	}
 	_, _ = w.Write(append(b, "]}\n"...))
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -136,7 +137,7 @@ func TestSearchBits(t *testing.T) {
 	var all [][]float32
 	for range 500 {
 		all = append(all, vector())
-		require.NoError(t, x.add([]result{{Embedding: embedding(all[len(all)-1])}}))
+		require.NoError(t, x.add([]rows.Result{{Embedding: embedding(all[len(all)-1])}}))
 	}
 	signs := func(v []float32) (set uint32) {
 		for i, c := range v {

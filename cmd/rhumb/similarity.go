@@ -9,6 +9,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/spf13/cobra"
 )
 
@@ -37,16 +38,16 @@ func (c *console) similarityCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		j, err := c.newJob(ctx, &model, &in, args)
+		j, err := c.newStream(ctx, &model, &in, args)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
 		j.opts = opts
-		var all []result
+		var all []rows.Result
 		bar := c.newBar(model.progress.value, len(args) > 0)
 		defer bar.clear()
-		err = j.run(ctx, bar, func(results []result) error {
+		err = j.run(ctx, bar, func(results []rows.Result) error {
 			all = append(all, results...)
 			return nil
 		})
@@ -68,7 +69,7 @@ func (c *console) similarityCommand() *cobra.Command {
 }
 
 // writeCosines writes the cosine of each result with each other, a row a result.
-func writeCosines(ctx context.Context, to io.Writer, format string, all []result) error {
+func writeCosines(ctx context.Context, to io.Writer, format string, all []rows.Result) error {
 	norms := make([]float64, len(all))
 	for i := range all {
 		norms[i] = math.Sqrt(dot(all[i].Float32, all[i].Float32))
@@ -98,7 +99,7 @@ func writeCosines(ctx context.Context, to io.Writer, format string, all []result
 			for _, v := range cosines {
 				row = fmt.Appendf(row, "%8.4f", v)
 			}
-			row = fmt.Appendf(row, "  %d %s\n", i, excerpt(all[i].in.text, 40))
+			row = fmt.Appendf(row, "  %d %s\n", i, excerpt(all[i].Text, 40))
 		case "csv":
 			row = append(appendNumbers(row, cosines), '\n')
 		case "jsonl":

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strconv"
 
+	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/tokenizer"
 	"github.com/spf13/cobra"
 )
@@ -60,7 +61,7 @@ func (c *console) tokenizeCommand() *cobra.Command {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			in, err := nextInput(src)
+			in, err := rows.Next(src)
 			if err == io.EOF {
 				break
 			}
@@ -69,7 +70,7 @@ func (c *console) tokenizeCommand() *cobra.Command {
 			}
 			line, err := tokenLine(t, &in, n, format, tokenizer.Options{NoSpecial: noSpecial})
 			if err != nil {
-				return fmt.Errorf("%s: %w", src.at(in.line), err)
+				return fmt.Errorf("%s: %w", src.At(in.Line), err)
 			}
 			if _, err := w.Write(line); err != nil {
 				return err
@@ -96,10 +97,10 @@ func (c *console) tokenizer(ctx context.Context, file string, model *modelFlags)
 }
 
 // tokenLine returns what is printed of the tokens of input n.
-func tokenLine(t *tokenizer.Tokenizer, in *input, n int, format string, opts tokenizer.Options) ([]byte, error) {
-	ids := in.ids
+func tokenLine(t *tokenizer.Tokenizer, in *rows.Input, n int, format string, opts tokenizer.Options) ([]byte, error) {
+	ids := in.IDs
 	if ids == nil {
-		encoded, err := t.Encode(in.text, opts)
+		encoded, err := t.Encode(in.Text, opts)
 		if err != nil {
 			return nil, err
 		}
@@ -117,15 +118,15 @@ func tokenLine(t *tokenizer.Tokenizer, in *input, n int, format string, opts tok
 	case "ids":
 		return append(appendInts(line, ids), '\n'), nil
 	case "table":
-		line = fmt.Appendf(line, "%d: %d tokens  %s\n", n, len(ids), excerpt(in.text, 60))
+		line = fmt.Appendf(line, "%d: %d tokens  %s\n", n, len(ids), excerpt(in.Text, 60))
 		for i, id := range ids {
 			line = fmt.Appendf(line, "%8d  %s\n", id, excerpt(pieces[i], 60))
 		}
 		return line, nil
 	}
 	line = fmt.Appendf(line, `{"index":%d`, n)
-	if in.id != nil {
-		line = append(append(line, `,"id":`...), in.id...)
+	if in.ID != nil {
+		line = append(append(line, `,"id":`...), in.ID...)
 	}
 	line = appendInts(append(line, `,"tokens":`...), ids)
 	line = append(line, `,"pieces":[`...)
@@ -133,7 +134,7 @@ func tokenLine(t *tokenizer.Tokenizer, in *input, n int, format string, opts tok
 		if i > 0 {
 			line = append(line, ',')
 		}
-		line = append(line, quote(piece)...)
+		line = append(line, rows.Quote(piece)...)
 	}
 	return append(line, "]}\n"...), nil
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/rhumb-go/rhumb/internal/filelock"
 )
 
 // A cache is the part of a cache folder that belongs to one model:
@@ -137,7 +139,7 @@ func (c *cache) lock(etag string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lockFile(file); err != nil {
+	if err := filelock.Lock(file); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", file.Name(), err), file.Close())
 	}
 	return func() { _ = file.Close() }, nil // which unlocks

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/rhumb-go/rhumb/embed/job"
+	"github.com/rhumb-go/rhumb/internal/rows"
+	"github.com/spf13/cobra"
+)
+
+func (c *console) batchCommand() *cobra.Command {
+	var (
+		model   modelFlags
+		request requestFlags
+		number  encodingFlags
+		in      inputFlags
+		cfg     job.Config
+		shard   string
+	)
+	cmd := &cobra.Command{
+		Use:   "batch IN… OUT",
+		Short: "Embed the rows of files, however many, into a file",
+		Long: `Embed the rows of text, jsonl, csv and parquet files into one jsonl, parquet or
+npy file. A .gz or .zst at the end of a name tells a compression, of inputs and of
+a jsonl output. IN may be a pattern such as 'data/*.jsonl'.
+
+A job that was stopped, by whatever, goes on where it was when the same command
+runs again, and ends with the same bytes. Until it is complete, it lies in the
+folder OUT.job; what stays there is the record of its settings.`,
+		Example: `  rhumb batch texts.jsonl embeddings.parquet --keep url,title
+  rhumb batch 'data/*.jsonl.zst' embeddings.jsonl.zst --on-error skip
+  rhumb batch texts.csv part1.npy --shard 1/4`,
+		Args: cobra.MinimumNArgs(2),
+	}
+	model.add(cmd)
+	request.add(cmd)
+	number.add(cmd)
+	in.addFormat(cmd)
+	flags := cmd.Flags()
+	format := addChoice(cmd, "output-format", "format of the output; auto goes by the file's name", "auto", "jsonl", "npy", "parquet")
+	flags.StringSliceVar(&cfg.Keep, "keep", nil, "`COLUMNS` of the inputs that the output has too, with commas between")
+	flags.StringSliceVar(&cfg.Drop, "drop", nil, "`COLUMNS` of the inputs that the output does not have, in place of --keep; empty for none")
+	cmd.MarkFlagsMutuallyExclusive("keep", "drop")
+	onError := addChoice(cmd, "on-error", "what a bad row does: stop the run, or stand as an error in the output and in a report", "stop", "skip")
+	flags.StringVar(&shard, "shard", "", "`I/N`: only the I-th of N parts of the rows, I from 1")
+	flags.IntVar(&cfg.ChunkRows, "chunk", 1024, "`N` rows that are written together, the most that a kill loses; fewer where they are long")
+	flags.BoolVar(&cfg.Restart, "restart", false, "begin anew, and replace OUT")
+	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, args []string) (err error) {
+		if cfg.Options, err = request.options(cmd); err != nil {
+			return err
+		}
+		if err := number.set(&cfg.Options); err != nil {
+			return err
+		}
+		if err := checkPositive(cmd, "chunk", cfg.ChunkRows); err != nil {
+			return err
+		}
+		if cfg.Shard, cfg.Shards, err = parseShard(shard); err != nil {
+			return err
+		}
+		cfg.Inputs, cfg.Output = args[:len(args)-1], args[len(args)-1]
+		cfg.TextField = in.field
+		if in.format.value != "auto" {
+			cfg.InputFormat = in.format.value
+		}
+		if format.value != "auto" {
+			cfg.OutputFormat = format.value
+		}
+		if onError.value == "skip" {
+			cfg.OnError = job.Skip
+		}
+		m, err := model.load(ctx, c)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, m.Close()) }()
+		bar := c.newBar(model.progress.value, false)
+		defer bar.clear()
+		if bar != nil {
+			cfg.Progress = bar.job
+		}
+		report, err := job.Run(ctx, m, cfg)
+		bar.clear()
+		var old *job.StaleError
+		switch {
+		case errors.As(err, &old):
+			return fmt.Errorf("%w: --restart begins the job anew", err)
+		case errors.Is(err, rows.ErrFormat):
+			return usagef("%w: give --input-format or --output-format", err)
+		case err != nil:
+			return err
+		}
+		if err := c.printReport(cfg.Output, report); err != nil {
+			return err
+		}
+		if report.Failed > 0 {
+			return fmt.Errorf("%d of %d rows are bad: see %s", report.Failed, report.Rows, report.Errors)
+		}
+		return nil
+	})
+	return cmd
+}
+
+// parseShard reads I/N; "" is 0 of 0.
+func parseShard(s string) (shard, shards int, err error) {
+	if s == "" {
+		return 0, 0, nil
+	}
+	i, n, ok := strings.Cut(s, "/")
+	shard, err1 := strconv.Atoi(i)
+	shards, err2 := strconv.Atoi(n)
+	if !ok || err1 != nil || err2 != nil || shard < 1 || shard > shards {
+		return 0, 0, usagef("--shard %s: expected I/N with I from 1 to N", s)
+	}
+	return shard, shards, nil
+}
+
+// printReport says what a job that is complete did.
+func (c *console) printReport(output string, r job.Report) error {
+	how := ""
+	switch {
+	case r.Rows > 0 && r.Resumed == r.Rows:
+		how = ", complete already"
+	case r.Resumed > 0:
+		how = fmt.Sprintf(", %d of them from earlier runs", r.Resumed)
+	}
+	_, err := fmt.Fprintf(c.stdout, "%s: %d rows%s\n", output, r.Rows, how)
+	return err
+}

@@ -1,0 +1,284 @@
+// Package job embeds the rows of files into a file, as many as there are, so that
+// nothing is lost when it is stopped.
+//
+//	report, err := job.Run(ctx, model, job.Config{Inputs: []string{"texts.jsonl"}, Output: "embeddings.parquet"})
+//
+// A job may end at any moment: by an error, a signal, a power failure. Run again,
+// it goes on behind the last chunk of rows that it wrote, half a second earlier at most, and the output is byte
+// for byte that of a job that nothing disturbed. Until it is complete, all that
+// there is lies in a folder beside the output, named after it with .job at the
+// end; the output appears under its name at once. What a job needs in memory does
+// not grow with the number of rows.
+package job
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/rows"
+)
+
+// Config says what a job does. Inputs and Output must be given.
+type Config struct {
+	Inputs       []string // files, in their order; one that does not exist may be a pattern as of filepath.Glob
+	InputFormat  string   // "text", "jsonl", "csv" or "parquet"; "" = by each name; .gz and .zst at its end tell a compression
+	TextField    string   // the field or column that holds the text; "" = "text"
+	Output       string   // a file that does not exist
+	OutputFormat string   // "jsonl", "npy" or "parquet"; "" = by the name; .gz and .zst at the end of jsonl's compress it
+	Keep         []string // columns of the inputs that the output has too
+	Drop         []string // in place of Keep: it has all but these; nil = none, empty = all
+
+	Options   embed.Options
+	OnError   OnError
+	ChunkRows int // rows that are read, embedded and written together, fewer where they are long; 0 = 1024
+	Shard     int // this part of the rows, from 1, of Shards parts
+	Shards    int // 0 = the rows are not parted
+
+	Restart  bool           // forget what earlier runs did, and replace the output
+	Progress func(Progress) // called after each chunk, one call at a time; nil = nobody is told
+
+	interval time.Duration // between two commits, at least; 0 = commitInterval
+	rowGroup int64         // bytes of chunks that become a row group of Parquet; 0 = rows.RowGroup
+}
+
+// commitInterval is how long chunks may wait for the disk to hold them for good.
+const commitInterval = time.Second / 2
+
+// OnError says what a bad row does: one that cannot be read, or that the model refuses.
+type OnError uint8
+
+const (
+	Stop OnError = iota // end the run with an error; what was written stays, and once the row is mended, the next run goes on
+	Skip                // stand as an error in the output and in the report; not for npy, which has no place for it
+)
+
+// String returns the name of o, such as "stop".
+func (o OnError) String() string {
+	if o == Skip {
+		return "skip"
+	}
+	return "stop"
+}
+
+// A Progress is how far a job is.
+type Progress struct {
+	Rows     int           // written, in earlier runs too
+	Failed   int           // of them
+	Fraction float64       // of the work, 0 to 1, by bytes read or, of a shard, by chunks
+	Rate     float64       // rows per second, in this run
+	Left     time.Duration // until the end at this run's pace
+}
+
+// A Report is what a job did.
+type Report struct {
+	Rows    int    // in the output
+	Failed  int    // of them
+	Resumed int    // of them: written by earlier runs
+	Errors  string // the file that has a line of JSON for each row that failed; "" = none did
+}
+
+// A StaleError says why what earlier runs left does not fit this one. With
+// Config.Restart the job begins anew.
+type StaleError struct{ Err error }
+
+// Error returns a message such as "out.npy.job: the job began with other settings: dimensions was 128, is 64".
+func (e *StaleError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what does not fit.
+func (e *StaleError) Unwrap() error { return e.Err }
+
+func stale(format string, args ...any) error { return &StaleError{fmt.Errorf(format, args...)} }
+
+// ErrRunning is the error of a job that another process, or another call, runs.
+var ErrRunning = errors.New("the job is running already")
+
+// Run runs a job until its output is complete. Where it is complete already, for
+// the same settings and inputs, Run does nothing. Errors are a *StaleError,
+// ErrRunning, those of Model.Embed, of reading and of writing; that of a bad row
+// names its file and line.
+func Run(ctx context.Context, m *embed.Model, cfg Config) (Report, error) {
+	j := &job{model: m, cfg: cfg, started: time.Now()}
+	if err := j.prepare(ctx); err != nil {
+		return Report{}, err
+	}
+	f, err := openFolder(cfg.Output, cfg.Restart)
+	if err != nil {
+		return Report{}, err
+	}
+	j.folder = f
+	err = j.run(ctx)
+	err = errors.Join(err, f.close())
+	return j.report(), err
+}
+
+// A job is one run of a job.
+type job struct {
+	cfg      Config
+	model    *embed.Model
+	inputs   []inputFile
+	layout   *rows.Layout
+	settings settings
+	*folder
+	sink    sink
+	errors  *log
+	resumed int
+	started time.Time
+	first   float64 // fraction of the work that earlier runs did
+}
+
+// prepare checks all that can be checked before a file is written.
+func (j *job) prepare(ctx context.Context) (err error) {
+	cfg := &j.cfg
+	if cfg.OutputFormat == "" {
+		if cfg.OutputFormat, err = outputFormat(cfg.Output); err != nil {
+			return err
+		}
+	}
+	cfg.TextField = cmp.Or(cfg.TextField, "text")
+	cfg.ChunkRows = cmp.Or(cfg.ChunkRows, 1024)
+	cfg.interval = cmp.Or(cfg.interval, commitInterval)
+	switch {
+	case cfg.ChunkRows < 0:
+		return fmt.Errorf("chunks of %d rows, expected at least one", cfg.ChunkRows)
+	case cfg.Shards < 0 || cfg.Shard < min(cfg.Shards, 1) || cfg.Shard > cfg.Shards:
+		return fmt.Errorf("shard %d of %d, expected 1 to the number of shards", cfg.Shard, cfg.Shards)
+	case cfg.Keep != nil && cfg.Drop != nil:
+		return errors.New("columns to keep and columns to drop, expected either")
+	}
+	j.layout = &rows.Layout{Formats: cfg.Options.Formats, Errors: cfg.OnError == Skip}
+	if len(j.layout.Formats) == 0 {
+		j.layout.Formats = defaultFormats
+	}
+	if cfg.OutputFormat == "npy" {
+		if err := j.layout.CheckNPY(); err != nil {
+			return err
+		}
+		if cfg.Keep != nil || cfg.Drop != nil {
+			return errors.New("npy has no place for columns of the inputs")
+		}
+	}
+	if _, err := j.model.Embed(ctx, nil, cfg.Options); err != nil {
+		return err
+	}
+	if j.inputs, err = findInputs(cfg); err != nil {
+		return err
+	}
+	if j.layout.Kept, err = columnsOf(ctx, cfg, j.inputs); err != nil {
+		return err
+	}
+	info := j.model.Info()
+	j.layout.Complete(info, cfg.Options)
+	j.settings = newSettings(cfg, info, j.inputs)
+	return nil
+}
+
+// outputFormat returns the format that the name of an output tells.
+func outputFormat(name string) (string, error) {
+	base := name
+	if ext := strings.ToLower(filepath.Ext(name)); ext == ".gz" || ext == ".zst" {
+		base = strings.TrimSuffix(name, filepath.Ext(name))
+	}
+	switch ext := strings.ToLower(filepath.Ext(base)); {
+	case ext == ".jsonl" || ext == ".ndjson":
+		return "jsonl", nil
+	case (ext == ".npy" || ext == ".parquet") && base == name:
+		return ext[1:], nil
+	}
+	return "", fmt.Errorf("%s: %w of the output, expected .jsonl, .jsonl.gz, .jsonl.zst, .npy or .parquet at its end", name, rows.ErrFormat)
+}
+
+// run does what earlier runs left to do.
+func (j *job) run(ctx context.Context) error {
+	if err := j.resume(); err != nil {
+		return err
+	}
+	j.resumed = j.state.Rows
+	if j.state.Stage == stageDone {
+		return nil
+	}
+	if j.state.Stage == stageWriting {
+		if err := j.open(); err != nil {
+			return err
+		}
+		if err := j.process(ctx); err != nil {
+			return err
+		}
+		if err := j.sink.finish(); err != nil {
+			return err
+		}
+		j.state.Stage, j.state.Size = stageWritten, j.output().size
+		if err := j.commit(); err != nil {
+			return err
+		}
+	}
+	return j.publish()
+}
+
+// resume takes up the record of earlier runs, or begins one.
+func (j *job) resume() error {
+	s := j.state
+	if s == nil {
+		if _, err := os.Lstat(j.cfg.Output); err == nil && !j.cfg.Restart {
+			return stale("%s: exists already, and no job is on record that wrote it", j.cfg.Output)
+		}
+		j.state = &state{Settings: j.settings.encode(), Inputs: j.inputs, Files: map[string]int64{}}
+		return j.save()
+	}
+	if err := j.settings.compare(s.Settings); err != nil {
+		return stale("%s: %w", j.dir, err)
+	}
+	if s.Stage == stageDone {
+		for i, in := range j.inputs {
+			if i >= len(s.Inputs) || s.Inputs[i] != in {
+				return stale("%s: the job is done, but since then %s has changed", j.dir, in.Name)
+			}
+		}
+		if info, err := os.Stat(j.cfg.Output); err != nil || info.Size() != s.Size {
+			return stale("%s: the job is done, but its output of %d bytes is no longer there", j.dir, s.Size)
+		}
+	}
+	if s.Stage == stageWriting {
+		s.Inputs = j.inputs
+	}
+	return nil
+}
+
+// open opens what the job writes.
+func (j *job) open() (err error) {
+	out, err := j.openLog(outputFile)
+	if err != nil {
+		return err
+	}
+	if j.errors, err = j.openLog(errorsFile); err != nil {
+		return err
+	}
+	switch j.cfg.OutputFormat {
+	case "jsonl":
+		j.sink, err = newLines(out, j.layout, j.cfg.Output)
+	case "npy":
+		j.sink = &array{out: out, layout: j.layout}
+	case "parquet":
+		j.sink, err = newTable(j.folder, out, j.layout, cmp.Or(j.cfg.rowGroup, rows.RowGroup))
+	default:
+		err = fmt.Errorf("output format %q, expected jsonl, npy or parquet", j.cfg.OutputFormat)
+	}
+	return err
+}
+
+func (j *job) report() Report {
+	if j.state == nil {
+		return Report{}
+	}
+	r := Report{Rows: j.state.Rows, Failed: j.state.Failed, Resumed: j.resumed}
+	if r.Failed > 0 {
+		r.Errors = filepath.Join(j.dir, errorsFile)
+	}
+	return r
+}

@@ -1,0 +1,113 @@
+package job
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The test binary is a program that runs a job where these are set.
+const (
+	envModel, envInput, envOutput = "RHUMB_JOB_MODEL", "RHUMB_JOB_INPUT", "RHUMB_JOB_OUTPUT"
+	envLimit                      = "RHUMB_JOB_LIMIT" // bytes of a file
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(envModel) != "" {
+		if err := program(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// program runs a job, and prints a line after each chunk.
+func program() (err error) {
+	if err := limitFiles(os.Getenv(envLimit)); err != nil {
+		return err
+	}
+	m, err := embed.Load(os.Getenv(envModel), embed.Config{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	cfg := Config{Inputs: []string{os.Getenv(envInput)}, Output: os.Getenv(envOutput), ChunkRows: 64, interval: 1, rowGroup: 8 << 10}
+	cfg.Progress = func(p Progress) { fmt.Println(p.Rows) }
+	_, err = Run(context.Background(), m, cfg)
+	return err
+}
+
+// start starts the program on an input and an output.
+func start(t *testing.T, model, input, output, limit string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	binary, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(binary)
+	cmd.Env = append(os.Environ(), envModel+"="+model, envInput+"="+input, envOutput+"="+output, envLimit+"="+limit)
+	cmd.Stderr = new(bytes.Buffer)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	return cmd, bufio.NewScanner(out)
+}
+
+// modelFolder returns the folder of loadModel's model.
+func modelFolder(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(goldens, "modules", "static"))))
+	data := read(t, filepath.Join(goldens, "bert", "model", "tokenizer.json"))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "tokenizer.json"), data, 0o666))
+	return dir
+}
+
+// A job that is killed again and again ends with the output of one that is not.
+func TestKill(t *testing.T) {
+	model, dir := modelFolder(t), t.TempDir()
+	input := filepath.Join(dir, "in.jsonl")
+	writeInput(t, input, makeTexts(1500))
+	random := rand.New(rand.NewPCG(20, 26))
+	for _, name := range outputs {
+		t.Run(name, func(t *testing.T) {
+			whole := filepath.Join(dir, "whole-"+name)
+			cmd, out := start(t, model, input, whole, "")
+			for out.Scan() {
+			}
+			require.NoError(t, cmd.Wait(), cmd.Stderr)
+
+			output := filepath.Join(dir, name)
+			kills := 0
+			for range 5 {
+				cmd, out := start(t, model, input, output, "")
+				for range random.IntN(5) {
+					out.Scan()
+				}
+				// The program is somewhere on its way to the next line.
+				require.NoError(t, cmd.Process.Kill())
+				if cmd.Wait() == nil {
+					break // it was done before
+				}
+				kills++
+			}
+			assert.Positive(t, kills)
+			cmd, out = start(t, model, input, output, "")
+			for out.Scan() {
+			}
+			require.NoError(t, cmd.Wait(), cmd.Stderr)
+			assert.Equal(t, read(t, whole), read(t, output))
+		})
+	}
+}

@@ -1,0 +1,265 @@
+package job
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/rhumb-go/rhumb/internal/rows"
+)
+
+// chunkBytes is the size of the texts and columns of a chunk from which on it
+// takes no more rows.
+const chunkBytes = 1 << 20
+
+// An inputFile is one of a job's inputs.
+type inputFile struct {
+	Name     string `json:"name"`
+	Size     int64  `json:"size"`
+	Modified int64  `json:"modified"` // nanoseconds after the epoch
+}
+
+// findInputs returns the files that the configuration names.
+func findInputs(cfg *Config) (all []inputFile, err error) {
+	if len(cfg.Inputs) == 0 {
+		return nil, errors.New("no inputs")
+	}
+	output, _ := os.Stat(cfg.Output)
+	for _, pattern := range cfg.Inputs {
+		names := []string{filepath.Clean(pattern)}
+		_, err := os.Stat(pattern)
+		if errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(pattern, "*?[") {
+			if names, err = filepath.Glob(pattern); err == nil && len(names) == 0 {
+				err = errors.New("no file matches")
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", pattern, err)
+			}
+		} else if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			info, err := os.Stat(name)
+			switch {
+			case err != nil:
+				return nil, err
+			case !info.Mode().IsRegular():
+				return nil, fmt.Errorf("%s: not a regular file, which could be read again when the job goes on", name)
+			case output != nil && os.SameFile(info, output):
+				return nil, fmt.Errorf("%s: input and output", name)
+			}
+			all = append(all, inputFile{name, info.Size(), info.ModTime().UnixNano()})
+		}
+	}
+	return all, nil
+}
+
+// open opens an input.
+func (in *inputFile) open(ctx context.Context, cfg *Config) (rows.Source, error) {
+	how := rows.Reader{Format: cfg.InputFormat, Field: cfg.TextField}
+	how.Carry = rows.Carry{Keep: cfg.Keep, Drop: cfg.Drop}
+	if cfg.OutputFormat == "parquet" {
+		how.Carry.Form = rows.Parquet
+	}
+	if how.Format == "" {
+		var err error
+		if how.Format, err = rows.InputFormat(in.Name); err != nil {
+			return nil, err
+		}
+	}
+	return rows.Open(ctx, in.Name, how)
+}
+
+// columnsOf returns the columns that are carried through, which must be the same
+// in all inputs where the output is Parquet.
+func columnsOf(ctx context.Context, cfg *Config, inputs []inputFile) (all []rows.Column, err error) {
+	for i, in := range inputs {
+		src, err := in.open(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		found, err := src.Columns()
+		if err = errors.Join(err, src.Close()); err != nil {
+			return nil, err
+		}
+		switch {
+		case i == 0:
+			all = found
+		case cfg.OutputFormat == "parquet" && !slices.EqualFunc(all, found, sameColumn):
+			return nil, fmt.Errorf("%s: its columns are not those of %s, which Parquet has one type for: %s; expected %s",
+				in.Name, inputs[0].Name, describe(found), describe(all))
+		}
+	}
+	return all, nil
+}
+
+func sameColumn(a, b rows.Column) bool { return a.Name == b.Name && parquet.EqualNodes(a.Node, b.Node) }
+
+func describe(columns []rows.Column) string {
+	if len(columns) == 0 {
+		return "none"
+	}
+	var names []string
+	for _, c := range columns {
+		names = append(names, fmt.Sprintf("%s %v", c.Name, c.Node))
+	}
+	return strings.Join(names, ", ")
+}
+
+// A reader reads the rows of the inputs chunk by chunk.
+type reader struct {
+	ctx    context.Context
+	cfg    *Config
+	inputs []inputFile
+	next   int         // of inputs to open
+	src    rows.Source // that is open; nil for none
+	index  int         // of the next row
+	sum    hash.Hash   // of all rows
+	line   []byte
+	before int64 // bytes of the inputs that were read
+	total  int64
+}
+
+func newReader(ctx context.Context, cfg *Config, inputs []inputFile) *reader {
+	r := &reader{ctx: ctx, cfg: cfg, inputs: inputs, sum: sha256.New()}
+	for _, in := range inputs {
+		r.total += in.Size
+	}
+	return r
+}
+
+// chunk returns the next rows, or io.EOF after the last. The same rows make the
+// same chunks.
+func (r *reader) chunk() (results []rows.Result, err error) {
+	for size := 0; len(results) < r.cfg.ChunkRows && size < chunkBytes; {
+		if err := r.ctx.Err(); err != nil {
+			return nil, err
+		}
+		result, err := r.row()
+		if err == io.EOF && len(results) > 0 {
+			return results, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		size += r.add(&result)
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+// row returns the next row, perhaps a bad one.
+func (r *reader) row() (rows.Result, error) {
+	for {
+		if r.src == nil {
+			if r.next == len(r.inputs) {
+				return rows.Result{}, io.EOF
+			}
+			src, err := r.inputs[r.next].open(r.ctx, r.cfg)
+			if err != nil {
+				return rows.Result{}, err
+			}
+			r.src = src
+			r.next++
+		}
+		in, err := r.src.Next()
+		result := rows.Result{Index: r.index, Input: in}
+		var bad *rows.BadInput
+		switch {
+		case errors.As(err, &bad):
+			result.Input, result.Err = bad.Input, bad.Err
+		case err == io.EOF:
+			r.before += r.inputs[r.next-1].Size
+			if err := r.close(); err != nil {
+				return result, err
+			}
+			continue
+		case err != nil:
+			return result, err
+		}
+		r.index++
+		return result, nil
+	}
+}
+
+// add adds a row to the sum, and returns its size.
+func (r *reader) add(row *rows.Result) int {
+	b := r.line[:0]
+	part := func(p string) {
+		b = binary.AppendUvarint(b, uint64(len(p)))
+		b = append(b, p...)
+	}
+	part(row.Text)
+	part(string(row.ID))
+	b = binary.AppendUvarint(b, uint64(len(row.IDs)))
+	for _, id := range row.IDs {
+		b = binary.AppendVarint(b, int64(id))
+	}
+	for _, v := range row.Kept {
+		part(v.Name)
+		part(string(v.JSON))
+		for _, leaf := range v.Parquet {
+			b = binary.AppendUvarint(b, uint64(len(leaf)))
+			for _, v := range leaf {
+				b = append(b, byte(v.RepetitionLevel()), byte(v.DefinitionLevel()))
+				part(string(v.Bytes()))
+			}
+		}
+	}
+	if row.Err != nil {
+		part(row.Err.Error())
+	}
+	r.sum.Write(b)
+	r.line = b
+	return len(b)
+}
+
+// digest returns the sum of all rows so far.
+func (r *reader) digest() string { return hex.EncodeToString(r.sum.Sum(nil)[:16]) }
+
+// fraction returns how much of the inputs has been read.
+func (r *reader) fraction() float64 {
+	done := float64(r.before)
+	if r.src != nil {
+		if n, of := r.src.Progress(); of > 0 {
+			done += float64(n) / float64(of) * float64(r.inputs[r.next-1].Size)
+		}
+	}
+	return done / float64(max(r.total, 1))
+}
+
+func (r *reader) close() error {
+	if r.src == nil {
+		return nil
+	}
+	src := r.src
+	r.src = nil
+	return src.Close()
+}
+
+// count returns the number of chunks that the inputs make.
+func count(ctx context.Context, cfg *Config, inputs []inputFile) (n int, err error) {
+	r := newReader(ctx, cfg, inputs)
+	defer func() { err = errors.Join(err, r.close()) }()
+	for {
+		_, err := r.chunk()
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		n++
+	}
+}

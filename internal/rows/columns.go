@@ -1,0 +1,73 @@
+package rows
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// A Form is how the columns that are carried through are written.
+type Form uint8
+
+const (
+	JSON Form = iota
+	Parquet
+)
+
+// Carry says which columns of the inputs are carried through. The zero Carry is none.
+type Carry struct {
+	Keep []string // these
+	Drop []string // all but these; nil = none
+	Form Form
+}
+
+// A Column is one that is carried through.
+type Column struct {
+	Name string
+	Node parquet.Node // nil in JSON's form
+}
+
+// some reports whether there is anything to carry.
+func (c *Carry) some() bool { return len(c.Keep) > 0 || c.Drop != nil }
+
+// reserved are the columns that a result has of its own.
+var reserved = []string{"index", "id", "embedding", "scale", "tokens", "truncated", "error"}
+
+// choose returns which of the columns of the names are carried through.
+func (c *Carry) choose(names []string) ([]int, error) {
+	var chosen []int
+	if c.Drop != nil {
+		for _, name := range c.Drop {
+			if !slices.Contains(names, name) {
+				return nil, fmt.Errorf("no column %q to drop; there is %q", name, names)
+			}
+		}
+		for i, name := range names {
+			if name != "id" && !slices.Contains(c.Drop, name) {
+				chosen = append(chosen, i)
+			}
+		}
+	}
+	for _, name := range c.Keep {
+		i := slices.Index(names, name)
+		if i < 0 {
+			return nil, fmt.Errorf("no column %q to keep; there is %q", name, names)
+		}
+		chosen = append(chosen, i)
+	}
+	for _, i := range chosen {
+		if err := free(names[i]); err != nil {
+			return nil, err
+		}
+	}
+	return chosen, nil
+}
+
+// free returns an error where a result has a column of that name already.
+func free(name string) error {
+	if slices.Contains(reserved, name) || len(name) > 10 && name[:10] == "embedding_" {
+		return fmt.Errorf("column %q: the output has one of that name; it cannot be kept", name)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package rows
+
+import (
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// A packing is how the bytes of a file are compressed.
+type packing string
+
+const (
+	none packing = ""
+	gz   packing = ".gz"  // RFC 1952
+	zst  packing = ".zst" // RFC 8878
+)
+
+// compression returns name without the ending that tells a compression, and that.
+func compression(name string) (base string, p packing) {
+	ext := filepath.Ext(name)
+	switch p := packing(strings.ToLower(ext)); p {
+	case gz, zst:
+		return strings.TrimSuffix(name, ext), p
+	}
+	return name, none
+}
+
+// unpack returns what r holds in compressed form: any number of gzip members or
+// Zstandard frames.
+func (p packing) unpack(r io.Reader) (io.ReadCloser, error) {
+	switch p {
+	case gz:
+		return gzip.NewReader(r)
+	case zst:
+		// One worker: the CPUs have other work.
+		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	}
+	return io.NopCloser(r), nil
+}
+
+// A Packer compresses blocks one by one, so that the compressed blocks end to end
+// are a file. The same block always gives the same bytes.
+type Packer struct {
+	packing
+	zst *zstd.Encoder
+	gz  *gzip.Writer
+	buf []byte
+}
+
+// NewPacker returns the packer that the name of a file asks for.
+func NewPacker(name string) (*Packer, error) {
+	p := &Packer{}
+	var err error
+	switch _, p.packing = compression(name); p.packing {
+	case gz:
+		p.gz = gzip.NewWriter(nil)
+	case zst:
+		p.zst, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true))
+	}
+	return p, err
+}
+
+// Pack returns block as one gzip member or Zstandard frame, or as it is. It is
+// valid until the next call.
+func (p *Packer) Pack(block []byte) ([]byte, error) {
+	switch p.packing {
+	case gz:
+		to := appender(p.buf[:0])
+		p.gz.Reset(&to)
+		if _, err := p.gz.Write(block); err != nil {
+			return nil, err
+		}
+		err := p.gz.Close()
+		p.buf = to
+		return p.buf, err
+	case zst:
+		p.buf = p.zst.EncodeAll(block, p.buf[:0])
+		return p.buf, nil
+	}
+	return block, nil
+}
+
+// An appender appends what is written to it.
+type appender []byte
+
+func (a *appender) Write(p []byte) (int, error) {
+	*a = append(*a, p...)
+	return len(p), nil
+}
+
+// String returns the name of p.
+func (p packing) String() string {
+	return map[packing]string{none: "no compression", gz: "gzip", zst: "Zstandard"}[p]
+}

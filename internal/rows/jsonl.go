@@ -1,0 +1,194 @@
+package rows
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// textSource is a text a line.
+type textSource struct {
+	*lineReader
+	carry Carry
+}
+
+func (s *textSource) Columns() ([]Column, error) {
+	if s.carry.some() {
+		return nil, fmt.Errorf("%s: a text a line has no columns to keep or to drop", s.name)
+	}
+	return nil, nil
+}
+
+func (s *textSource) Next() (Input, error) {
+	line, err := s.readLine()
+	if err != nil {
+		return Input{}, err
+	}
+	return Input{File: s.name, Line: s.line, Text: string(line)}, nil
+}
+
+// jsonlSource is a JSON value a line: a string, a list of token ids, or an
+// object. Lines of white space alone are passed over.
+type jsonlSource struct {
+	*lineReader
+	field string
+	carry Carry
+}
+
+// Columns returns the columns to keep. In Parquet's form they hold the JSON of
+// the fields; which others there are shows only in each line.
+func (s *jsonlSource) Columns() (all []Column, err error) {
+	if s.carry.Drop != nil && s.carry.Form == Parquet {
+		return nil, fmt.Errorf("%s: a Parquet file's columns must be known before the lines are read: name those to keep, in place of those to drop", s.name)
+	}
+	for _, name := range s.carry.Keep {
+		if err := free(name); err != nil {
+			return nil, err
+		}
+		c := Column{Name: name}
+		if s.carry.Form == Parquet {
+			c.Node = parquet.Optional(parquet.JSON())
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+func (s *jsonlSource) Next() (Input, error) {
+	for {
+		line, err := s.readLine()
+		if err != nil {
+			return Input{}, err
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		in, err := s.parse(line)
+		in.File, in.Line = s.name, s.line
+		if err != nil {
+			return Input{}, &BadInput{in, err}
+		}
+		return in, nil
+	}
+}
+
+// parse reads the value of a line. What was read of it is set with an error, too.
+func (s *jsonlSource) parse(line []byte) (in Input, err error) {
+	if !utf8.Valid(line) {
+		return in, errors.New("not UTF-8")
+	}
+	switch line[0] {
+	case '"':
+		return in, unmarshal(line, &in.Text, "a string")
+	case '[':
+		in.IDs, err = parseIDs(line)
+		return in, err
+	case '{':
+	default:
+		return in, errors.New("expected a JSON string, a list of token ids or an object")
+	}
+	var fields map[string]json.RawMessage
+	if err := unmarshal(line, &fields, "an object"); err != nil {
+		return in, err
+	}
+	if id := fields["id"]; id != nil && string(id) != "null" {
+		in.ID = id
+	}
+	if in.Kept, err = s.keep(line, fields); err != nil {
+		return in, err
+	}
+	text, tokens := fields[s.field], fields["tokens"]
+	switch {
+	case text != nil && tokens != nil && s.field != "tokens":
+		return in, fmt.Errorf("%q and \"tokens\": expected one of them", s.field)
+	case text != nil:
+		if text[0] != '"' {
+			return in, fmt.Errorf("%q: expected a string", s.field)
+		}
+		return in, unmarshal(text, &in.Text, "a string")
+	case tokens != nil:
+		in.IDs, err = parseIDs(tokens)
+		return in, err
+	}
+	return in, fmt.Errorf("no %q and no \"tokens\"", s.field)
+}
+
+// keep returns the fields of an object that are carried through, in the order of
+// Columns or else of the line.
+func (s *jsonlSource) keep(line []byte, fields map[string]json.RawMessage) (kept []Value, err error) {
+	names := s.carry.Keep
+	if s.carry.Drop != nil {
+		if names, err = keys(line); err != nil {
+			return nil, err
+		}
+		names = slices.DeleteFunc(names, func(name string) bool { return name == "id" || slices.Contains(s.carry.Drop, name) })
+	}
+	for _, name := range names {
+		value, ok := fields[name]
+		switch {
+		case s.carry.Form == Parquet && (!ok || string(value) == "null"):
+			kept = append(kept, Value{Name: name, Parquet: [][]parquet.Value{nil}})
+		case s.carry.Form == Parquet:
+			kept = append(kept, Value{Name: name, Parquet: [][]parquet.Value{{parquet.ByteArrayValue(value).Level(0, 1, 0)}}})
+		case ok:
+			if err := free(name); err != nil {
+				return nil, err
+			}
+			kept = append(kept, Value{Name: name, JSON: value})
+		}
+	}
+	return kept, nil
+}
+
+// keys returns the names of the fields of an object, in their order, each once.
+func keys(object []byte) (names []string, err error) {
+	d := json.NewDecoder(bytes.NewReader(object))
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, err
+		}
+		if name := key.(string); !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+func parseIDs(list []byte) ([]int32, error) {
+	ids := []int32{}
+	if list[0] != '[' || bytes.Contains(list, []byte("null")) {
+		return nil, errors.New(`"tokens": expected a list of token ids`)
+	}
+	if err := unmarshal(list, &ids, "a token id"); err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+// unmarshal reads data into dst, with messages about JSON in place of Go.
+func unmarshal(data []byte, dst any, want string) error {
+	err := json.Unmarshal(data, dst)
+	var mismatch *json.UnmarshalTypeError
+	if errors.As(err, &mismatch) {
+		return fmt.Errorf("%s: expected %s", mismatch.Value, want)
+	}
+	if err != nil {
+		return fmt.Errorf("JSON: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package rows
+
+import (
+	"cmp"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/encoding"
+)
+
+// A Layout says what results hold.
+type Layout struct {
+	Dimensions int
+	Formats    []encoding.Format // of each embedding, at least one
+	Scale      bool              // embeddings have one: 8 bits that follow no ranges
+	Errors     bool              // results may be errors
+	Kept       []Column          // carried through; in JSON's form, what each result has
+}
+
+// Complete sets what the model says.
+func (l *Layout) Complete(m embed.Info, opts embed.Options) {
+	l.Dimensions = cmp.Or(opts.Dimensions, m.DefaultDimensions)
+	bytes := slices.Contains(l.Formats, encoding.Int8) || slices.Contains(l.Formats, encoding.Uint8)
+	l.Scale = bytes && opts.Ranges == nil && m.Ranges == nil
+}
+
+// Columns returns the name of the column of each format.
+func (l *Layout) Columns() []string {
+	if len(l.Formats) == 1 {
+		return []string{"embedding"}
+	}
+	var names []string
+	for _, f := range l.Formats {
+		names = append(names, "embedding_"+f.String())
+	}
+	return names
+}
+
+// Bytes returns the size of an embedding in all formats together.
+func (l *Layout) Bytes() (n int) {
+	for _, f := range l.Formats {
+		switch f {
+		case encoding.Float:
+			n += 4 * l.Dimensions
+		case encoding.Float16:
+			n += 2 * l.Dimensions
+		case encoding.Int8, encoding.Uint8:
+			n += l.Dimensions
+		case encoding.Binary, encoding.Ubinary:
+			n += (l.Dimensions + 7) / 8
+		case encoding.Base64:
+			n += base64.StdEncoding.EncodedLen(4 * l.Dimensions)
+		}
+	}
+	return n
+}
+
+// CheckNPY returns an error where NumPy's format has no place for the layout.
+func (l *Layout) CheckNPY() error {
+	switch {
+	case l.Errors:
+		return errors.New("npy has no place for an error; choose another format, or let errors stop the run")
+	case len(l.Formats) > 1:
+		return fmt.Errorf("%d formats of embeddings, npy holds one; choose another format of output", len(l.Formats))
+	case npyType(l.Formats[0]) == "":
+		return fmt.Errorf("embeddings as %v: npy holds numbers; choose another format of output", l.Formats[0])
+	}
+	return nil
+}
+
+// Elements returns the field of v that has the format: a slice of numbers, or a string.
+func Elements(v *encoding.Vector, f encoding.Format) any {
+	switch f {
+	case encoding.Float:
+		return v.Float32
+	case encoding.Float16:
+		return v.Float16
+	case encoding.Int8:
+		return v.Int8
+	case encoding.Uint8:
+		return v.Uint8
+	case encoding.Binary:
+		return v.Binary
+	case encoding.Ubinary:
+		return v.Ubinary
+	case encoding.Base64:
+		return v.Base64
+	}
+	panic("rhumb: no field for " + f.String())
+}

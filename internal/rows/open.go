@@ -1,0 +1,149 @@
+package rows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// A Reader says how inputs are read.
+type Reader struct {
+	Format string // "text", "jsonl", "csv" or "parquet"
+	Field  string // the name of the field or column that holds the text
+	Carry  Carry
+}
+
+// ErrFormat is the error of a name that does not tell a format.
+var ErrFormat = errors.New("the name does not tell the format")
+
+// InputFormat returns the format that the name of a file tells. The error is ErrFormat.
+func InputFormat(name string) (string, error) {
+	base, _ := compression(name)
+	switch ext := strings.ToLower(filepath.Ext(base)); ext {
+	case "", ".txt", ".text", ".md":
+		return "text", nil
+	case ".jsonl", ".ndjson":
+		return "jsonl", nil
+	case ".csv", ".parquet":
+		return ext[1:], nil
+	}
+	return "", fmt.Errorf("%s: %w", name, ErrFormat)
+}
+
+// Open returns the source of a file. Where its name ends with .gz or .zst, it is
+// decompressed.
+func Open(ctx context.Context, name string, how Reader) (Source, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return Read(ctx, file, name, file, how)
+}
+
+// Read is Open for what r has, under a name for messages. The source closes
+// closer, and so does an error.
+func Read(ctx context.Context, r io.Reader, name string, closer io.Closer, how Reader) (_ Source, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closer.Close())
+		}
+	}()
+	file, size := (*os.File)(nil), int64(-1)
+	if f, ok := r.(*os.File); ok {
+		info, err := f.Stat()
+		switch {
+		case err != nil:
+			return nil, err
+		case info.IsDir():
+			return nil, fmt.Errorf("%s: a folder; expected a file", name)
+		case info.Mode().IsRegular():
+			file, size = f, info.Size()
+		}
+	}
+	_, packed := compression(name)
+	if how.Format == "parquet" {
+		if file == nil || packed != none {
+			return nil, fmt.Errorf("%s: parquet is read from a file as it is, not from a pipe and not compressed as a whole", name)
+		}
+		return openParquet(file, name, size, how, closer)
+	}
+	if size < 0 {
+		r = &pipe{ctx: ctx, r: r}
+	}
+	lines, err := newLineReader(r, name, size, packed, closer)
+	if err != nil {
+		return nil, err
+	}
+	switch how.Format {
+	case "jsonl":
+		return &jsonlSource{lineReader: lines, field: how.Field, carry: how.Carry}, nil
+	case "csv":
+		return newCSVSource(lines, how), nil
+	case "text":
+		return &textSource{lines, how.Carry}, nil
+	}
+	return nil, fmt.Errorf("%s: input format %q, expected text, jsonl, csv or parquet", name, how.Format)
+}
+
+// Arguments returns the source of the texts of a command line.
+func Arguments(texts []string) Source { return &arguments{texts: texts} }
+
+type arguments struct {
+	texts []string
+	n     int
+}
+
+func (s *arguments) Next() (Input, error) {
+	if s.n == len(s.texts) {
+		return Input{}, io.EOF
+	}
+	s.n++
+	return Input{Line: s.n, Text: s.texts[s.n-1]}, nil
+}
+
+func (s *arguments) Columns() ([]Column, error)    { return nil, nil }
+func (s *arguments) Progress() (done, total int64) { return int64(s.n), int64(len(s.texts)) }
+func (s *arguments) At(line int) string            { return fmt.Sprintf("argument %d", line) }
+func (s *arguments) Close() error                  { return nil }
+
+// A pipe reads r until ctx is done, even while r has nothing to give.
+type pipe struct {
+	ctx  context.Context
+	r    io.Reader
+	rest []byte
+	err  error
+}
+
+func (p *pipe) Read(dst []byte) (int, error) {
+	if err := p.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if len(p.rest) == 0 && p.err == nil {
+		type block struct {
+			data []byte
+			err  error
+		}
+		blocks := make(chan block, 1) // where nobody waits any more, the goroutine ends all the same
+		go func() {
+			data := make([]byte, 64<<10)
+			n, err := p.r.Read(data)
+			blocks <- block{data[:n], err}
+		}()
+		select {
+		case <-p.ctx.Done():
+			return 0, p.ctx.Err()
+		case b := <-blocks:
+			p.rest, p.err = b.data, b.err
+		}
+	}
+	n := copy(dst, p.rest)
+	p.rest = p.rest[n:]
+	if n == 0 {
+		return 0, p.err
+	}
+	return n, nil
+}

@@ -1,0 +1,75 @@
+// Package rows reads inputs from files of texts, JSON lines, comma-separated
+// values and Parquet, has a model embed them, and writes the results.
+package rows
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/rhumb-go/rhumb/embed"
+)
+
+// An Input is one text or one list of token ids.
+type Input struct {
+	File string          // its source's name, "" for an argument
+	Line int             // where it begins in its source, from 1: line, row or argument
+	ID   json.RawMessage // the caller's own id, a JSON value; nil if there is none
+	Text string
+	IDs  []int32 // nil for a text
+	Kept []Value // of the columns that are carried through
+}
+
+// A Value is what an input has in a column that is carried through, in the form
+// that was asked for.
+type Value struct {
+	Name    string
+	JSON    json.RawMessage
+	Parquet [][]parquet.Value // of each leaf of the column; nil is null
+}
+
+// A Source gives inputs one after another.
+type Source interface {
+	// Next returns the next input, or io.EOF after the last. With a *BadInput
+	// the next call goes on behind it; after any other error there is no more.
+	Next() (Input, error)
+	// Columns returns the columns that are carried through, as far as they are
+	// known before the inputs are read. It is called before Next, if at all.
+	Columns() ([]Column, error)
+	// Progress returns how much has been read and how much there is, in the
+	// source's own unit; the total is -1 where it is not known.
+	Progress() (done, total int64)
+	// At says where an input is, for messages: "input.jsonl:3".
+	At(line int) string
+	Close() error
+}
+
+// A BadInput is an error of one input, in a source that can go on without it.
+type BadInput struct {
+	Input // what was read of it
+	Err   error
+}
+
+func (b *BadInput) Error() string { return b.Err.Error() }
+
+// Next returns the next input of s, or io.EOF after the last. A bad input is
+// an error that says where it is.
+func Next(s Source) (Input, error) {
+	in, err := s.Next()
+	if bad := (*BadInput)(nil); errors.As(err, &bad) {
+		err = fmt.Errorf("%s: %w", s.At(bad.Line), bad.Err)
+	}
+	return in, err
+}
+
+// A Result is what became of one input: an embedding or an error.
+type Result struct {
+	Index int // of the input, from 0
+	Input
+	embed.Embedding
+	Err error
+}
+
+// location says where an input of a file is.
+func location(name string, line int) string { return fmt.Sprintf("%s:%d", name, line) }
