@@ -12,7 +12,8 @@ lint:
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt -w is missing on:" $$files; exit 1; fi
 	go vet ./...
 	$(STATICCHECK) ./...
-	$(foreach m,$(MODULES),(cd $(m) && go vet ./... && $(STATICCHECK) ./...) &&) true
+	$(foreach m,$(MODULES),(cd $(m) && go vet ./...) &&) true
+	$(foreach m,$(filter-out examples/beam/,$(MODULES)),(cd $(m) && $(STATICCHECK) ./...) &&) true # Beam has too much below it
 
 # All modules, as those of examples ask for what the first one asks for.
 tidy:
