@@ -26,21 +26,27 @@ func TestSameBits(t *testing.T) {
 		if c.tooLong("query") {
 			opts = Options{}
 		}
-		want := embedTexts(t, loadGolden(t, name, Config{}), texts, opts).Embeddings
-		for _, set := range kernel.Sets() {
-			if set.Name() == "generic" && set != kernel.Best() {
-				continue // agrees within a bound: TestGenericAgrees
-			}
-			for _, workers := range []int{1, 2, 3} {
-				for _, budget := range []int{1, 50, 0} {
-					m := loadGolden(t, name, Config{Kernels: set.Name(), Workers: workers, BatchTokens: budget})
-					for _, size := range []int{1, 2, 7, 64} {
-						var got []Embedding
-						for part := range slices.Chunk(texts, size) {
-							got = append(got, embedTexts(t, m, part, opts).Embeddings...)
-						}
-						require.Equalf(t, want, got, "%s on %s: %d workers, %d texts at once, batches of %d tokens", name, set.Name(), workers, size, budget)
+		for _, p := range Precisions() {
+			sameBits(t, name, p, texts, opts)
+		}
+	}
+}
+
+func sameBits(t *testing.T, name string, p Precision, texts []string, opts Options) {
+	want := embedTexts(t, loadGolden(t, name, Config{Precision: p}), texts, opts).Embeddings
+	for _, set := range kernel.Sets() {
+		if set.Name() == "generic" && set != kernel.Best() {
+			continue // agrees within a bound: TestGenericAgrees
+		}
+		for _, workers := range []int{1, 2, 3} {
+			for _, budget := range []int{1, 50, 0} {
+				m := loadGolden(t, name, Config{Precision: p, Kernels: set.Name(), Workers: workers, BatchTokens: budget})
+				for _, size := range []int{1, 2, 7, 64} {
+					var got []Embedding
+					for part := range slices.Chunk(texts, size) {
+						got = append(got, embedTexts(t, m, part, opts).Embeddings...)
 					}
+					require.Equalf(t, want, got, "%s in %v on %s: %d workers, %d texts at once, batches of %d tokens", name, p, set.Name(), workers, size, budget)
 				}
 			}
 		}

@@ -86,7 +86,10 @@ func LoadFS(fsys fs.FS, cfg Config) (*Model, error) {
 		cfg.BatchTokens = defaultBatchTokens
 	}
 	m := &Model{batchTokens: cfg.BatchTokens}
-	m.info = Info{Name: cfg.Name, Precision: cfg.Precision, Kernels: set.Name(), Workers: cfg.Workers}
+	m.info = Info{
+		Name: cfg.Name, Precision: cfg.Precision, Arithmetic: set.How(cfg.Precision.format()),
+		Kernels: set.Name(), Workers: cfg.Workers,
+	}
 	l := &loader{
 		model: m, root: folder{fsys, ""}, dir: cfg.dir, set: set, packed: set, maxTokens: cfg.MaxTokens,
 		encoders: map[moduleKey]*encoder{}, modules: map[moduleKey]module{},

@@ -42,6 +42,9 @@ func (c *console) doctorCommand() *cobra.Command {
 					used = ", used by default"
 				}
 				fmt.Fprintf(w, "%-12s %-8s %s%s\n", "kernels", set.Name(), verdict, used)
+				for f := range kernel.Formats {
+					fmt.Fprintf(w, "%-12s %-8s %s\n", "", "", set.How(f))
+				}
 			}
 			if err := w.Flush(); err != nil {
 				return err

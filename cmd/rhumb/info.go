@@ -91,6 +91,7 @@ func writeInfoJSON(w io.Writer, i embed.Info, memory []memoryNeed) error {
 		Normalized           bool              `json:"normalized"`
 		Similarity           string            `json:"similarity,omitempty"`
 		Precision            string            `json:"precision"`
+		Arithmetic           string            `json:"arithmetic"`
 		Kernels              string            `json:"kernels"`
 		Threads              int               `json:"threads"`
 		Tasks                []string          `json:"tasks,omitempty"`
@@ -100,7 +101,7 @@ func writeInfoJSON(w io.Writer, i embed.Info, memory []memoryNeed) error {
 	}{
 		i.Name, i.Family, i.Layers, i.Vocabulary, i.Dimensions, i.DefaultDimensions,
 		i.Matryoshka, i.MatryoshkaDimensions, i.MaxTokens, prompts, i.DefaultPrompt, i.Routes,
-		i.Pooling, i.Normalized, i.Similarity, i.Precision.String(), i.Kernels, i.Workers, i.Tasks, i.MemoryBytes, needs, i.Fingerprint,
+		i.Pooling, i.Normalized, i.Similarity, i.Precision.String(), i.Arithmetic, i.Kernels, i.Workers, i.Tasks, i.MemoryBytes, needs, i.Fingerprint,
 	})
 }
 
@@ -155,6 +156,7 @@ func writeInfo(w io.Writer, i embed.Info, memory []memoryNeed) error {
 		line("similarity", "%s", i.Similarity)
 	}
 	line("precision", "%s", i.Precision)
+	line("arithmetic", "%s", i.Arithmetic)
 	line("kernels", "%s", i.Kernels)
 	line("threads", "%d", i.Workers)
 	for n, m := range memory {

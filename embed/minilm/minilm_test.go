@@ -133,6 +133,35 @@ func TestFloat32AgreesWithTheReference(t *testing.T) {
 	}
 }
 
+// Products of terms of 8 bits: the mean and the worst text, in cosine, of every set.
+func TestBFloat16AgreesWithTheReference(t *testing.T) {
+	dir, g := source(t), readGolden(t)
+	var want []rhumb.Embedding
+	for _, set := range slices.Backward(kernel.Sets()) {
+		t.Run(set.Name(), func(t *testing.T) {
+			m, err := rhumb.Load(dir, rhumb.Config{Kernels: set.Name(), Precision: rhumb.BFloat16})
+			require.NoError(t, err)
+			defer m.Close()
+			require.Contains(t, m.Describe().Arithmetic, "bfloat16")
+			n := len(g.Texts)
+			if set != kernel.Best() {
+				n = 12 // they are slow
+			}
+			got := embedTexts(t, m, g.Texts[:n], rhumb.Options{})
+			requireClose(t, g.want[:n], got, 0.9999, 5e-3)
+			if want == nil {
+				want = got
+			}
+			for i, e := range got {
+				if set.Name() == "generic" && len(kernel.Sets()) > 1 {
+					break
+				}
+				require.Equal(t, want[i].Float32, e.Float32) // the same bits on every SIMD set
+			}
+		})
+	}
+}
+
 func TestTokensAreThoseOfTheReference(t *testing.T) {
 	g, m := readGolden(t), load(t, rhumb.Config{})
 	byText := embedTexts(t, m, g.Texts, rhumb.Options{})
@@ -170,6 +199,8 @@ func TestInfo(t *testing.T) {
 	assert.Positive(t, i.MemoryBytes)
 	assert.NotEmpty(t, i.Fingerprint)
 	i.MemoryBytes, i.Kernels, i.Fingerprint = 0, "", ""
+	assert.Equal(t, "float32", i.Arithmetic)
+	i.Arithmetic = ""
 	assert.Equal(t, rhumb.Info{
 		Name: "all-MiniLM-L6-v2", Family: "bert", Layers: 6, Vocabulary: 30522, Dimensions: 384, DefaultDimensions: 384,
 		MaxTokens: 256, Pooling: []string{"mean"}, Normalized: true, Workers: 2,

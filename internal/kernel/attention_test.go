@@ -10,10 +10,11 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// PackExponentials is Exponentials of each row, then PackRows.
+// In float32, PackExponentials is Exponentials of each row, then PackRows.
 func TestPackExponentials(t *testing.T) {
 	rng := rand.New(rand.NewPCG(41, 42))
-	for s, f := range setsAndFormats {
+	const f = Float32
+	for _, s := range sets {
 		for rows := 1; rows <= s.products[f].tileRows; rows++ {
 			for _, cols := range []int{1, 3, 4, 5, 8, 9, 13, 15, 16, 17, 30, 32, 47, 48, 64, 100} {
 				x := randomMatrix(rng, rows, cols, cols+rng.IntN(5))
@@ -37,8 +38,8 @@ func TestPackExponentials(t *testing.T) {
 				}
 				s.PackRows(&want, 0, whole)
 				s.PackExponentials(&got, 0, x, 0.3, totals)
-				sameBits(t, append(sums, 7), totals, "%s %v %d×%d: totals", s.name, f, rows, cols)
-				sameBits(t, want.data, got.data, "%s %v %d×%d", s.name, f, rows, cols)
+				sameBits(t, append(sums, 7), totals, "%s %d×%d: totals", s.name, rows, cols)
+				sameBits(t, want.data, got.data, "%s %d×%d", s.name, rows, cols)
 			}
 		}
 	}

@@ -27,11 +27,15 @@ func unpair(word float32) (low, high float32) {
 }
 
 var bfloat16Generic = product{
+	how:        expanded,
 	tileRows:   4,
 	tile:       tileBFloat16Generic,
 	transpose:  transposeBFloat16Generic,
 	interleave: interleaveBFloat16Generic,
 	packRows:   packRowsBFloat16Generic,
+
+	gelu:             roughGELUGeneric,
+	packExponentials: packExponentialsBFloat16Generic,
 }
 
 func tileBFloat16Generic(c *float32, ldc int, a, b, bias *float32, steps, m, n int, _ *float32, r run) {
@@ -106,5 +110,85 @@ func packRowsBFloat16Generic(dst, src *float32, ld, m, cols int) {
 				words[j/2] = pair(row[j], high)
 			}
 		}
+	}
+}
+
+const (
+	roughHigh                              = 5.5 // a·Φ(-a) is 1e-7 there
+	rough0, rough1, rough2, rough3, rough4 = -1.00047958, -1.14737236, -0.468014687, -0.0440793186, 0.00386626553
+	short1, short2, short3                 = 0.693282902, 0.242210969, 0.0550089329
+)
+
+// shortPower returns 2^y, relative error 1.02e-4, for y from -127, which gives 0, to 127.
+func shortPower(y float32) float32 {
+	k := y + round127
+	f := y - (k - round127)
+	return (1 + f*(short1+f*(short2+f*short3))) * math.Float32frombits(math.Float32bits(k)<<23)
+}
+
+// roughGELUGeneric is geluGeneric with an error of 2.5e-5, to be rounded to
+// bfloat16: log₂ Φ(-a) is a polynomial in a, its error weighted by a·Φ(-a)·ln 2 at
+// most 6.1e-6.
+func roughGELUGeneric(x []float32, ld, rows, cols int) {
+	for i := range rows {
+		row := x[i*ld:][:cols]
+		for j, v := range row {
+			a := math.Float32frombits(math.Float32bits(v) &^ (1 << 31))
+			if a > roughHigh {
+				a = roughHigh
+			}
+			positive := float32(0)
+			if !(v < 0) {
+				positive = v
+			}
+			row[j] = positive - a*shortPower(rough0+a*(rough1+a*(rough2+a*(rough3+a*rough4))))
+		}
+	}
+}
+
+// exponentialsBFloat16Generic adds word w to sum w mod 16, the high term first, and
+// the 16 sums as all sets do. What is packed sums to what weights are divided by:
+// the rounding errors of the weights do not add to the mean of the values.
+func exponentialsBFloat16Generic(dst *float32, groupBytes int, x []float32, factor float32) float32 {
+	largest := float32(math.Inf(-1))
+	for _, v := range x {
+		if v > largest {
+			largest = v
+		}
+	}
+	shift := largest * factor
+	var sums [16]float32
+	group := groupBytes / 4
+	words := unsafe.Slice(dst, (len(x)-1)/8*group+4)
+	for g := 0; 8*g < len(x); g++ {
+		for w := range 4 {
+			var terms [2]float32
+			for t := range terms {
+				if i := 8*g + 2*w + t; i < len(x) {
+					y := x[i]*factor - shift
+					if y < -127 {
+						y = -127
+					}
+					terms[t] = shortPower(y)
+				}
+			}
+			word := pair(terms[0], terms[1])
+			words[g*group+w] = word
+			low, high := unpair(word)
+			sums[g%4*4+w] += high
+			sums[g%4*4+w] += low
+		}
+	}
+	for n := 8; n > 0; n /= 2 {
+		for i := range n {
+			sums[i] += sums[i+n]
+		}
+	}
+	return sums[0]
+}
+
+func packExponentialsBFloat16Generic(dst, x *float32, ld, rows, cols int, scale float32, totals *float32) {
+	for i := range rows {
+		*add(totals, i) = exponentialsBFloat16Generic(add(dst, 4*i), 16*rows, unsafe.Slice(add(x, i*ld), cols), scale*log2e)
 	}
 }

@@ -41,6 +41,104 @@ func TestMultiplyBFloat16(t *testing.T) {
 	}
 }
 
+// Every SIMD set computes each element as one chain of exactly rounded
+// multiply-adds beginning at the bias, of each word the high term first. Only
+// numbers below 2⁻¹²⁶ differ: VDPBF16PS takes and gives zeros for them.
+func TestMultiplyBFloat16IsAChainOfFMAs(t *testing.T) {
+	rng := rand.New(rand.NewPCG(15, 16))
+	rounded := func(x []float32, k int) []float32 {
+		row := make([]float32, roundUp(k, 2))
+		for i, v := range x[:k] {
+			row[i] = math.Float32frombits(roundBFloat16(v) << 16)
+		}
+		return row
+	}
+	for _, shape := range shapes {
+		m, n, k := shape[0], shape[1], shape[2]
+		x, w := randomMatrix(rng, m, k, k+rng.IntN(5)), randomMatrix(rng, n, k, k+rng.IntN(5))
+		bias := randomMatrix(rng, 1, n, n).Data
+		want := tensor.NewMatrix(m, n)
+		for i := range m {
+			a := rounded(x.Row(i), k)
+			for j := range n {
+				b, sum := rounded(w.Row(j), k), bias[j]
+				for l := 0; l < k; l += 2 {
+					sum = fma32(a[l], b[l], fma32(a[l+1], b[l+1], sum))
+				}
+				want.Row(i)[j] = sum
+			}
+		}
+		for _, s := range sets {
+			if s == &generic {
+				continue
+			}
+			got := randomMatrix(rng, m, n, n+rng.IntN(5))
+			margin := clone(got.Data)
+			multiplyIn(s, BFloat16, got, x, w, bias, Identity)
+			for i := range m {
+				require.Equalf(t, bits(want.Row(i)), bits(got.Row(i)), "%s %v row %d", s.name, shape, i)
+				if end := i*got.Stride + n; i+1 < m {
+					require.Equalf(t, margin[end:(i+1)*got.Stride], got.Data[end:(i+1)*got.Stride], "%s %v wrote beside row %d", s.name, shape, i)
+				}
+			}
+		}
+	}
+}
+
+// All sets round alike, whatever the number: but for those below 2⁻¹²⁶, which
+// VCVTNE2PS2BF16 makes zeros.
+func TestPackingsBFloat16(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 18))
+	for _, shape := range shapes {
+		m, k := shape[0], shape[2]
+		x := randomMatrix(rng, m, k, k+rng.IntN(3))
+		for i := range x.Data {
+			v := math.Float32frombits(rng.Uint32() & []uint32{0xffffffff, 0xffff8000, 0xffff0000}[rng.IntN(3)])
+			if magnitude := math.Abs(float64(v)); magnitude != 0 && magnitude < 0x1p-126 {
+				v = float32(math.NaN())
+			}
+			x.Data[i] = v
+		}
+		for _, s := range sets {
+			var rows Rows
+			var panels, transposed, straight Panels
+			panels.Resize(BFloat16, k, 1)
+			rows.Resize(s, m, &panels)
+			straight.Resize(BFloat16, m, min(k, Panel))
+			transposed.Resize(BFloat16, k, min(m, Panel))
+			for tile := range rows.Tiles() {
+				s.PackRows(&rows, tile, x)
+			}
+			s.PackTransposed(&transposed, 0, x.Slice(0, min(m, Panel)))
+			narrow := x
+			narrow.Cols = straight.N
+			s.Pack(&straight, 0, narrow)
+			word := func(words []float32, i, j int) uint32 {
+				return math.Float32bits(words[i]) >> (16 * j) & 0xffff
+			}
+			for i := range m {
+				from, height := 0, m
+				for tile := range rows.Tiles() {
+					if a, b := rows.Span(tile); a <= i && i < b {
+						from, height = a, b-a
+					}
+				}
+				data := rows.data[from*rows.words:]
+				for j, v := range x.Row(i) {
+					want := roundBFloat16(v)
+					require.Equalf(t, want, word(data, (j/8*height+i-from)*4+j%8/2, j%2), "%s %v row %d of %08x", s.name, shape, j, math.Float32bits(v))
+					if i < Panel {
+						require.Equalf(t, want, word(transposed.data, j/2*Panel+i, j%2), "%s %v transposed %08x", s.name, shape, math.Float32bits(v))
+					}
+					if j < Panel {
+						require.Equalf(t, want, word(straight.data, i/2*Panel+j, i%2), "%s %v interleaved %08x", s.name, shape, math.Float32bits(v))
+					}
+				}
+			}
+		}
+	}
+}
+
 // Rounding to bfloat16 is to the nearest, ties to even, and keeps NaN and ±Inf.
 func TestRoundBFloat16(t *testing.T) {
 	for bits, want := range map[uint32]uint32{
@@ -48,5 +146,133 @@ func TestRoundBFloat16(t *testing.T) {
 		0x80000000: 0x8000, 0x7f800000: 0x7f80, 0xff800000: 0xff80, 0x7f7fffff: 0x7f80, 0x7f800001: 0x7fc0, 0xffc12345: 0xffc1,
 	} {
 		require.Equalf(t, want, roundBFloat16(math.Float32frombits(bits)), "%08x", bits)
+	}
+}
+
+// The GELU and the exponentials to be rounded against float64, and the same bits
+// on every SIMD set.
+func TestRoughGELU(t *testing.T) {
+	var x []float32
+	for i := -30000; i <= 30000; i++ {
+		x = append(x, float32(i)/2000)
+	}
+	x = append(x, float32(math.Inf(1)), float32(math.NaN()), float32(math.Inf(-1)), -1e30, 1e30)
+	var first []float32
+	for _, s := range sets {
+		got := clone(x)
+		s.products[BFloat16].gelu(got, len(got), 1, len(got))
+		n := len(x) - 5
+		for i, v := range x[:n] {
+			want := float64(v) * math.Erfc(-float64(v)/math.Sqrt2) / 2
+			require.InDeltaf(t, want, float64(got[i]), 2.5e-5, "%s GELU(%v)", s.name, v)
+		}
+		require.Equal(t, float32(math.Inf(1)), got[n], s.name)
+		require.True(t, got[n+1] != got[n+1], "%s: a NaN stays", s.name)
+		require.InDelta(t, 0, got[n+2], 1e-6, s.name)
+		require.InDelta(t, 0, got[n+3], 1e-6, s.name)
+		if s != &generic {
+			if first == nil {
+				first = got
+			}
+			require.Equal(t, bits(first), bits(got), s.name)
+		}
+	}
+}
+
+func TestPackExponentialsBFloat16(t *testing.T) {
+	rng := rand.New(rand.NewPCG(19, 20))
+	for n := 1; n < 140; n++ {
+		m := 1 + n%7
+		scores := randomMatrix(rng, m, n, n+n%3)
+		for i := range scores.Data {
+			scores.Data[i] *= 20
+		}
+		row := scores.Row(0)
+		for i := range row[:n/2] {
+			row[i] = float32(math.Inf(-1))
+		}
+		var values Panels
+		values.Resize(BFloat16, n, 8)
+		var first []float32
+		for _, s := range sets {
+			var rows Rows
+			rows.Resize(s, m, &values)
+			if rows.Tiles() != 1 {
+				continue
+			}
+			x := scores
+			x.Data = clone(scores.Data)
+			totals := make([]float32, m)
+			s.PackExponentials(&rows, 0, x, 0.3, totals)
+			for i := range m {
+				largest := math.Inf(-1)
+				for _, v := range scores.Row(i) {
+					largest = max(largest, float64(v))
+				}
+				sum := 0.0
+				for j := range roundUp(n, 8) {
+					low, high := unpair(rows.data[(j/8*m+i)*4+j%8/2])
+					got := []float32{low, high}[j%2]
+					want := 0.0
+					if j < n {
+						want = math.Exp((float64(scores.Row(i)[j]) - largest) * 0.3)
+					}
+					// 1.02e-4 of the polynomial, 2⁻⁸ of rounding, 2⁻²³ of up to some 100.
+					require.InDeltaf(t, want, float64(got), want*0x1p-8*1.06+1e-37, "%s n=%d row %d element %d", s.name, n, i, j)
+					sum += float64(got)
+				}
+				require.InDelta(t, sum, float64(totals[i]), sum*1e-5)
+			}
+			if s != &generic {
+				all := append(clone(rows.data), totals...)
+				if first == nil {
+					first = all
+				}
+				require.Equal(t, bits(first), bits(all), "%s n=%d", s.name, n)
+			}
+		}
+		bad := scores
+		bad.Data = clone(scores.Data)
+		bad.Row(m - 1)[n-1] = float32(math.NaN())
+		for _, s := range sets {
+			var rows Rows
+			rows.Resize(s, m, &values)
+			totals := make([]float32, m)
+			if rows.Tiles() == 1 {
+				s.PackExponentials(&rows, 0, bad, 0.3, totals)
+				require.True(t, totals[m-1] != totals[m-1], "%s: a NaN stays", s.name)
+			}
+		}
+	}
+}
+
+// What is packed between two products is what packing the first one's result gives.
+func TestMultiplyPacked(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	for s, f := range setsAndFormats {
+		for _, shape := range shapes {
+			m, n, k := shape[0], shape[1], shape[2]
+			x, w := randomMatrix(rng, m, k, k), randomMatrix(rng, n, k, k)
+			var a, want, got Rows
+			var b, second Panels
+			b.Resize(f, k, n)
+			second.Resize(f, n, 1)
+			a.Resize(s, m, &b)
+			want.Resize(s, m, &second)
+			got.Resize(s, m, &second)
+			for p := range b.Count() {
+				s.PackTransposed(&b, p, w.Slice(p*Panel, min((p+1)*Panel, n)))
+			}
+			for tile := range a.Tiles() {
+				s.PackRows(&a, tile, x)
+			}
+			dst := tensor.NewMatrix(m, n)
+			s.Multiply(dst, &a, 0, a.Tiles(), &b, 0, b.Count(), 0, ReLU)
+			for tile := range want.Tiles() {
+				s.PackRows(&want, tile, dst)
+			}
+			s.MultiplyPacked(&got, Floats(MaxTileRows*Panel), &a, 0, a.Tiles(), &b, 0, b.Count(), 0, ReLU)
+			require.Equal(t, bits(want.data), bits(got.data), "%s %v %v", s.name, f, shape)
+		}
 	}
 }

@@ -14,6 +14,11 @@ package kernel
 //go:noescape
 func geluAVX2(x []float32, ld, rows, cols int)
 
+// roughGELUAVX2 is geluAVX2 with an error of 2.5e-5, to be rounded to bfloat16.
+//
+//go:noescape
+func roughGELUAVX2(x []float32, ld, rows, cols int)
+
 // geluTanhAVX2 replaces x by x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), for rows×cols elements, ld apart from row to row.
 //
 //go:noescape
@@ -75,6 +80,11 @@ func scaleAVX2(dst []float32, a float32)
 //
 //go:noescape
 func geluAVX512(x []float32, ld, rows, cols int)
+
+// roughGELUAVX512 is geluAVX512 with an error of 2.5e-5, to be rounded to bfloat16.
+//
+//go:noescape
+func roughGELUAVX512(x []float32, ld, rows, cols int)
 
 // geluTanhAVX512 replaces x by x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), for rows×cols elements, ld apart from row to row.
 //

@@ -57,6 +57,21 @@ CONST(pow4, 0x3c1d96f0)
 CONST(pow5, 0x3aaf84d3)
 CONST(pow6, 0x3920b684)
 
+// GELU to be rounded to bfloat16, and 2^f.
+CONST(roughHigh, 0x40b00000)   // 5.5: a·Φ(-a) is 1e-7 there
+CONST(rough0, 0xbf800fb7)        // rough0 to rough4: log₂ Φ(-a), weighted error a·Φ(-a)·ln 2·|Δ| ≤ 6.1e-6 in 0 ≤ a ≤ 5.5
+CONST(rough1, 0xbf92dd19)
+CONST(rough2, 0xbeef9f9f)
+CONST(rough3, 0xbd348c84)
+CONST(rough4, 0x3b7d612c)
+CONST(short1, 0x3f317afd)        // short1 to short3: 2^f = 1 + short1·f + …, relative error 1.02e-4 in |f| ≤ 1/2
+CONST(short2, 0x3e780627)
+CONST(short3, 0x3d61510c)
+
+// exp to be rounded to bfloat16.
+CONST(powerLow, 0xc2fe0000)    // -127: the factor is 0
+CONST(ones, 0x3f803f80)        // a word of ones
+
 // GELU by tanh.
 CONST(cubic1, 0xbfcc422a)      // -2·√(2/π)
 CONST(cubic3, 0xbd922279)      // -2·√(2/π)·0.044715
@@ -148,6 +163,33 @@ CONST(tanhQ4, 0x35511246)
 	VFMADD213PSC one<>(SB), V2, V0; \         // 2^f
 	VMULPS V3, V0, V0; \                      // Φ(-a)
 	VFNMADD213PS V1, V5, V0                   // max(x, 0) - b·Φ(-a)
+
+// POWER: V0 = 2^V2, V2 from -127, which gives 0, to 127. Changes V2, V3, V4.
+#define POWER \
+	VADDPSC round127<>(SB), V2, V3; \         // n + 127 in the low bits, n = round(V2)
+	VSUBPSC round127<>(SB), V3, V4; \         // n
+	VSUBPS V4, V2, V2; \                      // f = V2 - n
+	VPSLLD $23, V3, V3; \                     // 2^n: 0 for -127
+	VBROADCASTSS short3<>(SB), V0; \
+	VFMADD213PSC short2<>(SB), V2, V0; \
+	VFMADD213PSC short1<>(SB), V2, V0; \
+	VFMADD213PSC one<>(SB), V2, V0; \         // 2^f
+	VMULPS V3, V0, V0
+
+// ROUGHGELU: V0 = GELU(V0), error 2.5e-5. Changes V1 to V5.
+#define ROUGHGELU \
+	VXORPS V1, V1, V1; \
+	VMAXPS V0, V1, V1; \                      // max(x, 0)
+	VANDPSC magnitude<>(SB), V0, V5; \
+	VBROADCASTSS roughHigh<>(SB), V2; \
+	VMINPS V5, V2, V5; \                      // a = min(|x|, 5.5)
+	VBROADCASTSS rough4<>(SB), V2; \
+	VFMADD213PSC rough3<>(SB), V5, V2; \
+	VFMADD213PSC rough2<>(SB), V5, V2; \
+	VFMADD213PSC rough1<>(SB), V5, V2; \
+	VFMADD213PSC rough0<>(SB), V5, V2; \      // log₂ Φ(-a)
+	POWER; \                                  // Φ(-a)
+	VFNMADD213PS V1, V5, V0                   // max(x, 0) - a·Φ(-a)
 
 // RELU: V0 = max(V0, 0). Changes V1.
 #define RELU \

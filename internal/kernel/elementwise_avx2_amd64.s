@@ -69,6 +69,18 @@ TEXT ·geluAVX2(SB), 0, $0-48
 	MASK(R8)
 	ROWS(GELU)
 
+// func roughGELUAVX2(x []float32, ld, rows, cols int)
+// x = x·Φ(x), error 2.5e-5. Y0 = x[i:i+8], Y1 to Y5 as in ROUGHGELU, Y15 the tail's lanes.
+// Requires: AVX2, FMA
+TEXT ·roughGELUAVX2(SB), 0, $0-48
+	MOVQ x_base+0(FP), DI
+	MOVQ ld+24(FP), SI
+	MOVQ rows+32(FP), DX
+	MOVQ cols+40(FP), CX
+	MOVQ CX, R8
+	MASK(R8)
+	ROWS(ROUGHGELU)
+
 // func geluTanhAVX2(x []float32, ld, rows, cols int)
 // x = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))). Y0 = x[i:i+8], Y1 to Y6 as in GELUTANH, Y15 the tail's lanes.
 // Requires: AVX2, FMA

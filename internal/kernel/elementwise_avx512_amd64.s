@@ -42,6 +42,18 @@ TEXT ·geluAVX512(SB), 0, $0-48
 	MOVQ cols+40(FP), CX
 	ROWS(GELU)
 
+// func roughGELUAVX512(x []float32, ld, rows, cols int)
+// x = x·Φ(x), error 2.5e-5. Z0 = x[i:i+16], Z1 to Z5 as in ROUGHGELU, K1 the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·roughGELUAVX512(SB), 0, $0-48
+	MOVQ x_base+0(FP), DI
+	MOVQ ld+24(FP), SI
+	MOVQ rows+32(FP), DX
+	MOVQ cols+40(FP), CX
+	MASK
+	MOVQ cols+40(FP), CX
+	ROWS(ROUGHGELU)
+
 // func geluTanhAVX512(x []float32, ld, rows, cols int)
 // x = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))). Z0 = x[i:i+16], Z1 to Z6 as in GELUTANH, K1 the tail's lanes.
 // Requires: AVX-512 F, DQ

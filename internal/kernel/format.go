@@ -8,14 +8,14 @@ type Format uint8
 const (
 	Float32  Format = iota
 	BFloat16        // rounded to the nearest, summed in float32
-	formats
+	Formats         // how many there are
 )
 
 var formatNames = [...]string{Float32: "float32", BFloat16: "bfloat16"}
 
 // String returns the name, such as "bfloat16".
 func (f Format) String() string {
-	if f < formats {
+	if f < Formats {
 		return formatNames[f]
 	}
 	return fmt.Sprintf("Format(%d)", uint8(f))
@@ -30,6 +30,12 @@ func (f Format) Group() int { return 4 * f.terms() }
 // words returns the words of k terms, rounded up to whole groups.
 func (f Format) words(k int) int { return roundUp(k, f.Group()) / f.terms() }
 
+// How says how s multiplies in format f, such as "bfloat16 by VDPBF16PS".
+func (s *Set) How(f Format) string { return s.products[f].how }
+
+// expanded is how sets multiply whose CPU has no product of bfloat16s.
+const expanded = "bfloat16 weights, float32 products"
+
 // A tileFunc computes c[i*ldc+j] = bias[j] + Σ a·b for i < m ≤ tileRows, j < n ≤
 // Panel. a is packed as by PackRows with m rows, b is one panel as by Pack; both
 // have 4·steps words a row. bias has Panel elements. The panel next is what the
@@ -43,7 +49,8 @@ type run struct{ count, c, a, b, bias int }
 
 // A product is the loops of the matrix product of one format.
 type product struct {
-	tileRows int // the most rows that tile computes at once
+	how      string // in words
+	tileRows int    // the most rows that tile computes at once
 	tile     tileFunc
 	// transpose writes element j of row i of src to term j of column i of the panel
 	// dst, for i < rows ≤ Panel and j < cols. The columns i ≥ rows, and the terms that
@@ -59,4 +66,6 @@ type product struct {
 	// packExponentials is packRows of what softmax makes of each row of x, whose sums
 	// it writes to totals; nil = there is no such loop, and the two are run.
 	packExponentials func(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+	// gelu is a GELU as exact as the format; nil where the set's is as good.
+	gelu func(x []float32, ld, rows, cols int)
 }

@@ -141,14 +141,14 @@ func (r *Rows) Resize(s *Set, m int, b *Panels) {
 // Tiles returns the number of tiles.
 func (r *Rows) Tiles() int { return r.tiles }
 
-// blockRows rows, at the most, are multiplied with one panel after the other:
+// BlockRows rows, at the most, are multiplied with one panel after the other:
 // their packed form stays in L2 beside a panel.
-const blockRows = 168
+const BlockRows = 168
 
 // BlockTiles returns the number of tiles to multiply with all panels before the
 // tiles behind them: the tiles spread evenly over as few blocks as suffice.
 func (r *Rows) BlockTiles() int {
-	blocks := max(1, (r.M+blockRows-1)/blockRows)
+	blocks := max(1, (r.M+BlockRows-1)/BlockRows)
 	return (r.tiles + blocks - 1) / blocks
 }
 
@@ -191,12 +191,35 @@ func (s *Set) Multiply(dst tensor.Matrix, a *Rows, t0, t1 int, b *Panels, p0, p1
 	}
 	first, _ := a.Span(t0)
 	_, last := a.Span(t1 - 1)
-	if dst.Rows != last-first || dst.Cols != b.N || a.K != b.K || a.format != b.Format {
+	if dst.Rows != last-first || dst.Cols != b.N {
 		panic("kernel: Multiply: shape")
 	}
 	_ = dst.Data[(dst.Rows-1)*dst.Stride+min(p1*Panel, b.N)-1]
-	m := multiplication{set: s, ldc: dst.Stride, steps: a.words / 4, act: act}
-	if t1-t0 == 1 {
+	s.multiply(dst, nil, a, t0, t1, b, p0, p1, then, act)
+}
+
+// MultiplyPacked packs what Multiply would write to columns of dst, which has the
+// tiles of a and b.N terms; act is as exact as the format of dst. memory is
+// for one tile, Panel columns wide, or for more at once, BlockRows rows at the most.
+func (s *Set) MultiplyPacked(dst *Rows, memory []float32, a *Rows, t0, t1 int, b *Panels, p0, p1, then int, act Activation) {
+	if dst.M != a.M || dst.tiles != a.tiles || dst.K != b.N || len(memory) < MaxTileRows*Panel {
+		panic("kernel: MultiplyPacked: shape")
+	}
+	s.multiply(tensor.Matrix{Stride: Panel, Data: memory}, dst, a, t0, t1, b, p0, p1, then, act)
+}
+
+// multiply is Multiply where packed is nil, and MultiplyPacked with the memory dst
+// where it is not.
+func (s *Set) multiply(dst tensor.Matrix, packed *Rows, a *Rows, t0, t1 int, b *Panels, p0, p1, then int, act Activation) {
+	if t0 >= t1 || p0 >= p1 {
+		return
+	}
+	if a.K != b.K || a.format != b.Format {
+		panic("kernel: Multiply: shape")
+	}
+	m := multiplication{set: s, dst: dst, packed: packed, steps: a.words / 4, act: act}
+	first, _ := a.Span(t0)
+	if t1-t0 == 1 && packed == nil {
 		// The rows of one tile with as many whole panels as there are.
 		for p := p0; p < p1; {
 			n := min(Panel, b.N-p*Panel)
@@ -208,7 +231,7 @@ func (s *Set) Multiply(dst tensor.Matrix, a *Rows, t0, t1 int, b *Panels, p0, p1
 			if next == p1 {
 				next = min(then, b.Count()-1)
 			}
-			m.tiles(dst.Data[p*Panel:], a.data[first*a.words:], b, p, dst.Rows, n, next, r)
+			m.tiles(dst.Data[p*Panel:], a, first, dst.Rows, b, p, n, next, r)
 			p += r.count
 		}
 		return
@@ -222,19 +245,27 @@ func (s *Set) Multiply(dst tensor.Matrix, a *Rows, t0, t1 int, b *Panels, p0, p1
 		for t := t0; t < t1; {
 			from, to := a.Span(t)
 			rows := to - from
-			r := run{m.most(a.alike(t, t1), rows), rows * dst.Stride, rows * a.words, 0, 0}
-			m.tiles(dst.Data[(from-first)*dst.Stride+p*Panel:], a.data[from*a.words:], b, p, rows, n, next, r)
+			count := m.most(a.alike(t, t1), rows)
+			c := dst.Data
+			if packed == nil {
+				c = c[(from-first)*dst.Stride+p*Panel:]
+			} else {
+				count = min(count, len(c)/(rows*Panel))
+			}
+			m.tiles(c, a, from, rows, b, p, n, next, run{count, rows * dst.Stride, rows * a.words, 0, 0})
 			next = p // once is enough
-			t += r.count
+			t += count
 		}
 	}
 }
 
 // A multiplication is what the runs of one product share.
 type multiplication struct {
-	set        *Set
-	ldc, steps int
-	act        Activation
+	set    *Set
+	dst    tensor.Matrix
+	packed *Rows // what dst is packed into; nil = nothing
+	steps  int
+	act    Activation
 }
 
 // runWork is the most steps of rows that one run takes, some 20 µs: the goroutine
@@ -246,17 +277,31 @@ func (m *multiplication) most(tiles, rows int) int {
 	return max(1, min(tiles, runWork/max(1, rows*m.steps)))
 }
 
-// tiles is a call of its own so that the scheduler can stop between runs.
+// tiles is a call of its own so that the scheduler can stop between runs. The rows
+// of each tile are those of a from on, and c is where the first tile lies in dst.
 //
 //go:noinline
-func (m *multiplication) tiles(c, a []float32, b *Panels, p, rows, n, next int, r run) {
-	m.set.products[b.Format].tile(&c[0], m.ldc, &a[0], &b.panel(p)[0], &b.Bias[p*Panel], m.steps, rows, n, &b.panel(next)[0], r)
-	if m.act == Identity {
+func (m *multiplication) tiles(c []float32, a *Rows, from, rows int, b *Panels, p, n, next int, r run) {
+	ldc, s := m.dst.Stride, m.set
+	s.products[b.Format].tile(&c[0], ldc, &a.data[from*a.words], &b.panel(p)[0], &b.Bias[p*Panel], m.steps, rows, n, &b.panel(next)[0], r)
+	high, wide := r.count*rows, n
+	if r.b != 0 { // side by side
+		high, wide = rows, (r.count-1)*Panel+n
+	}
+	if m.packed == nil {
+		if m.act != Identity {
+			s.Activate(m.act, c, ldc, high, wide)
+		}
 		return
 	}
-	if r.b != 0 {
-		m.set.Activate(m.act, c, m.ldc, rows, (r.count-1)*Panel+n)
-		return
+	to := &s.products[m.packed.format]
+	if m.act == GELU && to.gelu != nil {
+		to.gelu(c, ldc, high, wide)
+	} else {
+		s.Activate(m.act, c, ldc, high, wide)
 	}
-	m.set.Activate(m.act, c, m.ldc, r.count*rows, n)
+	at := m.packed.format.words(p*Panel) * rows
+	for i := range r.count {
+		to.packRows(&m.packed.data[(from+i*rows)*m.packed.words+at], &c[i*rows*ldc], ldc, rows, n)
+	}
 }

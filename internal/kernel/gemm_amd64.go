@@ -4,88 +4,21 @@ package kernel
 
 //go:generate go run ./generate
 
-// A rowsFunc is a tileFunc of as many rows as its name says.
-type rowsFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-var tilesAVX2 = [...]rowsFunc{nil, tile1x16AVX2, tile2x16AVX2, tile3x16AVX2, tile4x16AVX2, tile5x16AVX2, tile6x16AVX2}
-
-var tilesAVX512 = [...]rowsFunc{nil, tile1x32AVX512, tile2x32AVX512, tile3x32AVX512, tile4x32AVX512, tile5x32AVX512, tile6x32AVX512, tile7x32AVX512,
-	tile8x32AVX512, tile9x32AVX512, tile10x32AVX512, tile11x32AVX512, tile12x32AVX512, tile13x32AVX512, tile14x32AVX512}
-
 func tileAVX512(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
 	tilesAVX512[m](c, ldc, a, b, bias, steps, n, next, r)
 }
 
-// tileAVX2 works on the two halves of the panels, one after the other.
 func tileAVX2(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
-	tile := tilesAVX2[m]
+	inHalves(tilesAVX2[m], c, ldc, a, b, bias, steps, n, next, r)
+}
+
+// inHalves works on the two halves of the panels, one after the other.
+func inHalves(tile rowsFunc, c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run) {
 	tile(c, ldc, a, b, bias, steps, min(n, 16), next, r)
 	if n > 16 {
 		tile(add(c, 16), ldc, a, add(b, 16), add(bias, 16), steps, n-16, add(next, 16), r)
 	}
 }
-
-// The tiles: see tileFunc.
-
-//go:noescape
-func tile1x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile2x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile3x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile4x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile5x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile6x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile1x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile2x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile3x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile4x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile5x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile6x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile7x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile8x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile9x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile10x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile11x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile12x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile13x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile14x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
 
 // transpose8AVX2 writes dst[j*Panel+i] = src[i*ld+j] for i < 8, j < 8·blocks.
 //

@@ -45,7 +45,7 @@ func multiplyIn(s *Set, f Format, dst, x, w tensor.Matrix, bias []float32, act A
 // setsAndFormats yields each set with each format.
 func setsAndFormats(yield func(*Set, Format) bool) {
 	for _, s := range sets {
-		for f := range formats {
+		for f := range Formats {
 			if !yield(s, f) {
 				return
 			}
@@ -232,9 +232,13 @@ func TestContractBreaksPanic(t *testing.T) {
 	require.Panics(t, func() { s.PackTransposed(&b, 0, tensor.NewMatrix(33, 9)) })
 }
 
+// The share is that of the peak of fused multiply-adds in float32.
 func BenchmarkMultiply(b *testing.B) {
 	rng := rand.New(rand.NewPCG(9, 10))
-	for _, s := range sets[max(0, len(sets)-2):] {
+	for s, f := range setsAndFormats {
+		if s == &generic {
+			continue
+		}
 		peak := s.Peak(100e6)
 		for _, nk := range [][2]int{{384, 384}, {1152, 384}, {1536, 384}, {384, 1536}, {768, 3072}, {4096, 1024}} {
 			for _, m := range []int{1, 3, 8, 16, 32, 128, 256, 512} {
@@ -242,12 +246,12 @@ func BenchmarkMultiply(b *testing.B) {
 				x, w := randomMatrix(rng, m, k, k), randomMatrix(rng, n, k, k)
 				var a Rows
 				var p Panels
-				p.Resize(Float32, k, n)
+				p.Resize(f, k, n)
 				for i := range p.Count() {
 					s.PackTransposed(&p, i, w.Slice(i*Panel, min((i+1)*Panel, n)))
 				}
 				dst := tensor.NewMatrix(m, n)
-				b.Run(fmt.Sprintf("%s/k=%d/n=%d/m=%d", s.name, k, n, m), func(b *testing.B) {
+				b.Run(fmt.Sprintf("%s/%v/k=%d/n=%d/m=%d", s.name, f, k, n, m), func(b *testing.B) {
 					for b.Loop() {
 						a.Resize(s, m, &p)
 						for t := range a.Tiles() {

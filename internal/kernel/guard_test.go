@@ -134,6 +134,9 @@ func TestAttentionStaysWithinItsSlices(t *testing.T) {
 					totals.each(make([]float32, rows), func(totals []float32) {
 						s.PackExponentials(&r, 0, m, 1, totals)
 						s.DivideRows(m, totals)
+						if gelu := s.products[f].gelu; gelu != nil {
+							gelu(m.Data, m.Stride, m.Rows, m.Cols)
+						}
 					})
 				})
 				b.Resize(f, rows, min(cols, Panel))

@@ -20,11 +20,11 @@ func SelfTest(s *Set) error {
 		return x
 	}
 	x, w, bias := fill(m, k, 0), fill(n, k, 1000), fill(1, n, 2000).Data
-	product := func(s *Set, a Activation) []float32 {
+	product := func(s *Set, f Format, a Activation) []float32 {
 		dst := tensor.NewMatrix(m, n)
 		var rows Rows
 		var panels Panels
-		panels.Resize(Float32, k, n)
+		panels.Resize(f, k, n)
 		rows.Resize(s, m, &panels)
 		for t := range rows.Tiles() {
 			s.PackRows(&rows, t, x)
@@ -48,7 +48,12 @@ func SelfTest(s *Set) error {
 		return nil
 	}
 	for a := Identity; a <= Tanh; a++ {
-		if err := check("product, "+a.String(), func(s *Set) []float32 { return product(s, a) }); err != nil {
+		if err := check("product, "+a.String(), func(s *Set) []float32 { return product(s, Float32, a) }); err != nil {
+			return err
+		}
+	}
+	for f := range Formats {
+		if err := check("product in "+f.String(), func(s *Set) []float32 { return product(s, f, Identity) }); err != nil {
 			return err
 		}
 	}

@@ -24,7 +24,7 @@ type Set struct {
 	// what the generic set does, see Best.
 	unproven bool
 
-	products [formats]product
+	products [Formats]product
 
 	// The activations work in place on rows×cols elements, ld apart from row to row.
 	gelu, geluTanh, silu, relu, tanh func(x []float32, ld, rows, cols int)

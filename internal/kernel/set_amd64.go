@@ -11,6 +11,9 @@ func detect() []*Set {
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		sets = append(sets, &avx2)
 		if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ {
+			if cpu.X86.HasAVX512BF16 && cpu.X86.HasAVX512BW {
+				avx512.products[BFloat16] = bfloat16Dot
+			}
 			sets = append(sets, &avx512)
 		}
 	}
@@ -19,9 +22,9 @@ func detect() []*Set {
 
 var avx2 = Set{
 	name: "avx2",
-	products: [formats]product{
-		Float32:  {6, tileAVX2, transposeAVX2, interleaveAVX2, packRowsAVX2, packExponentialsAVX2},
-		BFloat16: bfloat16Generic,
+	products: [Formats]product{
+		Float32:  {how: "float32", tileRows: 6, tile: tileAVX2, transpose: transposeAVX2, interleave: interleaveAVX2, packRows: packRowsAVX2, packExponentials: packExponentialsAVX2},
+		BFloat16: bfloat16AVX2,
 	},
 	peak:    peakAVX2,
 	vectors: avx2Vectors,
@@ -43,9 +46,9 @@ var avx2 = Set{
 
 var avx512 = Set{
 	name: "avx512",
-	products: [formats]product{
-		Float32:  {14, tileAVX512, transposeAVX2, interleaveAVX2, packRowsAVX2, packExponentialsAVX512},
-		BFloat16: bfloat16Generic,
+	products: [Formats]product{
+		Float32:  {how: "float32", tileRows: 14, tile: tileAVX512, transpose: transposeAVX2, interleave: interleaveAVX2, packRows: packRowsAVX2, packExponentials: packExponentialsAVX512},
+		BFloat16: bfloat16AVX512,
 	},
 	peak:    peakAVX512,
 	vectors: avx512Vectors,

@@ -7,8 +7,8 @@ var sets = []*Set{&generic, &neon}
 var neon = Set{
 	name:     "neon",
 	unproven: true,
-	products: [formats]product{
-		Float32:  {len(tilesNEON) - 1, tileNEON, transposeNEON, interleaveGeneric, packRowsNEON, nil},
+	products: [Formats]product{
+		Float32:  {how: "float32", tileRows: len(tilesNEON) - 1, tile: tileNEON, transpose: transposeNEON, interleave: interleaveGeneric, packRows: packRowsNEON},
 		BFloat16: bfloat16Generic,
 	},
 	peak:    peakNEON,

@@ -2,8 +2,8 @@ package kernel
 
 var generic = Set{
 	name: "generic",
-	products: [formats]product{
-		Float32:  {4, tileGeneric, transposeGeneric, interleaveGeneric, packRowsGeneric, nil},
+	products: [Formats]product{
+		Float32:  {how: "float32", tileRows: 4, tile: tileGeneric, transpose: transposeGeneric, interleave: interleaveGeneric, packRows: packRowsGeneric},
 		BFloat16: bfloat16Generic,
 	},
 	peak:    peakGeneric,

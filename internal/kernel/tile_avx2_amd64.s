@@ -25,7 +25,7 @@ DATA laneMask<>+60(SB)/4, $0xffffffff
 GLOBL laneMask<>(SB), RODATA|NOPTR, $128
 
 // func tile1x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 16 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 16 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y1 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
@@ -116,7 +116,7 @@ masked:
 	JMP next
 
 // func tile2x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 2 rows and n ≤ 16 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 2 rows and n ≤ 16 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y3 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
@@ -227,7 +227,7 @@ masked:
 	JMP next
 
 // func tile3x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 3 rows and n ≤ 16 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 3 rows and n ≤ 16 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y5 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
@@ -358,7 +358,7 @@ masked:
 	JMP next
 
 // func tile4x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 4 rows and n ≤ 16 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 4 rows and n ≤ 16 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y7 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
@@ -509,7 +509,7 @@ masked:
 	JMP next
 
 // func tile5x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 5 rows and n ≤ 16 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 5 rows and n ≤ 16 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y9 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
@@ -680,7 +680,7 @@ masked:
 	JMP next
 
 // func tile6x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 6 rows and n ≤ 16 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 6 rows and n ≤ 16 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y11 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA

@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func tile1x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 32 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Z0-Z1 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
@@ -101,7 +101,7 @@ masked:
 	JMP next
 
 // func tile2x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 2 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 2 rows and n ≤ 32 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Z0-Z3 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
@@ -217,7 +217,7 @@ masked:
 	JMP next
 
 // func tile3x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 3 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 3 rows and n ≤ 32 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Z0-Z5 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
@@ -353,7 +353,7 @@ masked:
 	JMP next
 
 // func tile4x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 4 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 4 rows and n ≤ 32 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Z0-Z7 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
@@ -509,7 +509,7 @@ masked:
 	JMP next
 
 // func tile5x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 5 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 5 rows and n ≤ 32 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Z0-Z9 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
@@ -685,7 +685,7 @@ masked:
 	JMP next
 
 // func tile6x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 6 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 6 rows and n ≤ 32 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Z0-Z11 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
@@ -881,7 +881,7 @@ masked:
 	JMP next
 
 // func tile7x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 7 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 7 rows and n ≤ 32 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Z0-Z13 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
@@ -1097,7 +1097,7 @@ masked:
 	JMP next
 
 // func tile8x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 8 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 8 rows and n ≤ 32 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Z0-Z15 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
@@ -1333,7 +1333,7 @@ masked:
 	JMP next
 
 // func tile9x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 9 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 9 rows and n ≤ 32 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Z0-Z17 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
@@ -1589,7 +1589,7 @@ masked:
 	JMP next
 
 // func tile10x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 10 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 10 rows and n ≤ 32 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Z0-Z19 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
@@ -1865,7 +1865,7 @@ masked:
 	JMP next
 
 // func tile11x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 11 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 11 rows and n ≤ 32 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Z0-Z21 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
@@ -2161,7 +2161,7 @@ masked:
 	JMP next
 
 // func tile12x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 12 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 12 rows and n ≤ 32 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Z0-Z23 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
@@ -2477,7 +2477,7 @@ masked:
 	JMP next
 
 // func tile13x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 13 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 13 rows and n ≤ 32 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Z0-Z25 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
@@ -2813,7 +2813,7 @@ masked:
 	JMP next
 
 // func tile14x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 14 rows and n ≤ 32 columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for 14 rows and n ≤ 32 columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Z0-Z27 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F

@@ -20,7 +20,11 @@ func TestForwardDoesNotAllocate(t *testing.T) {
 	for _, c := range []struct {
 		model  *Model
 		golden golden
-	}{{open(t, "bert", kernel.Best()), readGolden(t, "bert")}, {openJina(t, kernel.Best()), jinaGolden(t, 3)}} {
+	}{
+		{open(t, "bert", kernel.Best()), readGolden(t, "bert")},
+		{openIn(t, "bert", kernel.Best(), kernel.BFloat16), readGolden(t, "bert")},
+		{openJina(t, kernel.Best()), jinaGolden(t, 3)},
+	} {
 		dst := tensor.NewMatrix(len(c.golden.batch.IDs), c.model.Hidden)
 		for _, team := range []*parallel.Team{nil, team} {
 			require.Zero(t, testing.AllocsPerRun(100, func() {

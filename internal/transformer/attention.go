@@ -119,7 +119,7 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q, k, v te
 	if need := kernel.MaxTileRows * apart; cap(h.scores) < need {
 		h.scores = kernel.Floats(need)
 	}
-	group := max(f.Group(), 16) // as Terms wants it, and so that sums do not depend on where a tile begins
+	const group = kernel.Panel // as Terms wants it, and so that sums do not depend on where a tile begins
 	for t := range h.queries.Tiles() {
 		from, to := h.queries.Span(t)
 		scores := tensor.Matrix{Rows: to - from, Cols: length, Stride: apart, Data: h.scores[:(to-from)*apart]}

@@ -26,6 +26,7 @@ func (t *packTask) Run(_, i int) { t.p.model.set.PackRows(&t.p.rows, i, t.x) }
 type linearTask struct {
 	p          *pass
 	dst        tensor.Matrix
+	packed     *kernel.Rows // in place of dst, where it is not nil
 	w          *Linear
 	activation kernel.Activation
 	tiles      int // of one block
@@ -34,46 +35,79 @@ type linearTask struct {
 	workers    int
 }
 
-func (t *linearTask) Run(_, i int) {
-	rows := &t.p.rows
+func (t *linearTask) Run(worker, i int) {
+	s, rows := t.p.model.set, &t.p.rows
 	t0 := i / t.across * t.tiles
 	t1 := min(t0+t.tiles, rows.Tiles())
-	from, _ := rows.Span(t0)
-	_, to := rows.Span(t1 - 1)
 	p0 := i % t.across * t.panels
 	p1 := min(p0+t.panels, t.w.Count())
-	t.p.model.set.Multiply(t.dst.Slice(from, to), rows, t0, t1, t.w, p0, p1, p0+t.panels*t.workers, t.activation)
+	then := p0 + t.panels*t.workers
+	if t.packed != nil {
+		s.MultiplyPacked(t.packed, t.p.tiles[worker], rows, t0, t1, t.w, p0, p1, then, t.activation)
+		return
+	}
+	from, _ := rows.Span(t0)
+	_, to := rows.Span(t1 - 1)
+	s.Multiply(t.dst.Slice(from, to), rows, t0, t1, t.w, p0, p1, then, t.activation)
 }
 
 // apply writes activation(x·w + bias) to dst, tokens×w.N, which may be x. Where
 // the batch's task has a branch beside w, what that adds goes in before the
 // activation.
 func (p *pass) apply(team *parallel.Team, dst, x tensor.Matrix, w *Linear, activation kernel.Activation) {
+	p.packFor(team, x, w)
+	p.applyRows(team, dst, w, activation)
+}
+
+// packFor packs x into p.rows, to be multiplied with w, unless that is done.
+func (p *pass) packFor(team *parallel.Team, x tensor.Matrix, w *Linear) {
+	if p.ready == w {
+		p.ready = nil
+		return
+	}
 	p.rows.Resize(p.model.set, x.Rows, w)
 	p.pack = packTask{p: p, x: x}
 	team.For(p.rows.Tiles(), &p.pack)
+}
+
+// applyRows is apply with p.rows in place of x.
+func (p *pass) applyRows(team *parallel.Team, dst tensor.Matrix, w *Linear, activation kernel.Activation) {
 	b := p.task.branch(w)
 	if b == nil {
-		p.multiply(team, dst, w, activation)
+		p.multiply(team, linearTask{dst: dst, w: w, activation: activation})
 		return
 	}
-	inner := p.matrix(bufferBranch, x.Rows, b.down.N)
-	p.multiply(team, inner, b.down, kernel.Identity)
-	p.multiply(team, dst, w, kernel.Identity)
+	inner := p.matrix(bufferBranch, dst.Rows, b.down.N)
+	p.multiply(team, linearTask{dst: inner, w: b.down})
+	p.multiply(team, linearTask{dst: dst, w: w})
 	p.branch = branchTask{p: p, dst: dst, inner: inner, branch: b, activation: activation}
 	team.For(parts(dst.Rows, normRows), &p.branch)
 }
 
-// multiply writes activation(rows·w + bias) to dst.
-func (p *pass) multiply(team *parallel.Team, dst tensor.Matrix, w *Linear, activation kernel.Activation) {
-	tiles := p.rows.BlockTiles()
-	blocks := parts(p.rows.Tiles(), tiles)
-	onePanel := 2 * dst.Rows / blocks * w.K * kernel.Panel
-	panels := min(parts(maxPartOperations, onePanel), w.Count())
-	if team.Size() > 1 {
-		panels = min(parts(partOperations, onePanel), parts(w.Count(), team.Size()))
+// applyTwice writes activation(x·first + bias)·second + bias to dst. What lies
+// between is packed tile by tile as it is made.
+func (p *pass) applyTwice(team *parallel.Team, dst, x tensor.Matrix, first *Linear, activation kernel.Activation, second *Linear) {
+	p.packFor(team, x, first)
+	for len(p.tiles) < team.Size() {
+		p.tiles = append(p.tiles, kernel.Floats(kernel.BlockRows*kernel.Panel))
 	}
-	p.linear = linearTask{p: p, dst: dst, w: w, activation: activation,
-		tiles: tiles, panels: panels, across: parts(w.Count(), panels), workers: team.Size()}
-	team.For(blocks*p.linear.across, &p.linear)
+	p.inner.Resize(p.model.set, x.Rows, second)
+	p.multiply(team, linearTask{packed: &p.inner, w: first, activation: activation})
+	p.rows, p.inner = p.inner, p.rows
+	p.applyRows(team, dst, second, kernel.Identity)
+}
+
+// multiply writes t.activation(rows·t.w + bias) to t.dst or packs it into t.packed.
+func (p *pass) multiply(team *parallel.Team, t linearTask) {
+	t.p, t.workers = p, team.Size()
+	t.tiles = p.rows.BlockTiles()
+	blocks := parts(p.rows.Tiles(), t.tiles)
+	onePanel := 2 * p.rows.M / blocks * t.w.K * kernel.Panel
+	t.panels = min(parts(maxPartOperations, onePanel), t.w.Count())
+	if t.workers > 1 {
+		t.panels = min(parts(partOperations, onePanel), parts(t.w.Count(), t.workers))
+	}
+	t.across = parts(t.w.Count(), t.panels)
+	p.linear = t
+	team.For(blocks*t.across, &p.linear)
 }

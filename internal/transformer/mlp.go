@@ -42,6 +42,10 @@ func (p *pass) mlp(team *parallel.Team, x tensor.Matrix, m *MLP) {
 
 // expand writes the MLP of x, one without experts, to dst, which may be x.
 func (p *pass) expand(team *parallel.Team, dst, x tensor.Matrix, buffer int, m *MLP) {
+	if !m.Gated && p.task.branch(m.Up) == nil {
+		p.applyTwice(team, dst, x, m.Up, m.Act, m.Down)
+		return
+	}
 	inner := p.matrix(buffer, x.Rows, m.Up.N)
 	if !m.Gated {
 		p.apply(team, inner, x, m.Up, m.Act)

@@ -35,17 +35,23 @@ const normRows = 16
 // A normTask adds what a half of a layer made to the residual stream x, and
 // norms x for what follows: x = sum(x + out(add)), dst = next(x). A nil norm
 // does nothing, but twice adds x once more where it is not nil: x = sum(x +
-// twice(x + out(add))). Without add.Data x stays as it is; dst may be x.
+// twice(x + out(add))). Without add.Data x stays as it is; dst may be x. What
+// follows is packed into p.rows where that is a product with feeds.
 type normTask struct {
 	p                     *pass
 	add                   tensor.Matrix
 	out, twice, sum, next *Norm
 	dst                   tensor.Matrix
+	feeds                 *Linear
 }
 
 func (t *normTask) Run(_, i int) {
 	s := t.p.model.set
-	for j := i * normRows; j < min((i+1)*normRows, t.p.x.Rows); j++ {
+	from, to := i*normRows, min((i+1)*normRows, t.p.x.Rows)
+	if t.feeds != nil {
+		from, to = t.p.rows.Span(i)
+	}
+	for j := from; j < to; j++ {
 		x := t.p.x.Row(j)
 		if t.add.Data != nil {
 			y := t.add.Row(j)
@@ -65,11 +71,23 @@ func (t *normTask) Run(_, i int) {
 			t.next.apply(s, t.dst.Row(j), x, nil)
 		}
 	}
+	if t.feeds != nil {
+		x := t.p.x
+		if t.next != nil {
+			x = t.dst
+		}
+		s.PackRows(&t.p.rows, i, x)
+	}
 }
 
 // norms runs t on all rows.
 func (p *pass) norms(team *parallel.Team, t normTask) {
-	p.norm = t
-	p.norm.p = p
-	team.For(parts(p.x.Rows, normRows), &p.norm)
+	t.p = p
+	n := parts(p.x.Rows, normRows)
+	if t.feeds != nil {
+		p.rows.Resize(p.model.set, p.x.Rows, t.feeds)
+		n = p.rows.Tiles()
+	}
+	p.norm, p.ready = t, t.feeds
+	team.For(n, &p.norm)
 }

@@ -65,6 +65,9 @@ type pass struct {
 	batch   Batch
 	task    *Task         // the batch's, nil for none
 	rows    kernel.Rows   // the left side of the product at hand
+	inner   kernel.Rows   // that of the next one
+	ready   *Linear       // that rows are packed for already
+	tiles   [][]float32   // of each worker
 	x       tensor.Matrix // the residual stream, tokens×hidden
 	y       tensor.Matrix // what goes into a half of a layer, and what that adds to x
 	buffers [7][]float32
@@ -109,7 +112,7 @@ func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Mat
 		p = &pass{model: m}
 	}
 	defer m.scratch.Put(p)
-	p.batch = b
+	p.batch, p.ready = b, nil // a canceled pass may have left rows
 	if p.task = nil; b.Task > 0 {
 		p.task = &m.Tasks[b.Task-1]
 	}
@@ -118,7 +121,7 @@ func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Mat
 
 	p.embedTokens(team)
 	if in := layers[0].AttnIn; in != nil {
-		p.norms(team, normTask{next: in, dst: p.y})
+		p.norms(team, normTask{next: in, dst: p.y, feeds: layers[0].Attention.QKV})
 	}
 	for i := range layers {
 		if err := ctx.Err(); err != nil {
@@ -126,13 +129,13 @@ func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Mat
 		}
 		l := &layers[i]
 		p.attend(team, p.input(l.AttnIn), &l.Attention)
-		p.norms(team, normTask{add: p.y, out: l.AttnOut, twice: l.AttnTwice, sum: l.AttnSum, next: l.MLPIn, dst: p.y})
+		p.norms(team, normTask{add: p.y, out: l.AttnOut, twice: l.AttnTwice, sum: l.AttnSum, next: l.MLPIn, dst: p.y, feeds: l.MLP.Up})
 		p.mlp(team, p.input(l.MLPIn), &l.MLP)
-		next, to := m.FinalNorm, p.x
+		next, to, feeds := m.FinalNorm, p.x, (*Linear)(nil)
 		if i+1 < len(layers) {
-			next, to = layers[i+1].AttnIn, p.y
+			next, to, feeds = layers[i+1].AttnIn, p.y, layers[i+1].Attention.QKV
 		}
-		p.norms(team, normTask{add: p.y, out: l.MLPOut, sum: l.MLPSum, next: next, dst: to})
+		p.norms(team, normTask{add: p.y, out: l.MLPOut, sum: l.MLPSum, next: next, dst: to, feeds: feeds})
 	}
 	return nil
 }

@@ -1,5 +1,4 @@
-// Command generate writes the assembly of the matrix product tiles, and all that
-// of arm64 whose instructions Go's assembler does not have.
+// Command generate writes the assembly of the matrix product tiles.
 //
 //	go run ./generate [-dir .]
 package main
@@ -11,24 +10,27 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 func main() {
 	dir := flag.String("dir", ".", "folder of the package")
 	flag.Parse()
-	for _, l := range levels {
-		if err := os.WriteFile(filepath.Join(*dir, l.file), l.source(), 0o644); err != nil {
+	write := func(name string, data []byte) {
+		if err := os.WriteFile(filepath.Join(*dir, name), data, 0o644); err != nil {
 			log.Fatal(err)
 		}
 	}
+	for _, l := range levels {
+		write(l.file, l.source())
+	}
+	write("tiles_amd64.go", declarations())
 	for name, source := range neonFiles {
-		if err := os.WriteFile(filepath.Join(*dir, name), source(*dir), 0o644); err != nil {
-			log.Fatal(err)
-		}
+		write(name, source(*dir))
 	}
 }
 
-// A level is a CPU level's tile: rows×(2·lanes) accumulators.
+// A level is the tile of a CPU level and a format: rows×(2·lanes) accumulators.
 type level struct {
 	file     string
 	suffix   string
@@ -36,11 +38,15 @@ type level struct {
 	rows     int
 	lanes    int // float32s of one register
 	requires string
+	word     func(l level, w *bytes.Buffer, m, k int) // writes the sums with word k of 4
 }
 
 var levels = []level{
-	{"tile_avx2_amd64.s", "AVX2", "Y", 6, 8, "AVX2, FMA"},
-	{"tile_avx512_amd64.s", "AVX512", "Z", 14, 16, "AVX512F"},
+	{"tile_avx2_amd64.s", "AVX2", "Y", 6, 8, "AVX2, FMA", level.float32Word},
+	{"tile_avx512_amd64.s", "AVX512", "Z", 14, 16, "AVX512F", level.float32Word},
+	{"tile_bfloat16_avx2_amd64.s", "BFloat16AVX2", "Y", 6, 8, "AVX2, FMA", level.bfloat16Halves},
+	{"tile_bfloat16_avx512_amd64.s", "BFloat16AVX512", "Z", 14, 16, "AVX512F", level.bfloat16Halves},
+	{"tile_bfloat16_dot_amd64.s", "BFloat16Dot", "Z", 14, 16, "AVX512F, AVX512BF16", level.bfloat16Dot},
 }
 
 // panel is the number of columns of a packed panel of b.
@@ -55,7 +61,7 @@ func (l level) source() []byte {
 #include "textflag.h"
 `)
 	if l.register == "Y" {
-		fmt.Fprintf(&w, `
+		fmt.Fprint(&w, `
 // laneMask is 16 words of ones, then 16 of zeros: the 16 words that begin at
 // word 16-n mask the first n lanes.
 `)
@@ -64,23 +70,34 @@ func (l level) source() []byte {
 		}
 		fmt.Fprintf(&w, "GLOBL laneMask<>(SB), RODATA|NOPTR, $128\n")
 	}
+	if strings.Contains(l.suffix, "BFloat16AVX") {
+		fmt.Fprint(&w, "\n// highHalf masks the high term of each word.\n")
+		for i := range 8 {
+			fmt.Fprintf(&w, "DATA highHalf<>+%d(SB)/4, $0xffff0000\n", 4*i)
+		}
+		fmt.Fprint(&w, "GLOBL highHalf<>(SB), RODATA|NOPTR, $32\n")
+	}
 	for m := 1; m <= l.rows; m++ {
 		l.tile(&w, m)
 	}
 	return w.Bytes()
 }
 
+// reg, acc, b and a name the registers: acc those of row r and half of the
+// columns, b those of the columns, a those of the rows, used in turn.
+func (l level) reg(i int) string       { return fmt.Sprintf("%s%d", l.register, i) }
+func (l level) acc(r, half int) string { return l.reg(2*r + half) }
+func (l level) b(half int) string      { return l.reg(2*l.rows + half) }
+func (l level) a(r int) string         { return l.reg(2*l.rows + 2 + r%2) }
+
 // tile writes the kernel of m rows.
 func (l level) tile(w *bytes.Buffer, m int) {
-	reg := func(i int) string { return fmt.Sprintf("%s%d", l.register, i) }
-	acc := func(r, half int) string { return reg(2*r + half) }
-	b0, b1 := reg(2*l.rows), reg(2*l.rows+1)
-	a := [2]string{reg(2*l.rows + 2), reg(2*l.rows + 3)}
+	acc, b0, b1, a := l.acc, l.b(0), l.b(1), [2]string{l.a(0), l.a(1)}
 	bytes := 4 * l.lanes
 
 	fmt.Fprintf(w, `
 // func tile%dx%d%s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for %d rows and n ≤ %d columns, 4·steps terms, r.count times.
+// c[i*ldc+j] = bias[j] + a·b for %d rows and n ≤ %d columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, %s-%s c (two for each row), %s %s b[k], %s %s a[i][k].
 // Requires: %s
@@ -113,13 +130,7 @@ tile:
 		for line := 0; line < 2*bytes; line += 64 {
 			fmt.Fprintf(w, "\tPREFETCHT1 %d(R9)\n", k*4*panel+line)
 		}
-		fmt.Fprintf(w, "\tVMOVUPS %d(BX), %s\n", k*4*panel, b0)
-		fmt.Fprintf(w, "\tVMOVUPS %d(BX), %s\n", k*4*panel+bytes, b1)
-		for r := range m {
-			fmt.Fprintf(w, "\tVBROADCASTSS %d(AX), %s\n", r*16+k*4, a[r%2])
-			fmt.Fprintf(w, "\tVFMADD231PS %s, %s, %s\n", b0, a[r%2], acc(r, 0))
-			fmt.Fprintf(w, "\tVFMADD231PS %s, %s, %s\n", b1, a[r%2], acc(r, 1))
-		}
+		l.word(l, w, m, k)
 	}
 	fmt.Fprintf(w, "\tADDQ $%d, AX\n\tADDQ $%d, BX\n\tADDQ $%d, R9\n\tDECQ CX\n\tJNZ  loop\n\nstore:\n", 16*m, 16*panel, 16*panel)
 	fmt.Fprintf(w, "\tMOVQ n+48(FP), CX\n\tCMPQ CX, $%d\n\tJLT  masked\n", 2*l.lanes)

@@ -15,7 +15,7 @@ import (
 
 // The instructions that Go's arm64 assembler does not have are written as words,
 // with the text that GNU's disassembler has for them.
-func TestEncodings(t *testing.T) {
+func TestEncodingsARM64(t *testing.T) {
 	objdump, err := exec.LookPath("aarch64-linux-gnu-objdump")
 	if err != nil {
 		t.Skip("NOT CHECKED: aarch64-linux-gnu-objdump is missing (Debian: binutils-aarch64-linux-gnu)")
