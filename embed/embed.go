@@ -40,6 +40,8 @@ type Config struct {
 
 	dir     string // where the root of the folder lies; "" = not known
 	inspect bool   // the model is not run
+
+	recalibrate bool // outliers are found by the built-in texts, whatever the folder says
 }
 
 // A Model turns texts into embeddings. It is read-only: any number of calls may

@@ -46,6 +46,7 @@ type encoderRecipe struct {
 	Lowercase bool   // before what the files say
 	Unknown   int32  // encoder.unknown
 	Weights   int    // in Model.files
+	Outliers  string `json:",omitempty"` // of Int8: those of the folder, or how they are found
 }
 
 // newRecipe returns the recipe of a model that is loaded.

@@ -91,7 +91,7 @@ func LoadFS(fsys fs.FS, cfg Config) (*Model, error) {
 		Kernels: set.Name(), Workers: cfg.Workers,
 	}
 	l := &loader{
-		model: m, root: folder{fsys, ""}, dir: cfg.dir, set: set, packed: set, maxTokens: cfg.MaxTokens,
+		model: m, root: folder{fsys, ""}, dir: cfg.dir, set: set, packed: set, maxTokens: cfg.MaxTokens, recalibrate: cfg.recalibrate,
 		encoders: map[moduleKey]*encoder{}, modules: map[moduleKey]module{},
 	}
 	if cfg.inspect {
@@ -153,49 +153,6 @@ func (f folder) modelConfig() (config modelConfig, data []byte, err error) {
 	return config, data, f.errorIn("config.json", transformer.Unmarshal(data, &config))
 }
 
-// An encoder reads the tokens of a text, the first module of a route.
-type encoder struct {
-	tokenizer   *tokenizer.Tokenizer
-	encode      tokenizer.Options  // of a request that asks for nothing; MaxTokens is the limit, 0 for none
-	unknown     int32              // the token that is dropped from texts, -1 for none
-	transformer *transformer.Model // nil for a table
-	table       *table
-	config      modelConfig // that of a transformer
-	recipe      encoderRecipe
-}
-
-// width returns the number of components of a hidden state, or of the table's vectors.
-func (e *encoder) width() int {
-	if e.table != nil {
-		return e.table.width
-	}
-	return e.transformer.Hidden
-}
-
-// vocabulary returns the number of tokens.
-func (e *encoder) vocabulary() int {
-	if e.table != nil {
-		return e.table.vocabulary
-	}
-	return e.transformer.Embeddings.Tokens.Rows
-}
-
-// layers returns the number of transformer blocks.
-func (e *encoder) layers() int {
-	if e.table != nil {
-		return 0
-	}
-	return len(e.transformer.Layers)
-}
-
-// family returns config.json's model_type.
-func (e *encoder) family() string {
-	if e.table != nil {
-		return "static"
-	}
-	return e.transformer.Family
-}
-
 // transformer reads a Transformer module in dir.
 func (l *loader) transformer(dir folder) (*encoder, error) {
 	s, err := dir.settings()
@@ -212,29 +169,46 @@ func (l *loader) openTransformer(dir folder, s settings) (*encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.open(l, base, adapter); err != nil {
+	build, err := e.open(l, base, adapter)
+	if err != nil {
 		if adapter != nil && !dir.exists("config.json") {
 			err = fmt.Errorf("with the base model %s: %w", adapter.Base, err)
 		}
 		return nil, err
 	}
 	l.model.info.MemoryBytes += e.transformer.Bytes()
-	return e, e.loadTokenizer(dir, s, l.maxTokens)
+	if err := e.loadTokenizer(dir, s, l.maxTokens); err != nil {
+		return nil, err
+	}
+	if e.recipe.Outliers == calibrationVersion && l.packed != nil {
+		if e.outliers, err = e.calibrate(l); err != nil {
+			return nil, err
+		}
+		err = build()
+	}
+	return e, err
 }
 
-// open builds the transformer of dir's config.json and weights.
-func (e *encoder) open(l *loader, dir folder, a *transformer.Adapter) (err error) {
+// open builds the transformer of dir's config.json and weights. build does so once
+// more, with e's outliers as they then are.
+func (e *encoder) open(l *loader, dir folder, a *transformer.Adapter) (build func() error, err error) {
 	var data []byte
 	if e.config, data, err = dir.modelConfig(); err != nil {
-		return err
+		return nil, err
+	}
+	if err := e.loadOutliers(l, dir); err != nil {
+		return nil, err
 	}
 	e.recipe.Config, e.recipe.Weights = string(canonical(data)), len(l.model.files)
 	file, err := l.weights(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	e.transformer, err = transformer.OpenAdapted(data, file, a, l.packed, l.model.info.Precision.format())
-	return dir.errorIn("", err)
+	build = func() (err error) {
+		e.transformer, err = transformer.OpenAdapted(data, file, a, l.packed, l.model.info.Precision.format(), e.outliers)
+		return dir.errorIn("", err)
+	}
+	return build, build()
 }
 
 // weights opens the weights in dir, for as long as the model is.

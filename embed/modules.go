@@ -109,14 +109,15 @@ func (r *route) poolingNames() []string {
 
 // A loader makes routes, which share the modules that they have in common.
 type loader struct {
-	model     *Model
-	root      folder
-	dir       string      // Config.dir
-	set       *kernel.Set // of the modules
-	packed    *kernel.Set // of the transformers' weights; nil = they are not packed
-	maxTokens int         // Config.MaxTokens
-	encoders  map[moduleKey]*encoder
-	modules   map[moduleKey]module
+	model       *Model
+	root        folder
+	dir         string      // Config.dir
+	set         *kernel.Set // of the modules
+	packed      *kernel.Set // of the transformers' weights; nil = they are not packed
+	maxTokens   int         // Config.MaxTokens
+	recalibrate bool        // Config.recalibrate
+	encoders    map[moduleKey]*encoder
+	modules     map[moduleKey]module
 }
 
 // A moduleKey is a module at a place that it fits in.

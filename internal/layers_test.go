@@ -56,7 +56,7 @@ var layers = map[string]row{
 		"github.com/parquet-go/parquet-go",
 	}},
 	"embed/minilm":          {ours: []string{"embed"}},
-	"embed/minilm/generate": {ours: []string{"tensor"}, others: []string{"github.com/x448/float16"}},
+	"embed/minilm/generate": {ours: []string{"tensor", "embed"}, others: []string{"github.com/x448/float16"}},
 	"embed/hub":             {ours: []string{"internal/filelock"}, others: []string{"golang.org/x/sync", "golang.org/x/sys"}},
 	"embed/embedhttp":       {ours: []string{"embed", "encoding"}, others: []string{"github.com/klauspost/compress/zstd"}},
 	"embed/adapt":           {ours: []string{"embed"}},

@@ -119,7 +119,7 @@ func TestExitCodes(t *testing.T) {
 		{2, "unknown command", "serch summer"},
 		{2, "unknown flag", "embed --nope"},
 		{2, "--layers 0", "embed --layers 0 summer"},
-		{2, "there is float32", "embed --precision int8 summer"},
+		{2, "there is float32", "embed --precision int3 summer"},
 		{2, "float, float16, int8, uint8, binary, ubinary, base64", "embed --encoding float,bits summer"},
 		{2, "no format", "embed --encoding= summer"},
 		{2, "npy holds one", "embed --encoding float,int8 --output-format npy summer"},

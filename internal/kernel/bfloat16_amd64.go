@@ -71,24 +71,24 @@ func packRowsBFloat16AVX512(dst, src *float32, ld, m, cols int) {
 	packBFloat16AVX512(dst, src, ld, m, cols, 16, 16*m)
 }
 
-// transposed is the most terms of a row that are transposed at once.
-const transposed = 64
+// transposeTerms is the most terms of a row that are transposed at once.
+const transposeTerms = 64
 
 func transposeBFloat16AVX2(dst, src *float32, ld, rows, cols int) {
-	var words [Panel * transposed / 2]float32
-	for j := 0; j < cols; j += transposed {
-		n := min(transposed, cols-j)
-		packBFloat16AVX2(&words[0], add(src, j), ld, rows, n, 2*transposed, 16)
-		transposeAVX2(add(dst, j/2*Panel), &words[0], transposed/2, rows, (n+1)/2)
+	var words [Panel * transposeTerms / 2]float32
+	for j := 0; j < cols; j += transposeTerms {
+		n := min(transposeTerms, cols-j)
+		packBFloat16AVX2(&words[0], add(src, j), ld, rows, n, 2*transposeTerms, 16)
+		transposeAVX2(add(dst, j/2*Panel), &words[0], transposeTerms/2, rows, (n+1)/2)
 	}
 }
 
 func transposeBFloat16AVX512(dst, src *float32, ld, rows, cols int) {
-	var words [Panel * transposed / 2]float32
-	for j := 0; j < cols; j += transposed {
-		n := min(transposed, cols-j)
-		packBFloat16AVX512(&words[0], add(src, j), ld, rows, n, 2*transposed, 16)
-		transposeAVX2(add(dst, j/2*Panel), &words[0], transposed/2, rows, (n+1)/2)
+	var words [Panel * transposeTerms / 2]float32
+	for j := 0; j < cols; j += transposeTerms {
+		n := min(transposeTerms, cols-j)
+		packBFloat16AVX512(&words[0], add(src, j), ld, rows, n, 2*transposeTerms, 16)
+		transposeAVX2(add(dst, j/2*Panel), &words[0], transposeTerms/2, rows, (n+1)/2)
 	}
 }
 

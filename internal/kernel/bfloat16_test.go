@@ -250,6 +250,9 @@ func TestPackExponentialsBFloat16(t *testing.T) {
 func TestMultiplyPacked(t *testing.T) {
 	rng := rand.New(rand.NewPCG(21, 22))
 	for s, f := range setsAndFormats {
+		if f == Int8 { // whose steps are those of a whole row
+			continue
+		}
 		for _, shape := range shapes {
 			m, n, k := shape[0], shape[1], shape[2]
 			x, w := randomMatrix(rng, m, k, k), randomMatrix(rng, n, k, k)
@@ -271,7 +274,7 @@ func TestMultiplyPacked(t *testing.T) {
 			for tile := range want.Tiles() {
 				s.PackRows(&want, tile, dst)
 			}
-			s.MultiplyPacked(&got, Floats(MaxTileRows*Panel), &a, 0, a.Tiles(), &b, 0, b.Count(), 0, ReLU)
+			s.MultiplyPacked(&got, Floats((1+rng.IntN(3))*MaxTileRows*Panel), &a, 0, a.Tiles(), &b, 0, b.Count(), 0, ReLU)
 			require.Equal(t, bits(want.data), bits(got.data), "%s %v %v", s.name, f, shape)
 		}
 	}

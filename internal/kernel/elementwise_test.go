@@ -450,7 +450,7 @@ func BenchmarkElementwise(b *testing.B) {
 		run("pack", func([]float32) {
 			var r Rows
 			r.data = x.Row(4)
-			s.packTile(r.data, Float32, tensor.Matrix{Rows: 12, Cols: n / 12, Stride: n / 12, Data: x.Row(5)})
+			s.packTile(r.data, &r, tensor.Matrix{Rows: 12, Cols: n / 12, Stride: n / 12, Data: x.Row(5)})
 		})
 	}
 }

@@ -8,10 +8,11 @@ type Format uint8
 const (
 	Float32  Format = iota
 	BFloat16        // rounded to the nearest, summed in float32
+	Int8            // whole numbers in steps of their row's and column's range, see int8.go
 	Formats         // how many there are
 )
 
-var formatNames = [...]string{Float32: "float32", BFloat16: "bfloat16"}
+var formatNames = [...]string{Float32: "float32", BFloat16: "bfloat16", Int8: "int8"}
 
 // String returns the name, such as "bfloat16".
 func (f Format) String() string {
@@ -38,7 +39,7 @@ const expanded = "bfloat16 weights, float32 products"
 
 // A tileFunc computes c[i*ldc+j] = bias[j] + Σ a·b for i < m ≤ tileRows, j < n ≤
 // Panel. a is packed as by PackRows with m rows, b is one panel as by Pack; both
-// have 4·steps words a row. bias has Panel elements. The panel next is what the
+// have 4·steps words of terms a row. bias has Panel elements. The panel next is what the
 // caller will multiply with next: it is prefetched. All of it is done for each
 // tile of the run.
 type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run)
@@ -47,7 +48,8 @@ type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, m, n int, 
 // each operand, in words.
 type run struct{ count, c, a, b, bias int }
 
-// A product is the loops of the matrix product of one format.
+// A product is the loops of the matrix product of one format. Int8 has a tile, and
+// packs by int8Loops.
 type product struct {
 	how      string // in words
 	tileRows int    // the most rows that tile computes at once

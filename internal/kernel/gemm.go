@@ -32,13 +32,26 @@ type Panels struct {
 	Bias   []float32 // N elements, rounded up to whole panels
 	data   []float32 // words
 	size   int       // words of one panel
+
+	// Of Int8.
+	Outliers []int    // columns of x that are multiplied in float32, ascending
+	kept     []uint16 // bit j%16 of element j/16 is set for a column j that is none
 }
 
 // Resize makes p hold k×n, reusing its memory where that is enough. The content
 // is undefined until each panel is packed; Bias is zero.
 func (p *Panels) Resize(f Format, k, n int) {
+	if f == Int8 {
+		p.ResizeInt8(k, n, nil)
+		return
+	}
+	p.resize(f, k, n, f.words(k))
+}
+
+// resize is Resize with so many words of a column.
+func (p *Panels) resize(f Format, k, n, words int) {
 	p.Format, p.K, p.N = f, k, n
-	p.size = f.words(k) * Panel
+	p.size = words * Panel
 	wide := roundUp(n, Panel)
 	if need := p.size * (wide / Panel); cap(p.data) < need {
 		p.data = Floats(need)
@@ -55,13 +68,18 @@ func (p *Panels) Resize(f Format, k, n int) {
 // Count returns the number of panels.
 func (p *Panels) Count() int { return len(p.Bias) / Panel }
 
-func (p *Panels) panel(i int) []float32 { return p.data[i*p.size:][:p.Format.words(p.K)*Panel] }
+func (p *Panels) panel(i int) []float32 {
+	if p.Format == Int8 {
+		return p.data[i*p.size:][:p.size]
+	}
+	return p.data[i*p.size:][:p.Format.words(p.K)*Panel]
+}
 
 // Terms returns terms from, to (exclusive) of p, which they alias. from is a
-// multiple of the format's Group, and so is to, unless it is p.K.
+// multiple of the format's Group, and so is to, unless it is p.K. Int8 has no parts.
 func (p *Panels) Terms(from, to int) Panels {
 	group := p.Format.Group()
-	if from%group != 0 || to%group != 0 && to != p.K {
+	if p.Format == Int8 || from%group != 0 || to%group != 0 && to != p.K {
 		panic("kernel: Terms: bounds")
 	}
 	part := *p
@@ -69,9 +87,13 @@ func (p *Panels) Terms(from, to int) Panels {
 	return part
 }
 
-// PanelsBytes returns the memory that Panels of k×n hold.
+// PanelsBytes returns the memory that Panels of k×n hold, in Int8 without outliers.
 func PanelsBytes(f Format, k, n int) int64 {
-	return 4 * (int64(f.words(k)) + 1) * int64(roundUp(n, Panel))
+	words := int64(f.words(k)) + 1
+	if f == Int8 {
+		words += int8PanelExtra
+	}
+	return 4 * words * int64(roundUp(n, Panel))
 }
 
 // Bytes returns the memory that p holds.
@@ -85,6 +107,10 @@ func (s *Set) PackTransposed(p *Panels, i int, w tensor.Matrix) {
 		panic("kernel: PackTransposed: shape")
 	}
 	dst := p.panel(i)
+	if p.Format == Int8 && w.Rows > 0 && w.Cols > 0 {
+		s.packInt8(p, dst, w)
+		return
+	}
 	clear(dst[w.Cols/p.Format.terms()*Panel:])
 	if w.Rows == 0 || w.Cols == 0 {
 		clear(dst)
@@ -104,6 +130,10 @@ func (s *Set) Pack(p *Panels, i int, b tensor.Matrix) {
 	columns := b
 	columns.Cols = min(Panel, b.Cols-from)
 	columns.Data = b.Data[from:]
+	if p.Format == Int8 {
+		s.PackTransposed(p, i, transposed(columns))
+		return
+	}
 	clear(dst[b.Rows/p.Format.terms()*Panel:])
 	if b.Rows > 0 {
 		s.products[p.Format].interleave(&dst[0], &columns.Data[0], b.Stride, b.Rows, columns.Cols)
@@ -119,8 +149,12 @@ type Rows struct {
 	tiles  int
 	low    int // rows of a tile
 	high   int // tiles that have a row more than the others, which are behind them
+	steps  int // of 4 words of terms
 	words  int // of a row
 	data   []float32
+
+	outliers []int // of the panels, in Int8
+	kept     []uint16
 }
 
 // Resize makes r hold m rows to be multiplied with b, or with panels of the same
@@ -128,6 +162,10 @@ type Rows struct {
 // The content is undefined until each tile is packed.
 func (r *Rows) Resize(s *Set, m int, b *Panels) {
 	r.M, r.K, r.format, r.words = m, b.K, b.Format, b.Format.words(b.K)
+	r.steps, r.outliers, r.kept = r.words/4, b.Outliers, b.kept
+	if b.Format == Int8 {
+		r.words += int8RowExtra + roundUp(len(b.Outliers), 4)
+	}
 	tileRows := s.products[b.Format].tileRows
 	r.tiles = (m + tileRows - 1) / tileRows
 	r.low, r.high = m/max(1, r.tiles), m%max(1, r.tiles)
@@ -171,12 +209,16 @@ func (s *Set) PackRows(r *Rows, t int, x tensor.Matrix) {
 		panic("kernel: PackRows: shape")
 	}
 	from, to := r.Span(t)
-	s.packTile(r.data[from*r.words:to*r.words], r.format, x.Slice(from, to))
+	s.packTile(r.data[from*r.words:to*r.words], r, x.Slice(from, to))
 }
 
-func (s *Set) packTile(dst []float32, f Format, x tensor.Matrix) {
-	if x.Cols > 0 {
-		s.products[f].packRows(&dst[0], &x.Data[0], x.Stride, x.Rows, x.Cols)
+func (s *Set) packTile(dst []float32, r *Rows, x tensor.Matrix) {
+	switch {
+	case x.Cols == 0:
+	case r.format == Int8:
+		s.packInt8Rows(dst, r, x)
+	default:
+		s.products[r.format].packRows(&dst[0], &x.Data[0], x.Stride, x.Rows, x.Cols)
 	}
 }
 
@@ -199,10 +241,10 @@ func (s *Set) Multiply(dst tensor.Matrix, a *Rows, t0, t1 int, b *Panels, p0, p1
 }
 
 // MultiplyPacked packs what Multiply would write to columns of dst, which has the
-// tiles of a and b.N terms; act is as exact as the format of dst. memory is
+// tiles of a and b.N terms, and is not of Int8. memory is
 // for one tile, Panel columns wide, or for more at once, BlockRows rows at the most.
 func (s *Set) MultiplyPacked(dst *Rows, memory []float32, a *Rows, t0, t1 int, b *Panels, p0, p1, then int, act Activation) {
-	if dst.M != a.M || dst.tiles != a.tiles || dst.K != b.N || len(memory) < MaxTileRows*Panel {
+	if dst.format == Int8 || dst.M != a.M || dst.tiles != a.tiles || dst.K != b.N || len(memory) < MaxTileRows*Panel {
 		panic("kernel: MultiplyPacked: shape")
 	}
 	s.multiply(tensor.Matrix{Stride: Panel, Data: memory}, dst, a, t0, t1, b, p0, p1, then, act)
@@ -214,10 +256,10 @@ func (s *Set) multiply(dst tensor.Matrix, packed *Rows, a *Rows, t0, t1 int, b *
 	if t0 >= t1 || p0 >= p1 {
 		return
 	}
-	if a.K != b.K || a.format != b.Format {
+	if a.K != b.K || a.format != b.Format || len(a.outliers) != len(b.Outliers) {
 		panic("kernel: Multiply: shape")
 	}
-	m := multiplication{set: s, dst: dst, packed: packed, steps: a.words / 4, act: act}
+	m := multiplication{set: s, dst: dst, packed: packed, steps: a.steps, act: act}
 	first, _ := a.Span(t0)
 	if t1-t0 == 1 && packed == nil {
 		// The rows of one tile with as many whole panels as there are.
@@ -288,20 +330,28 @@ func (m *multiplication) tiles(c []float32, a *Rows, from, rows int, b *Panels, 
 	if r.b != 0 { // side by side
 		high, wide = rows, (r.count-1)*Panel+n
 	}
-	if m.packed == nil {
-		if m.act != Identity {
-			s.Activate(m.act, c, ldc, high, wide)
-		}
-		return
-	}
-	to := &s.products[m.packed.format]
-	if m.act == GELU && to.gelu != nil {
-		to.gelu(c, ldc, high, wide)
+	if gelu := s.products[b.Format].gelu; m.act == GELU && gelu != nil {
+		gelu(c, ldc, high, wide)
 	} else {
 		s.Activate(m.act, c, ldc, high, wide)
 	}
+	if m.packed == nil {
+		return
+	}
+	to := &s.products[m.packed.format]
 	at := m.packed.format.words(p*Panel) * rows
 	for i := range r.count {
 		to.packRows(&m.packed.data[(from+i*rows)*m.packed.words+at], &c[i*rows*ldc], ldc, rows, n)
 	}
+}
+
+// transposed returns a copy of xᵀ.
+func transposed(x tensor.Matrix) tensor.Matrix {
+	t := tensor.NewMatrix(x.Cols, x.Rows)
+	for i := range x.Rows {
+		for j, v := range x.Row(i) {
+			t.Data[j*t.Stride+i] = v
+		}
+	}
+	return t
 }

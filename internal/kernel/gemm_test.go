@@ -167,6 +167,9 @@ func TestTermsAreAPartOfTheProduct(t *testing.T) {
 	const m, n, k = 9, 70, 43
 	x, w := randomMatrix(rng, m, k, k), randomMatrix(rng, n, k, k)
 	for s, f := range setsAndFormats {
+		if f == Int8 { // in which a term depends on the others
+			continue
+		}
 		var whole Panels
 		whole.Resize(f, k, n)
 		for i := range whole.Count() {
@@ -214,7 +217,7 @@ func TestPackings(t *testing.T) {
 				s.Pack(&straight, p, b)
 				s.PackTransposed(&transposed, p, w.Slice(p*Panel, min((p+1)*Panel, n)))
 			}
-			require.Equalf(t, straight.data, transposed.data, "%s %v %v", s.name, f, shape)
+			require.Equalf(t, bits(straight.data), bits(transposed.data), "%s %v %v", s.name, f, shape)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -80,4 +81,36 @@ func SelfTest(s *Set) error {
 		}
 	}
 	return selfTestVectors(s)
+}
+
+// provenInt8 reports whether p computes in s what s does without it, bit for bit: p
+// is for CPUs that the tests may not have run on.
+func provenInt8(s *Set, p product) bool {
+	const m, n, k = 13, 45, 70
+	x, w := tensor.NewMatrix(m, k), tensor.NewMatrix(n, k)
+	for i := range x.Data {
+		x.Data[i] = float32(i*i%509) - 200
+	}
+	for i := range w.Data {
+		w.Data[i] = float32(i*i%251) - 125
+	}
+	with := *s
+	with.products[Int8] = p
+	var got [2][]float32
+	for i, s := range []*Set{s, &with} {
+		var rows Rows
+		var panels Panels
+		panels.ResizeInt8(k, n, []int{3, 60})
+		rows.Resize(s, m, &panels)
+		for t := range rows.Tiles() {
+			s.PackRows(&rows, t, x)
+		}
+		for p := range panels.Count() {
+			s.PackTransposed(&panels, p, w.Slice(p*Panel, min((p+1)*Panel, n)))
+		}
+		dst := tensor.NewMatrix(m, n)
+		s.Multiply(dst, &rows, 0, rows.Tiles(), &panels, 0, panels.Count(), 0, Identity)
+		got[i] = dst.Data
+	}
+	return slices.Equal(got[0], got[1])
 }

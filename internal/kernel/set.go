@@ -25,6 +25,7 @@ type Set struct {
 	unproven bool
 
 	products [Formats]product
+	int8Loops
 
 	// The activations work in place on rows×cols elements, ld apart from row to row.
 	gelu, geluTanh, silu, relu, tanh func(x []float32, ld, rows, cols int)

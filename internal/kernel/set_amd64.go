@@ -9,10 +9,19 @@ var sets = detect()
 func detect() []*Set {
 	sets := []*Set{&generic}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
+		if cpu.X86.HasAVXVNNI && provenInt8(&avx2, int8AVXVNNI) {
+			avx2.products[Int8] = int8AVXVNNI
+		}
 		sets = append(sets, &avx2)
 		if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ {
 			if cpu.X86.HasAVX512BF16 && cpu.X86.HasAVX512BW {
 				avx512.products[BFloat16] = bfloat16Dot
+			}
+			switch {
+			case cpu.X86.HasAVX512VNNI:
+				avx512.products[Int8] = int8AVX512VNNI
+			case cpu.X86.HasAVX512BW:
+				avx512.products[Int8] = int8PairsAVX512
 			}
 			sets = append(sets, &avx512)
 		}
@@ -25,7 +34,10 @@ var avx2 = Set{
 	products: [Formats]product{
 		Float32:  {how: "float32", tileRows: 6, tile: tileAVX2, transpose: transposeAVX2, interleave: interleaveAVX2, packRows: packRowsAVX2, packExponentials: packExponentialsAVX2},
 		BFloat16: bfloat16AVX2,
+		Int8:     int8PairsAVX2,
 	},
+	int8Loops: int8AVX2,
+
 	peak:    peakAVX2,
 	vectors: avx2Vectors,
 
@@ -49,7 +61,10 @@ var avx512 = Set{
 	products: [Formats]product{
 		Float32:  {how: "float32", tileRows: 14, tile: tileAVX512, transpose: transposeAVX2, interleave: interleaveAVX2, packRows: packRowsAVX2, packExponentials: packExponentialsAVX512},
 		BFloat16: bfloat16AVX512,
+		Int8:     int8PairsAVX2,
 	},
+	int8Loops: int8AVX512,
+
 	peak:    peakAVX512,
 	vectors: avx512Vectors,
 

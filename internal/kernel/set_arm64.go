@@ -10,9 +10,11 @@ var neon = Set{
 	products: [Formats]product{
 		Float32:  {how: "float32", tileRows: len(tilesNEON) - 1, tile: tileNEON, transpose: transposeNEON, interleave: interleaveGeneric, packRows: packRowsNEON},
 		BFloat16: bfloat16Generic,
+		Int8:     generic.products[Int8],
 	},
-	peak:    peakNEON,
-	vectors: neonVectors,
+	int8Loops: int8Generic,
+	peak:      peakNEON,
+	vectors:   neonVectors,
 
 	gelu:      geluNEON,
 	geluTanh:  geluTanhNEON,

@@ -5,9 +5,11 @@ var generic = Set{
 	products: [Formats]product{
 		Float32:  {how: "float32", tileRows: 4, tile: tileGeneric, transpose: transposeGeneric, interleave: interleaveGeneric, packRows: packRowsGeneric},
 		BFloat16: bfloat16Generic,
+		Int8:     {how: "int8 in plain Go", tileRows: 4, tile: tileInt8Generic, gelu: roughGELUGeneric},
 	},
-	peak:    peakGeneric,
-	vectors: genericVectors,
+	int8Loops: int8Generic,
+	peak:      peakGeneric,
+	vectors:   genericVectors,
 
 	gelu:      geluGeneric,
 	geluTanh:  geluTanhGeneric,

@@ -242,3 +242,163 @@ func tile13x32BFloat16Dot(c *float32, ldc int, a, b, bias *float32, steps, n int
 
 //go:noescape
 func tile14x32BFloat16Dot(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+var tilesInt8AVX2 = [...]rowsFunc{
+	nil,
+	tile1x16Int8AVX2,
+	tile2x16Int8AVX2,
+	tile3x16Int8AVX2,
+	tile4x16Int8AVX2,
+}
+
+//go:noescape
+func tile1x16Int8AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile2x16Int8AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile3x16Int8AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile4x16Int8AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+var tilesAVXVNNI = [...]rowsFunc{
+	nil,
+	tile1x16AVXVNNI,
+	tile2x16AVXVNNI,
+	tile3x16AVXVNNI,
+	tile4x16AVXVNNI,
+	tile5x16AVXVNNI,
+	tile6x16AVXVNNI,
+}
+
+//go:noescape
+func tile1x16AVXVNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile2x16AVXVNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile3x16AVXVNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile4x16AVXVNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile5x16AVXVNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile6x16AVXVNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+var tilesInt8AVX512 = [...]rowsFunc{
+	nil,
+	tile1x32Int8AVX512,
+	tile2x32Int8AVX512,
+	tile3x32Int8AVX512,
+	tile4x32Int8AVX512,
+	tile5x32Int8AVX512,
+	tile6x32Int8AVX512,
+	tile7x32Int8AVX512,
+	tile8x32Int8AVX512,
+	tile9x32Int8AVX512,
+	tile10x32Int8AVX512,
+	tile11x32Int8AVX512,
+	tile12x32Int8AVX512,
+}
+
+//go:noescape
+func tile1x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile2x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile3x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile4x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile5x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile6x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile7x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile8x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile9x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile10x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile11x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile12x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+var tilesAVX512VNNI = [...]rowsFunc{
+	nil,
+	tile1x32AVX512VNNI,
+	tile2x32AVX512VNNI,
+	tile3x32AVX512VNNI,
+	tile4x32AVX512VNNI,
+	tile5x32AVX512VNNI,
+	tile6x32AVX512VNNI,
+	tile7x32AVX512VNNI,
+	tile8x32AVX512VNNI,
+	tile9x32AVX512VNNI,
+	tile10x32AVX512VNNI,
+	tile11x32AVX512VNNI,
+	tile12x32AVX512VNNI,
+	tile13x32AVX512VNNI,
+	tile14x32AVX512VNNI,
+}
+
+//go:noescape
+func tile1x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile2x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile3x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile4x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile5x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile6x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile7x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile8x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile9x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile10x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile11x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile12x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile13x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile14x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)

@@ -46,7 +46,7 @@ func openAdapted(t testing.TB, name string, s *kernel.Set) *Model {
 	require.NoError(t, err)
 	require.Equal(t, "../../goldens/"+bases[name]+"/model", a.Base)
 	config, weights := openFiles(t, filepath.Join(goldens, bases[name], "model"))
-	m, err := OpenAdapted(config, weights, a, s, kernel.Float32)
+	m, err := OpenAdapted(config, weights, a, s, kernel.Float32, nil)
 	require.NoError(t, err)
 	return m
 }
@@ -295,7 +295,7 @@ func TestBadAdapters(t *testing.T) {
 			a, err := OpenAdapter(set(t, data, c.config), changed(t, original, c.change))
 			if err == nil {
 				config, weights := openFiles(t, filepath.Join(goldens, "bert", "model"))
-				_, err = OpenAdapted(config, weights, a, kernel.Best(), kernel.Float32)
+				_, err = OpenAdapted(config, weights, a, kernel.Best(), kernel.Float32, nil)
 			}
 			require.Error(t, err)
 			for _, want := range c.want {

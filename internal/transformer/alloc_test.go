@@ -22,7 +22,8 @@ func TestForwardDoesNotAllocate(t *testing.T) {
 		golden golden
 	}{
 		{open(t, "bert", kernel.Best()), readGolden(t, "bert")},
-		{openIn(t, "bert", kernel.Best(), kernel.BFloat16), readGolden(t, "bert")},
+		{openAs(t, "bert", kernel.Best(), kernel.BFloat16), readGolden(t, "bert")},
+		{calibrated(t, "bert", kernel.Best(), readGolden(t, "bert").batch), readGolden(t, "bert")},
 		{openJina(t, kernel.Best()), jinaGolden(t, 3)},
 	} {
 		dst := tensor.NewMatrix(len(c.golden.batch.IDs), c.model.Hidden)

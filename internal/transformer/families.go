@@ -52,14 +52,15 @@ var families = map[string]func(config []byte, w *weights) (*Model, error){
 // open as long as the model is used. Unknown values, missing and misshaped
 // tensors, and tensors that the model does not read are errors.
 func Open(config []byte, file *tensor.File, s *kernel.Set) (*Model, error) {
-	return OpenAdapted(config, file, nil, s, kernel.Float32)
+	return OpenAdapted(config, file, nil, s, kernel.Float32, nil)
 }
 
 // OpenAdapted is Open with an adapter merged into the weights, where it is not
 // nil; what it does not fit is an error. Its file must stay open too. Linear
-// layers and attention multiply in format f. With a nil set, linear layers are checked and counted, but not packed: the model has the
-// same Bytes, and no Forward.
-func OpenAdapted(config []byte, file *tensor.File, a *Adapter, s *kernel.Set, f kernel.Format) (*Model, error) {
+// layers multiply in format f, in Int8 with the given outliers, and so does
+// attention, but in Int8. With a nil set, linear layers are checked and counted,
+// but not packed: the model has the same Bytes, and no Forward.
+func OpenAdapted(config []byte, file *tensor.File, a *Adapter, s *kernel.Set, f kernel.Format, o Outliers) (*Model, error) {
 	var head struct {
 		ModelType string          `json:"model_type"`
 		AutoMap   map[string]any  `json:"auto_map"`
@@ -75,7 +76,7 @@ func OpenAdapted(config []byte, file *tensor.File, a *Adapter, s *kernel.Set, f 
 	if head.Quantized != nil && string(head.Quantized) != "null" {
 		return nil, errors.New("config.json: quantization_config: found quantized weights, expected none")
 	}
-	w := newWeights(file, a, s, f)
+	w := newWeights(file, a, s, f, o)
 	m, err := open(config, w)
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
@@ -84,7 +85,10 @@ func OpenAdapted(config []byte, file *tensor.File, a *Adapter, s *kernel.Set, f 
 		return nil, err
 	}
 	m.set, m.bytes = s, w.bytes
-	m.mixing = f
+	m.names = w.names
+	if m.mixing = f; f == kernel.Int8 {
+		m.mixing = kernel.BFloat16
+	}
 	m.Family = head.ModelType
 	return m, nil
 }

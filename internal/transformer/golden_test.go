@@ -52,11 +52,18 @@ func exists(path string) bool {
 
 // open returns the model of a golden folder.
 func open(t testing.TB, name string, s *kernel.Set) *Model {
-	return openIn(t, name, s, kernel.Float32)
+	return openAs(t, name, s, kernel.Float32)
 }
 
-// openIn is open with products in format f.
-func openIn(t testing.TB, name string, s *kernel.Set, f kernel.Format) *Model {
+// openAs is open with products in format f.
+func openAs(t testing.TB, name string, s *kernel.Set, f kernel.Format) *Model {
+	m, err := openIn(t, name, s, f, nil)
+	require.NoError(t, err)
+	return m
+}
+
+// openIn is openAs with outliers.
+func openIn(t testing.TB, name string, s *kernel.Set, f kernel.Format, o Outliers) (*Model, error) {
 	dir := modelFolder(name)
 	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	require.NoError(t, err)
@@ -67,9 +74,7 @@ func openIn(t testing.TB, name string, s *kernel.Set, f kernel.Format) *Model {
 	file, err := tensor.Open(filepath.Join(dir, weights))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, file.Close()) })
-	m, err := OpenAdapted(config, file, nil, s, f)
-	require.NoError(t, err)
-	return m
+	return OpenAdapted(config, file, nil, s, f, o)
 }
 
 // A golden is what the reference answers for a batch.
@@ -185,7 +190,7 @@ func TestBFloat16HiddenStates(t *testing.T) {
 		}
 		g := readGolden(t, name)
 		for _, s := range kernel.Sets() {
-			h := forward(t, openIn(t, name, s, kernel.BFloat16), nil, g.batch)
+			h := forward(t, openAs(t, name, s, kernel.BFloat16), nil, g.batch)
 			for i, want := range g.hidden {
 				dot, a, b := 0.0, 0.0, 0.0
 				for j, v := range h.Row(i) {
@@ -213,13 +218,13 @@ func TestSameBits(t *testing.T) {
 
 func sameBits(t *testing.T, name string, f kernel.Format, teams []int) {
 	g := readGolden(t, name)
-	want := forward(t, openIn(t, name, kernel.Best(), f), nil, g.batch)
+	want := forward(t, openAs(t, name, kernel.Best(), f), nil, g.batch)
 	for _, s := range kernel.Sets() {
 		generic := s.Name() == "generic" && kernel.Best() != s
 		if generic && f != kernel.Float32 {
 			continue // TestBFloat16HiddenStates
 		}
-		m := openIn(t, name, s, f)
+		m := openAs(t, name, s, f)
 		for _, workers := range teams {
 			team := parallel.NewTeam(workers)
 			check := func(first, last int) {

@@ -130,9 +130,13 @@ func (t *taskWeights) branches(w *Linear, name string, inputs, outputs int) {
 	as, bs := t.pair(name, [2]int{t.rank, inputs}, [2]int{outputs, t.rank})
 	for i := range as {
 		b := &branch{down: new(Linear), up: transposed(bs[i]), scale: t.scale}
-		t.bytes += kernel.PanelsBytes(t.format, inputs, t.rank) + 4*int64(len(b.up.Data))
+		format := t.format
+		if format == kernel.Int8 {
+			format = kernel.Float32 // what few columns add costs little
+		}
+		t.bytes += kernel.PanelsBytes(format, inputs, t.rank) + 4*int64(len(b.up.Data))
 		if t.set != nil {
-			b.down.Resize(t.format, inputs, t.rank)
+			b.down.Resize(format, inputs, t.rank)
 			for p := range b.down.Count() {
 				t.set.PackTransposed(b.down, p, as[i].Slice(p*kernel.Panel, min((p+1)*kernel.Panel, t.rank)))
 			}

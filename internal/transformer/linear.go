@@ -55,8 +55,25 @@ func (t *linearTask) Run(worker, i int) {
 // the batch's task has a branch beside w, what that adds goes in before the
 // activation.
 func (p *pass) apply(team *parallel.Team, dst, x tensor.Matrix, w *Linear, activation kernel.Activation) {
-	p.packFor(team, x, w)
-	p.applyRows(team, dst, w, activation)
+	if p.model.reaches != nil {
+		p.reach(w, x)
+	}
+	b := p.task.branch(w)
+	if b == nil {
+		p.packFor(team, x, w)
+		p.multiply(team, linearTask{dst: dst, w: w, activation: activation})
+		return
+	}
+	inner := p.matrix(bufferBranch, x.Rows, b.down.N)
+	p.ready = nil // it may have been packed for w
+	p.packFor(team, x, b.down)
+	p.multiply(team, linearTask{dst: inner, w: b.down})
+	if b.down.Format != w.Format {
+		p.packFor(team, x, w)
+	}
+	p.multiply(team, linearTask{dst: dst, w: w})
+	p.branch = branchTask{p: p, dst: dst, inner: inner, branch: b, activation: activation}
+	team.For(parts(dst.Rows, normRows), &p.branch)
 }
 
 // packFor packs x into p.rows, to be multiplied with w, unless that is done.
@@ -70,18 +87,9 @@ func (p *pass) packFor(team *parallel.Team, x tensor.Matrix, w *Linear) {
 	team.For(p.rows.Tiles(), &p.pack)
 }
 
-// applyRows is apply with p.rows in place of x.
-func (p *pass) applyRows(team *parallel.Team, dst tensor.Matrix, w *Linear, activation kernel.Activation) {
-	b := p.task.branch(w)
-	if b == nil {
-		p.multiply(team, linearTask{dst: dst, w: w, activation: activation})
-		return
-	}
-	inner := p.matrix(bufferBranch, dst.Rows, b.down.N)
-	p.multiply(team, linearTask{dst: inner, w: b.down})
-	p.multiply(team, linearTask{dst: dst, w: w})
-	p.branch = branchTask{p: p, dst: dst, inner: inner, branch: b, activation: activation}
-	team.For(parts(dst.Rows, normRows), &p.branch)
+// packsBetween reports whether applyTwice can do the two.
+func (p *pass) packsBetween(first, second *Linear) bool {
+	return second.Format != kernel.Int8 && p.task.branch(first) == nil && p.task.branch(second) == nil
 }
 
 // applyTwice writes activation(x·first + bias)·second + bias to dst. What lies
@@ -94,7 +102,7 @@ func (p *pass) applyTwice(team *parallel.Team, dst, x tensor.Matrix, first *Line
 	p.inner.Resize(p.model.set, x.Rows, second)
 	p.multiply(team, linearTask{packed: &p.inner, w: first, activation: activation})
 	p.rows, p.inner = p.inner, p.rows
-	p.applyRows(team, dst, second, kernel.Identity)
+	p.multiply(team, linearTask{dst: dst, w: second})
 }
 
 // multiply writes t.activation(rows·t.w + bias) to t.dst or packs it into t.packed.

@@ -42,7 +42,7 @@ func (p *pass) mlp(team *parallel.Team, x tensor.Matrix, m *MLP) {
 
 // expand writes the MLP of x, one without experts, to dst, which may be x.
 func (p *pass) expand(team *parallel.Team, dst, x tensor.Matrix, buffer int, m *MLP) {
-	if !m.Gated && p.task.branch(m.Up) == nil {
+	if !m.Gated && p.packsBetween(m.Up, m.Down) {
 		p.applyTwice(team, dst, x, m.Up, m.Act, m.Down)
 		return
 	}

@@ -223,7 +223,7 @@ func (c *nomicConfig) mlp(w *weights, m MLP, i int) MLP {
 func (c *nomicConfig) experts(w *weights, m MLP) *Experts {
 	hidden, inner := c.NEmbd, c.NInner
 	e := &Experts{
-		Router: w.linear(hidden, withoutBias, whole("router.layer", c.NumExperts)),
+		Router: w.exact().linear(hidden, withoutBias, whole("router.layer", c.NumExperts)),
 		MLPs:   make([]MLP, c.NumExperts),
 		Top:    c.MoETopK,
 		Bias:   w.at("experts").vector(hidden, "bias"),

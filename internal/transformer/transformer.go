@@ -35,9 +35,11 @@ type Model struct {
 	Tasks        []Task // that a batch may ask for
 
 	set     *kernel.Set
-	mixing  kernel.Format // of the products of attention
-	bytes   int64         // of the weights
-	scratch sync.Pool     // of *pass
+	mixing  kernel.Format         // of the products of attention
+	names   map[*Linear]string    // of the layers in Int8
+	reaches map[*Linear][]float32 // while Calibrate runs: the largest magnitude of each input
+	bytes   int64                 // of the weights
+	scratch sync.Pool             // of *pass
 }
 
 // A Layer is one transformer block. Each half has three places for a norm: on

@@ -3,6 +3,7 @@ package transformer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -17,31 +18,40 @@ import (
 // finish reports them all.
 type weights struct {
 	*source
-	path string // with the dot that ends it, or empty
+	path   string        // with the dot that ends it, or empty
+	format kernel.Format // of linear layers
 }
 
 // A source is what the weights of all paths share.
 type source struct {
-	file    *tensor.File
-	adapter *Adapter                 // merged into the weights; nil = none
-	set     *kernel.Set              // nil = linear layers are only counted
-	format  kernel.Format            // of linear layers
-	entered string                   // where the file has the model's own names
-	stored  func(name string) string // the name in the file of a tensor; nil = the same
-	bytes   int64                    // of what was handed out
-	read    map[string]bool
-	ignored []string
-	errs    []error
-	rows    [][]float32 // memory of each worker that packs
+	file     *tensor.File
+	adapter  *Adapter                 // merged into the weights; nil = none
+	set      *kernel.Set              // nil = linear layers are only counted
+	outliers Outliers                 // in Int8
+	names    map[*Linear]string       // of linear layers in Int8: see Outliers
+	entered  string                   // where the file has the model's own names
+	stored   func(name string) string // the name in the file of a tensor; nil = the same
+	bytes    int64                    // of what was handed out
+	read     map[string]bool
+	ignored  []string
+	errs     []error
+	rows     [][]float32 // memory of each worker that packs
 }
 
-func newWeights(file *tensor.File, a *Adapter, s *kernel.Set, f kernel.Format) *weights {
-	return &weights{source: &source{file: file, adapter: a, set: s, format: f, read: map[string]bool{}}}
+func newWeights(file *tensor.File, a *Adapter, s *kernel.Set, f kernel.Format, o Outliers) *weights {
+	return &weights{format: f, source: &source{
+		file: file, adapter: a, set: s, outliers: o, names: map[*Linear]string{}, read: map[string]bool{},
+	}}
 }
 
 // at returns the weights under path.
 func (w *weights) at(path string) *weights {
-	return &weights{source: w.source, path: w.path + path + "."}
+	return &weights{source: w.source, path: w.path + path + ".", format: w.format}
+}
+
+// exact returns w with linear layers in float32.
+func (w *weights) exact() *weights {
+	return &weights{source: w.source, path: w.path, format: kernel.Float32}
 }
 
 // enter moves w to the path under which the file has the named tensor. Files keep
@@ -88,13 +98,18 @@ func (w *weights) errorf(format string, args ...any) {
 	w.errs = append(w.errs, fmt.Errorf(format, args...))
 }
 
-// finish returns what went wrong, and an error for each tensor that was neither
+// finish returns what went wrong, an error for outliers of no layer, and an error for each tensor that was neither
 // read nor ignored.
 func (w *weights) finish() error {
 	for _, name := range w.file.Names() {
 		ignored := slices.ContainsFunc(w.ignored, func(p string) bool { return strings.HasPrefix(name, p) })
 		if !w.read[name] && !ignored {
 			w.errorf("tensor %s: not used by this model", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.outliers)) {
+		if !slices.Contains(slices.Collect(maps.Values(w.names)), name) {
+			w.errorf("outliers of %s: this model has no such layer", name)
 		}
 	}
 	const most = 8
@@ -235,6 +250,41 @@ func whole(name string, rows int) part { return part{name + ".weight", rows, 0, 
 // bias returns the name of the tensor with the bias.
 func (p part) bias() string { return strings.TrimSuffix(p.weight, "weight") + "bias" }
 
+// name returns the name of the layer that begins with p, see Outliers.
+func (w *weights) name(p part) string {
+	name := w.own(p.weight)
+	if p.from > 0 || p.to < p.rows {
+		return fmt.Sprintf("%s[%d:%d]", name, p.from, p.to)
+	}
+	return name
+}
+
+// resize makes l hold in×out, in Int8 with the outliers of the layer that begins
+// with p, and counts its memory.
+func (w *weights) resize(l *Linear, in, out int, p part) bool {
+	w.bytes += kernel.PanelsBytes(w.format, in, out)
+	if w.format != kernel.Int8 {
+		if w.set != nil {
+			l.Resize(w.format, in, out)
+		}
+		return true
+	}
+	w.names[l] = w.name(p)
+	columns, err := w.outliers.of(w.names[l], in)
+	if err == nil && in > kernel.MaxInt8Terms {
+		err = fmt.Errorf("tensor %s: %d columns, int8 has at most %d", p.weight, in, kernel.MaxInt8Terms)
+	}
+	if err != nil {
+		w.errorf("%w", err)
+		return false
+	}
+	w.bytes += mostOutliers * 4 * int64(out)
+	if w.set != nil {
+		l.ResizeInt8(in, out, columns)
+	}
+	return true
+}
+
 // linear returns the linear layer whose outputs are the rows of the parts, side
 // by side. Each row has as many elements as the layer has inputs.
 func (w *weights) linear(in int, b bias, parts ...part) *Linear {
@@ -250,10 +300,9 @@ func (w *weights) linear(in int, b bias, parts ...part) *Linear {
 		ok = ok && found
 		pack.sources = append(pack.sources, rowsOf{t, w.adapter.linear(w.own(p.weight), p.rows, in), p.from, p.to})
 	}
-	if !ok {
+	if !ok || !w.resize(l, in, out, parts[0]) {
 		return l
 	}
-	w.bytes += kernel.PanelsBytes(w.format, in, out)
 	if w.set == nil {
 		for _, p := range parts {
 			if b {
@@ -262,7 +311,6 @@ func (w *weights) linear(in int, b bias, parts ...part) *Linear {
 		}
 		return l
 	}
-	l.Resize(w.format, in, out)
 	at := l.Bias
 	for _, p := range parts {
 		if b {
@@ -290,16 +338,11 @@ func (w *weights) linear(in int, b bias, parts ...part) *Linear {
 func (w *weights) linearTransposed(out int, p part) *Linear {
 	l := new(Linear)
 	t, ok := w.tensor(p.weight, p.rows, out)
-	if !ok {
-		return l
-	}
-	w.bytes += kernel.PanelsBytes(w.format, p.to-p.from, out)
-	if w.set == nil {
+	if !ok || !w.resize(l, p.to-p.from, out, p) || w.set == nil {
 		return l
 	}
 	m := tensor.NewMatrix(p.to-p.from, out)
 	w.convert(m.Data, t, p.from*out)
-	l.Resize(w.format, m.Rows, out)
 	for i := range l.Count() {
 		w.set.Pack(l, i, m)
 	}

@@ -1,11 +1,12 @@
 // Command generate makes the folder model of package minilm from the published
 // model: settings and tokenizer as they are, weights in float16, and without
-// the tensors that embeddings do not need.
+// the tensors that embeddings do not need; and beside them the outliers of Int8.
 package main
 
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"log"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/x448/float16"
 
+	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -77,7 +79,18 @@ func generate(from, to string) error {
 	if err := tensor.Write(&b, tensors, map[string]string{"format": "pt"}); err != nil {
 		return err
 	}
-	return write(filepath.Join(to, "model.safetensors"), b.Bytes())
+	if err := write(filepath.Join(to, "model.safetensors"), b.Bytes()); err != nil {
+		return err
+	}
+	outliers, err := embed.OutlierColumns(to, embed.Config{})
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(outliers)
+	if err != nil {
+		return err
+	}
+	return write(filepath.Join(to, "outlier_columns.json"), append(data, '\n'))
 }
 
 // half returns t in float16, each element rounded to nearest, ties to even. One

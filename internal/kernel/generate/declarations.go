@@ -17,7 +17,11 @@ package kernel
 // A rowsFunc is a tileFunc of as many rows as its name says.
 type rowsFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
 `)
-	for _, l := range levels {
+	all := levels
+	for _, l := range int8Levels {
+		all = append(all, l.level)
+	}
+	for _, l := range all {
 		fmt.Fprintf(&w, "\nvar tiles%s = [...]rowsFunc{\n\tnil,\n", l.suffix)
 		for m := 1; m <= l.rows; m++ {
 			fmt.Fprintf(&w, "\ttile%dx%d%s,\n", m, 2*l.lanes, l.suffix)

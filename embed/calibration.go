@@ -1,0 +1,111 @@
+package embed
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/internal/transformer"
+)
+
+// outliersName is the file, optional, that says which inputs of linear layers
+// Int8 keeps apart: for the name of a layer's first weight the columns, ascending.
+const outliersName = "outlier_columns.json"
+
+// calibrationText is short texts of many kinds, one a line. What comes first is
+// the most varied: large models read only that.
+//
+//go:embed calibration.txt
+var calibrationText string
+
+// calibrationVersion is counted up with a change after which other outliers are found.
+const calibrationVersion = "calibration 1"
+
+const (
+	calibrationBatch = 256  // tokens of one forward pass
+	calibrationWork  = 1e12 // floating-point operations after which no more texts are read
+	calibrationLeast = 8    // texts that are read in any case
+)
+
+// OutlierColumns loads the model in dir as Load does, in Int8, and returns the
+// inputs of its linear layers that are so much larger than the others on a
+// built-in sample of texts that Int8 keeps them apart: for the name of a layer's
+// first weight the columns, ascending. As JSON in the file outlier_columns.json of
+// the model's folder, or of each module's that has weights, they spare Load the
+// run of that sample. The file that is there is not read.
+func OutlierColumns(dir string, cfg Config) (map[string][]int, error) {
+	cfg.Precision, cfg.recalibrate = Int8, true
+	m, err := Load(dir, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close() //nolint:errcheck // nothing was written
+	if m.route.transformer == nil {
+		return nil, errors.New("the model has no linear layers")
+	}
+	return m.route.outliers, nil
+}
+
+// loadOutliers reads those of f, in Int8. Where f has none, they are to be found.
+func (e *encoder) loadOutliers(l *loader, f folder) error {
+	if l.model.info.Precision != Int8 {
+		return nil
+	}
+	e.recipe.Outliers = calibrationVersion
+	data, err := f.read(outliersName)
+	if l.recalibrate || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, &e.outliers); err != nil || e.outliers == nil {
+		return f.errorIn(outliersName, errors.New("expected an object with a list of whole numbers for each linear layer"))
+	}
+	e.recipe.Outliers = string(canonical(data))
+	return nil
+}
+
+// calibrate runs e's model, which is packed without outliers, on the built-in
+// texts behind the model's default prompt, and returns the outliers.
+func (e *encoder) calibrate(l *loader) (transformer.Outliers, error) {
+	info := &l.model.info
+	prompt := info.Prompts[info.DefaultPrompt]
+	team := parallel.NewTeam(info.Workers)
+	defer team.Close()
+	var batches []transformer.Batch
+	batch := transformer.Batch{Starts: []int{0}}
+	options := e.encode
+	options.MaxTokens = lowest(calibrationBatch, e.transformer.MaxPositions) // whatever Config.MaxTokens is
+	work := 0.0
+	for i, text := range strings.Split(strings.TrimSpace(calibrationText), "\n") {
+		before := len(batch.IDs)
+		var err error
+		if batch.IDs, _, err = e.tokenizer.Append(batch.IDs, prompt+text, options); err != nil {
+			return nil, fmt.Errorf("calibration: %w", err)
+		}
+		n := len(batch.IDs) - before
+		if n == 0 {
+			continue
+		}
+		if err := e.checkIDs(batch.IDs[before:]); err != nil {
+			return nil, fmt.Errorf("calibration: %w", err)
+		}
+		batch.Starts = append(batch.Starts, len(batch.IDs))
+		if len(batch.IDs) >= calibrationBatch {
+			batches, batch = append(batches, batch), transformer.Batch{Starts: []int{0}}
+		}
+		if work += e.transformer.Operations([]int{n}); work > calibrationWork && i+1 >= calibrationLeast {
+			break
+		}
+	}
+	if len(batch.IDs) > 0 {
+		batches = append(batches, batch)
+	}
+	return e.transformer.Calibrate(context.Background(), team, batches...)
+}

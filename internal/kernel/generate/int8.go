@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// An int8Level is a CPU level's tile of format Int8.
+type int8Level struct {
+	level
+	// step writes one word's products of m rows.
+	step func(l level, w *bytes.Buffer, m, k int)
+}
+
+var int8Levels = []int8Level{
+	{level{"tile_int8_avx2_amd64.s", "Int8AVX2", "Y", 4, 8, "AVX2, FMA", nil}, multiplyPairs},
+	{level{"tile_int8_avxvnni_amd64.s", "AVXVNNI", "Y", 6, 8, "AVX-VNNI, FMA", nil}, multiplyWordsVEX},
+	{level{"tile_int8_avx512_amd64.s", "Int8AVX512", "Z", 12, 16, "AVX-512 F, BW", nil}, multiplyPairs},
+	{level{"tile_int8_avx512vnni_amd64.s", "AVX512VNNI", "Z", 14, 16, "AVX-512 F, VNNI", nil}, multiplyWords},
+}
+
+// tile writes the kernel of m rows.
+func (l int8Level) tile(w *bytes.Buffer, m int) {
+	first := 2 * l.rows // of the registers that are not c's
+	b0, b1 := l.reg(first), l.reg(first+1)
+	a := [2]string{l.reg(first + 2), l.reg(first + 3)}
+	half := 4 * l.lanes
+
+	fmt.Fprintf(w, `
+// func tile%dx%d%s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c = (a·b in whole numbers)·scales + bias + a·b of the outliers, for %d rows and
+// n ≤ %d columns, 16·steps terms, r.count times; see tileInt8Generic.
+// Registers: SI ldc in bytes, AX a, BX b, CX steps left, DX bias, R8 DI what follows
+// the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
+// the tile's c, a and b begin, %s-%s c (two for each row), from %s on b and a.
+// Requires: %s
+TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-104
+	MOVQ c+0(FP), R11
+	MOVQ ldc+8(FP), SI
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
+	MOVQ bias+32(FP), DX
+	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
+	SHLQ $2, SI
+
+tile:
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
+	IMUL3Q $%d, CX, R8
+	ADDQ AX, R8
+	MOVQ CX, DI
+	SHLQ $9, DI
+	ADDQ BX, DI
+`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, l.acc(0, 0), l.acc(m-1, 1), b0, l.requires, m, 2*l.lanes, l.suffix, 16*m)
+	fmt.Fprintf(w, "\t%s %d(DI), %s // sums of the columns\n", l.load(), 4*panel, b0)
+	fmt.Fprintf(w, "\t%s %d(DI), %s\n", l.load(), 4*panel+half, b1)
+	for r := range m {
+		fmt.Fprintf(w, "\tVPBROADCASTD %d(R8), %s // minus the zero point\n", 16*r+4, a[r%2])
+		fmt.Fprintf(w, "\tVPMULLD %s, %s, %s\n", b0, a[r%2], l.acc(r, 0))
+		fmt.Fprintf(w, "\tVPMULLD %s, %s, %s\n", b1, a[r%2], l.acc(r, 1))
+	}
+	fmt.Fprintf(w, "\tTESTQ CX, CX\n\tJZ    scale\n\nloop:\n")
+	for k := range 4 {
+		l.prefetch(w, k)
+		fmt.Fprintf(w, "\t%s %d(BX), %s\n", l.load(), k*4*panel, b0)
+		fmt.Fprintf(w, "\t%s %d(BX), %s\n", l.load(), k*4*panel+half, b1)
+		l.step(l.level, w, m, k)
+	}
+	next := fmt.Sprintf("\tADDQ $%d, AX\n\tADDQ $%d, BX\n\tADDQ $%d, R9\n\tDECQ CX\n", 16*m, 16*panel, 16*panel)
+	fmt.Fprintf(w, "%s\tJNZ  loop\n\nscale:\n", next)
+	fmt.Fprintf(w, "\tVMOVUPS (BX), %s // scales of the columns\n", b0)
+	fmt.Fprintf(w, "\tVMOVUPS %d(BX), %s\n", half, b1)
+	bias := l.reg(first + 3)
+	for h, b := range []string{b0, b1} {
+		fmt.Fprintf(w, "\tVMOVUPS %d(DX), %s\n", h*half, bias)
+		for r := range m {
+			fmt.Fprintf(w, "\tVCVTDQ2PS %s, %s\n", l.acc(r, h), l.acc(r, h))
+			fmt.Fprintf(w, "\tVBROADCASTSS %d(AX), %s // scale of the row\n", 16*r, a[0])
+			fmt.Fprintf(w, "\tVMULPS %s, %s, %s\n", a[0], l.acc(r, h), l.acc(r, h))
+			fmt.Fprintf(w, "\tVFMADD213PS %s, %s, %s\n", bias, b, l.acc(r, h))
+		}
+	}
+	fmt.Fprintf(w, "\tMOVL 8(AX), CX // steps of outliers\n\tADDQ $%d, AX\n\tADDQ $%d, BX\n", 16*m, 8*panel)
+	fmt.Fprintf(w, "\tTESTL CX, CX\n\tJZ    store\n\noutliers:\n")
+	l.words(w, m, level.float32Word)
+	fmt.Fprintf(w, "%s\tJNZ  outliers\n\nstore:\n", next)
+	fmt.Fprintf(w, "\tMOVQ R11, DI\n")
+	l.store(w, m, b0, b1)
+}
+
+// load returns the instruction that loads whole numbers.
+func (l level) load() string {
+	if l.register == "Z" {
+		return "VMOVDQU32"
+	}
+	return "VMOVDQU"
+}
+
+// multiplyWords writes four products of bytes to a lane at once.
+func multiplyWords(l level, w *bytes.Buffer, m, k int) {
+	b0, b1 := l.reg(2*l.rows), l.reg(2*l.rows+1)
+	for r := range m {
+		a := l.reg(2*l.rows + 2 + r%2)
+		fmt.Fprintf(w, "\tVPBROADCASTD %d(AX), %s\n", r*16+k*4, a)
+		fmt.Fprintf(w, "\tVPDPBUSD %s, %s, %s\n", b0, a, l.acc(r, 0))
+		fmt.Fprintf(w, "\tVPDPBUSD %s, %s, %s\n", b1, a, l.acc(r, 1))
+	}
+}
+
+// multiplyWordsVEX is multiplyWords with VPDPBUSD in its VEX form, which the
+// assembler lacks.
+func multiplyWordsVEX(l level, w *bytes.Buffer, m, k int) {
+	for r := range m {
+		a := 2*l.rows + 2 + r%2
+		fmt.Fprintf(w, "\tVPBROADCASTD %d(AX), %s\n", r*16+k*4, l.reg(a))
+		for h := range 2 {
+			b, c := 2*l.rows+h, 2*r+h
+			// VEX.256.66.0F38.W0 50 /r: the bits of registers beyond 7 and the second
+			// operand are inverted.
+			fmt.Fprintf(w, "\tBYTE $0xc4; BYTE $%#02x; BYTE $%#02x; BYTE $0x50; BYTE $%#02x // VPDPBUSD Y%d, Y%d, Y%d\n",
+				(^c>>3&1)<<7|1<<6|(^b>>3&1)<<5|2, (^a&15)<<3|1<<2|1, 3<<6|(c&7)<<3|b&7, b, a, c)
+		}
+	}
+}
+
+// multiplyPairs writes two products of 16-bit numbers to a lane at once, twice:
+// of the even and of the odd bytes of the words.
+func multiplyPairs(l level, w *bytes.Buffer, m, k int) {
+	first := 2 * l.rows
+	b := [2]string{l.reg(first), l.reg(first + 1)}
+	odd := [2]string{l.reg(first + 2), l.reg(first + 3)}
+	even, a, product := b, [2]string{l.reg(first + 4), l.reg(first + 5)}, l.reg(first+6)
+	for h := range 2 {
+		fmt.Fprintf(w, "\tVPSRAW $8, %s, %s // odd bytes\n", b[h], odd[h])
+		fmt.Fprintf(w, "\tVPSLLW $8, %s, %s\n", b[h], b[h])
+		fmt.Fprintf(w, "\tVPSRAW $8, %s, %s // even bytes\n", b[h], b[h])
+	}
+	for r := range m {
+		fmt.Fprintf(w, "\tVPBROADCASTD %d(AX), %s\n", r*16+k*4, a[0])
+		fmt.Fprintf(w, "\tVPSRLW $8, %s, %s // odd bytes\n", a[0], a[1])
+		fmt.Fprintf(w, "\tVPSLLW $8, %s, %s\n", a[0], a[0])
+		fmt.Fprintf(w, "\tVPSRLW $8, %s, %s // even bytes\n", a[0], a[0])
+		for h := range 2 {
+			for i, terms := range [2]string{even[h], odd[h]} {
+				fmt.Fprintf(w, "\tVPMADDWD %s, %s, %s\n", terms, a[i], product)
+				fmt.Fprintf(w, "\tVPADDD %s, %s, %s\n", product, l.acc(r, h), l.acc(r, h))
+			}
+		}
+	}
+}

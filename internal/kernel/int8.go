@@ -1,0 +1,144 @@
+package kernel
+
+import (
+	"math"
+	"sync"
+	"unsafe"
+
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// Int8 multiplies whole numbers of 8 bits and sums them exactly in 32:
+//
+//	c = rowScale·columnScale·Σ (a-zero)·b + bias + Σ over the outliers of x·w
+//
+// a are the terms of a row in steps of its own range, from 0 to 255, and zero is
+// what stands for 0. b are the terms of a column (an output of a linear layer) in
+// steps of its largest magnitude/127. Outliers are columns of x, the same for all
+// rows, so much larger than the others that they would make the steps of these
+// coarse: they are multiplied in float32.
+//
+// A row is, word by word: its terms; its scale, minus its zero point and the
+// steps of 4 outliers (both int32), and a word that means nothing; its outliers.
+// A panel is: its terms; the scales of its columns; the sums of their terms
+// (int32); its outliers.
+const (
+	int8RowExtra   = 4 // words
+	int8PanelExtra = 2 // words of each column
+)
+
+// MaxInt8Terms is the most terms of a product in Int8: so many of 255·127 do not
+// reach 2³¹.
+const MaxInt8Terms = 1 << 16
+
+// int8Loops are the loops over float32s that become whole numbers. x is groups
+// of 16 elements, of which those are read whose bit in kept is set.
+type int8Loops struct {
+	// extremes returns the lowest and the highest element of x and 0; high is NaN
+	// where an element is not finite.
+	extremes func(x *float32, kept *uint16, groups int) (low, high float32)
+	// quantize writes min(x·inverse rounded to the nearest, ties to even, + zero, 255)
+	// to byte j of dst[g·stride:], for element j of group g, and zero for an element
+	// that is not read. The result is from -128 on.
+	quantize func(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
+}
+
+// ResizeInt8 is Resize for Int8 with the given outliers, ascending columns of x
+// (rows of b). k is at most MaxInt8Terms.
+func (p *Panels) ResizeInt8(k, n int, outliers []int) {
+	if k > MaxInt8Terms {
+		panic("kernel: ResizeInt8: too many terms")
+	}
+	p.Outliers = outliers
+	p.kept = make([]uint16, Int8.words(k)/4)
+	for j := range k {
+		p.kept[j/16] |= 1 << (j % 16)
+	}
+	for i, j := range outliers {
+		if j < 0 || j >= k || i > 0 && j <= outliers[i-1] {
+			panic("kernel: ResizeInt8: outliers")
+		}
+		p.kept[j/16] &^= 1 << (j % 16)
+	}
+	p.resize(Int8, k, n, Int8.words(k)+int8PanelExtra+roundUp(len(outliers), 4))
+}
+
+// int8Scratch is memory for the terms of a panel's columns: *[]float32.
+var int8Scratch sync.Pool
+
+// packInt8 packs panel dst of p from rows (columns of b) × p.K of w.
+func (s *Set) packInt8(p *Panels, dst []float32, w tensor.Matrix) {
+	words := Int8.words(p.K)
+	scratch, _ := int8Scratch.Get().(*[]float32)
+	if scratch == nil || len(*scratch) < Panel*words {
+		block := Floats(Panel * words)
+		scratch = &block
+	}
+	defer int8Scratch.Put(scratch)
+	terms := (*scratch)[:w.Rows*words]
+	bytes := unsafe.Slice((*int8)(unsafe.Pointer(&terms[0])), 4*len(terms))
+
+	tail := dst[words*Panel:]
+	clear(tail)
+	scales, sums, outliers := tail[:Panel], tail[Panel:2*Panel], tail[2*Panel:]
+	for i := range w.Rows {
+		row := w.Row(i)
+		low, high := s.extremes(&row[0], &p.kept[0], len(p.kept))
+		var inverse float32
+		scales[i], inverse = int8Steps(max(-low, high), 127)
+		to := bytes[4*i*words:][:4*words]
+		s.quantize((*byte)(unsafe.Pointer(&to[0])), 16, &row[0], &p.kept[0], len(p.kept), inverse, 0)
+		sum := int32(0)
+		for _, b := range to {
+			sum += int32(b)
+		}
+		sums[i] = math.Float32frombits(uint32(sum))
+		for o, j := range p.Outliers {
+			outliers[o*Panel+i] = row[j]
+		}
+	}
+	s.products[Float32].transpose(&dst[0], &terms[0], words, w.Rows, words)
+}
+
+// int8Steps returns the width of a step where so many cover the range, and its
+// inverse. The width is NaN where the range is not finite.
+func int8Steps(reach, steps float32) (scale, inverse float32) {
+	if !(reach <= math.MaxFloat32) {
+		return float32(math.NaN()), 0
+	}
+	return max(reach/steps, 1/math.MaxFloat32), min(steps/reach, math.MaxFloat32)
+}
+
+// packInt8Rows packs a tile of rows x for b's panels.
+func (s *Set) packInt8Rows(dst []float32, r *Rows, x tensor.Matrix) {
+	m, groups := x.Rows, len(r.kept)
+	// The steps of all rows first: their divisions overlap.
+	var lows, highs [MaxTileRows]float32
+	for i := range m {
+		lows[i], highs[i] = s.extremes(&x.Row(i)[0], &r.kept[0], groups)
+	}
+	for i := range m {
+		row := x.Row(i)
+		scale, inverse := int8Steps(highs[i]-lows[i], 255)
+		zero := int32(math.RoundToEven(float64(float32(-lows[i] * inverse))))
+		s.quantize((*byte)(unsafe.Pointer(&dst[4*i])), 16*m, &row[0], &r.kept[0], groups, inverse, zero)
+		head := (*[4]float32)(dst[4*(groups*m+i):])
+		head[0] = scale
+		head[1] = math.Float32frombits(uint32(-zero))
+		head[2] = math.Float32frombits(uint32((len(r.outliers) + 3) / 4))
+		head[3] = 0
+		for o := 0; o < len(r.outliers); o += 4 {
+			words := (*[4]float32)(dst[4*((groups+1+o/4)*m+i):])
+			clear(words[copy4(words, row, r.outliers[o:]):])
+		}
+	}
+}
+
+// copy4 copies the first of the columns of row, 4 at the most, and returns their number.
+func copy4(dst *[4]float32, row []float32, columns []int) int {
+	n := min(4, len(columns))
+	for i, j := range columns[:n] {
+		dst[i] = row[j]
+	}
+	return n
+}

@@ -1,0 +1,57 @@
+//go:build amd64 && !purego
+
+package kernel
+
+// The tiles of CPUs with and without VPDPBUSD, in the order of their speed.
+var (
+	int8PairsAVX2   = product{how: pairs, tileRows: 4, tile: tileInt8AVX2, gelu: roughGELUAVX2}
+	int8PairsAVX512 = product{how: pairs, tileRows: 12, tile: tileInt8AVX512, gelu: roughGELUAVX512}
+	int8AVXVNNI     = product{how: "int8 by VPDPBUSD (AVX-VNNI)", tileRows: 6, tile: tileAVXVNNI, gelu: roughGELUAVX2}
+	int8AVX512VNNI  = product{how: "int8 by VPDPBUSD", tileRows: 14, tile: tileAVX512VNNI, gelu: roughGELUAVX512}
+)
+
+// pairs is how CPUs multiply that have no product of 8-bit numbers without loss.
+const pairs = "int8 by VPMADDWD, 16 bits wide"
+
+var (
+	int8AVX2   = int8Loops{extremesAVX2, quantizeAVX2}
+	int8AVX512 = int8Loops{extremesAVX512, quantizeAVX512}
+)
+
+func tileInt8AVX2(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
+	inHalves(tilesInt8AVX2[m], c, ldc, a, b, bias, steps, n, next, r)
+}
+
+func tileAVXVNNI(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
+	inHalves(tilesAVXVNNI[m], c, ldc, a, b, bias, steps, n, next, r)
+}
+
+func tileInt8AVX512(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
+	tilesInt8AVX512[m](c, ldc, a, b, bias, steps, n, next, r)
+}
+
+func tileAVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
+	tilesAVX512VNNI[m](c, ldc, a, b, bias, steps, n, next, r)
+}
+
+// The loops: see int8Loops.
+
+// extremesAVX2 requires AVX2 and FMA.
+//
+//go:noescape
+func extremesAVX2(x *float32, kept *uint16, groups int) (low, high float32)
+
+// quantizeAVX2 requires AVX2.
+//
+//go:noescape
+func quantizeAVX2(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
+
+// extremesAVX512 requires AVX-512 F and DQ.
+//
+//go:noescape
+func extremesAVX512(x *float32, kept *uint16, groups int) (low, high float32)
+
+// quantizeAVX512 requires AVX-512 F.
+//
+//go:noescape
+func quantizeAVX512(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
