@@ -14,6 +14,7 @@ type encoder struct {
 	outliers    transformer.Outliers // of the transformer, in Int8
 	table       *table
 	config      modelConfig // that of a transformer
+	base        folder      // of a transformer's config.json and weights
 	recipe      encoderRecipe
 }
 

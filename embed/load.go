@@ -49,22 +49,22 @@ func Load(dir string, cfg Config) (*Model, error) {
 	return m, nil
 }
 
-// Inspect returns what Load(dir, cfg) would say about its model, Info.MemoryBytes
-// included, without packing the weights: it takes little memory, and the time to
-// read them once, for Info.Fingerprint. What is an error for Load is one here, but
-// for a machine that is too small.
-func Inspect(dir string, cfg Config) (Info, error) {
-	cfg.inspect = true
-	m, err := Load(dir, cfg)
-	if err != nil {
-		return Info{}, err
-	}
-	return m.Info(), m.Close()
-}
-
 // LoadFS loads the model at the root of fsys as Load does. Weights in a file
 // with a method Bytes() []byte are used in place, see tensor.OpenFS.
 func LoadFS(fsys fs.FS, cfg Config) (*Model, error) {
+	l, err := newLoader(fsys, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.load(); err != nil {
+		_ = l.model.Close() // err says more
+		return nil, err
+	}
+	return l.model, nil
+}
+
+// newLoader returns the loader of the folder at the root of fsys.
+func newLoader(fsys fs.FS, cfg Config) (*loader, error) {
 	set, err := kernel.ByName(cfg.Kernels)
 	if err != nil {
 		return nil, err
@@ -97,11 +97,7 @@ func LoadFS(fsys fs.FS, cfg Config) (*Model, error) {
 	if cfg.inspect {
 		l.packed = nil
 	}
-	if err := l.load(); err != nil {
-		_ = m.Close() // err says more
-		return nil, err
-	}
-	return m, nil
+	return l, nil
 }
 
 // load reads the folder's files in the order of their use.
@@ -169,6 +165,7 @@ func (l *loader) openTransformer(dir folder, s settings) (*encoder, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.base = base
 	build, err := e.open(l, base, adapter)
 	if err != nil {
 		if adapter != nil && !dir.exists("config.json") {

@@ -10,19 +10,22 @@ import (
 // A Precision is the number format in which a transformer multiplies: that of its
 // linear layers' weights in memory and of what they are multiplied with. Norms,
 // activations, softmax, pooling and the modules behind it are float32 in each, and
-// a table of token vectors is the same in each.
+// a table of token vectors is the same in each. A folder that Quantize wrote loads
+// at each, too: in Float32, the default, it is computed with what its codes stand for.
 type Precision uint8
 
 const (
 	Float32  Precision = iota // exact, the zero Precision
 	BFloat16                  // attention too; half the memory of float32
 	Int8                      // linear layers: whole numbers in steps of their range, see docs/int8.md; a quarter of the memory
+	Int4                      // weights of 4 bits times inputs of 8, see docs/quantization.md; a seventh of the memory
 )
 
 var precisions = [...]kernel.Format{
 	Float32:  kernel.Float32,
 	BFloat16: kernel.BFloat16,
 	Int8:     kernel.Int8,
+	Int4:     kernel.Int4,
 }
 
 func (p Precision) format() kernel.Format { return precisions[p] }

@@ -28,11 +28,20 @@ var kernels = kernel.Best()
 //
 // A NaN or an infinity in v is an error.
 func AppendScaled[E Byte](dst []E, v []float32) ([]E, float32, error) {
+	old := len(dst)
+	scale, err := scaleBytes(kernel.Bytes(grow(&dst, len(v))), v, flip[E]())
+	if err != nil {
+		return dst[:old], 0, err
+	}
+	return dst, scale, nil
+}
+
+// scaleBytes writes v as AppendScaled does, each byte flipped by f, and returns the scale.
+func scaleBytes(q []byte, v []float32, f byte) (float32, error) {
 	most, err := largest(v)
 	if err != nil {
-		return dst, 0, err
+		return 0, err
 	}
-	q := grow(&dst, len(v))
 	factor, divisor := float32(127), most
 	switch {
 	case most == 0:
@@ -40,8 +49,8 @@ func AppendScaled[E Byte](dst []E, v []float32) ([]E, float32, error) {
 	case most > 0x1p120: // v·127 may be too large
 		factor, divisor = 127*0x1p-16, most*0x1p-16
 	}
-	kernels.ToInt8(kernel.Bytes(q), v, factor, divisor, flip[E]())
-	return dst, most / 127, nil
+	kernels.ToInt8(q, v, factor, divisor, f)
+	return most / 127, nil
 }
 
 // FromScaled appends the components that AppendScaled had, within half of scale

@@ -38,6 +38,7 @@ type File struct {
 	names    []string // sorted
 	metadata map[string]string
 	size     int64
+	files    []string // that were opened
 	mappings [][]byte // the files that are mapped into memory
 	closers  []func() error
 }
@@ -78,6 +79,10 @@ func Parse(data []byte) (*File, error) {
 // Name returns the name by which f was opened, without folders that are not
 // part of its file system: "model.safetensors"; it is empty for a parsed File.
 func (f *File) Name() string { return f.name }
+
+// Files returns the paths of the files that f was read from, as Name is: the
+// index, where there is one, and then the shards.
+func (f *File) Files() []string { return slices.Clone(f.files) }
 
 // Names returns the names of all tensors, sorted.
 func (f *File) Names() []string {
@@ -158,6 +163,7 @@ func (f *File) openOne(o opener, name string, check func(Tensor) error) error {
 	if err != nil {
 		return o.errorIn(name, err)
 	}
+	f.files = append(f.files, name)
 	f.closers = append(f.closers, c.release)
 	if c.mapped {
 		f.mappings = append(f.mappings, c.data)
@@ -179,6 +185,7 @@ func (f *File) openShards(o opener, name string) error {
 	if err := errors.Join(err, c.release()); err != nil {
 		return o.errorIn(name, err)
 	}
+	f.files = append(f.files, name)
 	shards := slices.Sorted(maps.Values(shardOf))
 	for _, shard := range slices.Compact(shards) {
 		err := f.openOne(o, path.Join(path.Dir(name), shard), func(t Tensor) error {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"testing"
 	"testing/fstest"
@@ -240,6 +241,8 @@ func TestShards(t *testing.T) {
 		assert.Equal(t, map[string]Tensor{"a": x("a", 1), "b": x("b", 3), "c": x("c", 2)}, all(t, f))
 		assert.Equal(t, map[string]string{"format": "pt", "shard": "1", "other": "yes"}, f.Metadata())
 		assert.Equal(t, int64(6), f.Size())
+		dir := path.Dir(f.Name())
+		assert.Equal(t, []string{f.Name(), path.Join(dir, "1.safetensors"), path.Join(dir, "2.safetensors")}, f.Files())
 		require.NoError(t, f.Close())
 		require.NoError(t, f.Close())
 	}

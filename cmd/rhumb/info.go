@@ -38,18 +38,9 @@ func (c *console) infoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			info, err := inspect(dir, cfg)
+			info, memory, err := inspect(dir, cfg)
 			if err != nil {
 				return err
-			}
-			var memory []memoryNeed
-			for _, p := range embed.Precisions() {
-				cfg.Precision = p
-				other, err := inspect(dir, cfg)
-				if err != nil {
-					return err
-				}
-				memory = append(memory, memoryNeed{p.String(), other.MemoryBytes})
 			}
 			if asJSON {
 				return writeInfoJSON(c.stdout, info, memory)

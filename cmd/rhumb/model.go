@@ -61,16 +61,37 @@ func (f *modelFlags) load(ctx context.Context, c *console) (*embed.Model, error)
 }
 
 // inspect returns what the model in a folder, "" for the one inside the binary,
-// says about itself, without loading the folder's weights.
-func inspect(dir string, cfg embed.Config) (embed.Info, error) {
+// says about itself, without loading the folder's weights, and what they need in
+// memory at each precision.
+func inspect(dir string, cfg embed.Config) (info embed.Info, memory []memoryNeed, err error) {
 	if dir != "" {
-		return embed.Inspect(dir, cfg)
+		info, err = embed.Inspect(dir, cfg)
+	} else {
+		info, err = describeBuiltin(cfg, (*embed.Model).Info)
 	}
+	for _, p := range embed.Precisions() {
+		if err != nil {
+			return info, nil, err
+		}
+		cfg.Precision = p
+		var other embed.Info
+		if dir != "" {
+			other, err = embed.Describe(dir, cfg)
+		} else {
+			other, err = describeBuiltin(cfg, (*embed.Model).Describe)
+		}
+		memory = append(memory, memoryNeed{p.String(), other.MemoryBytes})
+	}
+	return info, memory, err
+}
+
+// describeBuiltin returns what the model inside the binary says about itself.
+func describeBuiltin(cfg embed.Config, info func(*embed.Model) embed.Info) (embed.Info, error) {
 	m, err := minilm.Load(cfg)
 	if err != nil {
 		return embed.Info{}, err
 	}
-	return m.Info(), m.Close()
+	return info(m), m.Close()
 }
 
 // find returns the model's folder, "" for the one inside the binary, and how

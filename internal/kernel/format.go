@@ -9,10 +9,14 @@ const (
 	Float32  Format = iota
 	BFloat16        // rounded to the nearest, summed in float32
 	Int8            // whole numbers in steps of their row's and column's range, see int8.go
+	Int4            // weights of 16 levels, times 8 bits; see int4.go
 	Formats         // how many there are
 )
 
-var formatNames = [...]string{Float32: "float32", BFloat16: "bfloat16", Int8: "int8"}
+var formatNames = [...]string{Float32: "float32", BFloat16: "bfloat16", Int8: "int8", Int4: "int4"}
+
+// formatTerms has the terms of a word of 32 bits.
+var formatTerms = [...]int{Float32: 1, BFloat16: 2, Int8: 4, Int4: 8}
 
 // String returns the name, such as "bfloat16".
 func (f Format) String() string {
@@ -23,7 +27,7 @@ func (f Format) String() string {
 }
 
 // terms returns the terms of a word of 32 bits, the first in the lowest bits.
-func (f Format) terms() int { return 1 << f }
+func (f Format) terms() int { return formatTerms[f] }
 
 // Group returns the terms that tiles take in one step: 4 words.
 func (f Format) Group() int { return 4 * f.terms() }
@@ -36,6 +40,22 @@ func (s *Set) How(f Format) string { return s.products[f].how }
 
 // expanded is how sets multiply whose CPU has no product of bfloat16s.
 const expanded = "bfloat16 weights, float32 products"
+
+// rowWords returns the words of a packed row of k terms.
+func (f Format) rowWords(k int) int {
+	if f == Int4 {
+		return f.words(k) / 4 * int4RowWords
+	}
+	return f.words(k)
+}
+
+// panelWords returns the words of a panel of k terms.
+func (f Format) panelWords(k int) int {
+	if f == Int4 {
+		return f.words(k) / 4 * int4PanelWords
+	}
+	return f.words(k) * Panel
+}
 
 // A tileFunc computes c[i*ldc+j] = bias[j] + Σ a·b for i < m ≤ tileRows, j < n ≤
 // Panel. a is packed as by PackRows with m rows, b is one panel as by Pack; both

@@ -45,13 +45,13 @@ func (p *Panels) Resize(f Format, k, n int) {
 		p.ResizeInt8(k, n, nil)
 		return
 	}
-	p.resize(f, k, n, f.words(k))
+	p.resize(f, k, n, f.panelWords(k))
 }
 
-// resize is Resize with so many words of a column.
+// resize is Resize with so many words of a panel.
 func (p *Panels) resize(f Format, k, n, words int) {
 	p.Format, p.K, p.N = f, k, n
-	p.size = words * Panel
+	p.size = words
 	wide := roundUp(n, Panel)
 	if need := p.size * (wide / Panel); cap(p.data) < need {
 		p.data = Floats(need)
@@ -72,7 +72,7 @@ func (p *Panels) panel(i int) []float32 {
 	if p.Format == Int8 {
 		return p.data[i*p.size:][:p.size]
 	}
-	return p.data[i*p.size:][:p.Format.words(p.K)*Panel]
+	return p.data[i*p.size:][:p.Format.panelWords(p.K)]
 }
 
 // Terms returns terms from, to (exclusive) of p, which they alias. from is a
@@ -83,17 +83,17 @@ func (p *Panels) Terms(from, to int) Panels {
 		panic("kernel: Terms: bounds")
 	}
 	part := *p
-	part.K, part.data = to-from, p.data[p.Format.words(from)*Panel:]
+	part.K, part.data = to-from, p.data[p.Format.panelWords(from):]
 	return part
 }
 
 // PanelsBytes returns the memory that Panels of k×n hold, in Int8 without outliers.
 func PanelsBytes(f Format, k, n int) int64 {
-	words := int64(f.words(k)) + 1
+	words := int64(f.panelWords(k)) + Panel
 	if f == Int8 {
-		words += int8PanelExtra
+		words += int8PanelExtra * Panel
 	}
-	return 4 * words * int64(roundUp(n, Panel))
+	return 4 * words * int64(roundUp(n, Panel)/Panel)
 }
 
 // Bytes returns the memory that p holds.
@@ -161,8 +161,9 @@ type Rows struct {
 // terms and format, by the tiles of s, reusing its memory where that is enough.
 // The content is undefined until each tile is packed.
 func (r *Rows) Resize(s *Set, m int, b *Panels) {
-	r.M, r.K, r.format, r.words = m, b.K, b.Format, b.Format.words(b.K)
-	r.steps, r.outliers, r.kept = r.words/4, b.Outliers, b.kept
+	r.M, r.K, r.format = m, b.K, b.Format
+	r.steps, r.words = b.Format.words(b.K)/4, b.Format.rowWords(b.K)
+	r.outliers, r.kept = b.Outliers, b.kept
 	if b.Format == Int8 {
 		r.words += int8RowExtra + roundUp(len(b.Outliers), 4)
 	}
@@ -339,7 +340,7 @@ func (m *multiplication) tiles(c []float32, a *Rows, from, rows int, b *Panels, 
 		return
 	}
 	to := &s.products[m.packed.format]
-	at := m.packed.format.words(p*Panel) * rows
+	at := m.packed.format.rowWords(p*Panel) * rows
 	for i := range r.count {
 		to.packRows(&m.packed.data[(from+i*rows)*m.packed.words+at], &c[i*rows*ldc], ldc, rows, n)
 	}

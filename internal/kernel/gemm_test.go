@@ -175,7 +175,10 @@ func TestTermsAreAPartOfTheProduct(t *testing.T) {
 		for i := range whole.Count() {
 			s.PackTransposed(&whole, i, w.Slice(i*Panel, min((i+1)*Panel, n)))
 		}
-		for _, span := range [][2]int{{0, k}, {0, 8}, {8, 32}, {16, k}, {40, k}} {
+		for _, span := range [][2]int{{0, k}, {0, 8}, {8, 32}, {16, k}, {40, k}, {0, 32}, {32, k}} {
+			if span[0]%f.Group() != 0 || span[1] != k && span[1]%f.Group() != 0 {
+				continue
+			}
 			zeroed, part := tensor.NewMatrix(m, k), tensor.NewMatrix(m, span[1]-span[0])
 			for i := range m {
 				copy(zeroed.Row(i)[span[0]:span[1]], x.Row(i)[span[0]:])

@@ -60,7 +60,7 @@ func (p *Panels) ResizeInt8(k, n int, outliers []int) {
 		}
 		p.kept[j/16] &^= 1 << (j % 16)
 	}
-	p.resize(Int8, k, n, Int8.words(k)+int8PanelExtra+roundUp(len(outliers), 4))
+	p.resize(Int8, k, n, (Int8.words(k)+int8PanelExtra+roundUp(len(outliers), 4))*Panel)
 }
 
 // int8Scratch is memory for the terms of a panel's columns: *[]float32.

@@ -23,6 +23,9 @@ func detect() []*Set {
 			case cpu.X86.HasAVX512BW:
 				avx512.products[Int8] = int8PairsAVX512
 			}
+			if cpu.X86.HasAVX512VNNI {
+				avx512.products[Int4] = int4AVX512
+			}
 			sets = append(sets, &avx512)
 		}
 	}
@@ -35,6 +38,7 @@ var avx2 = Set{
 		Float32:  {how: "float32", tileRows: 6, tile: tileAVX2, transpose: transposeAVX2, interleave: interleaveAVX2, packRows: packRowsAVX2, packExponentials: packExponentialsAVX2},
 		BFloat16: bfloat16AVX2,
 		Int8:     int8PairsAVX2,
+		Int4:     int4AVX2,
 	},
 	int8Loops: int8AVX2,
 
@@ -62,6 +66,7 @@ var avx512 = Set{
 		Float32:  {how: "float32", tileRows: 14, tile: tileAVX512, transpose: transposeAVX2, interleave: interleaveAVX2, packRows: packRowsAVX2, packExponentials: packExponentialsAVX512},
 		BFloat16: bfloat16AVX512,
 		Int8:     int8PairsAVX2,
+		Int4:     int4AVX2,
 	},
 	int8Loops: int8AVX512,
 

@@ -11,6 +11,7 @@ var neon = Set{
 		Float32:  {how: "float32", tileRows: len(tilesNEON) - 1, tile: tileNEON, transpose: transposeNEON, interleave: interleaveGeneric, packRows: packRowsNEON},
 		BFloat16: bfloat16Generic,
 		Int8:     generic.products[Int8],
+		Int4:     int4Generic,
 	},
 	int8Loops: int8Generic,
 	peak:      peakNEON,

@@ -6,6 +6,7 @@ var generic = Set{
 		Float32:  {how: "float32", tileRows: 4, tile: tileGeneric, transpose: transposeGeneric, interleave: interleaveGeneric, packRows: packRowsGeneric},
 		BFloat16: bfloat16Generic,
 		Int8:     {how: "int8 in plain Go", tileRows: 4, tile: tileInt8Generic, gelu: roughGELUGeneric},
+		Int4:     int4Generic,
 	},
 	int8Loops: int8Generic,
 	peak:      peakGeneric,

@@ -1,14 +1,13 @@
 package transformer
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -58,13 +57,16 @@ func Open(config []byte, file *tensor.File, s *kernel.Set) (*Model, error) {
 // OpenAdapted is Open with an adapter merged into the weights, where it is not
 // nil; what it does not fit is an error. Its file must stay open too. Linear
 // layers multiply in format f, in Int8 with the given outliers, and so does
-// attention, but in Int8. With a nil set, linear layers are checked and counted,
-// but not packed: the model has the same Bytes, and no Forward.
+// attention, but in BFloat16 where that is Int8 or Int4. Weights that a
+// quantization_config says are quantized are read as what their codes stand for;
+// codes of Int4 go into layers in that format unchanged. With a nil set, linear
+// layers are checked and counted, but not packed: the model has the same Bytes,
+// and no Forward.
 func OpenAdapted(config []byte, file *tensor.File, a *Adapter, s *kernel.Set, f kernel.Format, o Outliers) (*Model, error) {
 	var head struct {
-		ModelType string          `json:"model_type"`
-		AutoMap   map[string]any  `json:"auto_map"`
-		Quantized json.RawMessage `json:"quantization_config"`
+		ModelType string         `json:"model_type"`
+		AutoMap   map[string]any `json:"auto_map"`
+		Quantized quant.Scheme   `json:"quantization_config"`
 	}
 	if err := Unmarshal(config, &head); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
@@ -73,10 +75,7 @@ func OpenAdapted(config []byte, file *tensor.File, a *Adapter, s *kernel.Set, f 
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	if head.Quantized != nil && string(head.Quantized) != "null" {
-		return nil, errors.New("config.json: quantization_config: found quantized weights, expected none")
-	}
-	w := newWeights(file, a, s, f, o)
+	w := newWeights(file, a, s, f, o, head.Quantized)
 	m, err := open(config, w)
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
@@ -86,9 +85,10 @@ func OpenAdapted(config []byte, file *tensor.File, a *Adapter, s *kernel.Set, f 
 	}
 	m.set, m.bytes = s, w.bytes
 	m.names = w.names
-	if m.mixing = f; f == kernel.Int8 {
+	if m.mixing = f; f == kernel.Int8 || f == kernel.Int4 {
 		m.mixing = kernel.BFloat16
 	}
+	m.Linears, m.Scheme = w.linears, head.Quantized
 	m.Family = head.ModelType
 	return m, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -32,7 +33,9 @@ type Model struct {
 	Embeddings   Embeddings
 	Layers       []Layer
 	FinalNorm    *Norm
-	Tasks        []Task // that a batch may ask for
+	Tasks        []Task       // that a batch may ask for
+	Scheme       quant.Scheme // of the weights in the file
+	Linears      []string     // the tensors with the weights of linear layers that may be quantized; of a model without a set
 
 	set     *kernel.Set
 	mixing  kernel.Format         // of the products of attention

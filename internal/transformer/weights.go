@@ -10,6 +10,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -29,18 +30,20 @@ type source struct {
 	set      *kernel.Set              // nil = linear layers are only counted
 	outliers Outliers                 // in Int8
 	names    map[*Linear]string       // of linear layers in Int8: see Outliers
+	scheme   quant.Scheme             // of the linear layers in the file
+	linears  []string                 // the tensors with their weights; where they are only counted
 	entered  string                   // where the file has the model's own names
 	stored   func(name string) string // the name in the file of a tensor; nil = the same
 	bytes    int64                    // of what was handed out
 	read     map[string]bool
 	ignored  []string
 	errs     []error
-	rows     [][]float32 // memory of each worker that packs
+	rows     []packMemory // of each worker that packs
 }
 
-func newWeights(file *tensor.File, a *Adapter, s *kernel.Set, f kernel.Format, o Outliers) *weights {
+func newWeights(file *tensor.File, a *Adapter, s *kernel.Set, f kernel.Format, o Outliers, q quant.Scheme) *weights {
 	return &weights{format: f, source: &source{
-		file: file, adapter: a, set: s, outliers: o, names: map[*Linear]string{}, read: map[string]bool{},
+		file: file, adapter: a, set: s, outliers: o, scheme: q, names: map[*Linear]string{}, read: map[string]bool{},
 	}}
 }
 
@@ -131,13 +134,19 @@ func (w *weights) finish() error {
 // own returns the full name of a tensor without what lies before the model's own names.
 func (w *weights) own(name string) string { return strings.TrimPrefix(w.path+name, w.entered) }
 
-// tensor returns the float tensor of the given shape, false where there is none.
-func (w *weights) tensor(name string, shape ...int) (tensor.Tensor, bool) {
-	replacement, replaced := w.adapter.replacement(w.own(name))
+// full returns the name in the file of the tensor of that name under w's path.
+func (w *weights) full(name string) string {
 	name = w.path + name
 	if w.stored != nil {
 		name = w.stored(name)
 	}
+	return name
+}
+
+// tensor returns the float tensor of the given shape, false where there is none.
+func (w *weights) tensor(name string, shape ...int) (tensor.Tensor, bool) {
+	replacement, replaced := w.adapter.replacement(w.own(name))
+	name = w.full(name)
 	t, ok := w.file.Tensor(name)
 	if !ok {
 		w.errorf("tensor %s: missing, expected shape %v", name, shape)
@@ -293,12 +302,12 @@ func (w *weights) linear(in int, b bias, parts ...part) *Linear {
 		out += p.to - p.from
 	}
 	l := new(Linear)
-	pack := panelTask{set: w.set, dst: l, rows: w.rows}
+	pack := panelTask{set: w.set, dst: l, memory: w.rows}
 	ok := true
 	for _, p := range parts {
-		t, found := w.tensor(p.weight, p.rows, in)
+		r, found := w.rowsOf(p, in)
 		ok = ok && found
-		pack.sources = append(pack.sources, rowsOf{t, w.adapter.linear(w.own(p.weight), p.rows, in), p.from, p.to})
+		pack.sources = append(pack.sources, r)
 	}
 	if !ok || !w.resize(l, in, out, parts[0]) {
 		return l
@@ -322,11 +331,11 @@ func (w *weights) linear(in int, b bias, parts ...part) *Linear {
 	}
 	team := parallel.NewTeam(min(runtime.GOMAXPROCS(0), l.Count()))
 	defer team.Close()
-	for len(pack.rows) < team.Size() {
-		pack.rows = append(pack.rows, nil)
+	for len(pack.memory) < team.Size() {
+		pack.memory = append(pack.memory, packMemory{})
 	}
 	team.For(l.Count(), &pack)
-	w.rows = pack.rows
+	w.rows = pack.memory
 	for _, s := range pack.sources {
 		w.file.Release(s.tensor)
 	}
@@ -348,44 +357,4 @@ func (w *weights) linearTransposed(out int, p part) *Linear {
 	}
 	w.file.Release(t)
 	return l
-}
-
-// rowsOf are rows from, to (exclusive) of a tensor and of its update, which is
-// nil where there is none.
-type rowsOf struct {
-	tensor   tensor.Tensor
-	update   *lowRank
-	from, to int
-}
-
-// A panelTask converts and packs one panel of a linear layer.
-type panelTask struct {
-	set     *kernel.Set
-	dst     *Linear
-	sources []rowsOf    // one below the other the layer's weight
-	rows    [][]float32 // memory of each worker
-}
-
-func (t *panelTask) Run(worker, i int) {
-	in := t.dst.K
-	first, last := i*kernel.Panel, min((i+1)*kernel.Panel, t.dst.N)
-	if len(t.rows[worker]) < (kernel.Panel+1)*in {
-		t.rows[worker] = kernel.Floats((kernel.Panel + 1) * in) // the last row is for sums
-	}
-	w := tensor.Matrix{Rows: last - first, Cols: in, Stride: in, Data: t.rows[worker][:(last-first)*in]}
-	at := 0 // the row of the layer that the source begins with
-	for _, s := range t.sources {
-		end := at + s.to - s.from
-		if from, to := max(first, at), min(last, end); from < to {
-			rows := w.Slice(from-first, to-first)
-			if err := s.tensor.Float32sAt(rows.Data, (s.from+from-at)*in); err != nil {
-				panic(err) // the dtype and the shape were checked
-			}
-			if s.update != nil {
-				s.update.add(t.set, rows, s.from+from-at, t.rows[worker][kernel.Panel*in:][:in])
-			}
-		}
-		at = end
-	}
-	t.set.PackTransposed(t.dst, i, w)
 }

@@ -1,32 +1,33 @@
 # -*- coding: utf-8 -*-
-"""Writes a folder shaped as Qwen/Qwen3-Embedding-4B, with random bfloat16 weights, to measure memory and time with.
+"""Writes a folder shaped as Qwen/Qwen3-Embedding-0.6B, 4B or 8B, with random bfloat16 weights, to measure memory and time with.
 
-usage: large.py --out DIR --tokenizer DIR [--layers N]
+usage: large.py --out DIR --tokenizer DIR [--shape 0.6B|4B|8B] [--layers N]
 
 --tokenizer is a folder with the tokenizer.json and tokenizer_config.json to use: the ids of its texts must be below 151665.
-The 8 GB of weights are written in shards, one layer after the other. Not part of the tests. Needs numpy alone.
+The weights (1.2, 8 or 15 GB) are written in shards, one layer after the other. Not part of the tests. Needs numpy alone.
 """
 
 import argparse, json, os, shutil, struct
 import numpy as np
 
-HIDDEN, HEADS, KV, DIM, INNER, VOCAB = 2560, 32, 8, 128, 9728, 151665
+KV, DIM, VOCAB = 8, 128, 151665
+SHAPES = {"0.6B": (1024, 16, 3072, 28), "4B": (2560, 32, 9728, 36), "8B": (4096, 32, 12288, 36)}  # hidden, heads, inner, layers
 
 
-def layer(i):
+def layer(i, hidden, heads, inner):
     at = f"layers.{i}."
     return {
-        at + "input_layernorm.weight": [HIDDEN],
-        at + "post_attention_layernorm.weight": [HIDDEN],
+        at + "input_layernorm.weight": [hidden],
+        at + "post_attention_layernorm.weight": [hidden],
         at + "self_attn.q_norm.weight": [DIM],
         at + "self_attn.k_norm.weight": [DIM],
-        at + "self_attn.q_proj.weight": [HEADS * DIM, HIDDEN],
-        at + "self_attn.k_proj.weight": [KV * DIM, HIDDEN],
-        at + "self_attn.v_proj.weight": [KV * DIM, HIDDEN],
-        at + "self_attn.o_proj.weight": [HIDDEN, HEADS * DIM],
-        at + "mlp.gate_proj.weight": [INNER, HIDDEN],
-        at + "mlp.up_proj.weight": [INNER, HIDDEN],
-        at + "mlp.down_proj.weight": [HIDDEN, INNER],
+        at + "self_attn.q_proj.weight": [heads * DIM, hidden],
+        at + "self_attn.k_proj.weight": [KV * DIM, hidden],
+        at + "self_attn.v_proj.weight": [KV * DIM, hidden],
+        at + "self_attn.o_proj.weight": [hidden, heads * DIM],
+        at + "mlp.gate_proj.weight": [inner, hidden],
+        at + "mlp.up_proj.weight": [inner, hidden],
+        at + "mlp.down_proj.weight": [hidden, inner],
     }
 
 
@@ -57,8 +58,11 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--out", required=True)
     ap.add_argument("--tokenizer", required=True)
-    ap.add_argument("--layers", type=int, default=36)
+    ap.add_argument("--shape", choices=SHAPES, default="4B")
+    ap.add_argument("--layers", type=int)
     a = ap.parse_args()
+    hidden, heads, inner, layers = SHAPES[a.shape]
+    a.layers = a.layers or layers
     os.makedirs(a.out)
     for n in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(os.path.join(a.tokenizer, n), a.out)
@@ -68,11 +72,11 @@ def main():
         attention_bias=False,
         head_dim=DIM,
         hidden_act="silu",
-        hidden_size=HIDDEN,
-        intermediate_size=INNER,
+        hidden_size=hidden,
+        intermediate_size=inner,
         max_position_embeddings=40960,
         max_window_layers=a.layers,
-        num_attention_heads=HEADS,
+        num_attention_heads=heads,
         num_hidden_layers=a.layers,
         num_key_value_heads=KV,
         rms_norm_eps=1e-06,
@@ -86,14 +90,14 @@ def main():
     )
     json.dump(config, open(os.path.join(a.out, "config.json"), "w"), indent=2)
     rng = np.random.default_rng(20260101)
-    # As bfloat16: the upper halves of float32 numbers, of the size that keeps the variance of 2560 terms.
-    noise = (rng.standard_normal(1 << 24, dtype=np.float32) / 50).view(np.uint32) >> 16
+    # As bfloat16: the upper halves of float32 numbers, of the size that keeps the variance of a row's terms.
+    noise = (rng.standard_normal(1 << 24, dtype=np.float32) / np.float32(hidden**0.5)).view(np.uint32) >> 16
     noise = noise.astype(np.uint16)
-    shards = [{"embed_tokens.weight": [VOCAB, HIDDEN], "norm.weight": [HIDDEN]}]
+    shards = [{"embed_tokens.weight": [VOCAB, hidden], "norm.weight": [hidden]}]
     for i in range(a.layers):
         if i % 12 == 0:
             shards.append({})
-        shards[-1].update(layer(i))
+        shards[-1].update(layer(i, hidden, heads, inner))
     where, total = {}, 0
     for i, shapes in enumerate(shards):
         name = f"model-{i + 1:05d}-of-{len(shards):05d}.safetensors"

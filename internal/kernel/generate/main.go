@@ -27,6 +27,9 @@ func main() {
 	for _, l := range int8Levels {
 		write(l.file, l.source(l.tile))
 	}
+	for _, l := range int4Levels {
+		write(l.file, l.source())
+	}
 	write("tiles_amd64.go", declarations())
 	for name, source := range neonFiles {
 		write(name, source(*dir))

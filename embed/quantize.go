@@ -1,0 +1,256 @@
+package embed
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// A Quantized says what Quantize made.
+type Quantized struct {
+	Before, After int64           // bytes of all weights of the transformers
+	Kinds         []QuantizedKind // by name
+}
+
+// A QuantizedKind is the weights of the linear layers at one place of each block.
+type QuantizedKind struct {
+	Name    string  // of the tensors, with * for numbers: "layers.*.mlp.up_proj.weight"
+	Tensors int     // so many of them
+	Weights int64   // numbers in all of them
+	Error   float64 // root of the mean square of the error, relative to that of the weights
+}
+
+// Quantize writes a copy of the model in the folder dir to the new folder out, in
+// which the weights of the transformers' linear layers have the given scheme, see
+// quant.Matrix. Embedding tables, norms and biases stay as they are, and so do the
+// router of a mixture of experts, the second weight of its experts, Dense modules
+// and adapters. The copy has the files that Load reads, README.md, and those whose
+// names begin with LICENSE or NOTICE, and loads like any other folder; its
+// config.json has a quantization_config.
+//
+// Weights are read, and written in shards, one after the other, in memory that
+// does not grow with the model. Progress, where it is not nil, is told how many
+// bytes of the weights in dir are done. Out is there complete or not at all; that it
+// exists is an error, and so are weights that are quantized already or not
+// finite, and a model without linear layers.
+func Quantize(ctx context.Context, dir, out string, s quant.Scheme, progress func(done, total int64)) (*Quantized, error) {
+	if !slices.Contains(quant.Schemes(), s) {
+		return nil, fmt.Errorf("unknown %v, expected one of %v", s, quant.Schemes())
+	}
+	out = filepath.Clean(out)
+	if _, err := os.Lstat(out); err == nil {
+		return nil, fmt.Errorf("%s: exists, expected a new folder", out)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	seen := &seenFiles{fsys: os.DirFS(dir), names: map[string]bool{}}
+	l, err := newLoader(seen, Config{Precision: Int4, dir: dir, inspect: true})
+	if err != nil {
+		return nil, err
+	}
+	defer l.model.Close() //nolint:errcheck // nothing was written
+	if err := l.load(); err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	work, err := os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+"-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work) //nolint:errcheck // what is left of it after an error
+	q := &quantizer{loader: l, seen: seen, out: work, scheme: s, progress: progress, kinds: map[string]*kindSum{}}
+	if err := q.run(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	if err := os.Chmod(work, 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(work, out); err != nil {
+		return nil, err
+	}
+	return q.summary(), nil
+}
+
+// seenFiles is a folder that remembers which files were read.
+type seenFiles struct {
+	fsys fs.FS
+
+	mu    sync.Mutex
+	names map[string]bool
+}
+
+func (s *seenFiles) see(name string, err error) {
+	if err == nil {
+		s.mu.Lock()
+		s.names[name] = true
+		s.mu.Unlock()
+	}
+}
+
+// Open is that of fs.FS.
+func (s *seenFiles) Open(name string) (fs.File, error) {
+	f, err := s.fsys.Open(name)
+	s.see(name, err)
+	return f, err
+}
+
+// Stat does not count as reading.
+func (s *seenFiles) Stat(name string) (fs.FileInfo, error) { return fs.Stat(s.fsys, name) }
+
+// ReadFile is that of fs.ReadFileFS.
+func (s *seenFiles) ReadFile(name string) ([]byte, error) {
+	data, err := fs.ReadFile(s.fsys, name)
+	s.see(name, err)
+	return data, err
+}
+
+// A quantizer writes the copy of one model.
+type quantizer struct {
+	*loader
+	seen     *seenFiles
+	out      string
+	scheme   quant.Scheme
+	progress func(done, total int64)
+
+	done, total   int64 // bytes of weights
+	before, after int64
+	kinds         map[string]*kindSum
+}
+
+func (q *quantizer) run(ctx context.Context) error {
+	written := map[string]bool{} // or left out
+	var encoders []*encoder
+	for _, r := range append(slices.Collect(maps.Values(q.model.routes)), q.model.route) {
+		e := r.encoder
+		if e.transformer == nil || slices.Contains(encoders, e) {
+			continue
+		}
+		if e.base.fsys != fs.FS(q.seen) {
+			return errors.New(adapterConfig + ": the base model is in another folder, expected one that can be copied: quantize that one")
+		}
+		file := q.model.files[e.recipe.Weights]
+		if at := e.transformer.Scheme; at != 0 {
+			return fmt.Errorf("%s: quantization_config: weights are %v already, expected floats", path.Join(e.base.path, "config.json"), at)
+		}
+		for _, name := range append(file.Files(), path.Join(e.base.path, "config.json")) {
+			written[name] = true
+		}
+		q.total += file.Size()
+		encoders = append(encoders, e)
+	}
+	slices.SortFunc(encoders, func(a, b *encoder) int { return strings.Compare(a.base.path, b.base.path) })
+	if len(encoders) == 0 {
+		return errors.New("no transformer, expected linear layers with weights to quantize")
+	}
+	for _, e := range encoders {
+		if err := os.MkdirAll(q.path(e.base.path), 0o755); err != nil {
+			return err
+		}
+		if err := q.config(e); err != nil {
+			return err
+		}
+		if err := q.weights(ctx, e); err != nil {
+			return err
+		}
+	}
+	for _, name := range q.others() {
+		if !written[name] {
+			if err := q.copy(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// path returns that of a file of the copy.
+func (q *quantizer) path(name string) string { return filepath.Join(q.out, filepath.FromSlash(name)) }
+
+// others returns the files that were read, and those that say what a model is and
+// who may use it, in the order of their names.
+func (q *quantizer) others() []string {
+	names := maps.Clone(q.seen.names)
+	entries, _ := fs.ReadDir(q.seen.fsys, ".") // a folder that was read
+	for _, e := range entries {
+		if n := e.Name(); !e.IsDir() && (n == "README.md" || strings.HasPrefix(n, "LICENSE") || strings.HasPrefix(n, "NOTICE")) {
+			names[n] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// copy copies a file.
+func (q *quantizer) copy(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	from, err := q.seen.fsys.Open(name)
+	if err != nil {
+		return err
+	}
+	defer from.Close() //nolint:errcheck // nothing was written
+	if err := os.MkdirAll(filepath.Dir(q.path(name)), 0o755); err != nil {
+		return err
+	}
+	return q.create(name, func(w io.Writer) error {
+		_, err := io.Copy(w, from)
+		return err
+	})
+}
+
+// create writes a file of the copy.
+func (q *quantizer) create(name string, write func(w io.Writer) error) error {
+	f, err := os.Create(q.path(name))
+	if err != nil {
+		return err
+	}
+	err = write(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// config writes the config.json of a transformer.
+func (q *quantizer) config(e *encoder) error {
+	name := path.Join(e.base.path, "config.json")
+	data, err := fs.ReadFile(q.seen.fsys, name)
+	if err != nil {
+		return err
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if object["quantization_config"], err = json.Marshal(q.scheme); err != nil {
+		return err
+	}
+	if data, err = json.MarshalIndent(object, "", "  "); err != nil {
+		return err
+	}
+	return q.create(name, func(w io.Writer) error {
+		_, err := w.Write(append(data, '\n'))
+		return err
+	})
+}
+
+// report tells the caller that t was read.
+func (q *quantizer) report(t tensor.Tensor) {
+	q.before += int64(len(t.Data))
+	q.done += int64(len(t.Data))
+	if q.progress != nil {
+		q.progress(q.done, q.total)
+	}
+}

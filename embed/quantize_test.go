@@ -1,0 +1,273 @@
+package embed
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// quantized returns a quantized copy of the model in dir.
+func quantized(t testing.TB, dir string, s quant.Scheme) string {
+	out := filepath.Join(t.TempDir(), "out")
+	_, err := Quantize(context.Background(), dir, out+string(filepath.Separator), s, nil)
+	require.NoError(t, err)
+	return out
+}
+
+// embedIn loads dir and embeds the ids.
+func embedIn(t testing.TB, dir string, p Precision, ids [][]int32) *Result {
+	m, err := Load(dir, Config{Precision: p, Name: "model"})
+	require.NoError(t, err)
+	defer m.Close() //nolint:errcheck
+	return embedIDs(t, m, ids, Options{})
+}
+
+func cosine(a, b []float32) float64 {
+	var ab, aa, bb float64
+	for i := range a {
+		ab += float64(a[i]) * float64(b[i])
+		aa += float64(a[i]) * float64(a[i])
+		bb += float64(b[i]) * float64(b[i])
+	}
+	return ab / math.Sqrt(aa*bb)
+}
+
+// A copy in 4 bits has the codes that a load in 4 bits makes of the original: the
+// same bits come out. At any precision a copy is close to the original, as far as
+// its scheme allows: the tiny models' weights have 8 bits within 1 % and 4 within 9 %.
+func TestQuantizedGoldens(t *testing.T) {
+	for _, name := range []string{"bert-cls-dense", "qwen3-bf16-sharded", "gte", "modules/router"} {
+		t.Run(name, func(t *testing.T) {
+			var files fstest.MapFS
+			if module, ok := strings.CutPrefix(name, "modules/"); ok {
+				files = moduleFiles(t, module)
+			} else {
+				files = readModel(t, name)
+			}
+			dir := t.TempDir()
+			require.NoError(t, os.CopyFS(dir, files))
+			ids := [][]int32{{2, 9, 17, 3}, {2, 30, 31, 5, 8, 13, 21, 3}}
+			exact := embedIn(t, dir, Float32, ids)
+			int4 := quantized(t, dir, quant.Int4)
+			assert.Equal(t, embedIn(t, dir, Int4, ids), embedIn(t, int4, Int4, ids))
+			copies := map[string]float64{int4: 0.9, quantized(t, dir, quant.Int8): 0.999}
+			for out, least := range copies {
+				for i, e := range embedIn(t, out, Float32, ids).Embeddings {
+					assert.Greater(t, cosine(exact.Embeddings[i].Float32, e.Float32), least, out)
+				}
+			}
+			want, err := Inspect(dir, Config{Name: "model"})
+			require.NoError(t, err)
+			got, err := Inspect(int4, Config{Name: "model"})
+			require.NoError(t, err)
+			assert.NotEqual(t, want.Fingerprint, got.Fingerprint)
+			got.Fingerprint = want.Fingerprint
+			assert.Equal(t, want, got)
+		})
+	}
+}
+
+// In 4 bits, too, the same input gives the same bits: in any company, with any
+// number of workers, on every SIMD set.
+func TestInt4IsDeterministic(t *testing.T) {
+	ids := [][]int32{{2, 9, 17, 3}, {2, 30, 31, 5, 8, 13, 21, 3}, {2, 3}, {2, 40, 41, 42, 43, 44, 3}}
+	for _, name := range []string{"bert-cls-dense", "qwen3"} {
+		var want *Result
+		for _, s := range kernel.Sets()[min(1, len(kernel.Sets())-1):] { // those after generic, which is close
+			for _, workers := range []int{1, 3} {
+				m := loadGolden(t, name, Config{Precision: Int4, Kernels: s.Name(), Workers: workers})
+				got := embedIDs(t, m, ids, Options{})
+				if want == nil {
+					want = got
+				}
+				assert.Equal(t, want, got, "%s, %s, %d workers", name, s.Name(), workers)
+				for i := range ids {
+					assert.Equal(t, want.Embeddings[i], embedIDs(t, m, ids[i:i+1], Options{}).Embeddings[0], "%s, input %d alone", name, i)
+				}
+			}
+		}
+		generic := embedIDs(t, loadGolden(t, name, Config{Precision: Int4, Kernels: "generic"}), ids, Options{})
+		for i := range ids {
+			// An input of a layer that rounds to another of 255 steps changes what follows.
+			assert.Greater(t, cosine(want.Embeddings[i].Float32, generic.Embeddings[i].Float32), 0.999, name)
+		}
+	}
+}
+
+// A mixture of experts keeps its router and what is packed by columns as floats;
+// the others of its linear layers are codes and scales.
+func TestQuantizedTensors(t *testing.T) {
+	for _, tt := range []struct {
+		dir         string
+		codes       []string
+		left        []string
+		dtype       tensor.DType
+		scheme      quant.Scheme
+		scalesDType tensor.DType
+	}{
+		{"nomic-moe", []string{"encoder.layers.0.attn.Wqkv.weight", "encoder.layers.1.mlp.experts.mlp.w1"},
+			[]string{"embeddings.word_embeddings.weight", "encoder.layers.1.mlp.router.layer.weight", "encoder.layers.1.mlp.experts.mlp.w2"}, tensor.U8, quant.Int4, tensor.BF16},
+		{"nomic-moe", []string{"encoder.layers.0.attn.Wqkv.weight"}, []string{"emb_ln.weight"}, tensor.I8, quant.Int8, tensor.F32},
+	} {
+		dir := filepath.Join(goldens, "..", "variants", tt.dir)
+		before, err := tensor.Open(filepath.Join(dir, "model.safetensors"))
+		require.NoError(t, err)
+		folder := t.TempDir() // with a tokenizer: the variants have none
+		files := readModel(t, "nomic-bert")
+		delete(files, "modules.json") // whose pooling is of another width
+		require.NoError(t, os.CopyFS(folder, files))
+		for _, name := range []string{"model.safetensors", "config.json"} {
+			data, err := os.ReadFile(filepath.Join(dir, name))
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(folder, name), data, 0o644))
+		}
+		after, err := tensor.Open(filepath.Join(quantized(t, folder, tt.scheme), "model.safetensors"))
+		require.NoError(t, err)
+		for _, name := range tt.codes {
+			codes, ok := after.Tensor(name)
+			require.True(t, ok, name)
+			was, _ := before.Tensor(name)
+			assert.Equal(t, tt.dtype, codes.DType)
+			want := []int{was.Shape[0], was.Shape[1]}
+			if tt.scheme == quant.Int4 {
+				want[1] = (was.Shape[1] + 31) / 32 * 16
+			}
+			assert.Equal(t, want, codes.Shape)
+			scales, ok := after.Tensor(name + "_scale")
+			require.True(t, ok, name)
+			assert.Equal(t, tt.scalesDType, scales.DType)
+		}
+		for _, name := range tt.left {
+			want, ok := before.Tensor(name)
+			require.True(t, ok, name)
+			got, _ := after.Tensor(name)
+			assert.Equal(t, want, got)
+		}
+		require.NoError(t, before.Close())
+		require.NoError(t, after.Close())
+	}
+}
+
+// What cannot be copied is an error that names it, and leaves nothing behind.
+func TestQuantizeErrors(t *testing.T) {
+	bert := filepath.Join(goldens, "bert", "model")
+	ready := quantized(t, bert, quant.Int8)
+	infinite := t.TempDir()
+	require.NoError(t, os.CopyFS(infinite, readModel(t, "bert")))
+	changeTensor(t, filepath.Join(infinite, "model.safetensors"), "encoder.layer.1.output.dense.weight", func(data []byte) {
+		copy(data[4*5:], []byte{0, 0, 0x80, 0x7f})
+	})
+	static := t.TempDir()
+	require.NoError(t, os.CopyFS(static, moduleFiles(t, "static")))
+	for _, tt := range []struct {
+		name, dir, want string
+		scheme          quant.Scheme
+	}{
+		{"quantized already", ready, "config.json: quantization_config: weights are int8 already, expected floats", quant.Int4},
+		{"no linear layers", static, "no transformer, expected linear layers", quant.Int4},
+		{"infinite", infinite, "model.safetensors: tensor encoder.layer.1.output.dense.weight: row 0: component 5 is +Inf", quant.Int8},
+		{"infinite, 4 bits", infinite, "model.safetensors: tensor encoder.layer.1.output.dense.weight: row 0: component 5 is +Inf", quant.Int4},
+		{"unknown scheme", bert, "unknown Scheme(0), expected one of [int8 int4]", 0},
+		{"no folder", filepath.Join(bert, "none"), "no such file", quant.Int4},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			parent := t.TempDir()
+			_, err := Quantize(context.Background(), tt.dir, filepath.Join(parent, "out"), tt.scheme, nil)
+			require.ErrorContains(t, err, tt.want)
+			left, err := os.ReadDir(parent)
+			require.NoError(t, err)
+			assert.Empty(t, left)
+		})
+	}
+	t.Run("exists", func(t *testing.T) {
+		_, err := Quantize(context.Background(), bert, ready, quant.Int4, nil)
+		require.ErrorContains(t, err, "exists, expected a new folder")
+	})
+	t.Run("interrupted", func(t *testing.T) {
+		parent := t.TempDir()
+		ctx, cancel := context.WithCancel(context.Background())
+		_, err := Quantize(ctx, bert, filepath.Join(parent, "out"), quant.Int4, func(int64, int64) { cancel() })
+		require.ErrorIs(t, err, context.Canceled)
+		left, err := os.ReadDir(parent)
+		require.NoError(t, err)
+		assert.Empty(t, left)
+	})
+}
+
+// changeTensor changes the bytes of one tensor of a safetensors file.
+func changeTensor(t testing.TB, file, name string, change func(data []byte)) {
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	f, err := tensor.Parse(data)
+	require.NoError(t, err)
+	x, ok := f.Tensor(name)
+	require.True(t, ok, "%s has no %s", file, name)
+	change(x.Data) // which aliases data
+	require.NoError(t, os.WriteFile(file, data, 0o644))
+}
+
+// Codes and scales that do not fit the model, or each other, are errors.
+func TestBadQuantizedFolders(t *testing.T) {
+	const weight = "encoder.layer.0.output.dense.weight"
+	for _, tt := range []struct {
+		name string
+		edit func(t *testing.T, dir string)
+		want string
+	}{
+		{"another scheme", func(t *testing.T, dir string) {
+			editConfig(t, dir, `{"quant_method": "rhumb", "version": 1, "scheme": "int8"}`)
+		},
+			"tensor encoder.layer.0.attention.self.query.weight: U8 of shape"},
+		{"another method", func(t *testing.T, dir string) { editConfig(t, dir, `{"quant_method": "gptq"}`) },
+			`config.json: quantization_config: found quantized weights, expected none or those of quant_method "rhumb", version 1`},
+		{"said to be floats", func(t *testing.T, dir string) { editConfig(t, dir, `null`) }, "tensor encoder.layer.0.attention.self.query.weight: shape ["},
+		{"without codes", func(t *testing.T, dir string) { dropTensor(t, dir, weight) }, "tensor " + weight + ": missing, and there is " + weight + "_scale"},
+		{"without scales", func(t *testing.T, dir string) { dropTensor(t, dir, weight+"_scale") }, "tensor " + weight + ": shape"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := quantized(t, filepath.Join(goldens, "bert", "model"), quant.Int4)
+			tt.edit(t, dir)
+			_, err := Load(dir, Config{})
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+func editConfig(t testing.TB, dir, quantization string) {
+	file := filepath.Join(dir, "config.json")
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var object map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(data, &object))
+	object["quantization_config"] = json.RawMessage(quantization)
+	data, err = json.Marshal(object)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, data, 0o644))
+}
+
+func dropTensor(t testing.TB, dir, name string) {
+	file := filepath.Join(dir, "model.safetensors")
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	f, err := tensor.Parse(data)
+	require.NoError(t, err)
+	var left []tensor.Tensor
+	for _, n := range f.Names() {
+		if x, _ := f.Tensor(n); n != name {
+			left = append(left, x)
+		}
+	}
+	require.NoError(t, os.WriteFile(file, safetensors(t, left...), 0o644))
+}

@@ -1,0 +1,118 @@
+package quant
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// Codes and scales are those that numpy computes by the rules.
+func TestWeightsAreThoseOfNumpy(t *testing.T) {
+	const file = "testdata/weights.safetensors"
+	w := read[float32](t, file, "weights")
+	int8s, int4s, packed := read[int8](t, file, "int8"), read[int8](t, file, "int4"), read[uint8](t, file, "packed")
+	scale8, scale4 := read[float32](t, file, "int8_scale"), read[float32](t, file, "int4_scale")
+	for _, s := range Schemes() {
+		m := NewMatrix(s, w.rows(), w.width)
+		for i := range w.rows() {
+			require.NoError(t, m.QuantizeRow(i, w.row(i)))
+		}
+		back, want := make([]float32, w.width), make([]float32, w.width)
+		for i := range w.rows() {
+			codes, scales := m.Row(i)
+			m.DequantizeRow(back, i)
+			if s == Int4 {
+				require.Equal(t, packed.row(i), codes, "row %d", i)
+				require.Equal(t, scale4.row(i), scales, "row %d", i)
+				for j := range want {
+					want[j] = float32(int4s.row(i)[j]) * scale4.row(i)[j/32]
+				}
+			} else {
+				for j, c := range int8s.row(i) {
+					require.Equal(t, byte(c), codes[j], "row %d", i)
+					want[j] = float32(c) * scale8.data[i]
+				}
+				require.Equal(t, scale8.data[i:i+1], scales, "row %d", i)
+			}
+			require.Equal(t, want, back, "%v, row %d", s, i)
+		}
+	}
+}
+
+// What is stored is what is read; another shape or dtype is an error.
+func TestMatrixTensors(t *testing.T) {
+	for _, s := range Schemes() {
+		m := NewMatrix(s, 3, 40)
+		row := make([]float32, 40)
+		for i := range 3 {
+			for j := range row {
+				row[j] = float32(math.Sin(float64(40*i + j)))
+			}
+			require.NoError(t, m.QuantizeRow(i, row))
+		}
+		codes, scales := m.Tensors("a.weight")
+		require.Equal(t, "a.weight_scale", scales.Name)
+		back, err := FromTensors(s, 3, 40, codes, scales)
+		require.NoError(t, err)
+		require.Equal(t, m, back)
+		_, err = FromTensors(s, 3, 80, codes, scales)
+		require.ErrorContains(t, err, "tensor a.weight: ")
+		_, err = FromTensors(s, 3, 40, codes, tensor.Tensor{Name: "b", DType: tensor.F16, Shape: scales.Shape})
+		require.ErrorContains(t, err, "tensor b: F16 of shape")
+		row[7] = float32(math.Inf(-1))
+		require.EqualError(t, m.QuantizeRow(2, row), "component 7 is -Inf, expected a finite number")
+	}
+}
+
+// Codes survive: a row that was dequantized has the same codes in Int8, and in
+// Int4 an error of zero.
+func TestQuantizeDequantized(t *testing.T) {
+	w := read[float32](t, "testdata/weights.safetensors", "weights")
+	for _, s := range Schemes() {
+		m, again := NewMatrix(s, w.rows(), w.width), NewMatrix(s, w.rows(), w.width)
+		row, back := make([]float32, w.width), make([]float32, w.width)
+		for i := range w.rows() {
+			require.NoError(t, m.QuantizeRow(i, w.row(i)))
+			m.DequantizeRow(row, i)
+			require.NoError(t, again.QuantizeRow(i, row))
+			if s == Int8 {
+				continue
+			}
+			again.DequantizeRow(back, i)
+			for j := range row {
+				require.InDelta(t, 0, row[j]-back[j], 0, "row %d, column %d", i, j)
+			}
+		}
+		if s == Int8 {
+			require.Equal(t, m.Codes, again.Codes)
+		}
+	}
+}
+
+func TestSchemeJSON(t *testing.T) {
+	for _, s := range Schemes() {
+		data, err := s.MarshalJSON()
+		require.NoError(t, err)
+		var back Scheme
+		require.NoError(t, back.UnmarshalJSON(data))
+		require.Equal(t, s, back)
+		parsed, err := ParseScheme(s.String())
+		require.NoError(t, err)
+		require.Equal(t, s, parsed)
+	}
+	for _, tt := range []struct{ data, want string }{
+		{`{"quant_method": "gptq", "bits": 4}`, "found quantized weights, expected none or those of quant_method \"rhumb\", version 1"},
+		{`{"quant_method": "rhumb", "version": 2, "scheme": "int4"}`, "found quantized weights, expected none"},
+		{`{"quant_method": "rhumb", "version": 1, "scheme": "int3"}`, `quantization_config: scheme: unknown "int3", expected int8 or int4`},
+		{`7`, "quantization_config: "},
+	} {
+		var s Scheme
+		require.ErrorContains(t, s.UnmarshalJSON([]byte(tt.data)), tt.want)
+	}
+	var s Scheme
+	require.NoError(t, s.UnmarshalJSON([]byte("null")))
+	require.Zero(t, s)
+}
