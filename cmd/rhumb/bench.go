@@ -24,9 +24,10 @@ type benchmark struct {
 	console *console
 	model   *embed.Model
 	set     *kernel.Set
+	format  kernel.Format
 	seconds time.Duration // of repetitions, after the warm-up
 	threads int
-	peak    float64 // best rate of fused multiply-adds seen, FLOP/s of all threads
+	peak    float64 // best rate of the precision's multiply-adds seen, FLOP/s of all threads
 }
 
 // A measurement is the runs of one call. Its JSON form is one that scripts rely on.
@@ -52,13 +53,15 @@ func (c *console) benchCommand() *cobra.Command {
 		seconds      float64
 		shapes       []string
 		asJSON, gemm bool
+		scaling      bool
 	)
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure texts/s, tokens/s and GFLOP/s",
 		Long: `Measure the model by shape: 8x128 is one call of 8 inputs of 128 tokens, corpus one
 of 512 inputs of 5 to 200 tokens. GFLOP/s are those of the matrix products alone;
-the share is of the CPU's own rate of fused multiply-adds, measured in the same run.`,
+the share is of the CPU's own rate of the precision's multiply-adds, measured in the
+same run.`,
 		Args: cobra.NoArgs,
 	}
 	model.add(cmd)
@@ -66,9 +69,12 @@ the share is of the CPU's own rate of fused multiply-adds, measured in the same 
 	cmd.Flags().Float64Var(&seconds, "seconds", 1, "`S` seconds of repetitions of each shape, after a warm-up")
 	cmd.Flags().StringSliceVar(&shapes, "shapes", []string{"1x16", "1x128", "8x128", "32x128", "1x512", "8x512", "corpus"}, "`SHAPES` to measure")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object a line")
+	cmd.Flags().BoolVar(&scaling, "scaling", false, "measure with 1, 2, 4 … threads, up to --threads, one after the other")
 	cmd.Flags().BoolVar(&gemm, "gemm", false, "measure the matrix products of the model's layers by themselves, on one thread")
 	cmd.MarkFlagsMutuallyExclusive("gemm", "input")
 	cmd.MarkFlagsMutuallyExclusive("gemm", "json")
+	cmd.MarkFlagsMutuallyExclusive("gemm", "scaling")
+	cmd.MarkFlagsMutuallyExclusive("input", "scaling")
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, _ []string) (err error) {
 		if seconds < 0 || math.IsNaN(seconds) || seconds > 1e6 {
 			return usagef("--seconds %v: must be 0 to 1e6", seconds)
@@ -95,20 +101,40 @@ the share is of the CPU's own rate of fused multiply-adds, measured in the same 
 			console: c, set: set, threads: runtime.GOMAXPROCS(0),
 			seconds: time.Duration(seconds * float64(time.Second)),
 		}
+		for b.format.String() != model.precision.value { // one of the formats'
+			b.format++
+		}
 		if gemm {
 			return b.gemm(ctx, &model)
 		}
 		model.maxTokens = math.MaxInt
-		if b.model, err = model.load(ctx, c); err != nil {
-			return err
+		most := b.threads
+		if scaling {
+			b.threads = 1
 		}
-		defer func() { err = errors.Join(err, b.model.Close()) }()
-		if in.file != "" {
-			return b.file(ctx, &in, asJSON)
+		for ; ; b.threads = min(2*b.threads, most) {
+			if err := b.with(ctx, &model, func() error {
+				if in.file != "" {
+					return b.file(ctx, &in, asJSON)
+				}
+				return b.table(ctx, sizes, asJSON)
+			}); err != nil || b.threads == most {
+				return err
+			}
 		}
-		return b.table(ctx, sizes, asJSON)
 	})
 	return cmd
+}
+
+// with calls measure with the model on b.threads threads.
+func (b *benchmark) with(ctx context.Context, model *modelFlags, measure func() error) (err error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(b.threads))
+	model.threads, b.peak = b.threads, 0
+	if b.model, err = model.load(ctx, b.console); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.model.Close()) }()
+	return measure()
 }
 
 // file measures one call over all inputs of a file.
@@ -217,7 +243,7 @@ func (b *benchmark) measure(call func() (*embed.Result, error)) (*measurement, e
 			}
 		}
 	}
-	b.peak = max(b.peak, peak(b.set, b.threads))
+	b.peak = max(b.peak, peak(b.set, b.format, b.threads))
 	m.Peak = b.peak / 1e9
 	for begin := time.Now(); len(m.Seconds) < 2 || time.Since(begin) < b.seconds; {
 		start := time.Now()
@@ -229,12 +255,12 @@ func (b *benchmark) measure(call func() (*embed.Result, error)) (*measurement, e
 	return m, nil
 }
 
-// peak measures the rate of fused multiply-adds of threads running at once, in
-// floating-point operations a second.
-func peak(set *kernel.Set, threads int) float64 {
+// peak measures the rate of the format's multiply-adds of threads running at once,
+// in operations a second.
+func peak(set *kernel.Set, f kernel.Format, threads int) float64 {
 	rates := make(chan float64)
 	for range threads {
-		go func() { rates <- set.Peak(100 * time.Millisecond) }()
+		go func() { rates <- set.PeakIn(f, 100*time.Millisecond) }()
 	}
 	sum := 0.0
 	for range threads {

@@ -59,8 +59,24 @@ func TestBenchTable(t *testing.T) {
 }
 
 func TestBenchGEMM(t *testing.T) {
-	code, stdout, stderr := rhumb(t, "", "bench", "--model", tiny, "--seconds", "0", "--gemm")
+	for _, precision := range []string{"float32", "bfloat16", "int8", "int4"} {
+		code, stdout, stderr := rhumb(t, "", "bench", "--model", tiny, "--seconds", "0", "--gemm", "--precision", precision)
+		require.Zero(t, code, stderr)
+		assert.Contains(t, stdout, precision)
+		assert.Regexp(t, `(?m)^ +128 +24 +24 `, stdout)
+		assert.Regexp(t, `(?m)^ +512 +24 +\d+ `, stdout)
+	}
+}
+
+func TestBenchScaling(t *testing.T) {
+	code, stdout, stderr := rhumb(t, "", "bench", "--model", tiny, "--seconds", "0", "--shapes", "1x16", "--threads", "3", "--scaling", "--json")
 	require.Zero(t, code, stderr)
-	assert.Regexp(t, `(?m)^ +128 +24 +24 `, stdout)
-	assert.Regexp(t, `(?m)^ +512 +24 +\d+ `, stdout)
+	d := json.NewDecoder(strings.NewReader(stdout))
+	for _, threads := range []int{1, 2, 3} {
+		var m measurement
+		require.NoError(t, d.Decode(&m))
+		assert.Equal(t, threads, m.Threads)
+		assert.Positive(t, m.Peak)
+	}
+	require.False(t, d.More())
 }

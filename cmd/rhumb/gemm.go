@@ -23,7 +23,7 @@ func (b *benchmark) gemm(ctx context.Context, model *modelFlags) error {
 		return err
 	}
 	w := b.console.stdout
-	fmt.Fprintf(w, "kernels %s, threads 1, %s %s/%s\n", b.set.Name(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(w, "%s, kernels %s, threads 1, %s %s/%s\n", b.format, b.set.Name(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintf(w, "%6s %6s %6s %10s %9s %9s %7s\n", "m", "n", "k", "median µs", "GFLOP/s", "peak", "of peak")
 	for _, nk := range [][2]int{{hidden, hidden}, {3 * hidden, hidden}, {intermediate, hidden}, {hidden, intermediate}} {
 		for _, m := range []int{16, 32, 64, 128, 256, 512} {
@@ -54,7 +54,7 @@ func (b *benchmark) product(m, n, k int) float64 {
 	}
 	x, weights, dst := fill(m, k), fill(n, k), tensor.NewMatrix(m, n)
 	var panels kernel.Panels
-	panels.Resize(kernel.Float32, k, n)
+	panels.Resize(b.format, k, n)
 	for p := range panels.Count() {
 		b.set.PackTransposed(&panels, p, weights.Slice(p*kernel.Panel, min(n, (p+1)*kernel.Panel)))
 	}
@@ -72,7 +72,7 @@ func (b *benchmark) product(m, n, k int) float64 {
 		}
 	}
 	run()
-	b.peak = max(b.peak, peak(b.set, 1))
+	b.peak = max(b.peak, peak(b.set, b.format, 1))
 	var seconds []float64
 	for begin := time.Now(); len(seconds) < 2 || time.Since(begin) < b.seconds/4; {
 		start := time.Now()

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"time"
 	"unsafe"
+
+	"github.com/rhumb-go/rhumb/tensor"
 )
 
 func tileGeneric(c *float32, ldc int, a, b, bias *float32, steps, m, n int, _ *float32, r run) {
@@ -119,11 +121,41 @@ func peakGeneric(n int) float64 {
 // floating-point operations a second of one thread: the best of some runs
 // within about d.
 func (s *Set) Peak(d time.Duration) float64 {
-	best := 0.0
 	n := 1 << 16
+	return bestRate(d, func() float64 { return s.peak(n) })
+}
+
+// PeakIn is Peak for products in format f, where it is not Float32 that of its tile
+// on operands in the first cache.
+func (s *Set) PeakIn(f Format, d time.Duration) float64 {
+	if f == Float32 {
+		return s.Peak(d)
+	}
+	const words = 128
+	k, rows := words*f.terms(), s.products[f].tileRows
+	var a Rows
+	var b Panels
+	b.Resize(f, k, Panel)
+	s.PackTransposed(&b, 0, tensor.NewMatrix(Panel, k))
+	a.Resize(s, rows, &b)
+	s.PackRows(&a, 0, tensor.NewMatrix(rows, k))
+	dst := tensor.NewMatrix(rows, Panel)
+	return bestRate(d, func() float64 {
+		const times = 256
+		for range times {
+			s.Multiply(dst, &a, 0, 1, &b, 0, 1, 0, Identity)
+		}
+		return float64(times * 2 * rows * Panel * k)
+	})
+}
+
+// bestRate returns the best rate, in operations a second, of calls of run within
+// about d. run returns its operations.
+func bestRate(d time.Duration, run func() float64) float64 {
+	best := 0.0
 	for start := time.Now(); time.Since(start) < d; {
 		t := time.Now()
-		ops := s.peak(n)
+		ops := run()
 		best = max(best, ops/time.Since(t).Seconds())
 	}
 	return best
