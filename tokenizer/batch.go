@@ -60,7 +60,7 @@ type encodeAll struct {
 // run encodes chunks until none is left. After an error it takes no more: those
 // before it were all taken, and end, so that the first error is always found.
 func (a *encodeAll) run() {
-	var ids []int32
+	ids := []int32{} // a text without tokens has no ids, not nil
 	for !a.stopped.Load() {
 		from := (int(a.chunks.Add(1)) - 1) * a.size
 		if from >= len(a.texts) {

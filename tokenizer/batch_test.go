@@ -40,6 +40,19 @@ func TestEncodeAll(t *testing.T) {
 	}
 }
 
+// Texts without tokens have empty ids, whichever texts a worker takes with them.
+func TestEncodeAllEmpty(t *testing.T) {
+	tok, err := Parse([]byte(wordPieceFile(`"pre_tokenizer":{"type":"BertPreTokenizer"}`)))
+	require.NoError(t, err)
+	for _, workers := range []int{1, 3, 8} {
+		got, err := tok.EncodeAll(make([]string, 100), Options{NoSpecial: true}, workers)
+		require.NoError(t, err)
+		for i := range got {
+			require.Equal(t, []int32{}, got[i].IDs)
+		}
+	}
+}
+
 func TestEncodeAllErrors(t *testing.T) {
 	tok, err := Parse([]byte(wordPieceFile(`"pre_tokenizer":{"type":"BertPreTokenizer"}`)))
 	require.NoError(t, err)
