@@ -10,9 +10,9 @@ import (
 // the part costs little beside it.
 const partOperations = 1 << 20
 
-// maxPartOperations is the most, some hundred microseconds: other goroutines
+// maxPartOperations is the most, some tens of microseconds: other goroutines
 // run between parts.
-const maxPartOperations = 1 << 24
+const maxPartOperations = 1 << 22
 
 // A packTask packs one tile of x into p.rows.
 type packTask struct {
