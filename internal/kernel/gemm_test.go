@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,6 +52,11 @@ func setsAndFormats(yield func(*Set, Format) bool) {
 			}
 		}
 	}
+}
+
+// plain reports whether s multiplies in format f in plain Go.
+func plain(s *Set, f Format) bool {
+	return reflect.ValueOf(s.products[f].tile).Pointer() == reflect.ValueOf(generic.products[f].tile).Pointer()
 }
 
 var shapes = [][3]int{ // m, n, k
