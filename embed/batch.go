@@ -2,7 +2,6 @@ package embed
 
 import (
 	"context"
-	"runtime/debug"
 	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
@@ -133,16 +132,11 @@ func (p *pass) forward(team *parallel.Team, b int) {
 // survive runs forward. A panic in it, which is a bug, fails the calls of items.
 func (s *scratch) survive(team *parallel.Team, items []item) {
 	defer func() {
-		r := recover()
-		if r == nil {
-			return
-		}
-		p, ok := r.(*parallel.Panic)
-		if !ok {
-			p = &parallel.Panic{Value: r, Stack: debug.Stack()}
-		}
-		for _, i := range items {
-			i.call.fail(p)
+		if r := recover(); r != nil {
+			p := parallel.Recovered(r)
+			for _, i := range items {
+				i.call.fail(p)
+			}
 		}
 	}()
 	s.forward(team, items)

@@ -202,6 +202,7 @@ func (e *encoder) open(l *loader, dir folder, a *transformer.Adapter) (build fun
 		return nil, err
 	}
 	build = func() (err error) {
+		e.transformer = nil // the one before: memory is for one
 		e.transformer, err = transformer.OpenAdapted(data, file, a, l.packed, l.model.info.Precision.format(), e.outliers)
 		return dir.errorIn("", err)
 	}

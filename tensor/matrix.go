@@ -40,3 +40,14 @@ func (m Matrix) General() blas32.General {
 func FromGeneral(g blas32.General) Matrix {
 	return Matrix{Rows: g.Rows, Cols: g.Cols, Stride: g.Stride, Data: g.Data}
 }
+
+// Transposed returns a copy of mᵀ.
+func (m Matrix) Transposed() Matrix {
+	t := NewMatrix(m.Cols, m.Rows)
+	for i := range m.Rows {
+		for j, v := range m.Row(i) {
+			t.Data[j*t.Stride+i] = v
+		}
+	}
+	return t
+}

@@ -60,3 +60,14 @@ func TestMatrixGeneral(t *testing.T) {
 	assert.Equal(t, float32(7), m.Row(1)[0])
 	assert.Equal(t, m, FromGeneral(g))
 }
+
+func TestMatrixTransposed(t *testing.T) {
+	m := numbered()
+	got := m.Transposed()
+	assert.Equal(t, []int{m.Cols, m.Rows}, []int{got.Rows, got.Cols})
+	for i := range m.Rows {
+		for j, v := range m.Row(i) {
+			assert.Equal(t, v, got.Row(j)[i])
+		}
+	}
+}

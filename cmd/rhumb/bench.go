@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -90,15 +91,12 @@ same run.`,
 		if model.threads < 0 {
 			return usagef("--threads %d: must be 0 or more", model.threads)
 		}
-		if model.threads > 0 {
-			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(model.threads))
-		}
 		set, err := kernel.ByName(model.kernels)
 		if err != nil {
 			return err
 		}
 		b := &benchmark{
-			console: c, set: set, threads: runtime.GOMAXPROCS(0),
+			console: c, set: set, threads: cmp.Or(model.threads, runtime.GOMAXPROCS(0)),
 			seconds: time.Duration(seconds * float64(time.Second)),
 		}
 		for b.format.String() != model.precision.value { // one of the formats'

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/rhumb-go/rhumb/embed"
+	rhumb "github.com/rhumb-go/rhumb/embed"
 )
 
 // ids returns texts inputs of so many tokens.
@@ -24,23 +24,16 @@ func ids(texts, tokens int) [][]int32 {
 	return lists
 }
 
-func loadAt(tb testing.TB, p embed.Precision) *embed.Model {
-	m, err := Load(embed.Config{Precision: p, MaxTokens: 512})
-	require.NoError(tb, err)
-	tb.Cleanup(func() { require.NoError(tb, m.Close()) })
-	return m
-}
-
 // The shapes of a call at each precision. What is allocated is the result.
 func BenchmarkEmbedIDs(b *testing.B) {
-	for _, p := range embed.Precisions() {
-		m := loadAt(b, p)
+	for _, p := range rhumb.Precisions() {
+		m := load(b, rhumb.Config{Precision: p, MaxTokens: 512})
 		for _, shape := range [][2]int{{1, 16}, {1, 128}, {8, 128}, {32, 128}, {1, 512}, {8, 512}} {
 			lists := ids(shape[0], shape[1])
 			b.Run(fmt.Sprintf("%v/%dx%d", p, shape[0], shape[1]), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					_, err := m.EmbedIDs(b.Context(), lists, embed.Options{})
+					_, err := m.EmbedIDs(b.Context(), lists, rhumb.Options{})
 					require.NoError(b, err)
 				}
 				b.ReportMetric(float64(shape[0]*shape[1]*b.N)/b.Elapsed().Seconds(), "tokens/s")
@@ -52,11 +45,11 @@ func BenchmarkEmbedIDs(b *testing.B) {
 // A garbage collection while a long call computes, which has to stop every
 // worker: the mean and the worst time of runtime.GC.
 func BenchmarkGC(b *testing.B) {
-	m := loadAt(b, embed.Float32)
+	m := load(b, rhumb.Config{MaxTokens: 512})
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error)
 	go func() {
-		_, err := m.EmbedIDs(ctx, ids(4096, 512), embed.Options{})
+		_, err := m.EmbedIDs(ctx, ids(4096, 512), rhumb.Options{})
 		done <- err
 	}()
 	time.Sleep(100 * time.Millisecond) // it computes now
@@ -74,14 +67,14 @@ func BenchmarkGC(b *testing.B) {
 // How long a call goes on after its context is canceled, beside the time of a
 // pass of 512 tokens, which has 6 layers.
 func BenchmarkCancel(b *testing.B) {
-	m := loadAt(b, embed.Float32)
+	m := load(b, rhumb.Config{MaxTokens: 512})
 	lists := ids(4096, 512)
 	var total, worst time.Duration
 	for b.Loop() {
 		ctx, cancel := context.WithCancel(b.Context())
 		done := make(chan time.Time)
 		go func() {
-			_, err := m.EmbedIDs(ctx, lists, embed.Options{})
+			_, err := m.EmbedIDs(ctx, lists, rhumb.Options{})
 			if !errors.Is(err, context.Canceled) {
 				b.Error(err)
 			}

@@ -131,7 +131,7 @@ func (s *Set) Pack(p *Panels, i int, b tensor.Matrix) {
 	columns.Cols = min(Panel, b.Cols-from)
 	columns.Data = b.Data[from:]
 	if p.Format == Int8 {
-		s.PackTransposed(p, i, transposed(columns))
+		s.PackTransposed(p, i, columns.Transposed())
 		return
 	}
 	clear(dst[b.Rows/p.Format.terms()*Panel:])
@@ -344,15 +344,4 @@ func (m *multiplication) tiles(c []float32, a *Rows, from, rows int, b *Panels, 
 	for i := range r.count {
 		to.packRows(&m.packed.data[(from+i*rows)*m.packed.words+at], &c[i*rows*ldc], ldc, rows, n)
 	}
-}
-
-// transposed returns a copy of xᵀ.
-func transposed(x tensor.Matrix) tensor.Matrix {
-	t := tensor.NewMatrix(x.Cols, x.Rows)
-	for i := range x.Rows {
-		for j, v := range x.Row(i) {
-			t.Data[j*t.Stride+i] = v
-		}
-	}
-	return t
 }

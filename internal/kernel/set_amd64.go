@@ -19,12 +19,9 @@ func detect() []*Set {
 			}
 			switch {
 			case cpu.X86.HasAVX512VNNI:
-				avx512.products[Int8] = int8AVX512VNNI
+				avx512.products[Int8], avx512.products[Int4] = int8AVX512VNNI, int4AVX512
 			case cpu.X86.HasAVX512BW:
 				avx512.products[Int8] = int8PairsAVX512
-			}
-			if cpu.X86.HasAVX512VNNI {
-				avx512.products[Int4] = int4AVX512
 			}
 			sets = append(sets, &avx512)
 		}

@@ -37,6 +37,15 @@ type Panic struct {
 	Stack []byte
 }
 
+// Recovered returns what recover returned, which is not nil, as a *Panic of the
+// place where it is called, unless it is one already.
+func Recovered(r any) *Panic {
+	if p, ok := r.(*Panic); ok {
+		return p
+	}
+	return &Panic{r, debug.Stack()}
+}
+
 func (p *Panic) Error() string { return fmt.Sprintf("panic: %v\n%s", p.Value, p.Stack) }
 
 // NewTeam starts workers-1 goroutines. The team of one worker is nil.
@@ -127,11 +136,7 @@ func (t *Team) work(worker int) (any bool) {
 func (t *Team) run(worker, i int) {
 	defer func() {
 		if r := recover(); r != nil {
-			p, ok := r.(*Panic)
-			if !ok {
-				p = &Panic{r, debug.Stack()}
-			}
-			t.panic.CompareAndSwap(nil, p)
+			t.panic.CompareAndSwap(nil, Recovered(r))
 		}
 		t.done.Add(1)
 	}()

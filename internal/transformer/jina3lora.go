@@ -129,7 +129,7 @@ func (t *taskWeights) pair(name string, a, b [2]int) (as, bs []tensor.Matrix) {
 func (t *taskWeights) branches(w *Linear, name string, inputs, outputs int) {
 	as, bs := t.pair(name, [2]int{t.rank, inputs}, [2]int{outputs, t.rank})
 	for i := range as {
-		b := &branch{down: new(Linear), up: transposed(bs[i]), scale: t.scale}
+		b := &branch{down: new(Linear), up: bs[i].Transposed(), scale: t.scale}
 		format := t.format
 		if format == kernel.Int8 {
 			format = kernel.Float32 // what few columns add costs little

@@ -65,10 +65,13 @@ func (p *pass) apply(team *parallel.Team, dst, x tensor.Matrix, w *Linear, activ
 		return
 	}
 	inner := p.matrix(bufferBranch, x.Rows, b.down.N)
-	p.ready = nil // it may have been packed for w
-	p.packFor(team, x, b.down)
-	p.multiply(team, linearTask{dst: inner, w: b.down})
+	first := w // the same rows serve both products where they are of one format
 	if b.down.Format != w.Format {
+		first, p.ready = b.down, nil
+	}
+	p.packFor(team, x, first)
+	p.multiply(team, linearTask{dst: inner, w: b.down})
+	if first != w {
 		p.packFor(team, x, w)
 	}
 	p.multiply(team, linearTask{dst: dst, w: w})

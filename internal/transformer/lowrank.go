@@ -45,17 +45,6 @@ func (u *lowRank) addRow(dst []float32, i int) {
 	}
 }
 
-// transposed returns mᵀ.
-func transposed(m tensor.Matrix) tensor.Matrix {
-	t := tensor.NewMatrix(m.Cols, m.Rows)
-	for i := range m.Rows {
-		for j, v := range m.Row(i) {
-			t.Data[j*t.Stride+i] = v
-		}
-	}
-	return t
-}
-
 // matrix returns rows×cols elements of t, from the given one on, in float32.
 func matrix(t tensor.Tensor, from, rows, cols int) (tensor.Matrix, error) {
 	m := tensor.NewMatrix(rows, cols)

@@ -47,14 +47,13 @@ func (p *pass) expand(team *parallel.Team, dst, x tensor.Matrix, buffer int, m *
 		return
 	}
 	inner := p.matrix(buffer, x.Rows, m.Up.N)
-	if !m.Gated {
+	if m.Gated {
+		p.apply(team, inner, x, m.Up, kernel.Identity)
+		p.gate = gateTask{p: p, x: inner, activation: m.Act}
+		team.For(parts(x.Rows, normRows), &p.gate)
+	} else {
 		p.apply(team, inner, x, m.Up, m.Act)
-		p.apply(team, dst, inner, m.Down, kernel.Identity)
-		return
 	}
-	p.apply(team, inner, x, m.Up, kernel.Identity)
-	p.gate = gateTask{p: p, x: inner, activation: m.Act}
-	team.For(parts(x.Rows, normRows), &p.gate)
 	p.apply(team, dst, columns(inner, 0, m.Down.K), m.Down, kernel.Identity)
 }
 

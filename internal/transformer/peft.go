@@ -341,7 +341,7 @@ func (a *Adapter) table(weight string, rows, cols int) *lowRank {
 	if !ok || !fits {
 		return nil
 	}
-	return &lowRank{a: transposed(byCol), b: transposed(byRow), scale: scale}
+	return &lowRank{a: byCol.Transposed(), b: byRow.Transposed(), scale: scale}
 }
 
 // module returns what there is for the module with the named weight.

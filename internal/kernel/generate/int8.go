@@ -6,24 +6,18 @@ import (
 )
 
 // An int8Level is a CPU level's tile of format Int8.
-type int8Level struct {
-	level
-	// step writes one word's products of m rows.
-	step func(l level, w *bytes.Buffer, m, k int)
-}
+type int8Level struct{ level }
 
 var int8Levels = []int8Level{
-	{level{"tile_int8_avx2_amd64.s", "Int8AVX2", "Y", 4, 8, "AVX2, FMA", nil}, multiplyPairs},
-	{level{"tile_int8_avxvnni_amd64.s", "AVXVNNI", "Y", 6, 8, "AVX-VNNI, FMA", nil}, multiplyWordsVEX},
-	{level{"tile_int8_avx512_amd64.s", "Int8AVX512", "Z", 12, 16, "AVX-512 F, BW", nil}, multiplyPairs},
-	{level{"tile_int8_avx512vnni_amd64.s", "AVX512VNNI", "Z", 14, 16, "AVX-512 F, VNNI", nil}, multiplyWords},
+	{level{"tile_int8_avx2_amd64.s", "Int8AVX2", "Y", 4, 8, "AVX2, FMA", multiplyPairs}},
+	{level{"tile_int8_avxvnni_amd64.s", "AVXVNNI", "Y", 6, 8, "AVX-VNNI, FMA", multiplyWordsVEX}},
+	{level{"tile_int8_avx512_amd64.s", "Int8AVX512", "Z", 12, 16, "AVX-512 F, BW", multiplyPairs}},
+	{level{"tile_int8_avx512vnni_amd64.s", "AVX512VNNI", "Z", 14, 16, "AVX-512 F, VNNI", multiplyWords}},
 }
 
 // tile writes the kernel of m rows.
 func (l int8Level) tile(w *bytes.Buffer, m int) {
-	first := 2 * l.rows // of the registers that are not c's
-	b0, b1 := l.reg(first), l.reg(first+1)
-	a := [2]string{l.reg(first + 2), l.reg(first + 3)}
+	b0, b1, a := l.b(0), l.b(1), [2]string{l.a(0), l.a(1)}
 	half := 4 * l.lanes
 
 	fmt.Fprintf(w, `
@@ -35,17 +29,7 @@ func (l int8Level) tile(w *bytes.Buffer, m int) {
 // the tile's c, a and b begin, %s-%s c (two for each row), from %s on b and a.
 // Requires: %s
 TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-104
-	MOVQ c+0(FP), R11
-	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), R12
-	MOVQ b+24(FP), R13
-	MOVQ bias+32(FP), DX
-	MOVQ next+56(FP), R9
-	MOVQ r_count+64(FP), R10
-	SHLQ $2, SI
-
-tile:
-	MOVQ R12, AX
+%s	MOVQ R12, AX
 	MOVQ R13, BX
 	MOVQ steps+40(FP), CX
 	IMUL3Q $%d, CX, R8
@@ -53,7 +37,7 @@ tile:
 	MOVQ CX, DI
 	SHLQ $9, DI
 	ADDQ BX, DI
-`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, l.acc(0, 0), l.acc(m-1, 1), b0, l.requires, m, 2*l.lanes, l.suffix, 16*m)
+`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, l.acc(0, 0), l.acc(m-1, 1), b0, l.requires, m, 2*l.lanes, l.suffix, begin, 16*m)
 	fmt.Fprintf(w, "\t%s %d(DI), %s // sums of the columns\n", l.load(), 4*panel, b0)
 	fmt.Fprintf(w, "\t%s %d(DI), %s\n", l.load(), 4*panel+half, b1)
 	for r := range m {
@@ -62,17 +46,12 @@ tile:
 		fmt.Fprintf(w, "\tVPMULLD %s, %s, %s\n", b1, a[r%2], l.acc(r, 1))
 	}
 	fmt.Fprintf(w, "\tTESTQ CX, CX\n\tJZ    scale\n\nloop:\n")
-	for k := range 4 {
-		l.prefetch(w, k)
-		fmt.Fprintf(w, "\t%s %d(BX), %s\n", l.load(), k*4*panel, b0)
-		fmt.Fprintf(w, "\t%s %d(BX), %s\n", l.load(), k*4*panel+half, b1)
-		l.step(l.level, w, m, k)
-	}
+	l.words(w, m, l.word)
 	next := fmt.Sprintf("\tADDQ $%d, AX\n\tADDQ $%d, BX\n\tADDQ $%d, R9\n\tDECQ CX\n", 16*m, 16*panel, 16*panel)
 	fmt.Fprintf(w, "%s\tJNZ  loop\n\nscale:\n", next)
 	fmt.Fprintf(w, "\tVMOVUPS (BX), %s // scales of the columns\n", b0)
 	fmt.Fprintf(w, "\tVMOVUPS %d(BX), %s\n", half, b1)
-	bias := l.reg(first + 3)
+	bias := a[1]
 	for h, b := range []string{b0, b1} {
 		fmt.Fprintf(w, "\tVMOVUPS %d(DX), %s\n", h*half, bias)
 		for r := range m {
@@ -90,6 +69,13 @@ tile:
 	l.store(w, m, b0, b1)
 }
 
+// loadWord writes the load of word k of the columns.
+func (l level) loadWord(w *bytes.Buffer, k int) {
+	for h := range 2 {
+		fmt.Fprintf(w, "\t%s %d(BX), %s\n", l.load(), k*4*panel+h*4*l.lanes, l.b(h))
+	}
+}
+
 // load returns the instruction that loads whole numbers.
 func (l level) load() string {
 	if l.register == "Z" {
@@ -100,18 +86,20 @@ func (l level) load() string {
 
 // multiplyWords writes four products of bytes to a lane at once.
 func multiplyWords(l level, w *bytes.Buffer, m, k int) {
-	b0, b1 := l.reg(2*l.rows), l.reg(2*l.rows+1)
+	l.loadWord(w, k)
 	for r := range m {
-		a := l.reg(2*l.rows + 2 + r%2)
+		a := l.a(r)
 		fmt.Fprintf(w, "\tVPBROADCASTD %d(AX), %s\n", r*16+k*4, a)
-		fmt.Fprintf(w, "\tVPDPBUSD %s, %s, %s\n", b0, a, l.acc(r, 0))
-		fmt.Fprintf(w, "\tVPDPBUSD %s, %s, %s\n", b1, a, l.acc(r, 1))
+		for h := range 2 {
+			fmt.Fprintf(w, "\tVPDPBUSD %s, %s, %s\n", l.b(h), a, l.acc(r, h))
+		}
 	}
 }
 
 // multiplyWordsVEX is multiplyWords with VPDPBUSD in its VEX form, which the
 // assembler lacks.
 func multiplyWordsVEX(l level, w *bytes.Buffer, m, k int) {
+	l.loadWord(w, k)
 	for r := range m {
 		a := 2*l.rows + 2 + r%2
 		fmt.Fprintf(w, "\tVPBROADCASTD %d(AX), %s\n", r*16+k*4, l.reg(a))
@@ -128,6 +116,7 @@ func multiplyWordsVEX(l level, w *bytes.Buffer, m, k int) {
 // multiplyPairs writes two products of 16-bit numbers to a lane at once, twice:
 // of the even and of the odd bytes of the words.
 func multiplyPairs(l level, w *bytes.Buffer, m, k int) {
+	l.loadWord(w, k)
 	first := 2 * l.rows
 	b := [2]string{l.reg(first), l.reg(first + 1)}
 	odd := [2]string{l.reg(first + 2), l.reg(first + 3)}

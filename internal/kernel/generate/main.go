@@ -89,6 +89,19 @@ func (l level) source(tile func(w *bytes.Buffer, m int)) []byte {
 	return w.Bytes()
 }
 
+// begin is how a tile's kernel begins, up to the first tile of its run.
+const begin = `	MOVQ c+0(FP), R11
+	MOVQ ldc+8(FP), SI
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
+	MOVQ bias+32(FP), DX
+	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
+	SHLQ $2, SI
+
+tile:
+`
+
 // reg, acc, b and a name the registers: acc those of row r and half of the
 // columns, b those of the columns, a those of the rows, used in turn.
 func (l level) reg(i int) string       { return fmt.Sprintf("%s%d", l.register, i) }
@@ -108,21 +121,11 @@ func (l level) tile(w *bytes.Buffer, m int) {
 // R11 R12 R13 where the tile's c, a and b begin, %s-%s c (two for each row), %s %s b[k], %s %s a[i][k].
 // Requires: %s
 TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-104
-	MOVQ c+0(FP), R11
-	MOVQ ldc+8(FP), SI
-	MOVQ a+16(FP), R12
-	MOVQ b+24(FP), R13
-	MOVQ bias+32(FP), DX
-	MOVQ next+56(FP), R9
-	MOVQ r_count+64(FP), R10
-	SHLQ $2, SI
-
-tile:
-	MOVQ R11, DI
+%s	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
 	MOVQ steps+40(FP), CX
-`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, acc(0, 0), acc(m-1, 1), b0, b1, a[0], a[1], l.requires, m, 2*l.lanes, l.suffix)
+`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, acc(0, 0), acc(m-1, 1), b0, b1, a[0], a[1], l.requires, m, 2*l.lanes, l.suffix, begin)
 	for h := range 2 {
 		fmt.Fprintf(w, "\tVMOVUPS %d(DX), %s\n", h*bytes, acc(0, h))
 	}
