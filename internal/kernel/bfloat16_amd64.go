@@ -38,6 +38,7 @@ var bfloat16Dot = product{
 	packRows:   packRowsBFloat16AVX512,
 
 	gelu:             roughGELUAVX512,
+	packGELU:         packGELUBFloat16AVX512,
 	packExponentials: packExponentialsBFloat16AVX512,
 }
 
@@ -70,6 +71,9 @@ func packRowsBFloat16AVX2(dst, src *float32, ld, m, cols int) {
 func packRowsBFloat16AVX512(dst, src *float32, ld, m, cols int) {
 	packBFloat16AVX512(dst, src, ld, m, cols, 16, 16*m)
 }
+
+//go:noescape
+func packGELUBFloat16AVX512(dst, src *float32, ld, rows, cols int)
 
 // transposeTerms is the most terms of a row that are transposed at once.
 const transposeTerms = 64

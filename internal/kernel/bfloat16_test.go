@@ -270,12 +270,14 @@ func TestMultiplyPacked(t *testing.T) {
 				s.PackRows(&a, tile, x)
 			}
 			dst := tensor.NewMatrix(m, n)
-			s.Multiply(dst, &a, 0, a.Tiles(), &b, 0, b.Count(), 0, ReLU)
-			for tile := range want.Tiles() {
-				s.PackRows(&want, tile, dst)
+			for _, act := range []Activation{ReLU, GELU} {
+				s.Multiply(dst, &a, 0, a.Tiles(), &b, 0, b.Count(), 0, act)
+				for tile := range want.Tiles() {
+					s.PackRows(&want, tile, dst)
+				}
+				s.MultiplyPacked(&got, Floats((1+rng.IntN(3))*MaxTileRows*Panel), &a, 0, a.Tiles(), &b, 0, b.Count(), 0, act)
+				require.Equal(t, bits(want.data), bits(got.data), "%s %v %v %v", s.name, f, shape, act)
 			}
-			s.MultiplyPacked(&got, Floats((1+rng.IntN(3))*MaxTileRows*Panel), &a, 0, a.Tiles(), &b, 0, b.Count(), 0, ReLU)
-			require.Equal(t, bits(want.data), bits(got.data), "%s %v %v", s.name, f, shape)
 		}
 	}
 }

@@ -86,6 +86,11 @@ func geluAVX512(x []float32, ld, rows, cols int)
 //go:noescape
 func roughGELUAVX512(x []float32, ld, rows, cols int)
 
+// packGELUAVX512 packs what geluAVX512 makes of src.
+//
+//go:noescape
+func packGELUAVX512(dst, src *float32, ld, rows, cols int)
+
 // geluTanhAVX512 replaces x by x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), for rows×cols elements, ld apart from row to row.
 //
 //go:noescape

@@ -90,4 +90,7 @@ type product struct {
 	packExponentials func(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
 	// gelu is a GELU as exact as the format; nil where the set's is as good.
 	gelu func(x []float32, ld, rows, cols int)
+	// packGELU is packRows of what GELU makes of each row of src; nil = there is no
+	// such loop, and the two are run.
+	packGELU func(dst, src *float32, ld, rows, cols int)
 }

@@ -331,17 +331,25 @@ func (m *multiplication) tiles(c []float32, a *Rows, from, rows int, b *Panels, 
 	if r.b != 0 { // side by side
 		high, wide = rows, (r.count-1)*Panel+n
 	}
-	if gelu := s.products[b.Format].gelu; m.act == GELU && gelu != nil {
+	act := m.act
+	var pack func(dst, src *float32, ld, rows, cols int)
+	if m.packed != nil {
+		to := &s.products[m.packed.format]
+		pack = to.packRows
+		if act == GELU && to.packGELU != nil && m.packed.format == b.Format {
+			act, pack = Identity, to.packGELU
+		}
+	}
+	if gelu := s.products[b.Format].gelu; act == GELU && gelu != nil {
 		gelu(c, ldc, high, wide)
 	} else {
-		s.Activate(m.act, c, ldc, high, wide)
+		s.Activate(act, c, ldc, high, wide)
 	}
-	if m.packed == nil {
+	if pack == nil {
 		return
 	}
-	to := &s.products[m.packed.format]
 	at := m.packed.format.rowWords(p*Panel) * rows
 	for i := range r.count {
-		to.packRows(&m.packed.data[(from+i*rows)*m.packed.words+at], &c[i*rows*ldc], ldc, rows, n)
+		pack(&m.packed.data[(from+i*rows)*m.packed.words+at], &c[i*rows*ldc], ldc, rows, n)
 	}
 }
