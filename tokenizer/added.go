@@ -61,7 +61,7 @@ func parseAdded(v value, vocab *vocabulary) (addedTokens, error) {
 		case twice:
 			return a, entry.errorf("%q twice", token.content)
 		case !known && vocab.has(id):
-			return a, entry.errorf("id %d for both %q and %q", id, vocab.pieces[id], token.content)
+			return a, entry.errorf("id %d for both %q and %q", id, vocab.piece(id), token.content)
 		}
 		token.id = id
 		a.tokens = append(a.tokens, token)

@@ -322,7 +322,7 @@ func byteFallbackIDs(v *vocabulary) (ids [256]int32) {
 func (m *bpe) addMerge(left, right, result int32) {
 	m.merges.put(left, right, int32(len(m.results)))
 	m.results = append(m.results, result)
-	a, b := m.vocab.pieces[left], m.vocab.pieces[right]
+	a, b := m.vocab.piece(left), m.vocab.piece(right)
 	if strings.HasPrefix(b, metaspaceChar) && !strings.HasSuffix(a, metaspaceChar) {
 		m.metaspaces = false
 	}

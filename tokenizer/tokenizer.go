@@ -303,7 +303,7 @@ func (t *Tokenizer) Token(id int32) (string, bool) {
 	if !t.vocab.has(id) {
 		return "", false
 	}
-	return t.vocab.pieces[id], true
+	return t.vocab.piece(id), true
 }
 
 // ID returns the id of a piece.
@@ -320,7 +320,7 @@ func (t *Tokenizer) Special(id int32) bool { return t.added.special[t.added.piec
 // VocabSize returns the highest id + 1: the rows that a model's embedding table
 // has at least.
 func (t *Tokenizer) VocabSize() int {
-	size := len(t.vocab.pieces)
+	size := t.vocab.size()
 	for id := range t.added.pieces {
 		size = max(size, int(id)+1)
 	}

@@ -296,7 +296,7 @@ func (t *trace) drop(from, n int) {
 
 // appendWords appends the tokens of words.
 func (t *trace) appendWords(dst []int32, m model, text []byte, words []span, s *scratch) []int32 {
-	pieces, unknown := m.vocabulary().pieces, int32(-1)
+	vocab, unknown := m.vocabulary(), int32(-1)
 	if u, ok := m.(*unigram); ok {
 		unknown = u.unknown
 	}
@@ -308,7 +308,7 @@ func (t *trace) appendWords(dst []int32, m model, text []byte, words []span, s *
 			if p.end <= len(word) {
 				at = span{t.in[w.start+p.start].start, t.in[w.start+p.end-1].end}
 			}
-			piece := pieces[dst[start+k]]
+			piece := vocab.piece(dst[start+k])
 			if dst[start+k] == unknown { // to the reference's Unigram it is what it stands for
 				piece = string(word[p.start:p.end])
 			}

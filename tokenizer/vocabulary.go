@@ -1,17 +1,41 @@
 package tokenizer
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+	"unsafe"
+)
 
 // A vocabulary is a set of pieces with their ids, made for finding the longest
 // piece that a text starts with: an open hash table over FNV-1a, whose value
-// for every head of the text comes from one pass.
+// for every head of the text comes from one pass. It holds no pointer to a piece:
+// the garbage collector would follow hundreds of thousands.
 type vocabulary struct {
-	pieces  []string // by id; "" also where no piece has the id
+	text    []byte   // the pieces, one after the other; only ever appended to
+	places  []extent // by id; empty also where no piece has the id
 	slots   []slot   // a power of two of them, at most half in use
 	shift   uint     // 64 - log2(len(slots))
 	count   int
 	longest int // bytes of the longest piece
 	empty   int32
+}
+
+// An extent is the place of a piece in the text.
+type extent struct{ start, size uint32 }
+
+// piece returns the piece of an id below size; "" also where there is none.
+func (v *vocabulary) piece(id int32) string {
+	p := v.places[id]
+	return unsafe.String(unsafe.SliceData(v.text[p.start:]), p.size)
+}
+
+// size returns the highest id + 1.
+func (v *vocabulary) size() int { return len(v.places) }
+
+// put appends a piece and returns its place.
+func (v *vocabulary) put(piece string) extent {
+	start := len(v.text)
+	v.text = append(v.text, piece...)
+	return extent{uint32(start), uint32(len(piece))}
 }
 
 // A slot holds a piece's hash and its id + 1; 0 is a free slot.
@@ -35,7 +59,7 @@ func hashString(h uint64, s string) uint64 {
 
 // newVocabulary returns an empty vocabulary with room for n pieces.
 func newVocabulary(n int) *vocabulary {
-	v := &vocabulary{shift: 60, empty: -1, pieces: make([]string, 0, n)}
+	v := &vocabulary{shift: 60, empty: -1, places: make([]extent, 0, n)}
 	for 1<<(64-v.shift) < 2*n {
 		v.shift--
 	}
@@ -49,7 +73,7 @@ func (v *vocabulary) add(piece string, id int32) bool {
 	h := hashString(hashSeed, piece)
 	i := h * spread >> v.shift
 	for s := v.slots[i]; s.id != 0; s = v.slots[i] {
-		if s.hash == uint32(h) && v.pieces[s.id-1] == piece {
+		if s.hash == uint32(h) && v.piece(s.id-1) == piece {
 			return false
 		}
 		i = (i + 1) & uint64(len(v.slots)-1)
@@ -57,10 +81,10 @@ func (v *vocabulary) add(piece string, id int32) bool {
 	if v.has(id) {
 		return false
 	}
-	for int(id) >= len(v.pieces) {
-		v.pieces = append(v.pieces, "")
+	for int(id) >= len(v.places) {
+		v.places = append(v.places, extent{})
 	}
-	v.pieces[id] = piece
+	v.places[id] = v.put(piece)
 	if piece == "" {
 		v.empty = id
 	}
@@ -78,11 +102,11 @@ func (v *vocabulary) add(piece string, id int32) bool {
 func (v *vocabulary) repeat(piece string, id int32) {
 	h := hashString(hashSeed, piece)
 	i := h * spread >> v.shift
-	for v.pieces[v.slots[i].id-1] != piece {
+	for v.piece(v.slots[i].id-1) != piece {
 		i = (i + 1) & uint64(len(v.slots)-1)
 	}
 	v.slots[i].id = id + 1
-	v.pieces = append(v.pieces, piece)
+	v.places = append(v.places, v.put(piece))
 	v.count++
 }
 
@@ -101,14 +125,14 @@ func (v *vocabulary) grow() {
 	v.slots = make([]slot, 2*len(old))
 	for _, s := range old {
 		if s.id != 0 {
-			v.insert(v.pieces[s.id-1], s.id-1)
+			v.insert(v.piece(s.id-1), s.id-1)
 		}
 	}
 }
 
 // has reports whether a piece has the id.
 func (v *vocabulary) has(id int32) bool {
-	return id >= 0 && int(id) < len(v.pieces) && (v.pieces[id] != "" || id == v.empty)
+	return id >= 0 && int(id) < len(v.places) && (v.places[id].size > 0 || id == v.empty)
 }
 
 // id returns the id of a piece.
@@ -122,7 +146,7 @@ func find[T string | []byte](v *vocabulary, piece T) (int32, bool) {
 	}
 	i := h * spread >> v.shift
 	for s := v.slots[i]; s.id != 0; s = v.slots[i] {
-		if s.hash == uint32(h) && v.pieces[s.id-1] == string(piece) {
+		if s.hash == uint32(h) && v.piece(s.id-1) == string(piece) {
 			return s.id - 1, true
 		}
 		i = (i + 1) & uint64(len(v.slots)-1)
@@ -151,7 +175,7 @@ func (v *vocabulary) longestPrefix(prefix string, h uint64, text []byte, hashes 
 		i := h * spread >> v.shift
 		for s := v.slots[i]; s.id != 0; s = v.slots[i] {
 			if s.hash == uint32(h) {
-				p := v.pieces[s.id-1]
+				p := v.piece(s.id - 1)
 				if len(p) == len(prefix)+n && p[len(prefix):] == string(text[:n]) && p[:len(prefix)] == prefix {
 					return s.id - 1, n
 				}

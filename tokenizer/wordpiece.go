@@ -36,7 +36,7 @@ func (m *wordPiece) append(dst []int32, word []byte, s *scratch) []int32 {
 func (m *wordPiece) trace(t *trace, ids []int32) {
 	prefix := 0
 	for _, id := range ids {
-		t.symbol(len(m.vocab.pieces[id]) - prefix)
+		t.symbol(len(m.vocab.piece(id)) - prefix)
 		prefix = len(m.prefix)
 	}
 }
@@ -85,7 +85,7 @@ func parseVocabulary(v value) (*vocabulary, error) {
 		}
 		if !vocab.add(piece, id) {
 			if vocab.has(id) {
-				return v.errorf("id %d for both %q and %q", id, vocab.pieces[id], piece)
+				return v.errorf("id %d for both %q and %q", id, vocab.piece(id), piece)
 			}
 			return v.errorf("%q twice", piece)
 		}
