@@ -19,7 +19,7 @@ func (s *Set) PackExponentials(r *Rows, t int, x tensor.Matrix, scale float32, t
 	for i := range x.Rows {
 		totals[i] = s.Exponentials(x.Row(i), scale)
 	}
-	s.PackRows(r, t, x)
+	s.packTile(r.data[from*r.words:to*r.words], r, x)
 }
 
 // DivideRows divides each row of x by its total: it multiplies by 1/total.

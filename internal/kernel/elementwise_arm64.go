@@ -37,6 +37,16 @@ func tanhNEON(x []float32, ld, rows, cols int)
 //go:noescape
 func softmaxNEON(x []float32, scale float32) float32
 
+// packExponentialsNEON: see product.packExponentials.
+//
+//go:noescape
+func packExponentialsNEON(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+
+// divideRowsNEON: see Set.divideRows.
+//
+//go:noescape
+func divideRowsNEON(x *float32, ld, rows, cols int, totals *float32)
+
 // layerNormNEON writes dst = (s-mean(s))·(1/√(var(s)+eps))·gamma + beta with s = x+add, or s = x where add is empty.
 //
 //go:noescape

@@ -104,7 +104,7 @@ loop8:
 	// 2^n: 0 for -127
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	// Φ(-a) = 2^f·2^n, and max(x, 0) - b·Φ(-a)
+	// 2^f·2^n
 	FMOVQ 176(R9), F4 // pow6
 	FMOVQ 176(R9), F5 // pow6
 	FMOVQ 192(R9), F6 // pow5
@@ -133,6 +133,7 @@ loop8:
 	WORD $0x4e21cce5 // fmla v5.4s, v7.4s, v1.4s
 	WORD $0x6e22dc82 // fmul v2.4s, v4.4s, v2.4s
 	WORD $0x6e23dca3 // fmul v3.4s, v5.4s, v3.4s
+	// max(x, 0) - b·Φ(-a)
 	WORD $0x4ea2cd48 // fmls v8.4s, v10.4s, v2.4s
 	WORD $0x4ea3cd69 // fmls v9.4s, v11.4s, v3.4s
 	WORD $0x4ea81d00 // mov v0.16b, v8.16b
@@ -216,7 +217,7 @@ in:
 	// 2^n: 0 for -127
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	// Φ(-a) = 2^f·2^n, and max(x, 0) - b·Φ(-a)
+	// 2^f·2^n
 	FMOVQ 176(R9), F4 // pow6
 	FMOVQ 176(R9), F5 // pow6
 	FMOVQ 192(R9), F6 // pow5
@@ -245,6 +246,7 @@ in:
 	WORD $0x4e21cce5 // fmla v5.4s, v7.4s, v1.4s
 	WORD $0x6e22dc82 // fmul v2.4s, v4.4s, v2.4s
 	WORD $0x6e23dca3 // fmul v3.4s, v5.4s, v3.4s
+	// max(x, 0) - b·Φ(-a)
 	WORD $0x4ea2cd48 // fmls v8.4s, v10.4s, v2.4s
 	WORD $0x4ea3cd69 // fmls v9.4s, v11.4s, v3.4s
 	WORD $0x4ea81d00 // mov v0.16b, v8.16b
@@ -891,12 +893,12 @@ TEXT ·softmaxNEON(SB), 0, $64-36
 	WORD $0x4e0406b5 // dup v21.4s, v21.s[0]
 	AND  $15, R1, R2
 	SUB  R2, R1, R1
+	MOVD R0, R4
 	FMOVQ 624(R9), F16 // negInf
 	FMOVQ 624(R9), F17 // negInf
 	FMOVQ 624(R9), F18 // negInf
 	FMOVQ 624(R9), F19 // negInf
 	FMOVQ 624(R9), F20 // negInf
-	MOVD R0, R4
 	MOVD R1, R8
 	CBZ  R8, maxdone
 max:
@@ -1240,6 +1242,428 @@ total:
 	WORD $0x4e31d610 // fadd v16.4s, v16.4s, v17.4s
 	WORD $0x7e30da10 // faddp s16, v16.2s
 	FMOVS F16, ret+32(FP)
+	RET
+
+// func packExponentialsNEON(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+// softmaxNEON row by row, with the results stored as packRows does. R0 = where the
+// row begins in dst, R3 = bytes of a group, R5 = rows left, R6 = totals, R7 = place
+// in dst, R9 = constants, R19 = row, R20 = ld in bytes, V20 = max(x), V21 = scale.
+TEXT ·packExponentialsNEON(SB), 0, $64-56
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R19
+	MOVD ld+16(FP), R20
+	MOVD rows+24(FP), R5
+	FMOVS scale+40(FP), F21
+	MOVD totals+48(FP), R6
+	MOVD $constants<>(SB), R9
+	LSL  $2, R20
+	LSL  $4, R5, R3
+	WORD $0x4e0406b5 // dup v21.4s, v21.s[0]
+row:
+	MOVD cols+32(FP), R1
+	AND  $15, R1, R2
+	SUB  R2, R1, R1
+	MOVD R19, R4
+	FMOVQ 624(R9), F16 // negInf
+	FMOVQ 624(R9), F17 // negInf
+	FMOVQ 624(R9), F18 // negInf
+	FMOVQ 624(R9), F19 // negInf
+	FMOVQ 624(R9), F20 // negInf
+	MOVD R1, R8
+	CBZ  R8, maxdone
+max:
+	VLD1.P 64(R4), [V0.S4, V1.S4, V2.S4, V3.S4]
+	// the larger one, a NaN is left out
+	WORD $0x6eb0e404 // fcmgt v4.4s, v0.4s, v16.4s
+	WORD $0x6eb1e425 // fcmgt v5.4s, v1.4s, v17.4s
+	WORD $0x6eb2e446 // fcmgt v6.4s, v2.4s, v18.4s
+	WORD $0x6eb3e467 // fcmgt v7.4s, v3.4s, v19.4s
+	WORD $0x6ea41c10 // bit v16.16b, v0.16b, v4.16b
+	WORD $0x6ea51c31 // bit v17.16b, v1.16b, v5.16b
+	WORD $0x6ea61c52 // bit v18.16b, v2.16b, v6.16b
+	WORD $0x6ea71c73 // bit v19.16b, v3.16b, v7.16b
+	SUBS $16, R8, R8
+	BNE  max
+maxdone:
+	CBZ  R2, largest
+	MOVD R4, R10
+	MOVD $tail-64(SP), R11
+	FSTPQ (F20, F20), (R11)
+	FSTPQ (F20, F20), 32(R11)
+	MOVD R2, R12
+maxin:
+	MOVWU.P 4(R10), R13
+	MOVW.P  R13, 4(R11)
+	SUBS    $1, R12, R12
+	BNE     maxin
+	MOVD $tail-64(SP), R11
+	VLD1 (R11), [V0.S4, V1.S4, V2.S4, V3.S4]
+	// the larger one, a NaN is left out
+	WORD $0x6eb0e404 // fcmgt v4.4s, v0.4s, v16.4s
+	WORD $0x6eb1e425 // fcmgt v5.4s, v1.4s, v17.4s
+	WORD $0x6eb2e446 // fcmgt v6.4s, v2.4s, v18.4s
+	WORD $0x6eb3e467 // fcmgt v7.4s, v3.4s, v19.4s
+	WORD $0x6ea41c10 // bit v16.16b, v0.16b, v4.16b
+	WORD $0x6ea51c31 // bit v17.16b, v1.16b, v5.16b
+	WORD $0x6ea61c52 // bit v18.16b, v2.16b, v6.16b
+	WORD $0x6ea71c73 // bit v19.16b, v3.16b, v7.16b
+largest:
+	WORD $0x4e32f610 // fmax v16.4s, v16.4s, v18.4s
+	WORD $0x4e33f631 // fmax v17.4s, v17.4s, v19.4s
+	WORD $0x4e31f610 // fmax v16.4s, v16.4s, v17.4s
+	WORD $0x6e30fa10 // fmaxv s16, v16.4s
+	WORD $0x4e040614 // dup v20.4s, v16.s[0]
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	WORD $0x4f000412 // movi v18.4s, #0x0
+	WORD $0x4f000413 // movi v19.4s, #0x0
+	MOVD R19, R4
+	MOVD R0, R7
+	MOVD R1, R8
+	CBZ  R8, expdone
+exp:
+	VLD1.P 64(R4), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD $0x4eb4d400 // fsub v0.4s, v0.4s, v20.4s
+	WORD $0x4eb4d421 // fsub v1.4s, v1.4s, v20.4s
+	WORD $0x4eb4d442 // fsub v2.4s, v2.4s, v20.4s
+	WORD $0x4eb4d463 // fsub v3.4s, v3.4s, v20.4s
+	WORD $0x6e35dc00 // fmul v0.4s, v0.4s, v21.4s
+	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
+	WORD $0x6e35dc42 // fmul v2.4s, v2.4s, v21.4s
+	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
+	FMOVQ 336(R9), F8 // expLow
+	FMOVQ 336(R9), F9 // expLow
+	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
+	// n + 127 in the low bits, n = round(x·log₂ e)
+	FMOVQ 160(R9), F8 // round127
+	FMOVQ 160(R9), F9 // round127
+	FMOVQ 352(R9), F12 // log2e
+	FMOVQ 352(R9), F13 // log2e
+	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
+	WORD $0x4e2dcc29 // fmla v9.4s, v1.4s, v13.4s
+	FMOVQ 160(R9), F12 // round127
+	FMOVQ 160(R9), F13 // round127
+	WORD $0x4eacd50a // fsub v10.4s, v8.4s, v12.4s
+	WORD $0x4eadd52b // fsub v11.4s, v9.4s, v13.4s
+	// r = x - n·ln 2
+	FMOVQ 368(R9), F12 // ln2High
+	FMOVQ 368(R9), F13 // ln2High
+	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
+	WORD $0x4eadcd61 // fmls v1.4s, v11.4s, v13.4s
+	FMOVQ 384(R9), F12 // ln2Low
+	FMOVQ 384(R9), F13 // ln2Low
+	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
+	WORD $0x4eadcd61 // fmls v1.4s, v11.4s, v13.4s
+	// 2^n: 0 for -127, +∞ for 128
+	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	// e^r·2^n
+	FMOVQ 400(R9), F10 // exp6
+	FMOVQ 400(R9), F11 // exp6
+	FMOVQ 416(R9), F12 // exp5
+	FMOVQ 416(R9), F13 // exp5
+	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
+	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
+	FMOVQ 432(R9), F10 // exp4
+	FMOVQ 432(R9), F11 // exp4
+	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
+	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
+	FMOVQ 448(R9), F12 // exp3
+	FMOVQ 448(R9), F13 // exp3
+	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
+	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
+	FMOVQ 464(R9), F10 // exp2
+	FMOVQ 464(R9), F11 // exp2
+	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
+	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
+	FMOVQ 272(R9), F12 // one
+	FMOVQ 272(R9), F13 // one
+	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
+	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
+	FMOVQ 272(R9), F10 // one
+	FMOVQ 272(R9), F11 // one
+	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
+	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
+	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
+	WORD $0x6e29dd61 // fmul v1.4s, v11.4s, v9.4s
+	FMOVQ 336(R9), F8 // expLow
+	FMOVQ 336(R9), F9 // expLow
+	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	// n + 127 in the low bits, n = round(x·log₂ e)
+	FMOVQ 160(R9), F8 // round127
+	FMOVQ 160(R9), F9 // round127
+	FMOVQ 352(R9), F12 // log2e
+	FMOVQ 352(R9), F13 // log2e
+	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
+	WORD $0x4e2dcc69 // fmla v9.4s, v3.4s, v13.4s
+	FMOVQ 160(R9), F12 // round127
+	FMOVQ 160(R9), F13 // round127
+	WORD $0x4eacd50a // fsub v10.4s, v8.4s, v12.4s
+	WORD $0x4eadd52b // fsub v11.4s, v9.4s, v13.4s
+	// r = x - n·ln 2
+	FMOVQ 368(R9), F12 // ln2High
+	FMOVQ 368(R9), F13 // ln2High
+	WORD $0x4eaccd42 // fmls v2.4s, v10.4s, v12.4s
+	WORD $0x4eadcd63 // fmls v3.4s, v11.4s, v13.4s
+	FMOVQ 384(R9), F12 // ln2Low
+	FMOVQ 384(R9), F13 // ln2Low
+	WORD $0x4eaccd42 // fmls v2.4s, v10.4s, v12.4s
+	WORD $0x4eadcd63 // fmls v3.4s, v11.4s, v13.4s
+	// 2^n: 0 for -127, +∞ for 128
+	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	// e^r·2^n
+	FMOVQ 400(R9), F10 // exp6
+	FMOVQ 400(R9), F11 // exp6
+	FMOVQ 416(R9), F12 // exp5
+	FMOVQ 416(R9), F13 // exp5
+	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
+	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
+	FMOVQ 432(R9), F10 // exp4
+	FMOVQ 432(R9), F11 // exp4
+	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
+	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
+	FMOVQ 448(R9), F12 // exp3
+	FMOVQ 448(R9), F13 // exp3
+	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
+	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
+	FMOVQ 464(R9), F10 // exp2
+	FMOVQ 464(R9), F11 // exp2
+	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
+	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
+	FMOVQ 272(R9), F12 // one
+	FMOVQ 272(R9), F13 // one
+	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
+	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
+	FMOVQ 272(R9), F10 // one
+	FMOVQ 272(R9), F11 // one
+	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
+	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
+	WORD $0x6e28dd42 // fmul v2.4s, v10.4s, v8.4s
+	WORD $0x6e29dd63 // fmul v3.4s, v11.4s, v9.4s
+	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
+	WORD $0x4e21d631 // fadd v17.4s, v17.4s, v1.4s
+	WORD $0x4e22d652 // fadd v18.4s, v18.4s, v2.4s
+	WORD $0x4e23d673 // fadd v19.4s, v19.4s, v3.4s
+	VST1.P [V0.S4], (R7)(R3)
+	VST1.P [V1.S4], (R7)(R3)
+	VST1.P [V2.S4], (R7)(R3)
+	VST1.P [V3.S4], (R7)(R3)
+	SUBS $16, R8, R8
+	BNE  exp
+expdone:
+	CBZ  R2, total
+	MOVD R4, R10
+	MOVD $tail-64(SP), R11
+	FSTPQ (F20, F20), (R11)
+	FSTPQ (F20, F20), 32(R11)
+	MOVD R2, R12
+in:
+	MOVWU.P 4(R10), R13
+	MOVW.P  R13, 4(R11)
+	SUBS    $1, R12, R12
+	BNE     in
+	MOVD $tail-64(SP), R11
+	VLD1 (R11), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD $0x4eb4d400 // fsub v0.4s, v0.4s, v20.4s
+	WORD $0x4eb4d421 // fsub v1.4s, v1.4s, v20.4s
+	WORD $0x4eb4d442 // fsub v2.4s, v2.4s, v20.4s
+	WORD $0x4eb4d463 // fsub v3.4s, v3.4s, v20.4s
+	WORD $0x6e35dc00 // fmul v0.4s, v0.4s, v21.4s
+	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
+	WORD $0x6e35dc42 // fmul v2.4s, v2.4s, v21.4s
+	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
+	FMOVQ 336(R9), F8 // expLow
+	FMOVQ 336(R9), F9 // expLow
+	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
+	// n + 127 in the low bits, n = round(x·log₂ e)
+	FMOVQ 160(R9), F8 // round127
+	FMOVQ 160(R9), F9 // round127
+	FMOVQ 352(R9), F12 // log2e
+	FMOVQ 352(R9), F13 // log2e
+	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
+	WORD $0x4e2dcc29 // fmla v9.4s, v1.4s, v13.4s
+	FMOVQ 160(R9), F12 // round127
+	FMOVQ 160(R9), F13 // round127
+	WORD $0x4eacd50a // fsub v10.4s, v8.4s, v12.4s
+	WORD $0x4eadd52b // fsub v11.4s, v9.4s, v13.4s
+	// r = x - n·ln 2
+	FMOVQ 368(R9), F12 // ln2High
+	FMOVQ 368(R9), F13 // ln2High
+	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
+	WORD $0x4eadcd61 // fmls v1.4s, v11.4s, v13.4s
+	FMOVQ 384(R9), F12 // ln2Low
+	FMOVQ 384(R9), F13 // ln2Low
+	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
+	WORD $0x4eadcd61 // fmls v1.4s, v11.4s, v13.4s
+	// 2^n: 0 for -127, +∞ for 128
+	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	// e^r·2^n
+	FMOVQ 400(R9), F10 // exp6
+	FMOVQ 400(R9), F11 // exp6
+	FMOVQ 416(R9), F12 // exp5
+	FMOVQ 416(R9), F13 // exp5
+	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
+	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
+	FMOVQ 432(R9), F10 // exp4
+	FMOVQ 432(R9), F11 // exp4
+	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
+	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
+	FMOVQ 448(R9), F12 // exp3
+	FMOVQ 448(R9), F13 // exp3
+	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
+	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
+	FMOVQ 464(R9), F10 // exp2
+	FMOVQ 464(R9), F11 // exp2
+	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
+	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
+	FMOVQ 272(R9), F12 // one
+	FMOVQ 272(R9), F13 // one
+	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
+	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
+	FMOVQ 272(R9), F10 // one
+	FMOVQ 272(R9), F11 // one
+	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
+	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
+	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
+	WORD $0x6e29dd61 // fmul v1.4s, v11.4s, v9.4s
+	FMOVQ 336(R9), F8 // expLow
+	FMOVQ 336(R9), F9 // expLow
+	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	// n + 127 in the low bits, n = round(x·log₂ e)
+	FMOVQ 160(R9), F8 // round127
+	FMOVQ 160(R9), F9 // round127
+	FMOVQ 352(R9), F12 // log2e
+	FMOVQ 352(R9), F13 // log2e
+	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
+	WORD $0x4e2dcc69 // fmla v9.4s, v3.4s, v13.4s
+	FMOVQ 160(R9), F12 // round127
+	FMOVQ 160(R9), F13 // round127
+	WORD $0x4eacd50a // fsub v10.4s, v8.4s, v12.4s
+	WORD $0x4eadd52b // fsub v11.4s, v9.4s, v13.4s
+	// r = x - n·ln 2
+	FMOVQ 368(R9), F12 // ln2High
+	FMOVQ 368(R9), F13 // ln2High
+	WORD $0x4eaccd42 // fmls v2.4s, v10.4s, v12.4s
+	WORD $0x4eadcd63 // fmls v3.4s, v11.4s, v13.4s
+	FMOVQ 384(R9), F12 // ln2Low
+	FMOVQ 384(R9), F13 // ln2Low
+	WORD $0x4eaccd42 // fmls v2.4s, v10.4s, v12.4s
+	WORD $0x4eadcd63 // fmls v3.4s, v11.4s, v13.4s
+	// 2^n: 0 for -127, +∞ for 128
+	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	// e^r·2^n
+	FMOVQ 400(R9), F10 // exp6
+	FMOVQ 400(R9), F11 // exp6
+	FMOVQ 416(R9), F12 // exp5
+	FMOVQ 416(R9), F13 // exp5
+	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
+	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
+	FMOVQ 432(R9), F10 // exp4
+	FMOVQ 432(R9), F11 // exp4
+	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
+	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
+	FMOVQ 448(R9), F12 // exp3
+	FMOVQ 448(R9), F13 // exp3
+	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
+	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
+	FMOVQ 464(R9), F10 // exp2
+	FMOVQ 464(R9), F11 // exp2
+	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
+	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
+	FMOVQ 272(R9), F12 // one
+	FMOVQ 272(R9), F13 // one
+	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
+	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
+	FMOVQ 272(R9), F10 // one
+	FMOVQ 272(R9), F11 // one
+	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
+	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
+	WORD $0x6e28dd42 // fmul v2.4s, v10.4s, v8.4s
+	WORD $0x6e29dd63 // fmul v3.4s, v11.4s, v9.4s
+	MOVD $lanes<>+64(SB), R10
+	LSL  $2, R2, R11
+	SUB  R11, R10, R10
+	VLD1 (R10), [V4.S4, V5.S4, V6.S4, V7.S4]
+	WORD $0x4e241c00 // and v0.16b, v0.16b, v4.16b
+	WORD $0x4e251c21 // and v1.16b, v1.16b, v5.16b
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4e271c63 // and v3.16b, v3.16b, v7.16b
+	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
+	WORD $0x4e21d631 // fadd v17.4s, v17.4s, v1.4s
+	WORD $0x4e22d652 // fadd v18.4s, v18.4s, v2.4s
+	WORD $0x4e23d673 // fadd v19.4s, v19.4s, v3.4s
+	VST1.P [V0.S4], (R7)(R3)
+	CMP  $4, R2
+	BLE  total
+	VST1.P [V1.S4], (R7)(R3)
+	CMP  $8, R2
+	BLE  total
+	VST1.P [V2.S4], (R7)(R3)
+	CMP  $12, R2
+	BLE  total
+	VST1.P [V3.S4], (R7)(R3)
+total:
+	// i and i+8, then +4, +2, +1
+	WORD $0x4e32d610 // fadd v16.4s, v16.4s, v18.4s
+	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
+	WORD $0x4e31d610 // fadd v16.4s, v16.4s, v17.4s
+	WORD $0x6e104211 // ext v17.16b, v16.16b, v16.16b, #8
+	WORD $0x4e31d610 // fadd v16.4s, v16.4s, v17.4s
+	WORD $0x7e30da10 // faddp s16, v16.2s
+	FMOVS.P F16, 4(R6)
+	ADD  R20, R19
+	ADD  $16, R0
+	SUBS $1, R5, R5
+	BNE  row
+	RET
+
+// func divideRowsNEON(x *float32, ld, rows, cols int, totals *float32)
+// Each row of x times 1/total. R0 = row, R1 = ld in bytes, R2 = rows left, R4 =
+// its total, R5 = place in the row, R6 = elements left, V16 = 1/total.
+TEXT ·divideRowsNEON(SB), NOSPLIT, $0-40
+	MOVD x+0(FP), R0
+	MOVD ld+8(FP), R1
+	MOVD rows+16(FP), R2
+	MOVD cols+24(FP), R3
+	MOVD totals+32(FP), R4
+	LSL  $2, R1
+row:
+	FMOVS.P 4(R4), F17
+	FMOVS $1.0, F16
+	FDIVS F17, F16, F16
+	WORD $0x4e040610 // dup v16.4s, v16.s[0]
+	MOVD R0, R5
+	SUBS $16, R3, R6
+	BLT  tail
+loop16:
+	VLD1 (R5), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
+	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R5)
+	SUBS $16, R6, R6
+	BGE  loop16
+tail:
+	ADDS $16, R6, R6
+	BEQ  next
+loop1:
+	FMOVS (R5), F0
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	FMOVS.P F0, 4(R5)
+	SUBS $1, R6, R6
+	BNE  loop1
+next:
+	ADD  R1, R0
+	SUBS $1, R2, R2
+	BNE  row
 	RET
 
 // func layerNormNEON(dst, x, add, gamma, beta []float32, eps float32)

@@ -69,7 +69,7 @@ type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, m, n int, 
 type run struct{ count, c, a, b, bias int }
 
 // A product is the loops of the matrix product of one format. Int8 has a tile, and
-// packs by int8Loops.
+// packs by int8Loops; its transpose, of words, is Float32's where it is nil.
 type product struct {
 	how      string // in words
 	tileRows int    // the most rows that tile computes at once

@@ -2,14 +2,12 @@
 
 package kernel
 
-// A rowsFunc is a tileFunc of as many rows as its name says, and for one tile.
-type rowsFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-
-var tilesNEON = [...]rowsFunc{nil, tile1x16NEON, tile2x16NEON, tile3x16NEON, tile4x16NEON, tile5x16NEON, tile6x16NEON}
-
-// tileNEON works on the two halves of a panel, one after the other.
 func tileNEON(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
-	tile := tilesNEON[m]
+	inHalves(tilesNEON[m], c, ldc, a, b, bias, steps, n, next, r)
+}
+
+// inHalves works on the two halves of each panel, one after the other.
+func inHalves(tile rowsFunc, c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run) {
 	for i := range r.count {
 		c, a, b, bias := add(c, i*r.c), add(a, i*r.a), add(b, i*r.b), add(bias, i*r.bias)
 		tile(c, ldc, a, b, bias, steps, min(n, 16), next)
@@ -19,26 +17,6 @@ func tileNEON(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *f
 		next = b
 	}
 }
-
-// The tiles: see tileFunc.
-
-//go:noescape
-func tile1x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-
-//go:noescape
-func tile2x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-
-//go:noescape
-func tile3x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-
-//go:noescape
-func tile4x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-
-//go:noescape
-func tile5x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-
-//go:noescape
-func tile6x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
 
 // transpose4NEON writes dst[j*Panel+i] = src[i*ld+j] for i < 4, j < 4·blocks.
 //
@@ -74,6 +52,20 @@ func packRowsNEON(dst, src *float32, ld, m, cols int) {
 	if cols%4 != 0 {
 		packRowsGeneric(add(dst, groups*m*4), add(src, groups*4), ld, m, cols%4)
 	}
+}
+
+// copyPanelNEON copies rows of Panel elements, ld apart in src, one behind the
+// other to dst. rows is positive.
+//
+//go:noescape
+func copyPanelNEON(dst, src *float32, ld, rows int)
+
+func interleaveNEON(dst, src *float32, ld, rows, cols int) {
+	if cols < Panel {
+		interleaveGeneric(dst, src, ld, rows, cols)
+		return
+	}
+	copyPanelNEON(dst, src, ld, rows)
 }
 
 // peakLoopNEON runs n rounds of fused multiply-adds on 24 accumulators.

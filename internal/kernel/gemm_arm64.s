@@ -100,6 +100,27 @@ row1:
 done:
 	RET
 
+// func copyPanelNEON(dst, src *float32, ld, rows int)
+// Rows of Panel elements, ld apart in src, one behind the other to dst.
+// Registers: R0 dst, R1 row, R2 ld in bytes without the half of a row, R3 rows left.
+TEXT ·copyPanelNEON(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD ld+16(FP), R2
+	MOVD rows+24(FP), R3
+	LSL  $2, R2, R2
+	SUB  $64, R2, R2
+
+row:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1   (R1), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R0)
+	ADD    R2, R1
+	SUBS   $1, R3, R3
+	BNE    row
+	RET
+
 #define CLEAR4(a, b, c, d) \
 	VEOR a.B16, a.B16, a.B16 \
 	VEOR b.B16, b.B16, b.B16 \

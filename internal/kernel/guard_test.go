@@ -72,46 +72,59 @@ func TestElementwiseStaysWithinItsSlices(t *testing.T) {
 }
 
 func TestProductsStayWithinTheirSlices(t *testing.T) {
+	for s, f := range setsAndFormats {
+		productsStayWithinTheirSlices(t, s, f)
+	}
+}
+
+func productsStayWithinTheirSlices(t *testing.T, s *Set, f Format) {
 	rng := rand.New(rand.NewPCG(33, 34))
 	x, w, c := guard(t, 40*50), guard(t, 80*50), guard(t, 40*90)
 	packed, panels, bias := guard(t, 40*60), guard(t, 60*96), guard(t, 96)
-	for s, f := range setsAndFormats {
-		for _, shape := range shapes[:15] {
-			m, n, k := shape[0], shape[1], min(shape[2], 40)
-			xs, ws := randomMatrix(rng, m, k, k+1), randomMatrix(rng, n, k, k+2)
-			want := tensor.NewMatrix(m, n)
+	for _, shape := range shapes[:15] {
+		m, n, k := shape[0], shape[1], min(shape[2], 40)
+		xs, ws := randomMatrix(rng, m, k, k+1), randomMatrix(rng, n, k, k+2)
+		want := tensor.NewMatrix(m, n)
+		var outliers []int
+		if f == Int8 {
+			outliers = randomOutliers(rng, rng.IntN(9), k)
+			multiplyInt8(s, want, xs, ws, nil, outliers)
+		} else {
 			multiplyIn(s, f, want, xs, ws, nil, Identity)
-			x.each(xs.Data, func(x []float32) {
-				w.each(ws.Data, func(w []float32) {
-					var b Panels
-					b.Resize(f, k, n)
-					panels.each(make([]float32, len(b.data)), func(data []float32) {
-						bias.each(make([]float32, len(b.Bias)), func(bias []float32) {
-							b.data, b.Bias = data, bias
-							ws := tensor.Matrix{Rows: n, Cols: k, Stride: k + 2, Data: w}
-							for p := range b.Count() {
-								s.PackTransposed(&b, p, ws.Slice(p*Panel, min((p+1)*Panel, n)))
+		}
+		x.each(xs.Data, func(x []float32) {
+			w.each(ws.Data, func(w []float32) {
+				var b Panels
+				b.Resize(f, k, n)
+				if f == Int8 {
+					b.ResizeInt8(k, n, outliers)
+				}
+				panels.each(make([]float32, len(b.data)), func(data []float32) {
+					bias.each(make([]float32, len(b.Bias)), func(bias []float32) {
+						b.data, b.Bias = data, bias
+						ws := tensor.Matrix{Rows: n, Cols: k, Stride: k + 2, Data: w}
+						for p := range b.Count() {
+							s.PackTransposed(&b, p, ws.Slice(p*Panel, min((p+1)*Panel, n)))
+						}
+						var a Rows
+						a.Resize(s, m, &b)
+						packed.each(make([]float32, len(a.data)), func(data []float32) {
+							a.data = data
+							for tile := range a.Tiles() {
+								s.PackRows(&a, tile, tensor.Matrix{Rows: m, Cols: k, Stride: k + 1, Data: x})
 							}
-							var a Rows
-							a.Resize(s, m, &b)
-							packed.each(make([]float32, len(a.data)), func(data []float32) {
-								a.data = data
-								for tile := range a.Tiles() {
-									s.PackRows(&a, tile, tensor.Matrix{Rows: m, Cols: k, Stride: k + 1, Data: x})
+							c.each(make([]float32, (m-1)*(n+3)+n), func(c []float32) {
+								dst := tensor.Matrix{Rows: m, Cols: n, Stride: n + 3, Data: c}
+								s.Multiply(dst, &a, 0, a.Tiles(), &b, 0, b.Count(), 0, Identity)
+								for i := range m {
+									require.Equalf(t, want.Row(i), dst.Row(i), "%s %v %v row %d", s.name, f, shape, i)
 								}
-								c.each(make([]float32, (m-1)*(n+3)+n), func(c []float32) {
-									dst := tensor.Matrix{Rows: m, Cols: n, Stride: n + 3, Data: c}
-									s.Multiply(dst, &a, 0, a.Tiles(), &b, 0, b.Count(), 0, Identity)
-									for i := range m {
-										require.Equalf(t, want.Row(i), dst.Row(i), "%s %v %v row %d", s.name, f, shape, i)
-									}
-								})
 							})
 						})
 					})
 				})
 			})
-		}
+		})
 	}
 }
 

@@ -97,7 +97,11 @@ func (s *Set) packInt8(p *Panels, dst []float32, w tensor.Matrix) {
 			outliers[o*Panel+i] = row[j]
 		}
 	}
-	s.products[Float32].transpose(&dst[0], &terms[0], words, w.Rows, words)
+	transpose := s.products[Float32].transpose
+	if own := s.products[Int8].transpose; own != nil {
+		transpose = own
+	}
+	transpose(&dst[0], &terms[0], words, w.Rows, words)
 }
 
 // int8Steps returns the width of a step where so many cover the range, and its

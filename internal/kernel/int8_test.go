@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -256,6 +257,10 @@ func TestInt8PartsEqualWhole(t *testing.T) {
 func FuzzInt8Loops(f *testing.F) {
 	f.Add([]byte{0, 0, 128, 63, 0, 0, 128, 191, 1, 2, 3, 4}, uint16(0xfff5))
 	f.Add(make([]byte, 300), uint16(1))
+	f.Add([]byte{0, 0, 128, 63, 0, 0, 128, 191}, uint16(3))                                      // two halves that both round up: 256 is cut off
+	f.Add([]byte{0, 0, 128, 127, 0, 0, 128, 191}, uint16(3))                                     // not finite
+	f.Add([]byte{0, 0, 128, 127, 0, 0, 128, 191}, uint16(2))                                     // which is left out
+	f.Add(bytes.Repeat([]byte{0, 0, 128, 63, 10, 0, 128, 191, 7, 0, 0, 65}, 17), uint16(0x7fff)) // groups without their last
 	f.Fuzz(func(t *testing.T, data []byte, mask uint16) {
 		n := min(len(data)/4, 200)
 		if n == 0 {

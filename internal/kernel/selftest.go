@@ -54,8 +54,10 @@ func SelfTest(s *Set) error {
 		}
 	}
 	for f := range Formats {
-		if err := check("product in "+f.String(), func(s *Set) []float32 { return product(s, f, Identity) }); err != nil {
-			return err
+		for _, a := range []Activation{Identity, GELU} {
+			if err := check("product in "+f.String()+", "+a.String(), func(s *Set) []float32 { return product(s, f, a) }); err != nil {
+				return err
+			}
 		}
 	}
 	gamma, beta := fill(1, n, 3000).Data, fill(1, n, 4000).Data
@@ -77,6 +79,13 @@ func SelfTest(s *Set) error {
 			return x
 		})
 		if err != nil {
+			return err
+		}
+	}
+	for _, f := range []Format{Float32, BFloat16} {
+		if err := check("attention in "+f.String(), func(s *Set) []float32 {
+			return attention(s, f, fill(m, k, 7000), fill(k, n, 8000))
+		}); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,10 @@ func TestSelfTest(t *testing.T) {
 	broken.name = "broken"
 	broken.scale = func(dst []float32, a float32) { dst[0] = 0 }
 	require.ErrorContains(t, SelfTest(&broken), "kernels broken: softmax: element 0")
+	broken = *Best()
+	broken.name = "broken"
+	broken.divideRows = func(x *float32, ld, rows, cols int, totals *float32) {}
+	require.ErrorContains(t, SelfTest(&broken), "kernels broken: attention in float32: element")
 }
 
 func TestUnprovenSetsServeWhereTheyAreRight(t *testing.T) {

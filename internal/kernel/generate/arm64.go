@@ -107,8 +107,15 @@ func (a *asm) move(dst, src int) {
 
 // neonFiles are the files of arm64.
 var neonFiles = map[string]func(dir string) []byte{
-	"tile_neon_arm64.s":        neonTiles,
-	"elementwise_neon_arm64.s": neonElementwise,
-	"vectors_neon_arm64.s":     neonVectors,
-	"distance_neon_arm64.s":    neonDistance,
+	"tile_neon_arm64.s":          neonTiles(0),
+	"tile_bfloat16_neon_arm64.s": neonTiles(1),
+	"tile_int8_neon_arm64.s":     neonTiles(2),
+	"tile_int8_sdot_arm64.s":     neonTiles(3),
+	"tile_int8_usmmla_arm64.s":   neonTiles(4),
+	"tiles_arm64.go":             neonDeclarations,
+	"elementwise_neon_arm64.s":   neonElementwise,
+	"bfloat16_neon_arm64.s":      neonBFloat16,
+	"int8_neon_arm64.s":          neonInt8,
+	"vectors_neon_arm64.s":       neonVectors,
+	"distance_neon_arm64.s":      neonDistance,
 }

@@ -11,6 +11,8 @@ func neonElementwise(dir string) []byte {
 	a.activation("relu", "x = max(x, 0), a NaN stays", (*asm).relu)
 	a.activation("tanh", "x = tanh(x)", (*asm).tanh)
 	a.softmax()
+	a.packExponentials()
+	a.divideRows()
 	a.layerNorm()
 	a.rmsNorm()
 	a.table(dir)

@@ -100,6 +100,30 @@ TEXT ·softmaxNEON(SB), 0, $64-36
 `)
 	a.do(dup, 21, 21)
 	a.split()
+	a.line("MOVD R0, R4")
+	a.largest()
+	a.clear(sums)
+	a.groups("exp", func() {
+		a.line("VLD1 (R0), %s", list(x16))
+		a.exponentials()
+		a.line("VST1.P %s, 64(R0)", list(x16))
+		a.all(fadd, sums, sums, x16)
+	})
+	a.line("CBZ  R2, total")
+	a.tailIn("in", "R0", 20, x16)
+	a.exponentials()
+	a.keep(x16)
+	a.all(fadd, sums, sums, x16)
+	a.tailOut("out", x16, "R0")
+	a.label("total")
+	a.total()
+	a.line("FMOVS F16, ret+32(FP)")
+	a.line("RET")
+}
+
+// largest: V20 = the largest element at R4, a NaN is left out. Changes R4, V16 to V19
+// and what groups and tailIn change.
+func (a *asm) largest() {
 	largest := sums
 	a.constant(largest, "negInf")
 	a.constant(group{20}, "negInf")
@@ -108,7 +132,6 @@ TEXT ·softmaxNEON(SB), 0, $64-36
 		a.all(fcmgt, y16, x16, largest)
 		a.all(bit, largest, x16, y16)
 	}
-	a.line("MOVD R0, R4")
 	a.groups("max", func() {
 		a.line("VLD1.P 64(R4), %s", list(x16))
 		larger()
@@ -121,31 +144,115 @@ TEXT ·softmaxNEON(SB), 0, $64-36
 	a.do(fmax, 16, 16, 17)
 	a.do(fmaxv, 16, 16)
 	a.do(dup, 20, 16)
-	a.clear(sums)
-	exponentials := func() {
-		a.all(fsub, x16, x16, group{20})
-		a.all(fmul, x16, x16, group{21})
-		for i := 0; i < 4; i += 2 {
-			l := lanes(6, 2)
-			l.x = x16[i : i+2]
-			a.exp(l)
-		}
+}
+
+// exponentials: x16 = exp((x16-V20)·V21). Changes V8 to V13.
+func (a *asm) exponentials() {
+	a.all(fsub, x16, x16, group{20})
+	a.all(fmul, x16, x16, group{21})
+	for i := 0; i < 4; i += 2 {
+		l := lanes(6, 2)
+		l.x = x16[i : i+2]
+		a.exp(l)
 	}
+}
+
+func (a *asm) packExponentials() {
+	fmt.Fprint(a, `
+// func packExponentialsNEON(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+// softmaxNEON row by row, with the results stored as packRows does. R0 = where the
+// row begins in dst, R3 = bytes of a group, R5 = rows left, R6 = totals, R7 = place
+// in dst, R9 = constants, R19 = row, R20 = ld in bytes, V20 = max(x), V21 = scale.
+TEXT ·packExponentialsNEON(SB), 0, $64-56
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R19
+	MOVD ld+16(FP), R20
+	MOVD rows+24(FP), R5
+	FMOVS scale+40(FP), F21
+	MOVD totals+48(FP), R6
+	MOVD $constants<>(SB), R9
+	LSL  $2, R20
+	LSL  $4, R5, R3
+`)
+	a.do(dup, 21, 21)
+	a.label("row")
+	a.line("MOVD cols+32(FP), R1")
+	a.split()
+	a.line("MOVD R19, R4")
+	a.largest()
+	a.clear(sums)
+	a.line("MOVD R19, R4")
+	a.line("MOVD R0, R7")
 	a.groups("exp", func() {
-		a.line("VLD1 (R0), %s", list(x16))
-		exponentials()
-		a.line("VST1.P %s, 64(R0)", list(x16))
+		a.line("VLD1.P 64(R4), %s", list(x16))
+		a.exponentials()
 		a.all(fadd, sums, sums, x16)
+		for _, x := range x16 {
+			a.line("VST1.P [V%d.S4], (R7)(R3)", x)
+		}
 	})
 	a.line("CBZ  R2, total")
-	a.tailIn("in", "R0", 20, x16)
-	exponentials()
+	a.tailIn("in", "R4", 20, x16)
+	a.exponentials()
 	a.keep(x16)
 	a.all(fadd, sums, sums, x16)
-	a.tailOut("out", x16, "R0")
+	for i, x := range x16 {
+		if i > 0 {
+			a.line("CMP  $%d, R2", 4*i)
+			a.line("BLE  total")
+		}
+		a.line("VST1.P [V%d.S4], (R7)(R3)", x)
+	}
 	a.label("total")
 	a.total()
-	a.line("FMOVS F16, ret+32(FP)")
+	a.line("FMOVS.P F16, 4(R6)")
+	a.line("ADD  R20, R19")
+	a.line("ADD  $16, R0")
+	a.line("SUBS $1, R5, R5")
+	a.line("BNE  row")
+	a.line("RET")
+}
+
+func (a *asm) divideRows() {
+	fmt.Fprint(a, `
+// func divideRowsNEON(x *float32, ld, rows, cols int, totals *float32)
+// Each row of x times 1/total. R0 = row, R1 = ld in bytes, R2 = rows left, R4 =
+// its total, R5 = place in the row, R6 = elements left, V16 = 1/total.
+TEXT ·divideRowsNEON(SB), NOSPLIT, $0-40
+	MOVD x+0(FP), R0
+	MOVD ld+8(FP), R1
+	MOVD rows+16(FP), R2
+	MOVD cols+24(FP), R3
+	MOVD totals+32(FP), R4
+	LSL  $2, R1
+row:
+	FMOVS.P 4(R4), F17
+	FMOVS $1.0, F16
+	FDIVS F17, F16, F16
+`)
+	a.do(dup, 16, 16)
+	a.line("MOVD R0, R5")
+	a.line("SUBS $16, R3, R6")
+	a.line("BLT  tail")
+	a.label("loop16")
+	a.line("VLD1 (R5), %s", list(x16))
+	a.all(fmul, x16, x16, group{16})
+	a.line("VST1.P %s, 64(R5)", list(x16))
+	a.line("SUBS $16, R6, R6")
+	a.line("BGE  loop16")
+	a.label("tail")
+	a.line("ADDS $16, R6, R6")
+	a.line("BEQ  next")
+	a.label("loop1")
+	a.line("FMOVS (R5), F0")
+	a.do(fmul, 0, 0, 16)
+	a.line("FMOVS.P F0, 4(R5)")
+	a.line("SUBS $1, R6, R6")
+	a.line("BNE  loop1")
+	a.label("next")
+	a.line("ADD  R1, R0")
+	a.line("SUBS $1, R2, R2")
+	a.line("BNE  row")
 	a.line("RET")
 }
 

@@ -159,6 +159,15 @@ func (a *asm) gelu(l lane) {
 	a.all(fmax, l.b, l.b, l.x)
 	a.note("y = log₂ Φ(-a), -127 to -1")
 	y := a.polynomial(l.x, l.p, l.q, "phi8", "phi7", "phi6", "phi5", "phi4", "phi3", "phi2", "phi1", "phi0")
+	a.power(l, y, "pow6", "pow5", "pow4", "pow3", "pow2", "pow1", "one")
+	a.note("max(x, 0) - b·Φ(-a)")
+	a.all(fmls, l.n, l.b, l.k)
+	a.all(move, l.x, l.n)
+}
+
+// power: k = 2^y for y from -127, which gives 0, to 127, with the coefficients of
+// 2^f. Changes x, p, q, in one of which y may be.
+func (a *asm) power(l lane, y group, coefficients ...string) {
 	a.note("n + 127 in the low bits, n = round(y), and f = y - n")
 	a.constant(l.x, "round127")
 	a.all(fadd, l.k, y, l.x)
@@ -166,9 +175,27 @@ func (a *asm) gelu(l lane) {
 	a.all(fsub, l.x, y, l.x)
 	a.note("2^n: 0 for -127")
 	a.all(shl23, l.k, l.k)
-	a.note("Φ(-a) = 2^f·2^n, and max(x, 0) - b·Φ(-a)")
-	f := a.polynomial(l.x, l.p, l.q, "pow6", "pow5", "pow4", "pow3", "pow2", "pow1", "one")
+	a.note("2^f·2^n")
+	f := a.polynomial(l.x, l.p, l.q, coefficients...)
 	a.all(fmul, l.k, f, l.k)
+}
+
+// roughPower is power with the error of POWER in elementwise_amd64.h.
+func (a *asm) roughPower(l lane, y group) {
+	a.power(l, y, "short3", "short2", "short1", "one")
+}
+
+// roughGELU: x = max(x, 0) - a·Φ(-a), a = min(|x|, 5.5). Changes k, p, q, n, b.
+func (a *asm) roughGELU(l lane) {
+	a.note("n = max(x, 0), b = a")
+	a.all(fcmlt0, l.n, l.x)
+	a.all(bic, l.n, l.x, l.n)
+	a.all(fabs, l.b, l.x)
+	a.constant(l.k, "roughHigh")
+	a.all(fmin, l.b, l.b, l.k)
+	a.note("y = log₂ Φ(-a)")
+	a.roughPower(l, a.polynomial(l.b, l.p, l.q, "rough4", "rough3", "rough2", "rough1", "rough0"))
+	a.note("max(x, 0) - a·Φ(-a)")
 	a.all(fmls, l.n, l.b, l.k)
 	a.all(move, l.x, l.n)
 }
