@@ -34,11 +34,16 @@ func TestSameBits(t *testing.T) {
 }
 
 func sameBits(t *testing.T, name string, p Precision, texts []string, opts Options, workers, budgets, sizes []int) {
-	want := embedTexts(t, loadGolden(t, name, Config{Precision: p}), texts, opts).Embeddings
-	for _, set := range kernel.Sets() {
+	wants := map[bool][]Embedding{} // of AMX, which sums bfloat16s in an order of its own, and of the others
+	for _, set := range slices.Backward(kernel.Sets()) {
 		if set.Name() == "generic" && set != kernel.Best() {
 			continue // agrees within a bound: TestGenericAgrees
 		}
+		own := p != Float32 && set.Name() == "amx"
+		if _, ok := wants[own]; !ok {
+			wants[own] = embedTexts(t, loadGolden(t, name, Config{Precision: p, Kernels: set.Name()}), texts, opts).Embeddings
+		}
+		want := wants[own]
 		for _, workers := range workers {
 			for _, budget := range budgets {
 				m := loadGolden(t, name, Config{Precision: p, Kernels: set.Name(), Workers: workers, BatchTokens: budget})

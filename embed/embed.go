@@ -36,7 +36,7 @@ type Config struct {
 	Workers     int       // goroutines of one call, the caller included; 0 = GOMAXPROCS
 	BatchTokens int       // tokens of one forward pass, and with them memory; 0 = 256
 	MaxTokens   int       // limit of one input in place of the folder's, at most the position table's; 0 = the folder's
-	Kernels     string    // "generic", "avx2", "avx512", "neon"; "" = the best this CPU has
+	Kernels     string    // "generic", "avx2", "avx512", "amx", "neon"; "" = the best this CPU has
 
 	dir     string // where the root of the folder lies; "" = not known
 	inspect bool   // the model is not run

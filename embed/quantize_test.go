@@ -85,12 +85,13 @@ func TestInt4IsDeterministic(t *testing.T) {
 	ids := [][]int32{{2, 9, 17, 3}, {2, 30, 31, 5, 8, 13, 21, 3}, {2, 3}, {2, 40, 41, 42, 43, 44, 3}}
 	for _, name := range []string{"bert-cls-dense", "qwen3"} {
 		var want *Result
+		set := ""
 		for _, s := range kernel.Sets()[min(1, len(kernel.Sets())-1):] { // those after generic, which is close
 			for _, workers := range []int{1, 3} {
 				m := loadGolden(t, name, Config{Precision: Int4, Kernels: s.Name(), Workers: workers})
 				got := embedIDs(t, m, ids, Options{})
-				if want == nil {
-					want = got
+				if want == nil || s.Name() == "amx" && set != "amx" { // whose bfloat16s of attention are summed in another order
+					want, set = got, s.Name()
 				}
 				assert.Equal(t, want, got, "%s, %s, %d workers", name, s.Name(), workers)
 				for i := range ids {

@@ -54,22 +54,22 @@ func tileBFloat16Dot(c *float32, ldc int, a, b, bias *float32, steps, m, n int, 
 	tilesBFloat16Dot[m](c, ldc, a, b, bias, steps, n, next, r)
 }
 
-// packBFloat16AVX2 and packBFloat16AVX512 write words 4g to 4g+3 of row i of src,
-// in bfloat16, to the bytes i·rowBytes + g·groupBytes of dst, for i < rows. The
-// terms beyond cols are zero. All are positive.
+// packBFloat16AVX2 writes words 4g to 4g+3 of row i of src, in bfloat16, to the bytes
+// i·rowBytes + g·groupBytes of dst, for i < rows. The terms beyond cols are zero. All
+// are positive. In packBFloat16AVX512 four groups are blockBytes from the four before.
 //
 //go:noescape
 func packBFloat16AVX2(dst, src *float32, ld, rows, cols, rowBytes, groupBytes int)
 
 //go:noescape
-func packBFloat16AVX512(dst, src *float32, ld, rows, cols, rowBytes, groupBytes int)
+func packBFloat16AVX512(dst, src *float32, ld, rows, cols, rowBytes, groupBytes, blockBytes int)
 
 func packRowsBFloat16AVX2(dst, src *float32, ld, m, cols int) {
 	packBFloat16AVX2(dst, src, ld, m, cols, 16, 16*m)
 }
 
 func packRowsBFloat16AVX512(dst, src *float32, ld, m, cols int) {
-	packBFloat16AVX512(dst, src, ld, m, cols, 16, 16*m)
+	packBFloat16AVX512(dst, src, ld, m, cols, 16, 16*m, 64*m)
 }
 
 //go:noescape
@@ -91,7 +91,7 @@ func transposeBFloat16AVX512(dst, src *float32, ld, rows, cols int) {
 	var words [Panel * transposeTerms / 2]float32
 	for j := 0; j < cols; j += transposeTerms {
 		n := min(transposeTerms, cols-j)
-		packBFloat16AVX512(&words[0], add(src, j), ld, rows, n, 2*transposeTerms, 16)
+		packBFloat16AVX512(&words[0], add(src, j), ld, rows, n, 2*transposeTerms, 16, 64)
 		transposeAVX2(add(dst, j/2*Panel), &words[0], transposeTerms/2, rows, (n+1)/2)
 	}
 }
@@ -115,13 +115,13 @@ func interleaveBFloat16AVX512(dst, src *float32, ld, rows, cols int)
 
 // exponentialsBFloat16AVX2 and exponentialsBFloat16AVX512 pack the bfloat16s of
 // 2^((x-max(x))·factor), four words each groupBytes from the ones before, and
-// return their sum. x is not empty.
+// return their sum. x is not empty. blockBytes is as in packBFloat16AVX512.
 //
 //go:noescape
 func exponentialsBFloat16AVX2(dst *float32, groupBytes int, x []float32, factor float32) float32
 
 //go:noescape
-func exponentialsBFloat16AVX512(dst *float32, groupBytes int, x []float32, factor float32) float32
+func exponentialsBFloat16AVX512(dst *float32, groupBytes, blockBytes int, x []float32, factor float32) float32
 
 func packExponentialsBFloat16AVX2(dst, x *float32, ld, rows, cols int, scale float32, totals *float32) {
 	for i := range rows {
@@ -131,6 +131,6 @@ func packExponentialsBFloat16AVX2(dst, x *float32, ld, rows, cols int, scale flo
 
 func packExponentialsBFloat16AVX512(dst, x *float32, ld, rows, cols int, scale float32, totals *float32) {
 	for i := range rows {
-		*add(totals, i) = exponentialsBFloat16AVX512(add(dst, 4*i), 16*rows, unsafe.Slice(add(x, i*ld), cols), scale*log2e)
+		*add(totals, i) = exponentialsBFloat16AVX512(add(dst, 4*i), 16*rows, 64*rows, unsafe.Slice(add(x, i*ld), cols), scale*log2e)
 	}
 }

@@ -18,15 +18,16 @@
 // ADDROUNDED: Z11 += the two terms of Z16, each times one.
 #define ADDROUNDED LONG $0x481e3262; WORD $0xd852 // VDPBF16PS Z16, Z12, Z11
 
-// func packBFloat16AVX512(dst, src *float32, ld, rows, cols, rowBytes, groupBytes int)
-// Words 4g to 4g+3 of row i of src, in bfloat16, to the bytes i·rowBytes +
-// g·groupBytes of dst, for i < rows; terms beyond cols are zero. All positive.
+// func packBFloat16AVX512(dst, src *float32, ld, rows, cols, rowBytes, groupBytes, blockBytes int)
+// Words 16b+4g to 16b+4g+3 of row i of src, in bfloat16, to the bytes i·rowBytes +
+// g·groupBytes + b·blockBytes of dst, for i < rows and g < 4; terms beyond cols are
+// zero. All positive.
 // Registers: SI row 0 of the 32 columns at hand, DI their place in dst, R8 ld in
 // bytes, R12 rowBytes, R9 and R10 the bytes of one and of three groups of dst, CX
 // columns left, AX BX DX the row, its place and the rows left, R13 groups of the
 // last columns, K1 K2 their masks.
 // Requires: AVX512F, AVX512BF16
-TEXT ·packBFloat16AVX512(SB), NOSPLIT, $0-56
+TEXT ·packBFloat16AVX512(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ ld+16(FP), R8
@@ -57,7 +58,7 @@ row32:
 	DECQ DX
 	JNZ  row32
 	ADDQ $128, SI
-	LEAQ (DI)(R9*4), DI
+	ADDQ blockBytes+56(FP), DI
 	SUBQ $32, CX
 	JGE  columns32
 
@@ -188,20 +189,20 @@ done:
 	POWER; \
 	VMOVAPS Z0, Z17
 
-// func exponentialsBFloat16AVX512(dst *float32, groupBytes int, x []float32, factor float32) float32
+// func exponentialsBFloat16AVX512(dst *float32, groupBytes, blockBytes int, x []float32, factor float32) float32
 // The bfloat16s of 2^((x-max(x))·factor), four words each groupBytes from the ones
-// before, and returns their sum. x is not empty; what the last words have beyond it
+// before and 16 blockBytes, and returns their sum. x is not empty; what the last words have beyond it
 // is zero.
 // Registers: DI dst, R9 and R10 the bytes of one and of three groups, SI x, DX
 // chunks of 32 left, R13 the groups of the last, K1 K2 their masks, Z6 -∞, Z11 16
 // partial sums, the rest as in POWERS.
 // Requires: AVX512F, AVX512BF16
-TEXT ·exponentialsBFloat16AVX512(SB), NOSPLIT, $0-52
+TEXT ·exponentialsBFloat16AVX512(SB), NOSPLIT, $0-60
 	MOVQ dst+0(FP), DI
 	MOVQ groupBytes+8(FP), R9
-	MOVQ x_base+16(FP), SI
-	MOVQ x_len+24(FP), DX
-	VBROADCASTSS factor+40(FP), Z9
+	MOVQ x_base+24(FP), SI
+	MOVQ x_len+32(FP), DX
+	VBROADCASTSS factor+48(FP), Z9
 	LEAQ (R9)(R9*2), R10
 	DECQ DX
 	MOVQ DX, CX
@@ -262,7 +263,7 @@ loop32:
 	VEXTRACTI32X4 $2, Z16, (DI)(R9*2)
 	VEXTRACTI32X4 $3, Z16, (DI)(R10*1)
 	ADDQ $128, SI
-	LEAQ (DI)(R9*4), DI
+	ADDQ blockBytes+16(FP), DI
 	DECQ DX
 	JNZ  loop32
 
@@ -289,6 +290,6 @@ sum:
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPS Y1, Y0, Y0
 	SUM8
-	VMOVSS X0, ret+48(FP)
+	VMOVSS X0, ret+56(FP)
 	VZEROUPPER
 	RET

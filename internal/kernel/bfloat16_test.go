@@ -23,7 +23,7 @@ func TestMultiplyBFloat16(t *testing.T) {
 		m, n, k := shape[0], shape[1], shape[2]
 		x, w := randomMatrix(rng, m, k, k+rng.IntN(5)), randomMatrix(rng, n, k, k+rng.IntN(5))
 		bias := randomMatrix(rng, 1, n, n).Data
-		for _, s := range sets {
+		for _, s := range variants {
 			got := tensor.NewMatrix(m, n)
 			multiplyIn(s, BFloat16, got, x, w, bias, Identity)
 			for i := range m {
@@ -43,8 +43,8 @@ func TestMultiplyBFloat16(t *testing.T) {
 }
 
 // Every SIMD set computes each element as one chain of exactly rounded
-// multiply-adds beginning at the bias, of each word the high term first. Only
-// numbers below 2⁻¹²⁶ differ: VDPBF16PS takes and gives zeros for them.
+// multiply-adds beginning at the bias, of each word the high term first, but for AMX,
+// which has a test of its own. Only numbers below 2⁻¹²⁶ differ: VDPBF16PS takes and gives zeros for them.
 func TestMultiplyBFloat16IsAChainOfFMAs(t *testing.T) {
 	rng := rand.New(rand.NewPCG(15, 16))
 	rounded := func(x []float32, k int) []float32 {
@@ -70,7 +70,7 @@ func TestMultiplyBFloat16IsAChainOfFMAs(t *testing.T) {
 			}
 		}
 		for _, s := range sets {
-			if plain(s, BFloat16) {
+			if plain(s, BFloat16) || s.products[BFloat16].block > 0 {
 				continue
 			}
 			got := randomMatrix(rng, m, n, n+rng.IntN(5))
@@ -83,6 +83,19 @@ func TestMultiplyBFloat16IsAChainOfFMAs(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// place returns where word w of row i of a packed tile of m rows is.
+func place(s *Set, f Format, m, i, w int) int {
+	block := max(4, s.products[f].block)
+	return (w/block*m+i)*block + w%block
+}
+
+// spoil makes x NaN, so that products with what is not packed are, too.
+func spoil(x []float32) {
+	for i := range x {
+		x[i] = float32(math.NaN())
 	}
 }
 
@@ -100,11 +113,12 @@ func TestPackingsBFloat16(t *testing.T) {
 			}
 			x.Data[i] = v
 		}
-		for _, s := range sets {
+		for _, s := range variants {
 			var rows Rows
 			var panels, transposed, straight Panels
 			panels.Resize(BFloat16, k, 1)
 			rows.Resize(s, m, &panels)
+			spoil(rows.data)
 			straight.Resize(BFloat16, m, min(k, Panel))
 			transposed.Resize(BFloat16, k, min(m, Panel))
 			for tile := range rows.Tiles() {
@@ -125,9 +139,12 @@ func TestPackingsBFloat16(t *testing.T) {
 					}
 				}
 				data := rows.data[from*rows.words:]
+				for w := (k + 1) / 2; w < rows.words; w++ {
+					require.Zerof(t, math.Float32bits(data[place(s, BFloat16, height, i-from, w)]), "%s %v row %d: word %d", s.name, shape, i, w)
+				}
 				for j, v := range x.Row(i) {
 					want := roundBFloat16(v)
-					require.Equalf(t, want, word(data, (j/8*height+i-from)*4+j%8/2, j%2), "%s %v row %d of %08x", s.name, shape, j, math.Float32bits(v))
+					require.Equalf(t, want, word(data, place(s, BFloat16, height, i-from, j/2), j%2), "%s %v row %d of %08x", s.name, shape, j, math.Float32bits(v))
 					if i < Panel {
 						require.Equalf(t, want, word(transposed.data, j/2*Panel+i, j%2), "%s %v transposed %08x", s.name, shape, math.Float32bits(v))
 					}
@@ -234,12 +251,13 @@ func TestPackExponentialsBFloat16(t *testing.T) {
 		values.Resize(BFloat16, n, 8)
 		factor := float32(0.3)
 		factor *= log2e
-		for _, s := range sets {
+		for _, s := range variants {
 			var rows Rows
 			rows.Resize(s, m, &values)
 			if rows.Tiles() != 1 {
 				continue
 			}
+			spoil(rows.data)
 			x := scores
 			x.Data = clone(scores.Data)
 			totals := make([]float32, m)
@@ -250,8 +268,9 @@ func TestPackExponentialsBFloat16(t *testing.T) {
 					largest = max(largest, float64(v))
 				}
 				sum := 0.0
-				for j := range roundUp(n, 8) {
-					low, high := unpair(rows.data[(j/8*m+i)*4+j%8/2])
+				for j := range 2 * rows.words {
+					word := rows.data[place(s, BFloat16, m, i, j/2)]
+					low, high := unpair(word)
 					got := []float32{low, high}[j%2]
 					want := 0.0
 					if j < n {
@@ -267,15 +286,15 @@ func TestPackExponentialsBFloat16(t *testing.T) {
 				}
 				words, total := exponentialWords32(scores.Row(i), factor)
 				require.Equal(t, math.Float32bits(total), math.Float32bits(totals[i]), "%s n=%d row %d", s.name, n, i)
-				for g := 0; g < len(words); g += 4 {
-					require.Equal(t, bits(words[g:g+4]), bits(rows.data[g*m+4*i:][:4]), "%s n=%d row %d", s.name, n, i)
+				for w, want := range words {
+					require.Equal(t, math.Float32bits(want), math.Float32bits(rows.data[place(s, BFloat16, m, i, w)]), "%s n=%d row %d word %d", s.name, n, i, w)
 				}
 			}
 		}
 		bad := scores
 		bad.Data = clone(scores.Data)
 		bad.Row(m - 1)[n-1] = float32(math.NaN())
-		for _, s := range sets {
+		for _, s := range variants {
 			var rows Rows
 			rows.Resize(s, m, &values)
 			totals := make([]float32, m)

@@ -59,7 +59,7 @@ func (f Format) panelWords(k int) int {
 
 // A tileFunc computes c[i*ldc+j] = bias[j] + Σ a·b for i < m ≤ tileRows, j < n ≤
 // Panel. a is packed as by PackRows with m rows, b is one panel as by Pack; both
-// have 4·steps words of terms a row. bias has Panel elements. The panel next is what the
+// have 4·steps words of terms a row, a's filled up to whole blocks. bias has Panel elements. The panel next is what the
 // caller will multiply with next: it is prefetched. All of it is done for each
 // tile of the run.
 type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run)
@@ -74,6 +74,7 @@ type product struct {
 	how      string // in words
 	tileRows int    // the most rows that tile computes at once
 	tile     tileFunc
+	block    int // the words of a packed row that lie together; 0 = 4, or as packRows does
 	// transpose writes element j of row i of src to term j of column i of the panel
 	// dst, for i < rows ≤ Panel and j < cols. The columns i ≥ rows, and the terms that
 	// the last word has beyond cols, are zero.
@@ -82,12 +83,16 @@ type product struct {
 	// dst, for i < rows and j < cols ≤ Panel. The columns j ≥ cols, and the terms that
 	// the last word has beyond rows, are zero.
 	interleave func(dst, src *float32, ld, rows, cols int)
-	// packRows writes words 4g to 4g+3 of row i of src (m×cols) to dst[(g*m+i)*4:].
-	// The terms beyond cols are zero.
+	// packRows writes words 4g to 4g+3 of row i of src (m×cols) to dst[(g*m+i)*4:],
+	// or blocks of more words so. The terms beyond cols are zero.
 	packRows func(dst, src *float32, ld, m, cols int)
 	// packExponentials is packRows of what softmax makes of each row of x, whose sums
 	// it writes to totals; nil = there is no such loop, and the two are run.
 	packExponentials func(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+	// quantize is that of Int8 for rows in blocks of 16 words, stride bytes apart; nil
+	// where rows are packed by int8Loops. What the last block has beyond them is not
+	// written: the tile multiplies it with zeros.
+	quantize func(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
 	// gelu is a GELU as exact as the format; nil where the set's is as good.
 	gelu func(x []float32, ld, rows, cols int)
 	// packGELU is packRows of what GELU makes of each row of src; nil = there is no

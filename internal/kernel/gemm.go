@@ -10,7 +10,7 @@ import (
 const Panel = 32
 
 // MaxTileRows is the most rows that a tile of any set has.
-const MaxTileRows = 14
+const MaxTileRows = 32
 
 // Floats returns a zero slice of n float32s that starts on a cache line.
 func Floats(n int) []float32 {
@@ -141,8 +141,8 @@ func (s *Set) Pack(p *Panels, i int, b tensor.Matrix) {
 }
 
 // Rows is the left side a (m×k) of a product, packed for the tiles of a set and
-// for panels of one format: tile t holds its rows' words in groups of 4, row after
-// row. The rows are spread evenly over as few tiles as hold them.
+// for panels of one format: tile t holds its rows' words in groups of 4 (or what the
+// set's block is), row after row. The rows are spread evenly over as few tiles as hold them.
 type Rows struct {
 	M, K   int
 	format Format
@@ -162,13 +162,13 @@ type Rows struct {
 // The content is undefined until each tile is packed.
 func (r *Rows) Resize(s *Set, m int, b *Panels) {
 	r.M, r.K, r.format = m, b.K, b.Format
-	r.steps, r.words = b.Format.words(b.K)/4, b.Format.rowWords(b.K)
+	p := &s.products[b.Format]
+	r.steps, r.words = b.Format.words(b.K)/4, roundUp(b.Format.rowWords(b.K), max(1, p.block))
 	r.outliers, r.kept = b.Outliers, b.kept
 	if b.Format == Int8 {
 		r.words += int8RowExtra + roundUp(len(b.Outliers), 4)
 	}
-	tileRows := s.products[b.Format].tileRows
-	r.tiles = (m + tileRows - 1) / tileRows
+	r.tiles = (m + p.tileRows - 1) / p.tileRows
 	r.low, r.high = m/max(1, r.tiles), m%max(1, r.tiles)
 	if need := m * r.words; cap(r.data) < need {
 		r.data = Floats(need)

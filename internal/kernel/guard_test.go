@@ -131,7 +131,7 @@ func productsStayWithinTheirSlices(t *testing.T, s *Set, f Format) {
 // The kernels of attention read and write nothing beside what is theirs.
 func TestAttentionStaysWithinItsSlices(t *testing.T) {
 	rng := rand.New(rand.NewPCG(35, 36))
-	x, packed, totals := guard(t, 14*70), guard(t, 14*96), guard(t, 14)
+	x, packed, totals := guard(t, MaxTileRows*70), guard(t, MaxTileRows*96), guard(t, MaxTileRows)
 	for s, f := range setsAndFormats {
 		for cols := 1; cols <= 66; cols++ {
 			rows := 1 + rng.IntN(s.products[f].tileRows)

@@ -116,6 +116,11 @@ func int8Steps(reach, steps float32) (scale, inverse float32) {
 // packInt8Rows packs a tile of rows x for b's panels.
 func (s *Set) packInt8Rows(dst []float32, r *Rows, x tensor.Matrix) {
 	m, groups := x.Rows, len(r.kept)
+	quantize, block := s.quantize, 4
+	if p := &s.products[Int8]; p.quantize != nil {
+		quantize, block = p.quantize, p.block
+	}
+	words := roundUp(4*groups, block)
 	// The steps of all rows first: their divisions overlap.
 	var lows, highs [MaxTileRows]float32
 	for i := range m {
@@ -125,15 +130,15 @@ func (s *Set) packInt8Rows(dst []float32, r *Rows, x tensor.Matrix) {
 		row := x.Row(i)
 		scale, inverse := int8Steps(highs[i]-lows[i], 255)
 		zero := int32(math.RoundToEven(float64(float32(-lows[i] * inverse))))
-		s.quantize((*byte)(unsafe.Pointer(&dst[4*i])), 16*m, &row[0], &r.kept[0], groups, inverse, zero)
-		head := (*[4]float32)(dst[4*(groups*m+i):])
+		quantize((*byte)(unsafe.Pointer(&dst[block*i])), 4*block*m, &row[0], &r.kept[0], groups, inverse, zero)
+		head := (*[4]float32)(dst[words*m+4*i:])
 		head[0] = scale
 		head[1] = math.Float32frombits(uint32(-zero))
 		head[2] = math.Float32frombits(uint32((len(r.outliers) + 3) / 4))
 		head[3] = 0
 		for o := 0; o < len(r.outliers); o += 4 {
-			words := (*[4]float32)(dst[4*((groups+1+o/4)*m+i):])
-			clear(words[copy4(words, row, r.outliers[o:]):])
+			four := (*[4]float32)(dst[words*m+4*((1+o/4)*m+i):])
+			clear(four[copy4(four, row, r.outliers[o:]):])
 		}
 	}
 }

@@ -55,3 +55,8 @@ func extremesAVX512(x *float32, kept *uint16, groups int) (low, high float32)
 //
 //go:noescape
 func quantizeAVX512(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
+
+// quantizeBlocksAVX512: see product.quantize. Requires AVX-512 F.
+//
+//go:noescape
+func quantizeBlocksAVX512(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)

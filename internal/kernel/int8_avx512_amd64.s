@@ -95,6 +95,17 @@ done:
 	VZEROUPPER
 	RET
 
+// QUANTIZE16(i, to) makes group i whole numbers. Z1 inverse, Z2 zero, Z3 255.
+#define QUANTIZE16(i, to) \
+	KMOVW (2*i)(DX), K1; \
+	VMOVUPS.Z (64*i)(SI), K1, Z0; \
+	VMULPS Z1, Z0, Z0; \
+	VCVTPS2DQ Z0, Z0; \
+	VPADDD Z2, Z0, Z0; \
+	VPMINSD Z3, Z0, Z0; \
+	VPMOVDB Z0, X0; \
+	VMOVDQU X0, to
+
 // func quantizeAVX512(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
 // Registers: DI dst, R8 stride, SI x, DX kept, CX groups left, Z0 x, Z1 inverse,
 // Z2 zero, Z3 255.
@@ -113,19 +124,56 @@ TEXT ·quantizeAVX512(SB), NOSPLIT, $0-48
 	JZ   done
 
 loop:
-	KMOVW (DX), K1
-	VMOVUPS.Z (SI), K1, Z0
-	VMULPS Z1, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VPADDD Z2, Z0, Z0
-	VPMINSD Z3, Z0, Z0
-	VPMOVDB Z0, X0
-	VMOVDQU X0, (DI)
+	QUANTIZE16(0, (DI))
 	ADDQ $64, SI
 	ADDQ $2, DX
 	ADDQ R8, DI
 	DECQ CX
 	JNZ  loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func quantizeBlocksAVX512(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
+// Registers: as in quantizeAVX512, with CX groups left and R8 from one block of four to
+// the next.
+// Requires: AVX-512 F
+TEXT ·quantizeBlocksAVX512(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ stride+8(FP), R8
+	MOVQ x+16(FP), SI
+	MOVQ kept+24(FP), DX
+	MOVQ groups+32(FP), CX
+	VBROADCASTSS inverse+40(FP), Z1
+	VBROADCASTSS zero+44(FP), Z2
+	MOVL $255, AX
+	VPBROADCASTD AX, Z3
+	SUBQ $4, CX
+	JLT  tail
+
+block:
+	QUANTIZE16(0, (DI))
+	QUANTIZE16(1, 16(DI))
+	QUANTIZE16(2, 32(DI))
+	QUANTIZE16(3, 48(DI))
+	ADDQ $256, SI
+	ADDQ $8, DX
+	ADDQ R8, DI
+	SUBQ $4, CX
+	JGE  block
+
+tail:
+	ADDQ $4, CX
+	JZ   done
+
+group:
+	QUANTIZE16(0, (DI))
+	ADDQ $64, SI
+	ADDQ $2, DX
+	ADDQ $16, DI
+	DECQ CX
+	JNZ  group
 
 done:
 	VZEROUPPER

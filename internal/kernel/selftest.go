@@ -3,7 +3,6 @@ package kernel
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -21,22 +20,6 @@ func SelfTest(s *Set) error {
 		return x
 	}
 	x, w, bias := fill(m, k, 0), fill(n, k, 1000), fill(1, n, 2000).Data
-	product := func(s *Set, f Format, a Activation) []float32 {
-		dst := tensor.NewMatrix(m, n)
-		var rows Rows
-		var panels Panels
-		panels.Resize(f, k, n)
-		rows.Resize(s, m, &panels)
-		for t := range rows.Tiles() {
-			s.PackRows(&rows, t, x)
-		}
-		for p := range panels.Count() {
-			s.PackTransposed(&panels, p, w.Slice(p*Panel, min((p+1)*Panel, n)))
-		}
-		copy(panels.Bias, bias)
-		s.Multiply(dst, &rows, 0, rows.Tiles(), &panels, 0, panels.Count(), 0, a)
-		return dst.Data
-	}
 	// Sums of 70 products of up to 9 in size, and what follows from them.
 	const bound = 1e-3
 	check := func(name string, run func(s *Set) []float32) error {
@@ -49,16 +32,19 @@ func SelfTest(s *Set) error {
 		return nil
 	}
 	for a := Identity; a <= Tanh; a++ {
-		if err := check("product, "+a.String(), func(s *Set) []float32 { return product(s, Float32, a) }); err != nil {
+		if err := check("product, "+a.String(), func(s *Set) []float32 { return selfProduct(s, Float32, x, w, bias, nil, a) }); err != nil {
 			return err
 		}
 	}
 	for f := range Formats {
 		for _, a := range []Activation{Identity, GELU} {
-			if err := check("product in "+f.String()+", "+a.String(), func(s *Set) []float32 { return product(s, f, a) }); err != nil {
+			if err := check("product in "+f.String()+", "+a.String(), func(s *Set) []float32 { return selfProduct(s, f, x, w, bias, nil, a) }); err != nil {
 				return err
 			}
 		}
+	}
+	if err := selfTestWhole(s, Float32, BFloat16, Int8); err != nil {
+		return err
 	}
 	gamma, beta := fill(1, n, 3000).Data, fill(1, n, 4000).Data
 	for _, kernel := range []struct {
@@ -92,34 +78,66 @@ func SelfTest(s *Set) error {
 	return selfTestVectors(s)
 }
 
-// provenInt8 reports whether p computes in s what s does without it, bit for bit: p
-// is for CPUs that the tests may not have run on.
+// selfProduct returns act(x·wᵀ + bias).
+func selfProduct(s *Set, f Format, x, w tensor.Matrix, bias []float32, outliers []int, act Activation) []float32 {
+	dst := tensor.NewMatrix(x.Rows, w.Rows)
+	var rows Rows
+	var panels Panels
+	panels.Resize(f, x.Cols, w.Rows)
+	if f == Int8 {
+		panels.ResizeInt8(x.Cols, w.Rows, outliers)
+	}
+	rows.Resize(s, x.Rows, &panels)
+	for t := range rows.Tiles() {
+		s.PackRows(&rows, t, x)
+	}
+	for p := range panels.Count() {
+		s.PackTransposed(&panels, p, w.Slice(p*Panel, min((p+1)*Panel, w.Rows)))
+	}
+	copy(panels.Bias, bias)
+	s.Multiply(dst, &rows, 0, rows.Tiles(), &panels, 0, panels.Count(), 0, act)
+	return dst.Data
+}
+
+// selfTestWhole multiplies whole numbers in these formats, so small that no set rounds
+// any: in Int8 the steps of rows and columns are 1. The results are those of the generic
+// set, in tiles of all heights and widths, whole blocks of terms and parts of them, and
+// runs of tiles below and beside each other.
+func selfTestWhole(s *Set, formats ...Format) error {
+	outliers := []int{3, 60}
+	for _, shape := range [][3]int{{9, 200, 70}, {17, 39, 192}, {64, 64, 64}, {70, 33, 100}} {
+		m, n, k := shape[0], shape[1], shape[2]
+		x, w, bias := tensor.NewMatrix(m, k), tensor.NewMatrix(n, k), make([]float32, n)
+		for i := range m {
+			row := x.Row(i)
+			for j := range row {
+				row[j] = float32((i*31+j*j*7)%256 - 100)
+			}
+			row[0], row[1], row[outliers[0]], row[outliers[1]] = -100, 155, 1000, float32(8*i)
+		}
+		for i := range n {
+			row := w.Row(i)
+			for j := range row {
+				row[j] = float32((i*29+j*j*11)%255 - 127)
+			}
+			row[2], bias[i] = 127, float32(i-20)
+		}
+		for _, f := range formats {
+			want, got := selfProduct(&generic, f, x, w, bias, outliers, Identity), selfProduct(s, f, x, w, bias, outliers, Identity)
+			for i := range want {
+				if want[i] != got[i] {
+					return fmt.Errorf("kernels %s: %d×%d×%d whole numbers in %v: element %d: found %v, expected %v", s.name, m, n, k, f, i, got[i], want[i])
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// provenInt8 reports whether p computes in s what the generic set does: p is for CPUs
+// that the tests may not have run on.
 func provenInt8(s *Set, p product) bool {
-	const m, n, k = 13, 45, 70
-	x, w := tensor.NewMatrix(m, k), tensor.NewMatrix(n, k)
-	for i := range x.Data {
-		x.Data[i] = float32(i*i%509) - 200
-	}
-	for i := range w.Data {
-		w.Data[i] = float32(i*i%251) - 125
-	}
 	with := *s
 	with.products[Int8] = p
-	var got [2][]float32
-	for i, s := range []*Set{s, &with} {
-		var rows Rows
-		var panels Panels
-		panels.ResizeInt8(k, n, []int{3, 60})
-		rows.Resize(s, m, &panels)
-		for t := range rows.Tiles() {
-			s.PackRows(&rows, t, x)
-		}
-		for p := range panels.Count() {
-			s.PackTransposed(&panels, p, w.Slice(p*Panel, min((p+1)*Panel, n)))
-		}
-		dst := tensor.NewMatrix(m, n)
-		s.Multiply(dst, &rows, 0, rows.Tiles(), &panels, 0, panels.Count(), 0, Identity)
-		got[i] = dst.Data
-	}
-	return slices.Equal(got[0], got[1])
+	return selfTestWhole(&with, Int8) == nil
 }

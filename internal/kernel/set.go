@@ -4,8 +4,9 @@
 // All SIMD sets give the same bits: every element of a product is one chain of
 // fused multiply-adds over k in order, reductions use 16 partial sums (element
 // i goes to sum i mod 16) added as a fixed tree (i and i+8, then +4, +2, +1),
-// and exp, erf and tanh are one polynomial with one order of fused steps. The
-// generic set is plain Go and agrees within a bound that each test derives.
+// and exp, erf and tanh are one polynomial with one order of fused steps. Only the
+// sums of bfloat16s by AMX have an order of their own. The generic set is plain Go and
+// agrees within a bound that each test derives.
 package kernel
 
 import (
@@ -55,7 +56,7 @@ type Set struct {
 	peak func(n int) float64
 }
 
-// Name returns "generic", "avx2", "avx512" or "neon".
+// Name returns "generic", "avx2", "avx512", "amx" or "neon".
 func (s *Set) Name() string { return s.name }
 
 // Sets returns the sets that this CPU runs, slowest first. GODEBUG=cpu.avx2=off

@@ -4,9 +4,11 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-var sets = detect()
+var sets = detect(permitTiles)
 
-func detect() []*Set {
+// detect returns the sets of this CPU. It asks for AMX's tile registers only where
+// the CPU has them.
+func detect(permitted func() bool) []*Set {
 	sets := []*Set{&generic}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		if cpu.X86.HasAVXVNNI && provenInt8(&avx2, int8AVXVNNI) {
@@ -24,6 +26,9 @@ func detect() []*Set {
 				avx512.products[Int8] = int8PairsAVX512
 			}
 			sets = append(sets, &avx512)
+			if amx := withAMX(&avx512, permitted); amx != nil {
+				sets = append(sets, amx)
+			}
 		}
 	}
 	return sets

@@ -402,3 +402,31 @@ func tile13x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int,
 
 //go:noescape
 func tile14x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+var tilesBFloat16AMX = amxTiles{{tile16x16BFloat16AMX, tile16x32BFloat16AMX}, {tile32x16BFloat16AMX, tile32x32BFloat16AMX}}
+
+//go:noescape
+func tile16x16BFloat16AMX(config *tileConfig, c *float32, ldc int, a, b, last, bias *float32, blocks, m int, next *float32, r run)
+
+//go:noescape
+func tile16x32BFloat16AMX(config *tileConfig, c *float32, ldc int, a, b, last, bias *float32, blocks, m int, next *float32, r run)
+
+//go:noescape
+func tile32x16BFloat16AMX(config *tileConfig, c *float32, ldc int, a, b, last, bias *float32, blocks, m int, next *float32, r run)
+
+//go:noescape
+func tile32x32BFloat16AMX(config *tileConfig, c *float32, ldc int, a, b, last, bias *float32, blocks, m int, next *float32, r run)
+
+var tilesInt8AMX = amxTiles{{tile16x16Int8AMX, tile16x32Int8AMX}, {tile32x16Int8AMX, tile32x32Int8AMX}}
+
+//go:noescape
+func tile16x16Int8AMX(config *tileConfig, c *float32, ldc int, a, b, last, bias *float32, blocks, m int, next *float32, r run)
+
+//go:noescape
+func tile16x32Int8AMX(config *tileConfig, c *float32, ldc int, a, b, last, bias *float32, blocks, m int, next *float32, r run)
+
+//go:noescape
+func tile32x16Int8AMX(config *tileConfig, c *float32, ldc int, a, b, last, bias *float32, blocks, m int, next *float32, r run)
+
+//go:noescape
+func tile32x32Int8AMX(config *tileConfig, c *float32, ldc int, a, b, last, bias *float32, blocks, m int, next *float32, r run)

@@ -17,9 +17,6 @@ var int8Levels = []int8Level{
 
 // tile writes the kernel of m rows.
 func (l int8Level) tile(w *bytes.Buffer, m int) {
-	b0, b1, a := l.b(0), l.b(1), [2]string{l.a(0), l.a(1)}
-	half := 4 * l.lanes
-
 	fmt.Fprintf(w, `
 // func tile%dx%d%s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
 // c = (a·b in whole numbers)·scales + bias + a·b of the outliers, for %d rows and
@@ -37,18 +34,33 @@ TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-104
 	MOVQ CX, DI
 	SHLQ $9, DI
 	ADDQ BX, DI
-`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, l.acc(0, 0), l.acc(m-1, 1), b0, l.requires, m, 2*l.lanes, l.suffix, begin, 16*m)
-	fmt.Fprintf(w, "\t%s %d(DI), %s // sums of the columns\n", l.load(), 4*panel, b0)
-	fmt.Fprintf(w, "\t%s %d(DI), %s\n", l.load(), 4*panel+half, b1)
+`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, l.acc(0, 0), l.acc(m-1, 1), l.b(0), l.requires, m, 2*l.lanes, l.suffix, begin, 16*m)
+	l.zeroPoints(w, m, "R8", "DI")
+	fmt.Fprintf(w, "\tTESTQ CX, CX\n\tJZ    scale\n\nloop:\n")
+	l.words(w, m, l.word)
+	fmt.Fprintf(w, "\tADDQ $%d, AX\n\tADDQ $%d, BX\n\tADDQ $%d, R9\n\tDECQ CX\n\tJNZ  loop\n\nscale:\n", 16*m, 16*panel, 16*panel)
+	l.scale(w, m)
+	l.outliers(w, m, fmt.Sprintf("$%d", 16*m))
+	fmt.Fprintf(w, "\tMOVQ R11, DI\n")
+	l.store(w, m, l.b(0), l.b(1))
+}
+
+// zeroPoints writes what the zero points of the rows add to the sums, which begin
+// with it. The registers hold where the rows' heads and the panel's tail lie.
+func (l int8Level) zeroPoints(w *bytes.Buffer, m int, heads, tail string) {
+	b0, b1, a := l.b(0), l.b(1), [2]string{l.a(0), l.a(1)}
+	fmt.Fprintf(w, "\t%s %d(%s), %s // sums of the columns\n", l.load(), 4*panel, tail, b0)
+	fmt.Fprintf(w, "\t%s %d(%s), %s\n", l.load(), 4*panel+4*l.lanes, tail, b1)
 	for r := range m {
-		fmt.Fprintf(w, "\tVPBROADCASTD %d(R8), %s // minus the zero point\n", 16*r+4, a[r%2])
+		fmt.Fprintf(w, "\tVPBROADCASTD %d(%s), %s // minus the zero point\n", 16*r+4, heads, a[r%2])
 		fmt.Fprintf(w, "\tVPMULLD %s, %s, %s\n", b0, a[r%2], l.acc(r, 0))
 		fmt.Fprintf(w, "\tVPMULLD %s, %s, %s\n", b1, a[r%2], l.acc(r, 1))
 	}
-	fmt.Fprintf(w, "\tTESTQ CX, CX\n\tJZ    scale\n\nloop:\n")
-	l.words(w, m, l.word)
-	next := fmt.Sprintf("\tADDQ $%d, AX\n\tADDQ $%d, BX\n\tADDQ $%d, R9\n\tDECQ CX\n", 16*m, 16*panel, 16*panel)
-	fmt.Fprintf(w, "%s\tJNZ  loop\n\nscale:\n", next)
+}
+
+// scale writes what makes the sums float32s, with AX at the heads and BX at the tail.
+func (l int8Level) scale(w *bytes.Buffer, m int) {
+	b0, b1, a, half := l.b(0), l.b(1), [2]string{l.a(0), l.a(1)}, 4*l.lanes
 	fmt.Fprintf(w, "\tVMOVUPS (BX), %s // scales of the columns\n", b0)
 	fmt.Fprintf(w, "\tVMOVUPS %d(BX), %s\n", half, b1)
 	bias := a[1]
@@ -61,12 +73,15 @@ TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-104
 			fmt.Fprintf(w, "\tVFMADD213PS %s, %s, %s\n", bias, b, l.acc(r, h))
 		}
 	}
-	fmt.Fprintf(w, "\tMOVL 8(AX), CX // steps of outliers\n\tADDQ $%d, AX\n\tADDQ $%d, BX\n", 16*m, 8*panel)
+}
+
+// outliers writes the sums with the outliers, up to the label store. apart is from
+// four of a row's outliers to the next four, in bytes.
+func (l int8Level) outliers(w *bytes.Buffer, m int, apart string) {
+	fmt.Fprintf(w, "\tMOVL 8(AX), CX // steps of outliers\n\tADDQ %s, AX\n\tADDQ $%d, BX\n", apart, 8*panel)
 	fmt.Fprintf(w, "\tTESTL CX, CX\n\tJZ    store\n\noutliers:\n")
 	l.words(w, m, level.float32Word)
-	fmt.Fprintf(w, "%s\tJNZ  outliers\n\nstore:\n", next)
-	fmt.Fprintf(w, "\tMOVQ R11, DI\n")
-	l.store(w, m, b0, b1)
+	fmt.Fprintf(w, "\tADDQ %s, AX\n\tADDQ $%d, BX\n\tADDQ $%d, R9\n\tDECQ CX\n\tJNZ  outliers\n\nstore:\n", apart, 16*panel, 16*panel)
 }
 
 // loadWord writes the load of word k of the columns.

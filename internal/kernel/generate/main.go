@@ -30,6 +30,9 @@ func main() {
 	for _, l := range int4Levels {
 		write(l.file, l.source())
 	}
+	for _, l := range amxLevels {
+		write(l.file, l.source())
+	}
 	write("tiles_amd64.go", declarations())
 	for name, source := range neonFiles {
 		write(name, source(*dir))
@@ -184,13 +187,7 @@ done:
 `)
 	fmt.Fprintf(w, "\nmasked:\n")
 	if l.register == "Z" {
-		fmt.Fprint(w, `	MOVQ  $1, R8
-	SHLQ  CX, R8
-	DECQ  R8
-	KMOVW R8, K1 // columns 0 to 15
-	SHRQ  $16, R8
-	KMOVW R8, K2 // columns 16 to 31
-`)
+		fmt.Fprint(w, columnMasks)
 		l.rowsOut(w, m, func(r, h int) {
 			fmt.Fprintf(w, "\tVMOVUPS %s, K%d, %d(DI)\n", acc(r, h), h+1, h*bytes)
 		})
@@ -208,6 +205,15 @@ done:
 	})
 	fmt.Fprintf(w, "\tJMP next\n")
 }
+
+// columnMasks makes the masks of the CX columns that there are. R8 is lost.
+const columnMasks = `	MOVQ  $1, R8
+	SHLQ  CX, R8
+	DECQ  R8
+	KMOVW R8, K1 // columns 0 to 15
+	SHRQ  $16, R8
+	KMOVW R8, K2 // columns 16 to 31
+`
 
 // rowsOut writes the stores of m rows.
 func (l level) rowsOut(w *bytes.Buffer, m int, store func(r, half int)) {
