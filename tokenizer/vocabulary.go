@@ -1,8 +1,8 @@
 package tokenizer
 
 import (
+	"strings"
 	"unicode/utf8"
-	"unsafe"
 )
 
 // A vocabulary is a set of pieces with their ids, made for finding the longest
@@ -10,10 +10,10 @@ import (
 // for every head of the text comes from one pass. It holds no pointer to a piece:
 // the garbage collector would follow hundreds of thousands.
 type vocabulary struct {
-	text    []byte   // the pieces, one after the other; only ever appended to
-	places  []extent // by id; empty also where no piece has the id
-	slots   []slot   // a power of two of them, at most half in use
-	shift   uint     // 64 - log2(len(slots))
+	text    strings.Builder // the pieces, one after the other
+	places  []extent        // by id; empty also where no piece has the id
+	slots   []slot          // a power of two of them, at most half in use
+	shift   uint            // 64 - log2(len(slots))
 	count   int
 	longest int // bytes of the longest piece
 	empty   int32
@@ -25,7 +25,7 @@ type extent struct{ start, size uint32 }
 // piece returns the piece of an id below size; "" also where there is none.
 func (v *vocabulary) piece(id int32) string {
 	p := v.places[id]
-	return unsafe.String(unsafe.SliceData(v.text[p.start:]), p.size)
+	return v.text.String()[p.start:][:p.size]
 }
 
 // size returns the highest id + 1.
@@ -33,8 +33,8 @@ func (v *vocabulary) size() int { return len(v.places) }
 
 // put appends a piece and returns its place.
 func (v *vocabulary) put(piece string) extent {
-	start := len(v.text)
-	v.text = append(v.text, piece...)
+	start := v.text.Len()
+	v.text.WriteString(piece)
 	return extent{uint32(start), uint32(len(piece))}
 }
 
