@@ -27,7 +27,7 @@ var calibrationText string
 const calibrationVersion = "calibration 1"
 
 const (
-	calibrationBatch = 256  // tokens of one forward pass
+	calibrationMost  = 256  // tokens of one text
 	calibrationWork  = 1e12 // floating-point operations after which no more texts are read
 	calibrationLeast = 8    // texts that are read in any case
 )
@@ -39,7 +39,7 @@ const (
 // the model's folder, or of each module's that has weights, they spare Load the
 // run of that sample. The file that is there is not read.
 func OutlierColumns(dir string, cfg Config) (map[string][]int, error) {
-	cfg.Precision, cfg.recalibrate = Int8, true
+	cfg.Precision, cfg.inspect, cfg.calibrate, cfg.recalibrate = Int8, true, true, true
 	m, err := Load(dir, cfg)
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func OutlierColumns(dir string, cfg Config) (map[string][]int, error) {
 	if m.route.transformer == nil {
 		return nil, errors.New("the model has no linear layers")
 	}
-	return m.route.outliers, nil
+	return m.route.calibrate(context.Background(), &m.info)
 }
 
 // loadOutliers reads those of f, in Int8. Where f has none, they are to be found.
@@ -71,17 +71,20 @@ func (e *encoder) loadOutliers(l *loader, f folder) error {
 	return nil
 }
 
-// calibrate runs e's model, which is packed without outliers, on the built-in
-// texts behind the model's default prompt, and returns the outliers.
-func (e *encoder) calibrate(l *loader) (transformer.Outliers, error) {
-	info := &l.model.info
+// calibrates reports whether e's outliers, in Int8, are to be found.
+func (e *encoder) calibrates(l *loader) bool {
+	return e.recipe.Outliers == calibrationVersion && (l.packed != nil || l.calibrate)
+}
+
+// calibrate runs e's model, which was opened for that, on the built-in texts behind
+// the model's default prompt, all at once, and returns the outliers.
+func (e *encoder) calibrate(ctx context.Context, info *Info) (transformer.Outliers, error) {
 	prompt := info.Prompts[info.DefaultPrompt]
 	team := parallel.NewTeam(info.Workers)
 	defer team.Close()
-	var batches []transformer.Batch
 	batch := transformer.Batch{Starts: []int{0}}
 	options := e.encode
-	options.MaxTokens = lowest(calibrationBatch, e.transformer.MaxPositions) // whatever Config.MaxTokens is
+	options.MaxTokens = lowest(calibrationMost, e.transformer.MaxPositions) // whatever Config.MaxTokens is
 	work := 0.0
 	for i, text := range strings.Split(strings.TrimSpace(calibrationText), "\n") {
 		before := len(batch.IDs)
@@ -97,15 +100,12 @@ func (e *encoder) calibrate(l *loader) (transformer.Outliers, error) {
 			return nil, fmt.Errorf("calibration: %w", err)
 		}
 		batch.Starts = append(batch.Starts, len(batch.IDs))
-		if len(batch.IDs) >= calibrationBatch {
-			batches, batch = append(batches, batch), transformer.Batch{Starts: []int{0}}
-		}
 		if work += e.transformer.Operations([]int{n}); work > calibrationWork && i+1 >= calibrationLeast {
 			break
 		}
 	}
-	if len(batch.IDs) > 0 {
-		batches = append(batches, batch)
+	if len(batch.IDs) == 0 {
+		return transformer.Outliers{}, nil
 	}
-	return e.transformer.Calibrate(context.Background(), team, batches...)
+	return e.transformer.Calibrate(ctx, team, batch)
 }

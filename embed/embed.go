@@ -41,6 +41,7 @@ type Config struct {
 	dir     string // where the root of the folder lies; "" = not known
 	inspect bool   // the model is not run
 
+	calibrate   bool // where inspect: a model without outliers is opened to find them
 	recalibrate bool // outliers are found by the built-in texts, whatever the folder says
 }
 

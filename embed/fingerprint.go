@@ -18,7 +18,7 @@ import (
 
 // numerics is counted up with a change of this module after which a model gives
 // other bits.
-const numerics = 1
+const numerics = 2
 
 // A recipe says how a model makes its vectors, all but its weights. Its JSON does
 // not depend on how the files are laid out.

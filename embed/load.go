@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -91,7 +92,8 @@ func newLoader(fsys fs.FS, cfg Config) (*loader, error) {
 		Kernels: set.Name(), Workers: cfg.Workers,
 	}
 	l := &loader{
-		model: m, root: folder{fsys, ""}, dir: cfg.dir, set: set, packed: set, maxTokens: cfg.MaxTokens, recalibrate: cfg.recalibrate,
+		model: m, root: folder{fsys, ""}, dir: cfg.dir, set: set, packed: set, maxTokens: cfg.MaxTokens,
+		calibrate: cfg.calibrate, recalibrate: cfg.recalibrate,
 		encoders: map[moduleKey]*encoder{}, modules: map[moduleKey]module{},
 	}
 	if cfg.inspect {
@@ -177,8 +179,8 @@ func (l *loader) openTransformer(dir folder, s settings) (*encoder, error) {
 	if err := e.loadTokenizer(dir, s, l.maxTokens); err != nil {
 		return nil, err
 	}
-	if e.recipe.Outliers == calibrationVersion && l.packed != nil {
-		if e.outliers, err = e.calibrate(l); err != nil {
+	if e.calibrates(l) && l.packed != nil {
+		if e.outliers, err = e.calibrate(context.Background(), &l.model.info); err != nil {
 			return nil, err
 		}
 		err = build()
@@ -186,8 +188,8 @@ func (l *loader) openTransformer(dir folder, s settings) (*encoder, error) {
 	return e, err
 }
 
-// open builds the transformer of dir's config.json and weights. build does so once
-// more, with e's outliers as they then are.
+// open builds the transformer of dir's config.json and weights, where e's outliers
+// are to be found one for that. build builds it with the outliers as they then are.
 func (e *encoder) open(l *loader, dir folder, a *transformer.Adapter) (build func() error, err error) {
 	var data []byte
 	if e.config, data, err = dir.modelConfig(); err != nil {
@@ -202,9 +204,12 @@ func (e *encoder) open(l *loader, dir folder, a *transformer.Adapter) (build fun
 		return nil, err
 	}
 	build = func() (err error) {
-		e.transformer = nil // the one before: memory is for one
 		e.transformer, err = transformer.OpenAdapted(data, file, a, l.packed, l.model.info.Precision.format(), e.outliers)
 		return dir.errorIn("", err)
+	}
+	if e.calibrates(l) {
+		e.transformer, err = transformer.OpenToCalibrate(data, file, a, l.set)
+		return build, dir.errorIn("", err)
 	}
 	return build, build()
 }

@@ -115,6 +115,7 @@ type loader struct {
 	set         *kernel.Set // of the modules
 	packed      *kernel.Set // of the transformers' weights; nil = they are not packed
 	maxTokens   int         // Config.MaxTokens
+	calibrate   bool        // Config.calibrate
 	recalibrate bool        // Config.recalibrate
 	encoders    map[moduleKey]*encoder
 	modules     map[moduleKey]module

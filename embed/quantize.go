@@ -41,8 +41,9 @@ type QuantizedKind struct {
 // names begin with LICENSE or NOTICE, and loads like any other folder; its
 // config.json has a quantization_config.
 //
-// Weights are read, and written in shards, one after the other, in memory that
-// does not grow with the model. Progress, where it is not nil, is told how many
+// Weights are read, and written in shards, one after the other, in memory that does
+// not grow with the number of layers. In quant.Int8 the outliers of docs/int8.md are
+// found first, as Load finds them. Progress, where it is not nil, is told how many
 // bytes of the weights in dir are done. Out is there complete or not at all; that it
 // exists is an error, and so are weights that are quantized already or not
 // finite, and a model without linear layers.
@@ -57,7 +58,11 @@ func Quantize(ctx context.Context, dir, out string, s quant.Scheme, progress fun
 		return nil, err
 	}
 	seen := &seenFiles{fsys: os.DirFS(dir), names: map[string]bool{}}
-	l, err := newLoader(seen, Config{Precision: Int4, dir: dir, inspect: true})
+	precision := Int4
+	if s == quant.Int8 {
+		precision = Int8
+	}
+	l, err := newLoader(seen, Config{Precision: precision, dir: dir, inspect: true, calibrate: true})
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +166,9 @@ func (q *quantizer) run(ctx context.Context) error {
 		if err := q.config(e); err != nil {
 			return err
 		}
+		if err := q.outliers(ctx, e); err != nil {
+			return err
+		}
 		if err := q.weights(ctx, e); err != nil {
 			return err
 		}
@@ -241,6 +249,24 @@ func (q *quantizer) config(e *encoder) error {
 		return err
 	}
 	return q.create(name, func(w io.Writer) error {
+		_, err := w.Write(append(data, '\n'))
+		return err
+	})
+}
+
+// outliers finds those of a transformer, in Int8, and writes them, where its folder has none.
+func (q *quantizer) outliers(ctx context.Context, e *encoder) (err error) {
+	if !e.calibrates(q.loader) {
+		return nil
+	}
+	if e.outliers, err = e.calibrate(ctx, &q.model.info); err != nil {
+		return err
+	}
+	data, err := json.Marshal(e.outliers)
+	if err != nil {
+		return err
+	}
+	return q.create(path.Join(e.base.path, outliersName), func(w io.Writer) error {
 		_, err := w.Write(append(data, '\n'))
 		return err
 	})

@@ -42,16 +42,13 @@ func (q *quantizer) summary() *Quantized {
 // weights writes those of a transformer: one file, or shards with an index.
 func (q *quantizer) weights(ctx context.Context, e *encoder) error {
 	file := q.model.files[e.recipe.Weights]
-	linear := map[string]bool{}
-	for _, name := range e.transformer.Linears {
-		linear[name] = true
-	}
+	linear := e.transformer.Linears
 	var shards [][]tensor.Tensor // as they are in the file
 	size := int64(shardBytes)
 	for _, name := range file.Names() {
 		t, _ := file.Tensor(name)
 		bytes := int64(len(t.Data))
-		if linear[name] {
+		if _, ok := linear[name]; ok {
 			bytes = int64(t.Len())
 		}
 		if size += bytes; size > shardBytes {
@@ -73,15 +70,16 @@ func (q *quantizer) weights(ctx context.Context, e *encoder) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if !linear[t.Name] {
+			layer, ok := linear[t.Name]
+			if !ok {
 				tensors = append(tensors, t)
 				continue
 			}
-			codes, scales, err := q.quantize(team, t)
+			quantized, err := q.quantize(team, t, e.outliers[layer])
 			if err != nil {
 				return fmt.Errorf("%s: tensor %s: %w", file.Name(), t.Name, err)
 			}
-			tensors = append(tensors, codes, scales)
+			tensors = append(tensors, quantized...)
 			file.Release(t)
 			q.report(t)
 		}
@@ -96,7 +94,7 @@ func (q *quantizer) weights(ctx context.Context, e *encoder) error {
 			return err
 		}
 		for _, t := range shard {
-			if !linear[t.Name] {
+			if _, ok := linear[t.Name]; !ok {
 				file.Release(t)
 				q.report(t)
 			}
@@ -156,16 +154,17 @@ func (t *quantizeTask) Run(worker, i int) {
 	}
 }
 
-// quantize returns the codes and the scales of t, the weight of linear layers.
-func (q *quantizer) quantize(team *parallel.Team, t tensor.Tensor) (codes, scales tensor.Tensor, err error) {
-	to := quant.NewMatrix(q.scheme, t.Shape[0], t.Shape[1])
+// quantize returns the tensors that stand for t, the weight of linear layers with
+// these outliers.
+func (q *quantizer) quantize(team *parallel.Team, t tensor.Tensor, outliers []int) ([]tensor.Tensor, error) {
+	to := quant.NewMatrix(q.scheme, t.Shape[0], t.Shape[1], outliers...)
 	parts := (to.Rows + quantizeRows - 1) / quantizeRows
 	task := &quantizeTask{from: t, to: to, rows: make([][]float32, team.Size()),
 		errs: make([]error, parts), wrong: make([]float64, parts), square: make([]float64, parts)}
 	team.For(parts, task)
 	for _, err := range task.errs {
 		if err != nil {
-			return codes, scales, err
+			return nil, err
 		}
 	}
 	name := kindOf(t.Name)
@@ -180,8 +179,8 @@ func (q *quantizer) quantize(team *parallel.Team, t tensor.Tensor) (codes, scale
 		k.error += task.wrong[i]
 		k.total += task.square[i]
 	}
-	codes, scales = to.Tensors(t.Name)
-	return codes, scales, nil
+	codes, scales := to.Tensors(t.Name)
+	return append([]tensor.Tensor{codes, scales}, to.OutlierTensors(t.Name)...), nil
 }
 
 // kindOf returns the name of a tensor with * for each part that is a number.

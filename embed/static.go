@@ -63,7 +63,7 @@ func (t *table) row(dst []float32, id int) {
 		}
 		return
 	}
-	if err := t.rows.Float32sAt(dst, id*t.width); err != nil {
+	if err := t.set.Float32sAt(dst, t.rows, id*t.width); err != nil {
 		panic(err) // the dtype and the shape were checked
 	}
 }

@@ -16,7 +16,7 @@ import (
 type Scheme uint8
 
 const (
-	Int8 Scheme = iota + 1 // 8 bits each, a float32 scale for each row
+	Int8 Scheme = iota + 1 // 8 bits each, a float32 scale for each row; some columns may be float32s
 	Int4                   // 4 bits each, a bfloat16 scale for each 32 columns of a row
 )
 
@@ -46,25 +46,36 @@ func ParseScheme(name string) (Scheme, error) {
 
 // A Matrix is the weight of a linear layer, rows×columns, in fewer bits.
 //
-// In Int8 element j of row i is Codes[i·Cols+j], an int8, times Scales[i]: the codes
-// and the scale are those of AppendScaled.
+// In Int8 element j of row i is Codes[i·Cols+j], an int8, times Scales[i]: the
+// elements over the scale, rounded to the nearest, where the largest magnitude of the row has
+// the code ±127. Columns among Outliers are left out of that, have the code 0 and are as they
+// were: element j of row i is Kept[i·len(Outliers)+o] where Outliers[o] is j.
 //
 // In Int4 a row has groups of 32 columns, the last of which may be short: 16 bytes
 // of codes and a scale each. In the 4 bytes for 8 columns byte i has column i in its
 // low half and column i+4 in its high half. Element j of row i is its code, 0 to 15,
 // less 8, times Scales[i·groups+j/32]. How they are chosen is written at
-// kernel.QuantizeInt4: the best of four scales by least squares, in bfloat16.
+// kernel.Set.QuantizeInt4: the best of four scales by least squares, in bfloat16.
 type Matrix struct {
 	Scheme     Scheme
 	Rows, Cols int
 	Codes      []byte
 	Scales     []float32
+	Outliers   []int // ascending; none in Int4
+	Kept       []float32
+
+	columns kernel.Panels // of Int8: which are quantized
 }
 
-// NewMatrix returns a Matrix whose rows are to be set.
-func NewMatrix(s Scheme, rows, cols int) *Matrix {
-	m := &Matrix{Scheme: s, Rows: rows, Cols: cols}
+// NewMatrix returns a Matrix whose rows are to be set. The columns that stay as they
+// are, none in Int4, are ascending.
+func NewMatrix(s Scheme, rows, cols int, outliers ...int) *Matrix {
+	m := &Matrix{Scheme: s, Rows: rows, Cols: cols, Outliers: outliers}
 	m.Codes, m.Scales = make([]byte, rows*m.rowBytes()), make([]float32, rows*m.groups())
+	if s == Int8 {
+		m.Kept = make([]float32, rows*len(outliers))
+		m.columns.ResizeInt8(cols, 0, outliers)
+	}
 	return m
 }
 
@@ -90,18 +101,25 @@ func (m *Matrix) Row(i int) (codes []byte, scales []float32) {
 	return m.Codes[i*n : (i+1)*n : (i+1)*n], m.Scales[i*groups : (i+1)*groups : (i+1)*groups]
 }
 
+// KeptRow returns the outliers of row i, which they alias.
+func (m *Matrix) KeptRow(i int) []float32 {
+	n := len(m.Outliers)
+	return m.Kept[i*n : (i+1)*n : (i+1)*n]
+}
+
 // QuantizeRow sets row i to w, which has as many elements as m has columns. A NaN or
 // an infinity is an error. Rows may be set at the same time.
 func (m *Matrix) QuantizeRow(i int, w []float32) (err error) {
 	codes, scales := m.Row(i)
-	if m.Scheme == Int4 {
-		if err = Finite(w); err == nil {
-			kernel.QuantizeInt4(codes, scales, w)
-		}
+	if err = Finite(w); err != nil {
 		return err
 	}
-	scales[0], err = scaleBytes(codes, w, 0)
-	return err
+	if m.Scheme == Int4 {
+		kernels.QuantizeInt4(codes, scales, w)
+	} else {
+		scales[0] = kernels.QuantizeInt8(&m.columns, codes, m.KeptRow(i), w)
+	}
+	return nil
 }
 
 // DequantizeRow writes the elements of row i to dst, rounded to float32 in Int8, exactly in Int4.
@@ -113,6 +131,9 @@ func (m *Matrix) DequantizeRow(dst []float32, i int) {
 	}
 	for j, c := range codes {
 		dst[j] = float32(int8(c)) * scales[0]
+	}
+	for o, v := range m.KeptRow(i) {
+		dst[m.Outliers[o]] = v
 	}
 }
 
@@ -173,6 +194,54 @@ func FromTensors(s Scheme, rows, cols int, codes, scales tensor.Tensor) (*Matrix
 	}
 	m.Scales = make([]float32, scales.Len())
 	return m, scales.Float32s(m.Scales)
+}
+
+// OutlierNames returns the names of the tensors with the columns that are outliers
+// of the weight of that name, and with their elements.
+func OutlierNames(weight string) (columns, kept string) {
+	return weight + "_outlier_columns", weight + "_outliers"
+}
+
+// OutlierTensors returns the outliers of m as they are stored, if there are any, under
+// the weight's name: their columns as I32, and their elements as F32 (rows × outliers).
+func (m *Matrix) OutlierTensors(weight string) []tensor.Tensor {
+	n := len(m.Outliers)
+	if n == 0 {
+		return nil
+	}
+	columns := tensor.Tensor{DType: tensor.I32, Shape: []int{n}}
+	kept := tensor.Tensor{DType: tensor.F32, Shape: []int{m.Rows, n}}
+	columns.Name, kept.Name = OutlierNames(weight)
+	for _, j := range m.Outliers {
+		columns.Data = binary.LittleEndian.AppendUint32(columns.Data, uint32(j))
+	}
+	for _, v := range m.Kept {
+		kept.Data = binary.LittleEndian.AppendUint32(kept.Data, math.Float32bits(v))
+	}
+	return []tensor.Tensor{columns, kept}
+}
+
+// ReadOutliers sets the outliers of m, which is in Int8 and has none, to what
+// OutlierTensors stored. Another dtype or shape is an error, and so are columns that
+// are not ascending or not there.
+func (m *Matrix) ReadOutliers(columns, kept tensor.Tensor) error {
+	n := columns.Len()
+	if columns.DType != tensor.I32 || len(columns.Shape) != 1 || n > m.Cols || len(columns.Data) != 4*n {
+		return fmt.Errorf("tensor %s: %v of shape %v, expected I32 of one dimension, %d at most", columns.Name, columns.DType, columns.Shape, m.Cols)
+	}
+	if kept.DType != tensor.F32 || !slices.Equal(kept.Shape, []int{m.Rows, n}) {
+		return fmt.Errorf("tensor %s: %v of shape %v, expected F32 of shape %v", kept.Name, kept.DType, kept.Shape, []int{m.Rows, n})
+	}
+	m.Outliers = make([]int, n)
+	for i := range m.Outliers {
+		j := int(int32(binary.LittleEndian.Uint32(columns.Data[4*i:])))
+		if j < 0 || j >= m.Cols || i > 0 && j <= m.Outliers[i-1] {
+			return fmt.Errorf("tensor %s: column %d, expected ascending numbers from 0 to %d", columns.Name, j, m.Cols-1)
+		}
+		m.Outliers[i] = j
+	}
+	m.Kept = make([]float32, kept.Len())
+	return kept.Float32s(m.Kept)
 }
 
 // method and version are what config.json says of weights that Tensors stored.

@@ -57,13 +57,64 @@ func TestMatrixTensors(t *testing.T) {
 		require.Equal(t, "a.weight_scale", scales.Name)
 		back, err := FromTensors(s, 3, 40, codes, scales)
 		require.NoError(t, err)
-		require.Equal(t, m, back)
+		require.Equal(t, m.Codes, back.Codes)
+		require.Equal(t, m.Scales, back.Scales)
 		_, err = FromTensors(s, 3, 80, codes, scales)
 		require.ErrorContains(t, err, "tensor a.weight: ")
 		_, err = FromTensors(s, 3, 40, codes, tensor.Tensor{Name: "b", DType: tensor.F16, Shape: scales.Shape})
 		require.ErrorContains(t, err, "tensor b: F16 of shape")
 		row[7] = float32(math.Inf(-1))
 		require.EqualError(t, m.QuantizeRow(2, row), "component 7 is -Inf, expected a finite number")
+	}
+}
+
+// Columns that are outliers stay as they are, and the others have the codes of a
+// row in which those are zero.
+func TestOutliers(t *testing.T) {
+	w := read[float32](t, "testdata/weights.safetensors", "weights")
+	columns := []int{0, 16, 40, 99}
+	m, others := NewMatrix(Int8, w.rows(), w.width, columns...), NewMatrix(Int8, w.rows(), w.width)
+	rest, row := make([]float32, w.width), make([]float32, w.width)
+	for i := range w.rows() {
+		require.NoError(t, m.QuantizeRow(i, w.row(i)))
+		copy(rest, w.row(i))
+		for _, j := range columns {
+			rest[j] = 0
+		}
+		require.NoError(t, others.QuantizeRow(i, rest))
+	}
+	require.Equal(t, others.Codes, m.Codes)
+	require.Equal(t, others.Scales, m.Scales)
+	codes, scales := m.Tensors("a.weight")
+	stored := m.OutlierTensors("a.weight")
+	require.Len(t, stored, 2)
+	require.Equal(t, "a.weight_outlier_columns", stored[0].Name)
+	require.Equal(t, "a.weight_outliers", stored[1].Name)
+	require.Empty(t, others.OutlierTensors("a.weight"))
+	back, err := FromTensors(Int8, w.rows(), w.width, codes, scales)
+	require.NoError(t, err)
+	require.NoError(t, back.ReadOutliers(stored[0], stored[1]))
+	for i := range w.rows() {
+		others.DequantizeRow(rest, i)
+		back.DequantizeRow(row, i)
+		for _, j := range columns {
+			rest[j] = w.row(i)[j]
+		}
+		require.Equal(t, rest, row, "row %d", i)
+	}
+	kept := stored[1]
+	for _, tt := range []struct {
+		columns tensor.Tensor
+		want    string
+	}{
+		{tensor.Tensor{Name: "c", DType: tensor.I64, Shape: []int{4}}, "tensor c: I64 of shape [4], expected I32"},
+		{tensor.Tensor{Name: "c", DType: tensor.I32, Shape: []int{1, 4}, Data: stored[0].Data}, "tensor c: I32 of shape [1 4]"},
+		{tensor.Tensor{Name: "c", DType: tensor.I32, Shape: []int{1}, Data: stored[0].Data[:4]}, "tensor a.weight_outliers: F32 of shape [33 4], expected F32 of shape [33 1]"},
+		{tensor.Tensor{Name: "c", DType: tensor.I32, Shape: []int{4}, Data: append([]byte{100, 0, 0, 0}, stored[0].Data[4:]...)}, "tensor c: column 100, expected ascending numbers from 0 to 99"},
+		{tensor.Tensor{Name: "c", DType: tensor.I32, Shape: []int{4}, Data: append([]byte{16, 0, 0, 0}, stored[0].Data[4:]...)}, "tensor c: column 16, expected"},
+		{tensor.Tensor{Name: "c", DType: tensor.I32, Shape: []int{4}, Data: append([]byte{0, 0, 0, 128}, stored[0].Data[4:]...)}, "tensor c: column -2147483648, expected"},
+	} {
+		require.ErrorContains(t, back.ReadOutliers(tt.columns, kept), tt.want)
 	}
 }
 

@@ -96,6 +96,12 @@ func PanelsBytes(f Format, k, n int) int64 {
 	return 4 * words * int64(roundUp(n, Panel)/Panel)
 }
 
+// MoveMemory gives p, for a content of its shape, the memory that from has, in
+// place of its own. It has to be enough, as it is when from was resized to that.
+func (p *Panels) MoveMemory(from *Panels) {
+	p.data, from.data = from.data[:p.size*p.Count()], nil
+}
+
 // Bytes returns the memory that p holds.
 func (p *Panels) Bytes() int64 { return 4 * int64(len(p.data)+len(p.Bias)) }
 

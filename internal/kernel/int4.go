@@ -50,7 +50,45 @@ var int4Steps = [...]float32{-8, -8.5, -7.5, -7}
 // codes, rounded to bfloat16. The codes are then those nearest to w over the scale. All
 // is computed in float32, sums in order. A group with an element that is not finite
 // has the scale NaN; one without an element of 2⁻¹⁰⁰ or more in size has the scale 0.
-func QuantizeInt4(codes []byte, scales []float32, w []float32) {
+func (s *Set) QuantizeInt4(codes []byte, scales []float32, w []float32) {
+	const many = 8 * int4Group
+	if s.int4.scales == nil {
+		quantizeInt4(codes, scales, w)
+		return
+	}
+	var memory [many]float32
+	for ; len(w) >= many; w = w[many:] {
+		to, eight := codes[:8*Int4GroupBytes], (*[8]float32)(scales)
+		s.int4.scales(eight, &w[0], &memory)
+		var inverses [8]float32
+		finite := true
+		for g, scale := range eight {
+			if eight[g] = math.Float32frombits(roundBFloat16(scale) << 16); eight[g] != 0 {
+				inverses[g] = 1 / eight[g]
+			}
+			finite = finite && scale == scale
+		}
+		if finite {
+			s.int4.codes(&to[0], &w[0], &inverses)
+		} else {
+			quantizeInt4(to, scales[:8], w[:many])
+		}
+		codes, scales = codes[len(to):], scales[8:]
+	}
+	quantizeInt4(codes, scales, w)
+}
+
+// int4Loops quantize 8 groups of x at once, with the bits of quantizeInt4.
+type int4Loops struct {
+	// scales writes the groups' scales before they are rounded to bfloat16; memory is
+	// for what it likes.
+	scales func(scales *[8]float32, x *float32, memory *[8 * int4Group]float32)
+	// codes writes the groups' codes. Elements are finite.
+	codes func(codes *byte, x *float32, inverses *[8]float32)
+}
+
+// quantizeInt4 is QuantizeInt4 in plain Go.
+func quantizeInt4(codes []byte, scales []float32, w []float32) {
 	for g := range Int4Groups(len(w)) {
 		x := w[g*int4Group : min((g+1)*int4Group, len(w))]
 		scale := int4Scale(x)

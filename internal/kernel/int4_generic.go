@@ -20,7 +20,7 @@ func transposeInt4(dst, src *float32, ld, rows, cols int) {
 	groups := Int4Groups(cols)
 	codes, scales := make([]byte, rows*groups*Int4GroupBytes), make([]float32, rows*groups)
 	for i := range rows {
-		QuantizeInt4(codes[i*groups*Int4GroupBytes:], scales[i*groups:], from[i*ld:][:cols])
+		quantizeInt4(codes[i*groups*Int4GroupBytes:], scales[i*groups:], from[i*ld:][:cols])
 	}
 	packInt4(unsafe.Slice(dst, groups*int4PanelWords), codes, scales, groups)
 }

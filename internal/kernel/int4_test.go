@@ -22,7 +22,7 @@ type int4Row struct {
 func weightRow(w []float32) int4Row {
 	groups := Int4Groups(len(w))
 	codes, row := make([]byte, groups*Int4GroupBytes), int4Row{scales: make([]float32, groups)}
-	QuantizeInt4(codes, row.scales, w)
+	Best().QuantizeInt4(codes, row.scales, w)
 	for i := range w {
 		b := codes[i/32*16+i%32/8*4+i%4]
 		if i%8 >= 4 {
@@ -138,7 +138,7 @@ func TestQuantizeInt4(t *testing.T) {
 		require.Less(t, math.Sqrt(wrong/size), 0.15, n) // of 32 Gaussian numbers in 16 levels it is some 0.08
 		back := make([]float32, n)
 		codes := make([]byte, Int4Groups(n)*Int4GroupBytes)
-		QuantizeInt4(codes, row.scales, w)
+		Best().QuantizeInt4(codes, row.scales, w)
 		DequantizeInt4(back, codes, row.scales)
 		for i := range back {
 			require.Equal(t, float32(row.values[i])*row.scales[i/32], back[i])
@@ -233,7 +233,7 @@ func TestPackInt4(t *testing.T) {
 		groups := Int4Groups(k)
 		codes, scales := make([]byte, n*groups*Int4GroupBytes), make([]float32, n*groups)
 		for i := range n {
-			QuantizeInt4(codes[i*groups*Int4GroupBytes:], scales[i*groups:], w.Row(i))
+			Best().QuantizeInt4(codes[i*groups*Int4GroupBytes:], scales[i*groups:], w.Row(i))
 		}
 		var want, got Panels
 		want.Resize(Int4, k, n)
@@ -344,7 +344,7 @@ func BenchmarkQuantizeInt4(b *testing.B) {
 	w := randomMatrix(rand.New(rand.NewPCG(25, 26)), 1, 4096, 4096).Data
 	codes, scales := make([]byte, len(w)/2), make([]float32, len(w)/32)
 	for b.Loop() {
-		QuantizeInt4(codes, scales, w)
+		Best().QuantizeInt4(codes, scales, w)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(w)), "ns/weight")
 }

@@ -68,6 +68,40 @@ var int8Scratch sync.Pool
 
 // packInt8 packs panel dst of p from rows (columns of b) × p.K of w.
 func (s *Set) packInt8(p *Panels, dst []float32, w tensor.Matrix) {
+	s.packInt8Columns(p, dst, w.Rows, func(i int, terms []byte, outliers []float32) (scale float32) {
+		row := w.Row(i)
+		for o, j := range p.Outliers {
+			outliers[o] = row[j]
+		}
+		scale, inverse := s.int8Column(p, row)
+		s.quantize(&terms[0], 16, &row[0], &p.kept[0], len(p.kept), inverse, 0)
+		return scale
+	})
+}
+
+// PackInt8 packs panel i of p, which is in Int8, from the terms (rows, columns of b,
+// × p.K), the scales and the outliers (rows × those of p) that QuantizeInt8 wrote.
+// There are at most Panel rows.
+func (s *Set) PackInt8(p *Panels, i int, codes []byte, scales, outliers []float32) {
+	rows, each := len(scales), len(p.Outliers)
+	if p.Format != Int8 || rows > Panel || len(codes) != rows*p.K || len(outliers) != rows*each {
+		panic("kernel: PackInt8: shape")
+	}
+	dst := p.panel(i)
+	if rows == 0 || p.K == 0 {
+		clear(dst)
+		return
+	}
+	s.packInt8Columns(p, dst, rows, func(i int, terms []byte, to []float32) (scale float32) {
+		clear(terms[copy(terms, codes[i*p.K:][:p.K]):])
+		copy(to, outliers[i*each:][:each])
+		return scales[i]
+	})
+}
+
+// packInt8Columns packs panel dst of p. column writes the terms and the outliers of
+// one of so many columns of b, and returns its scale.
+func (s *Set) packInt8Columns(p *Panels, dst []float32, columns int, column func(i int, terms []byte, outliers []float32) (scale float32)) {
 	words := Int8.words(p.K)
 	scratch, _ := int8Scratch.Get().(*[]float32)
 	if scratch == nil || len(*scratch) < Panel*words {
@@ -75,33 +109,62 @@ func (s *Set) packInt8(p *Panels, dst []float32, w tensor.Matrix) {
 		scratch = &block
 	}
 	defer int8Scratch.Put(scratch)
-	terms := (*scratch)[:w.Rows*words]
-	bytes := unsafe.Slice((*int8)(unsafe.Pointer(&terms[0])), 4*len(terms))
+	terms := (*scratch)[:columns*words]
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&terms[0])), 4*len(terms))
 
 	tail := dst[words*Panel:]
 	clear(tail)
 	scales, sums, outliers := tail[:Panel], tail[Panel:2*Panel], tail[2*Panel:]
-	for i := range w.Rows {
-		row := w.Row(i)
-		low, high := s.extremes(&row[0], &p.kept[0], len(p.kept))
-		var inverse float32
-		scales[i], inverse = int8Steps(max(-low, high), 127)
+	own := make([]float32, len(p.Outliers))
+	for i := range columns {
 		to := bytes[4*i*words:][:4*words]
-		s.quantize((*byte)(unsafe.Pointer(&to[0])), 16, &row[0], &p.kept[0], len(p.kept), inverse, 0)
+		scales[i] = column(i, to, own)
 		sum := int32(0)
 		for _, b := range to {
-			sum += int32(b)
+			sum += int32(int8(b))
 		}
 		sums[i] = math.Float32frombits(uint32(sum))
-		for o, j := range p.Outliers {
-			outliers[o*Panel+i] = row[j]
+		for o, v := range own {
+			outliers[o*Panel+i] = v
 		}
 	}
 	transpose := s.products[Float32].transpose
 	if own := s.products[Int8].transpose; own != nil {
 		transpose = own
 	}
-	transpose(&dst[0], &terms[0], words, w.Rows, words)
+	transpose(&dst[0], &terms[0], words, columns, words)
+}
+
+// int8Column returns the width of the steps of a column w of b, and its inverse.
+func (s *Set) int8Column(p *Panels, w []float32) (scale, inverse float32) {
+	low, high := s.extremes(&w[0], &p.kept[0], len(p.kept))
+	return int8Steps(max(-low, high), 127)
+}
+
+// QuantizeInt8 writes the terms (int8s) of w, a column of b with p.K elements, to codes, and
+// its outliers to outliers, and returns the scale of the terms: those that
+// PackTransposed packs. The terms of outliers are zero.
+func (s *Set) QuantizeInt8(p *Panels, codes []byte, outliers, w []float32) (scale float32) {
+	if p.Format != Int8 || len(w) != p.K || len(codes) != p.K || len(outliers) != len(p.Outliers) {
+		panic("kernel: QuantizeInt8: shape")
+	}
+	if len(w) == 0 {
+		return 0
+	}
+	for o, j := range p.Outliers {
+		outliers[o] = w[j]
+	}
+	scale, inverse := s.int8Column(p, w)
+	whole := len(w) / 16
+	if whole > 0 {
+		s.quantize(&codes[0], 16, &w[0], &p.kept[0], whole, inverse, 0)
+	}
+	if rest := codes[16*whole:]; len(rest) > 0 {
+		var last [16]byte
+		s.quantize(&last[0], 16, &w[16*whole], &p.kept[whole], 1, inverse, 0)
+		copy(rest, last[:])
+	}
+	return scale
 }
 
 // int8Steps returns the width of a step where so many cover the range, and its

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -45,6 +46,37 @@ func SelfTest(s *Set) error {
 	}
 	if err := selfTestWhole(s, Float32, BFloat16, Int8); err != nil {
 		return err
+	}
+	for f := range Formats {
+		for _, a := range []Activation{Identity, GELU} {
+			if f != Int8 && !slices.Equal(twice(s, f, x, w, a, s.MultiplyPacked), twice(s, f, x, w, a, nil)) {
+				return fmt.Errorf("kernels %s: product in %v, %v, packed: differs from the product that is packed afterwards", s.name, f, a)
+			}
+		}
+	}
+	if err := check("weights in int4", func(s *Set) []float32 {
+		const weights = 300 // more than 8 groups
+		groups := Int4Groups(weights)
+		codes, scales := make([]byte, groups*Int4GroupBytes), make([]float32, groups)
+		s.QuantizeInt4(codes, scales, fill(1, weights, 7000).Data)
+		dst := make([]float32, len(codes))
+		widen(dst, codes)
+		return append(dst, scales...)
+	}); err != nil {
+		return err
+	}
+	for _, d := range []tensor.DType{tensor.F16, tensor.BF16} {
+		if err := check("float32 of "+d.String(), func(s *Set) []float32 {
+			t := tensor.Tensor{DType: d, Shape: []int{n}}
+			for i := range n {
+				t.Data = append(t.Data, byte(37*i), byte(0x3f+i%2<<7))
+			}
+			dst := make([]float32, n)
+			_ = s.Float32sAt(dst, t, 0) // nothing is wrong with t
+			return dst
+		}); err != nil {
+			return err
+		}
 	}
 	gamma, beta := fill(1, n, 3000).Data, fill(1, n, 4000).Data
 	for _, kernel := range []struct {
@@ -132,6 +164,38 @@ func selfTestWhole(s *Set, formats ...Format) error {
 		}
 	}
 	return nil
+}
+
+// twice returns act(x·wᵀ)·w in format f. What lies between is packed by multiply, or where
+// that is nil afterwards.
+func twice(s *Set, f Format, x, w tensor.Matrix, act Activation, multiply func(*Rows, []float32, *Rows, int, int, *Panels, int, int, int, Activation)) []float32 {
+	var rows, inner Rows
+	var first, second Panels
+	first.Resize(f, w.Cols, w.Rows)
+	second.Resize(f, w.Rows, w.Cols)
+	rows.Resize(s, x.Rows, &first)
+	inner.Resize(s, x.Rows, &second)
+	for t := range rows.Tiles() {
+		s.PackRows(&rows, t, x)
+	}
+	for p := range first.Count() {
+		s.PackTransposed(&first, p, w.Slice(p*Panel, min((p+1)*Panel, w.Rows)))
+	}
+	for p := range second.Count() {
+		s.Pack(&second, p, w)
+	}
+	if multiply != nil {
+		multiply(&inner, Floats(BlockRows*Panel), &rows, 0, rows.Tiles(), &first, 0, first.Count(), 0, act)
+	} else {
+		between := tensor.NewMatrix(x.Rows, w.Rows)
+		s.Multiply(between, &rows, 0, rows.Tiles(), &first, 0, first.Count(), 0, act)
+		for t := range inner.Tiles() {
+			s.PackRows(&inner, t, between)
+		}
+	}
+	dst := tensor.NewMatrix(x.Rows, w.Cols)
+	s.Multiply(dst, &inner, 0, inner.Tiles(), &second, 0, second.Count(), 0, Identity)
+	return dst.Data
 }
 
 // provenInt8 reports whether p computes in s what the generic set does: p is for CPUs

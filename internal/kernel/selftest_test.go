@@ -18,6 +18,23 @@ func TestSelfTest(t *testing.T) {
 	broken.name = "broken"
 	broken.divideRows = func(x *float32, ld, rows, cols int, totals *float32) {}
 	require.ErrorContains(t, SelfTest(&broken), "kernels broken: attention in float32: element")
+	broken = *Best()
+	broken.name = "broken"
+	pack := broken.products[Float32].packRows
+	broken.products[Float32].packRows = func(dst, src *float32, ld, m, cols int) {
+		if pack(dst, src, ld, m, cols); cols == Panel {
+			*dst++
+		}
+	}
+	require.ErrorContains(t, SelfTest(&broken), "kernels broken: product in float32, identity, packed: differs")
+	if Best().int4.codes != nil {
+		broken = *Best()
+		broken.int4.codes = func(*byte, *float32, *[8]float32) {}
+		require.ErrorContains(t, SelfTest(&broken), "weights in int4: element 0")
+		broken = *Best()
+		broken.fromFloat16 = func(*float32, *byte, int) {}
+		require.ErrorContains(t, SelfTest(&broken), "float32 of F16: element 0")
+	}
 }
 
 func TestUnprovenSetsServeWhereTheyAreRight(t *testing.T) {

@@ -27,6 +27,8 @@ type Set struct {
 
 	products [Formats]product
 	int8Loops
+	floatLoops
+	int4 int4Loops
 
 	// The activations work in place on rows×cols elements, ld apart from row to row.
 	gelu, geluTanh, silu, relu, tanh func(x []float32, ld, rows, cols int)

@@ -42,7 +42,9 @@ var avx2 = Set{
 		Int8:     int8PairsAVX2,
 		Int4:     int4AVX2,
 	},
-	int8Loops: int8AVX2,
+	int8Loops:  int8AVX2,
+	floatLoops: floatsAVX2,
+	int4:       int4LoopsAVX2,
 
 	peak:    peakAVX2,
 	vectors: avx2Vectors,
@@ -70,7 +72,9 @@ var avx512 = Set{
 		Int8:     int8PairsAVX2,
 		Int4:     int4AVX2,
 	},
-	int8Loops: int8AVX512,
+	int8Loops:  int8AVX512,
+	floatLoops: floatsAVX2,
+	int4:       int4LoopsAVX2,
 
 	peak:    peakAVX512,
 	vectors: avx512Vectors,

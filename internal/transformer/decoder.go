@@ -97,6 +97,9 @@ func (c *decoderConfig) open(w *weights, theta float64) (*Model, error) {
 	}
 	for i := range m.Layers {
 		l := w.at(fmt.Sprintf("layers.%d", i))
+		if i == 0 {
+			l = l.finer()
+		}
 		l.ignore("self_attn.rotary_emb.")
 		m.Layers[i] = Layer{
 			AttnIn: l.rmsNorm("input_layernorm", hidden, eps),

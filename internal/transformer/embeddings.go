@@ -32,8 +32,8 @@ type Table struct {
 }
 
 // Row writes row i to dst.
-func (t *Table) Row(dst []float32, i int) {
-	if err := t.tensor.Float32sAt(dst, i*t.Cols); err != nil {
+func (t *Table) Row(s *kernel.Set, dst []float32, i int) {
+	if err := s.Float32sAt(dst, t.tensor, i*t.Cols); err != nil {
 		panic(err) // the dtype and the shape were checked at load
 	}
 	if t.update != nil {
@@ -62,7 +62,7 @@ func (t *embedTask) Run(worker, i int) {
 	}
 	for j := i * embedRows; j < min((i+1)*embedRows, len(ids)); j++ {
 		x := t.dst.Row(j)
-		e.Tokens.Row(x, int(ids[j]))
+		e.Tokens.Row(s, x, int(ids[j]))
 		if task != nil && task.tokens != nil {
 			task.tokens.addRow(x, int(ids[j]))
 		}
@@ -73,7 +73,7 @@ func (t *embedTask) Run(worker, i int) {
 			s.Axpy(x, tokenType, 1)
 		}
 		if e.Positions != nil {
-			e.Positions.Row(t.row[worker], int(t.positions[j]))
+			e.Positions.Row(s, t.row[worker], int(t.positions[j]))
 			s.Axpy(x, t.row[worker], 1)
 		}
 		if e.Norm != nil {

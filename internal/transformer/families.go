@@ -63,6 +63,19 @@ func Open(config []byte, file *tensor.File, s *kernel.Set) (*Model, error) {
 // layers are checked and counted, but not packed: the model has the same Bytes,
 // and no Forward.
 func OpenAdapted(config []byte, file *tensor.File, a *Adapter, s *kernel.Set, f kernel.Format, o Outliers) (*Model, error) {
+	return newWeights(file, a, s, f, o).open(config)
+}
+
+// OpenToCalibrate is OpenAdapted in Int8 for Calibrate alone, in little memory: each
+// linear layer is packed anew when it is used, in the place of the one before.
+func OpenToCalibrate(config []byte, file *tensor.File, a *Adapter, s *kernel.Set) (*Model, error) {
+	w := newWeights(file, a, s, kernel.Int8, nil)
+	w.deferred, w.spare = map[*Linear]func(){}, new(kernel.Panels)
+	return w.open(config)
+}
+
+// open returns the model of a config.json with the weights w.
+func (w *weights) open(config []byte) (*Model, error) {
 	var head struct {
 		ModelType string         `json:"model_type"`
 		AutoMap   map[string]any `json:"auto_map"`
@@ -75,7 +88,7 @@ func OpenAdapted(config []byte, file *tensor.File, a *Adapter, s *kernel.Set, f 
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	w := newWeights(file, a, s, f, o, head.Quantized)
+	w.scheme = head.Quantized
 	m, err := open(config, w)
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
@@ -83,9 +96,10 @@ func OpenAdapted(config []byte, file *tensor.File, a *Adapter, s *kernel.Set, f 
 	if err := w.finish(); err != nil {
 		return nil, err
 	}
-	m.set, m.bytes = s, w.bytes
+	m.set, m.bytes = w.set, w.bytes
 	m.names = w.names
-	if m.mixing = f; f == kernel.Int8 || f == kernel.Int4 {
+	m.deferred, m.spare = w.deferred, w.spare
+	if m.mixing = w.format; w.format == kernel.Int8 || w.format == kernel.Int4 {
 		m.mixing = kernel.BFloat16
 	}
 	m.Linears, m.Scheme = w.linears, head.Quantized

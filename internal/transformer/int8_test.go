@@ -96,6 +96,31 @@ func TestInt8Tasks(t *testing.T) {
 	}
 }
 
+// Layers that are packed when they are used, in little memory, have the outliers of
+// a model that is packed.
+func TestOpenToCalibrate(t *testing.T) {
+	for _, name := range folders(t) {
+		g := readGolden(t, name)
+		m, err := openIn(t, name, kernel.Best(), kernel.Int8, nil)
+		require.NoError(t, err)
+		want, err := m.Calibrate(context.Background(), nil, g.batch)
+		require.NoError(t, err)
+		config, file := openFiles(t, modelFolder(name))
+		m, err = OpenToCalibrate(config, file, nil, kernel.Best())
+		require.NoError(t, err)
+		memory := int64(0)
+		for w := range m.deferred {
+			memory += w.Bytes() - int64(4*len(w.Bias))
+		}
+		require.Zero(t, memory, name)
+		for range 2 {
+			got, err := m.Calibrate(context.Background(), nil, g.batch)
+			require.NoError(t, err)
+			require.Equal(t, want, got, name)
+		}
+	}
+}
+
 func TestLargest(t *testing.T) {
 	ones := func(n int) []float32 {
 		x := make([]float32, n)

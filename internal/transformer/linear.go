@@ -110,6 +110,11 @@ func (p *pass) applyTwice(team *parallel.Team, dst, x tensor.Matrix, first *Line
 
 // multiply writes t.activation(rows·t.w + bias) to t.dst or packs it into t.packed.
 func (p *pass) multiply(team *parallel.Team, t linearTask) {
+	if pack, ok := p.model.deferred[t.w]; ok {
+		t.w.MoveMemory(p.model.spare)
+		pack()
+		defer p.model.spare.MoveMemory(t.w)
+	}
 	t.p, t.workers = p, team.Size()
 	t.tiles = p.rows.BlockTiles()
 	blocks := parts(p.rows.Tiles(), t.tiles)

@@ -30,15 +30,13 @@ const (
 // it runs b: the inputs that are the largest and stand out. m must not be in
 // use. The products of attention are in float32, so that all SIMD kernel sets
 // choose the same ones.
-func (m *Model) Calibrate(ctx context.Context, team *parallel.Team, b ...Batch) (Outliers, error) {
+func (m *Model) Calibrate(ctx context.Context, team *parallel.Team, b Batch) (Outliers, error) {
 	mixing := m.mixing
 	m.mixing = kernel.Float32
 	m.reaches = map[*Linear][]float32{}
 	defer func() { m.mixing, m.reaches = mixing, nil }()
-	for _, b := range b {
-		if err := m.Forward(ctx, team, tensor.NewMatrix(len(b.IDs), m.Hidden), b); err != nil {
-			return nil, err
-		}
+	if err := m.Forward(ctx, team, tensor.NewMatrix(len(b.IDs), m.Hidden), b); err != nil {
+		return nil, err
 	}
 	byName := map[string][]float32{}
 	for w, reach := range m.reaches {

@@ -17,12 +17,17 @@ type rowsOf struct {
 	from, to  int
 }
 
-// rowsOf returns the rows of p, each of in elements, false where they are not there.
-func (w *weights) rowsOf(p part, in int) (rowsOf, bool) {
+// rowsOf returns the rows of p, each of in elements, of the layer that begins with
+// first, false where they are not there.
+func (w *weights) rowsOf(p part, in int, first part) (rowsOf, bool) {
 	r := rowsOf{update: w.adapter.linear(w.own(p.weight), p.rows, in), from: p.from, to: p.to}
 	name := w.full(p.weight)
-	if w.set == nil && w.format != kernel.Float32 && !slices.Contains(w.linears, name) {
-		w.linears = append(w.linears, name)
+	if w.format == w.source.format {
+		layer := w.name(first)
+		if other, ok := w.linears[name]; ok && other != layer {
+			layer = ""
+		}
+		w.linears[name] = layer
 	}
 	scales, found := w.file.Tensor(quant.ScaleName(name))
 	if w.scheme == 0 || !found {
@@ -48,7 +53,26 @@ func (w *weights) rowsOf(p part, in int) (rowsOf, bool) {
 		return r, false
 	}
 	r.tensor, r.quantized = codes, m
+	columns, kept := quant.OutlierNames(name)
+	if c, ok := w.file.Tensor(columns); ok && w.scheme == quant.Int8 {
+		w.read[columns], w.read[kept] = true, true
+		k, ok := w.file.Tensor(kept)
+		if !ok {
+			w.errorf("tensor %s: missing, and there is %s", kept, columns)
+			return r, false
+		}
+		if err := m.ReadOutliers(c, k); err != nil {
+			w.errorf("%w", err)
+			return r, false
+		}
+	}
 	return r, true
+}
+
+// fits reports whether the codes of r are those of l, which is in Int8.
+func (r *rowsOf) fits(l *Linear) bool {
+	q := r.quantized
+	return q != nil && q.Scheme == quant.Int8 && r.update == nil && slices.Equal(q.Outliers, l.Outliers)
 }
 
 // read writes rows from, from+1, … of the whole weight, in float32, to dst; sum
@@ -58,7 +82,7 @@ func (r *rowsOf) read(s *kernel.Set, dst tensor.Matrix, from int, sum []float32)
 		for i := range dst.Rows {
 			r.quantized.DequantizeRow(dst.Row(i), from+i)
 		}
-	} else if err := r.tensor.Float32sAt(dst.Data, from*dst.Cols); err != nil {
+	} else if err := s.Float32sAt(dst.Data, r.tensor, from*dst.Cols); err != nil {
 		panic(err) // the dtype and the shape were checked
 	}
 	if r.update != nil {
@@ -71,6 +95,7 @@ type packMemory struct {
 	rows   []float32
 	codes  []byte
 	scales []float32
+	kept   []float32 // outliers
 }
 
 // A panelTask converts and packs one panel of a linear layer.
@@ -89,36 +114,69 @@ func (t *panelTask) Run(worker, i int) {
 		memory.rows = kernel.Floats((kernel.Panel + 1) * in) // the last row is for sums
 	}
 	w := tensor.Matrix{Rows: last - first, Cols: in, Stride: in, Data: memory.rows[:(last-first)*in]}
-	memory.codes, memory.scales = memory.codes[:0], memory.scales[:0]
+	memory.codes, memory.scales, memory.kept = memory.codes[:0], memory.scales[:0], memory.kept[:0]
+	if halves := t.halves(first, last); halves != nil {
+		t.set.PackBFloat16(t.dst, i, halves)
+		return
+	}
+	coded := t.dst.Format == kernel.Int8 && !slices.ContainsFunc(t.sources, func(s rowsOf) bool { return !s.fits(t.dst) })
 	at := 0 // the row of the layer that the source begins with
 	for k := range t.sources {
 		s := &t.sources[k]
 		end := at + s.to - s.from
 		if from, to := max(first, at), min(last, end); from < to {
 			rows := w.Slice(from-first, to-first)
-			if t.dst.Format == kernel.Int4 {
+			switch {
+			case coded:
+				memory.take(s.quantized, s.from+from-at, to-from)
+			case t.dst.Format == kernel.Int4:
 				memory.addCodes(t.set, s, rows, s.from+from-at)
-			} else {
+			default:
 				s.read(t.set, rows, s.from+from-at, memory.rows[kernel.Panel*in:][:in])
 			}
 		}
 		at = end
 	}
-	if t.dst.Format == kernel.Int4 {
+	switch {
+	case coded:
+		t.set.PackInt8(t.dst, i, memory.codes, memory.scales, memory.kept)
+	case t.dst.Format == kernel.Int4:
 		t.set.PackInt4(t.dst, i, memory.codes, memory.scales)
-		return
+	default:
+		t.set.PackTransposed(t.dst, i, w)
 	}
-	t.set.PackTransposed(t.dst, i, w)
+}
+
+// halves returns rows first, first+1, … last (exclusive) of the layer, where a tensor
+// has them as they are packed; nil = there is none.
+func (t *panelTask) halves(first, last int) []byte {
+	if t.dst.Format != kernel.BFloat16 || t.dst.K%2 != 0 {
+		return nil
+	}
+	for _, s := range t.sources {
+		end := s.to - s.from
+		if first >= 0 && last <= end && s.tensor.DType == tensor.BF16 && s.quantized == nil && s.update == nil {
+			size := 2 * t.dst.K
+			return s.tensor.Data[(s.from+first)*size : (s.from+last)*size]
+		}
+		first, last = first-end, last-end
+	}
+	return nil
+}
+
+// take appends rows from, from+1, … of q as they are.
+func (m *packMemory) take(q *quant.Matrix, from, rows int) {
+	for i := from; i < from+rows; i++ {
+		codes, scales := q.Row(i)
+		m.codes, m.scales, m.kept = append(m.codes, codes...), append(m.scales, scales...), append(m.kept, q.KeptRow(i)...)
+	}
 }
 
 // addCodes appends the codes and scales of rows from, from+1, … of s, as they are
 // where s has them; rows is memory for all of them.
 func (m *packMemory) addCodes(set *kernel.Set, s *rowsOf, rows tensor.Matrix, from int) {
 	if q := s.quantized; q != nil && q.Scheme == quant.Int4 && s.update == nil {
-		for i := range rows.Rows {
-			codes, scales := q.Row(from + i)
-			m.codes, m.scales = append(m.codes, codes...), append(m.scales, scales...)
-		}
+		m.take(q, from, rows.Rows)
 		return
 	}
 	s.read(set, rows, from, m.rows[kernel.Panel*rows.Cols:][:rows.Cols])
@@ -127,6 +185,6 @@ func (m *packMemory) addCodes(set *kernel.Set, s *rowsOf, rows tensor.Matrix, fr
 		codes, scales := len(m.codes), len(m.scales)
 		m.codes = slices.Grow(m.codes, groups*kernel.Int4GroupBytes)[:codes+groups*kernel.Int4GroupBytes]
 		m.scales = slices.Grow(m.scales, groups)[:scales+groups]
-		kernel.QuantizeInt4(m.codes[codes:], m.scales[scales:], rows.Row(i))
+		set.QuantizeInt4(m.codes[codes:], m.scales[scales:], rows.Row(i))
 	}
 }

@@ -35,7 +35,9 @@ type Model struct {
 	FinalNorm    *Norm
 	Tasks        []Task       // that a batch may ask for
 	Scheme       quant.Scheme // of the weights in the file
-	Linears      []string     // the tensors with the weights of linear layers that may be quantized; of a model without a set
+	// Linears has the tensors with the weights of linear layers that may be
+	// quantized, and which layer that is, as in Outliers; "" where there are several.
+	Linears map[string]string
 
 	set     *kernel.Set
 	mixing  kernel.Format         // of the products of attention
@@ -43,6 +45,9 @@ type Model struct {
 	reaches map[*Linear][]float32 // while Calibrate runs: the largest magnitude of each input
 	bytes   int64                 // of the weights
 	scratch sync.Pool             // of *pass
+
+	deferred map[*Linear]func() // of OpenToCalibrate: packs a layer, in the memory of
+	spare    *kernel.Panels
 }
 
 // A Layer is one transformer block. Each half has three places for a norm: on

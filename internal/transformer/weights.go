@@ -31,7 +31,10 @@ type source struct {
 	outliers Outliers                 // in Int8
 	names    map[*Linear]string       // of linear layers in Int8: see Outliers
 	scheme   quant.Scheme             // of the linear layers in the file
-	linears  []string                 // the tensors with their weights; where they are only counted
+	format   kernel.Format            // of most linear layers
+	linears  map[string]string        // the tensors with the weights of layers in that, see Model.Linears
+	deferred map[*Linear]func()       // packs a layer that is packed when it is used; nil = all are packed at once
+	spare    *kernel.Panels           // where that is done
 	entered  string                   // where the file has the model's own names
 	stored   func(name string) string // the name in the file of a tensor; nil = the same
 	bytes    int64                    // of what was handed out
@@ -41,9 +44,9 @@ type source struct {
 	rows     []packMemory // of each worker that packs
 }
 
-func newWeights(file *tensor.File, a *Adapter, s *kernel.Set, f kernel.Format, o Outliers, q quant.Scheme) *weights {
+func newWeights(file *tensor.File, a *Adapter, s *kernel.Set, f kernel.Format, o Outliers) *weights {
 	return &weights{format: f, source: &source{
-		file: file, adapter: a, set: s, outliers: o, scheme: q, names: map[*Linear]string{}, read: map[string]bool{},
+		file: file, adapter: a, set: s, format: f, outliers: o, linears: map[string]string{}, names: map[*Linear]string{}, read: map[string]bool{},
 	}}
 }
 
@@ -55,6 +58,21 @@ func (w *weights) at(path string) *weights {
 // exact returns w with linear layers in float32.
 func (w *weights) exact() *weights {
 	return &weights{source: w.source, path: w.path, format: kernel.Float32}
+}
+
+// finer returns w with linear layers in a finer format: BFloat16 where w has Int8,
+// Float32 where it has BFloat16. It is for the first layer of models whose hidden
+// states begin as token embeddings, without a norm: what that layer adds is
+// larger than they are, and about half of all error is its own (docs/int8.md).
+func (w *weights) finer() *weights {
+	f := w.format
+	switch f {
+	case kernel.Int8:
+		f = kernel.BFloat16
+	case kernel.BFloat16:
+		f = kernel.Float32
+	}
+	return &weights{source: w.source, path: w.path, format: f}
 }
 
 // enter moves w to the path under which the file has the named tensor. Files keep
@@ -272,6 +290,9 @@ func (w *weights) name(p part) string {
 // with p, and counts its memory.
 func (w *weights) resize(l *Linear, in, out int, p part) bool {
 	w.bytes += kernel.PanelsBytes(w.format, in, out)
+	if w.deferred != nil {
+		l.MoveMemory(w.spare)
+	}
 	if w.format != kernel.Int8 {
 		if w.set != nil {
 			l.Resize(w.format, in, out)
@@ -302,10 +323,10 @@ func (w *weights) linear(in int, b bias, parts ...part) *Linear {
 		out += p.to - p.from
 	}
 	l := new(Linear)
-	pack := panelTask{set: w.set, dst: l, memory: w.rows}
+	pack := panelTask{set: w.set, dst: l}
 	ok := true
 	for _, p := range parts {
-		r, found := w.rowsOf(p, in)
+		r, found := w.rowsOf(p, in, parts[0])
 		ok = ok && found
 		pack.sources = append(pack.sources, r)
 	}
@@ -329,17 +350,29 @@ func (w *weights) linear(in int, b bias, parts ...part) *Linear {
 		}
 		at = at[p.to-p.from:]
 	}
-	team := parallel.NewTeam(min(runtime.GOMAXPROCS(0), l.Count()))
-	defer team.Close()
-	for len(pack.memory) < team.Size() {
-		pack.memory = append(pack.memory, packMemory{})
-	}
-	team.For(l.Count(), &pack)
-	w.rows = pack.memory
-	for _, s := range pack.sources {
-		w.file.Release(s.tensor)
-	}
+	w.pack(l, func() {
+		team := parallel.NewTeam(min(runtime.GOMAXPROCS(0), l.Count()))
+		defer team.Close()
+		for len(w.rows) < team.Size() {
+			w.rows = append(w.rows, packMemory{})
+		}
+		pack.memory = w.rows
+		team.For(l.Count(), &pack)
+		for _, s := range pack.sources {
+			w.file.Release(s.tensor)
+		}
+	})
 	return l
+}
+
+// pack packs l, now or when it is used.
+func (w *weights) pack(l *Linear, pack func()) {
+	if w.deferred == nil {
+		pack()
+		return
+	}
+	w.deferred[l] = pack
+	w.spare.MoveMemory(l)
 }
 
 // linearTransposed returns the linear layer, without a bias, whose inputs are the
@@ -350,11 +383,13 @@ func (w *weights) linearTransposed(out int, p part) *Linear {
 	if !ok || !w.resize(l, p.to-p.from, out, p) || w.set == nil {
 		return l
 	}
-	m := tensor.NewMatrix(p.to-p.from, out)
-	w.convert(m.Data, t, p.from*out)
-	for i := range l.Count() {
-		w.set.Pack(l, i, m)
-	}
-	w.file.Release(t)
+	w.pack(l, func() {
+		m := tensor.NewMatrix(p.to-p.from, out)
+		w.convert(m.Data, t, p.from*out)
+		for i := range l.Count() {
+			w.set.Pack(l, i, m)
+		}
+		w.file.Release(t)
+	})
 	return l
 }

@@ -3,7 +3,7 @@
     python weights.py          (numpy 2.4, safetensors 0.8)
 
 weights                     33 rows of 100 columns
-int8, int8_scale            rint(w * 127 / max|w|) of each row, max|w| / 127
+int8, int8_scale            rint(w * (127 / max|w|)) of each row, max|w| / 127; no scale is below 1/max(float32)
 int4, int4_scale            of each 32 columns: codes of -8 to 7, and a scale in bfloat16. Four units put the largest element at
                             -8, -8.5, -7.5 or -7; the unit whose codes have the largest (sum u*c)^2 / sum c*c / step^2 counts,
                             times sum u*c / sum c*c, rounded to bfloat16. Codes are rint(w * (1 / scale)), within -8 to 7.
@@ -43,27 +43,27 @@ def total(x):
 
 
 def group(x):
-    largest = x[np.abs(x).argmax()]
-    if np.abs(largest) < f32(2.0**-100):
+    top = x[np.abs(x).argmax()]
+    if np.abs(top) < f32(2.0**-100):
         return np.zeros(len(x), np.int8), f32(0)
     best, scale = f32(0), f32(0)
     for step in (f32(-8), f32(-8.5), f32(-7.5), f32(-7)):
-        u = (x * f32(step / largest)).astype(f32)
+        u = (x * f32(step / top)).astype(f32)
         c = level(u)
         products, squares = total(u * c), total(c * c)
         factor = f32(products / squares)
         gain = f32(f32(products * factor) / f32(step * step))
         if gain > best:
-            best, scale = gain, f32(f32(largest / step) * factor)
+            best, scale = gain, f32(f32(top / step) * factor)
     scale = bfloat16(scale)
     return level(x * f32(f32(1) / scale)).astype(np.int8), scale
 
 
-most = np.abs(w).max(axis=1, keepdims=True)
+most, largest = np.abs(w).max(axis=1, keepdims=True), np.finfo(f32).max
 out = {
     "weights": w,
-    "int8": np.rint(w * f32(127) / np.where(most == 0, f32(1), most)).astype(np.int8),
-    "int8_scale": (most / f32(127))[:, 0],
+    "int8": np.rint(w * np.minimum(f32(127) / np.where(most == 0, f32(1), most), largest)).astype(np.int8),
+    "int8_scale": np.maximum(most / f32(127), f32(1) / largest)[:, 0],
 }
 codes, scales = np.zeros((33, 128), np.int8), np.zeros((33, 4), f32)
 for i in range(33):

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 """Writes a folder shaped as Qwen/Qwen3-Embedding-0.6B, 4B or 8B, with random bfloat16 weights, to measure memory and time with.
 
-usage: large.py --out DIR --tokenizer DIR [--shape 0.6B|4B|8B] [--layers N]
+usage: large.py --out DIR --tokenizer DIR [--shape 0.6B|4B|8B] [--layers N] [--seed N]
 
 --tokenizer is a folder with the tokenizer.json and tokenizer_config.json to use: the ids of its texts must be below 151665.
 The weights (1.2, 8 or 15 GB) are written in shards, one layer after the other. Not part of the tests. Needs numpy alone.
@@ -60,6 +60,7 @@ def main():
     ap.add_argument("--tokenizer", required=True)
     ap.add_argument("--shape", choices=SHAPES, default="4B")
     ap.add_argument("--layers", type=int)
+    ap.add_argument("--seed", type=int, default=20260101)
     a = ap.parse_args()
     hidden, heads, inner, layers = SHAPES[a.shape]
     a.layers = a.layers or layers
@@ -89,7 +90,7 @@ def main():
         vocab_size=VOCAB,
     )
     json.dump(config, open(os.path.join(a.out, "config.json"), "w"), indent=2)
-    rng = np.random.default_rng(20260101)
+    rng = np.random.default_rng(a.seed)
     # As bfloat16: the upper halves of float32 numbers, of the size that keeps the variance of a row's terms.
     noise = (rng.standard_normal(1 << 24, dtype=np.float32) / np.float32(hidden**0.5)).view(np.uint32) >> 16
     noise = noise.astype(np.uint16)

@@ -1,0 +1,55 @@
+package kernel
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// bitsOf returns what can be compared where words are no numbers.
+func bitsOf(words []float32) []uint32 {
+	bits := make([]uint32, len(words))
+	for i, w := range words {
+		bits[i] = math.Float32bits(w)
+	}
+	return bits
+}
+
+// Columns that were quantized before they are packed make the panels that their
+// floats make, on every set.
+func TestPackInt8(t *testing.T) {
+	for _, s := range Sets() {
+		for _, k := range []int{1, 15, 16, 17, 70, 128} {
+			for _, rows := range []int{1, 5, Panel} {
+				w := tensor.NewMatrix(rows, k)
+				for i := range w.Data {
+					w.Data[i] = float32(i*i%251) - 125.25
+				}
+				clear(w.Row(rows - 1))
+				for _, outliers := range [][]int{nil, {0}, {k / 2}} {
+					var want, got Panels
+					want.ResizeInt8(k, rows, outliers)
+					got.ResizeInt8(k, rows, outliers)
+					for i := range got.data {
+						got.data[i] = 7 // packing leaves nothing as it was
+					}
+					s.PackTransposed(&want, 0, w)
+					codes, scales, kept := make([]byte, rows*k), make([]float32, rows), make([]float32, rows*len(outliers))
+					for i := range rows {
+						scales[i] = s.QuantizeInt8(&want, codes[i*k:][:k], kept[i*len(outliers):][:len(outliers)], w.Row(i))
+					}
+					s.PackInt8(&got, 0, codes, scales, kept)
+					require.Equal(t, bitsOf(want.data), bitsOf(got.data), "%s: %d×%d, outliers %v", s.Name(), rows, k, outliers)
+				}
+			}
+		}
+		var p Panels
+		p.ResizeInt8(20, 2, []int{3})
+		require.Panics(t, func() { s.PackInt8(&p, 0, make([]byte, 39), make([]float32, 2), make([]float32, 2)) })
+		require.Panics(t, func() { s.PackInt8(&p, 0, make([]byte, 40), make([]float32, 2), make([]float32, 1)) })
+		require.Panics(t, func() { s.QuantizeInt8(&p, make([]byte, 20), make([]float32, 2), make([]float32, 20)) })
+	}
+}
