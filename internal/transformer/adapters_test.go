@@ -13,6 +13,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -223,6 +224,51 @@ func zeros(shape ...int) tensor.Tensor {
 		n *= d
 	}
 	return tensor.Tensor{DType: tensor.F32, Shape: shape, Data: make([]byte, n)}
+}
+
+// A tensor of an adapter takes the place of a quantized weight, and of its outliers.
+func TestAdapterReplacesQuantizedWeight(t *testing.T) {
+	const name = "encoder.layer.0.output.dense.weight"
+	config, base := openFiles(t, filepath.Join(goldens, "bert", "model"))
+	weight, ok := base.Tensor(name)
+	require.True(t, ok)
+	row := make([]float32, weight.Shape[1])
+	m := quant.NewMatrix(quant.Int8, weight.Shape[0], weight.Shape[1], 3, 5)
+	for i := range m.Rows {
+		require.NoError(t, weight.Float32sAt(row, i*m.Cols))
+		require.NoError(t, m.QuantizeRow(i, row))
+	}
+	quantized := changed(t, base, func(all map[string]tensor.Tensor) {
+		codes, scales := m.Tensors(name)
+		for _, x := range append(m.OutlierTensors(name), codes, scales) {
+			all[x.Name] = x
+		}
+	})
+	dir := filepath.Join(adapters, "bert")
+	data, err := os.ReadFile(filepath.Join(dir, "adapter_config.json"))
+	require.NoError(t, err)
+	original, err := tensor.Open(filepath.Join(dir, "adapter_model.safetensors"))
+	require.NoError(t, err)
+	defer original.Close()
+	file := changed(t, original, func(all map[string]tensor.Tensor) {
+		all["base_model.model."+name] = zeros(weight.Shape...)
+	})
+	g := readGolden(t, "bert")
+	var want tensor.Matrix
+	for _, base := range []struct {
+		config []byte
+		file   *tensor.File
+	}{{config, base}, {set(t, config, map[string]any{"quantization_config": quant.Int8}), quantized}} {
+		a, err := OpenAdapter(data, file)
+		require.NoError(t, err)
+		m, err := OpenAdapted(base.config, base.file, a, kernel.Best(), kernel.Float32, nil)
+		require.NoError(t, err)
+		h := forward(t, m, nil, g.batch)
+		if want.Data == nil {
+			want = h
+		}
+		require.Equal(t, want.Data, h.Data)
+	}
 }
 
 func TestBadAdapters(t *testing.T) {

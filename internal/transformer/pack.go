@@ -29,14 +29,17 @@ func (w *weights) rowsOf(p part, in int, first part) (rowsOf, bool) {
 		}
 		w.linears[name] = layer
 	}
-	scales, found := w.file.Tensor(quant.ScaleName(name))
-	if w.scheme == 0 || !found {
-		var ok bool
-		r.tensor, ok = w.tensor(p.weight, p.rows, in)
-		return r, ok
+	scales, quantized := w.file.Tensor(quant.ScaleName(name))
+	columns, kept := quant.OutlierNames(name)
+	quantized = quantized && w.scheme != 0
+	outliers := quantized && w.scheme == quant.Int8 && w.has(columns)
+	if quantized {
+		w.read[scales.Name] = true
 	}
-	w.read[scales.Name] = true
-	if _, replaced := w.adapter.replacement(w.own(p.weight)); replaced {
+	if outliers {
+		w.read[columns], w.read[kept] = true, true
+	}
+	if _, replaced := w.adapter.replacement(w.own(p.weight)); replaced || !quantized {
 		var ok bool
 		r.tensor, ok = w.tensor(p.weight, p.rows, in)
 		return r, ok
@@ -53,9 +56,8 @@ func (w *weights) rowsOf(p part, in int, first part) (rowsOf, bool) {
 		return r, false
 	}
 	r.tensor, r.quantized = codes, m
-	columns, kept := quant.OutlierNames(name)
-	if c, ok := w.file.Tensor(columns); ok && w.scheme == quant.Int8 {
-		w.read[columns], w.read[kept] = true, true
+	if outliers {
+		c, _ := w.file.Tensor(columns)
 		k, ok := w.file.Tensor(kept)
 		if !ok {
 			w.errorf("tensor %s: missing, and there is %s", kept, columns)
