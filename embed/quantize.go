@@ -231,6 +231,14 @@ func (q *quantizer) create(name string, write func(w io.Writer) error) error {
 	return errors.Join(err, f.Close())
 }
 
+// line writes a file of the copy with data and the end of a line.
+func (q *quantizer) line(name string, data []byte) error {
+	return q.create(name, func(w io.Writer) error {
+		_, err := w.Write(append(data, '\n'))
+		return err
+	})
+}
+
 // config writes the config.json of a transformer.
 func (q *quantizer) config(e *encoder) error {
 	name := path.Join(e.base.path, "config.json")
@@ -248,10 +256,7 @@ func (q *quantizer) config(e *encoder) error {
 	if data, err = json.MarshalIndent(object, "", "  "); err != nil {
 		return err
 	}
-	return q.create(name, func(w io.Writer) error {
-		_, err := w.Write(append(data, '\n'))
-		return err
-	})
+	return q.line(name, data)
 }
 
 // outliers finds those of a transformer, in Int8, and writes them, where its folder has none.
@@ -266,10 +271,7 @@ func (q *quantizer) outliers(ctx context.Context, e *encoder) (err error) {
 	if err != nil {
 		return err
 	}
-	return q.create(path.Join(e.base.path, outliersName), func(w io.Writer) error {
-		_, err := w.Write(append(data, '\n'))
-		return err
-	})
+	return q.line(path.Join(e.base.path, outliersName), data)
 }
 
 // report tells the caller that t was read.

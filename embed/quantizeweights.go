@@ -108,10 +108,7 @@ func (q *quantizer) weights(ctx context.Context, e *encoder) error {
 	if err != nil {
 		return err
 	}
-	return q.create(path.Join(e.base.path, "model.safetensors.index.json"), func(w io.Writer) error {
-		_, err := w.Write(append(data, '\n'))
-		return err
-	})
+	return q.line(path.Join(e.base.path, "model.safetensors.index.json"), data)
 }
 
 // quantizeRows is the rows that a worker quantizes at once.

@@ -267,6 +267,13 @@ func (s *Set) multiply(dst tensor.Matrix, packed *Rows, a *Rows, t0, t1 int, b *
 		panic("kernel: Multiply: shape")
 	}
 	m := multiplication{set: s, dst: dst, packed: packed, steps: a.steps, act: act}
+	if packed != nil {
+		to := &s.products[packed.format]
+		m.pack = to.packRows
+		if act == GELU && to.packGELU != nil && packed.format == b.Format {
+			m.act, m.pack = Identity, to.packGELU
+		}
+	}
 	first, _ := a.Span(t0)
 	if t1-t0 == 1 && packed == nil {
 		// The rows of one tile with as many whole panels as there are.
@@ -313,8 +320,9 @@ type multiplication struct {
 	set    *Set
 	dst    tensor.Matrix
 	packed *Rows // what dst is packed into; nil = nothing
+	pack   func(dst, src *float32, ld, rows, cols int)
 	steps  int
-	act    Activation
+	act    Activation // before packing
 }
 
 // runWork is the most steps of rows that one run takes, some 20 µs: the goroutine
@@ -337,25 +345,16 @@ func (m *multiplication) tiles(c []float32, a *Rows, from, rows int, b *Panels, 
 	if r.b != 0 { // side by side
 		high, wide = rows, (r.count-1)*Panel+n
 	}
-	act := m.act
-	var pack func(dst, src *float32, ld, rows, cols int)
-	if m.packed != nil {
-		to := &s.products[m.packed.format]
-		pack = to.packRows
-		if act == GELU && to.packGELU != nil && m.packed.format == b.Format {
-			act, pack = Identity, to.packGELU
-		}
-	}
-	if gelu := s.products[b.Format].gelu; act == GELU && gelu != nil {
+	if gelu := s.products[b.Format].gelu; m.act == GELU && gelu != nil {
 		gelu(c, ldc, high, wide)
 	} else {
-		s.Activate(act, c, ldc, high, wide)
+		s.Activate(m.act, c, ldc, high, wide)
 	}
-	if pack == nil {
+	if m.packed == nil {
 		return
 	}
 	at := m.packed.format.rowWords(p*Panel) * rows
 	for i := range r.count {
-		pack(&m.packed.data[(from+i*rows)*m.packed.words+at], &c[i*rows*ldc], ldc, rows, n)
+		m.pack(&m.packed.data[(from+i*rows)*m.packed.words+at], &c[i*rows*ldc], ldc, rows, n)
 	}
 }

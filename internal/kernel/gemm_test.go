@@ -30,18 +30,7 @@ func multiply(s *Set, dst, x, w tensor.Matrix, bias []float32, act Activation) {
 }
 
 func multiplyIn(s *Set, f Format, dst, x, w tensor.Matrix, bias []float32, act Activation) {
-	var a Rows
-	var b Panels
-	b.Resize(f, w.Cols, w.Rows)
-	a.Resize(s, x.Rows, &b)
-	for t := range a.Tiles() {
-		s.PackRows(&a, t, x)
-	}
-	for p := range b.Count() {
-		s.PackTransposed(&b, p, w.Slice(p*Panel, min((p+1)*Panel, w.Rows)))
-	}
-	copy(b.Bias, bias)
-	s.Multiply(dst, &a, 0, a.Tiles(), &b, 0, b.Count(), 0, act)
+	selfMultiply(s, f, dst, x, w, bias, nil, act)
 }
 
 // variants are the sets, and modeled, one that a model of its CPU runs where there is

@@ -113,6 +113,12 @@ func SelfTest(s *Set) error {
 // selfProduct returns act(x·wᵀ + bias).
 func selfProduct(s *Set, f Format, x, w tensor.Matrix, bias []float32, outliers []int, act Activation) []float32 {
 	dst := tensor.NewMatrix(x.Rows, w.Rows)
+	selfMultiply(s, f, dst, x, w, bias, outliers, act)
+	return dst.Data
+}
+
+// selfMultiply writes act(x·wᵀ + bias) to dst.
+func selfMultiply(s *Set, f Format, dst, x, w tensor.Matrix, bias []float32, outliers []int, act Activation) {
 	var rows Rows
 	var panels Panels
 	panels.Resize(f, x.Cols, w.Rows)
@@ -128,7 +134,6 @@ func selfProduct(s *Set, f Format, x, w tensor.Matrix, bias []float32, outliers 
 	}
 	copy(panels.Bias, bias)
 	s.Multiply(dst, &rows, 0, rows.Tiles(), &panels, 0, panels.Count(), 0, act)
-	return dst.Data
 }
 
 // selfTestWhole multiplies whole numbers in these formats, so small that no set rounds
