@@ -29,6 +29,8 @@ type Team struct {
 	panic   atomic.Pointer[Panic]
 	closed  atomic.Bool
 	workers sync.WaitGroup
+	yield   func() // see NewYieldingTeam; nil = none
+	alone   *Team
 }
 
 // A Panic is what a part of a task panicked with, and where.
@@ -60,6 +62,37 @@ func NewTeam(workers int) *Team {
 	return t
 }
 
+// NewYieldingTeam is NewTeam for workers that call yield, at the same time too,
+// after each part and where a long part calls Yield. What yield does may take long: the
+// other workers go on, and For returns when the parts have ended. It may not use the team.
+func NewYieldingTeam(workers int, yield func()) *Team {
+	t := NewTeam(workers)
+	if t == nil {
+		t = &Team{size: 1}
+	}
+	t.yield = yield
+	t.alone = &Team{size: 1, yield: yield}
+	return t
+}
+
+// Alone returns a team of the caller alone, which yields as t does. It serves any
+// number of callers at a time.
+func (t *Team) Alone() *Team {
+	if t == nil {
+		return nil
+	}
+	return t.alone
+}
+
+// Yield lets other goroutines run, and first what a yielding team lets in. Parts
+// call it that take longer than some hundred microseconds.
+func (t *Team) Yield() {
+	if t != nil && t.yield != nil {
+		t.yield()
+	}
+	runtime.Gosched()
+}
+
 // Close ends the team's goroutines and waits for them.
 func (t *Team) Close() {
 	if t != nil {
@@ -83,10 +116,10 @@ func (t *Team) Size() int {
 // part that panics ends; once the others have ended too, For panics with the
 // *Panic of the first.
 func (t *Team) For(n int, task Task) {
-	if t == nil || n <= 1 {
+	if t.Size() == 1 || n <= 1 {
 		for i := range n {
 			task.Run(0, i)
-			runtime.Gosched()
+			t.Yield()
 		}
 		return
 	}
@@ -127,7 +160,7 @@ func (t *Team) work(worker int) (any bool) {
 		}
 		// The task cannot end before this part has: its fields hold still.
 		t.run(worker, t.parts-int(left))
-		runtime.Gosched()
+		t.Yield()
 		any = true
 	}
 }

@@ -128,3 +128,22 @@ func TestForPassesPanicsOn(t *testing.T) {
 		require.False(t, c.bad.Load())
 	}
 }
+
+// A worker that yields holds up nobody, and a team of one yields as well.
+func TestYield(t *testing.T) {
+	for _, workers := range []int{1, 2, 3} {
+		var yields atomic.Int32
+		team := NewYieldingTeam(workers, func() { yields.Add(1) })
+		require.Equal(t, workers, team.Size())
+		require.Equal(t, 1, team.Alone().Size())
+		c := &count{ran: make([]atomic.Int32, 20), busy: make([]atomic.Int32, workers)}
+		team.For(20, c)
+		team.Alone().For(20, &count{ran: make([]atomic.Int32, 20), busy: make([]atomic.Int32, 1)})
+		team.Alone().Yield()
+		team.Close()
+		require.EqualValues(t, 41, yields.Load())
+		require.False(t, c.bad.Load())
+	}
+	require.Nil(t, (*Team)(nil).Alone())
+	(*Team)(nil).Yield()
+}

@@ -54,7 +54,7 @@ func (p *pass) attend(team *parallel.Team, x tensor.Matrix, a *Attention) {
 	p.turn(team, qkv, a)
 
 	t := &p.attention
-	t.p, t.attention, t.qkv = p, a, qkv
+	t.p, t.attention, t.qkv, t.team = p, a, qkv, team
 	for len(t.heads) < team.Size() {
 		t.heads = append(t.heads, new(head))
 	}
@@ -69,8 +69,12 @@ type attentionTask struct {
 	p         *pass
 	attention *Attention
 	qkv       tensor.Matrix
-	heads     []*head // one for each worker
+	team      *parallel.Team // that yields within a part
+	heads     []*head        // one for each worker
 }
+
+// partPairs is how many pairs of tokens an attentionTask scores before it yields.
+const partPairs = 512 * 512
 
 func (t *attentionTask) Run(worker, i int) {
 	a := t.attention
@@ -85,7 +89,7 @@ func (t *attentionTask) Run(worker, i int) {
 	if a.Bias != nil {
 		own.bias = a.Bias.appendTo(own.bias[:0], h, rows.Rows)
 	}
-	own.mix(t.p.model.set, t.p.model.mixing, a, q, q, k, v)
+	own.mix(t.p.model.set, t.p.model.mixing, a, q, q, k, v, t.team)
 }
 
 // A head is the memory of one head's attention.
@@ -100,8 +104,8 @@ type head struct {
 }
 
 // mix writes softmax(scale·q·kᵀ + bias)·v to dst, all length×headDim, where each
-// token mixes what it sees. dst may be q.
-func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q, k, v tensor.Matrix) {
+// token mixes what it sees. dst may be q. Where that takes long, team yields.
+func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q, k, v tensor.Matrix, team *parallel.Team) {
 	length, dim := q.Rows, q.Cols
 	h.keys.Resize(f, dim, length)
 	for i := range h.keys.Count() {
@@ -120,6 +124,7 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q, k, v te
 		h.scores = kernel.Floats(need)
 	}
 	const group = kernel.Panel // as Terms wants it, and so that sums do not depend on where a tile begins
+	pairs := 0                 // since team yielded
 	for t := range h.queries.Tiles() {
 		from, to := h.queries.Span(t)
 		scores := tensor.Matrix{Rows: to - from, Cols: length, Stride: apart, Data: h.scores[:(to-from)*apart]}
@@ -138,6 +143,10 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q, k, v te
 		mixed := dst.Slice(from, to)
 		s.Multiply(mixed, &h.weights, 0, 1, &values, 0, values.Count(), 0, kernel.Identity)
 		s.DivideRows(mixed, h.totals[:])
+		if pairs += scores.Rows * (last - first); pairs > partPairs {
+			team.Yield()
+			pairs = 0
+		}
 	}
 }
 

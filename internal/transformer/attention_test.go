@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -137,6 +138,30 @@ func TestPairs(t *testing.T) {
 	}
 }
 
+// A head of many tokens yields within its part, and has the same bits.
+func TestMixYields(t *testing.T) {
+	s, dim := kernel.Best(), 8
+	qkv := tensor.NewMatrix(1200, 3*dim)
+	for i := range qkv.Data {
+		qkv.Data[i] = float32(i%17) / 20
+	}
+	a := &Attention{Heads: 1, KVHeads: 1, HeadDim: dim, Scale: scoreScale(dim)}
+	mixed := func(length int, team *parallel.Team) []float32 {
+		var h head
+		dst := tensor.NewMatrix(length, dim)
+		q := qkv.Slice(0, length)
+		h.mix(s, kernel.Float32, a, dst, columns(q, 0, dim), columns(q, dim, 2*dim), columns(q, 2*dim, 3*dim), team)
+		return dst.Data
+	}
+	yields := 0
+	team := parallel.NewYieldingTeam(1, func() { yields++ })
+	require.Equal(t, mixed(1200, nil), mixed(1200, team))
+	require.InDelta(t, 1200*1200/partPairs, yields, 1)
+	yields = 0
+	mixed(400, team)
+	require.Zero(t, yields, "a short part costs nothing more")
+}
+
 // One head's attention, as a share of the CPU's peak.
 func BenchmarkMix(b *testing.B) {
 	s := kernel.Best()
@@ -151,7 +176,7 @@ func BenchmarkMix(b *testing.B) {
 				a := &Attention{Heads: 12, KVHeads: 12, HeadDim: dim, Scale: scoreScale(dim)}
 				var h head
 				for b.Loop() {
-					h.mix(s, kernel.Float32, a, dst, columns(qkv, 0, dim), columns(qkv, 12*dim, 13*dim), columns(qkv, 24*dim, 25*dim))
+					h.mix(s, kernel.Float32, a, dst, columns(qkv, 0, dim), columns(qkv, 12*dim, 13*dim), columns(qkv, 24*dim, 25*dim), nil)
 				}
 				rate := 4 * float64(length*length*dim) * float64(b.N) / b.Elapsed().Seconds()
 				b.ReportMetric(rate/1e9, "GFLOP/s")
