@@ -19,14 +19,15 @@ const (
 // several that share their way through the model.
 type pass struct {
 	model  *Model
-	items  []item // longest first once they are cut
-	starts []int  // batch b is items[starts[b]:starts[b+1]]
-	whole  int    // the batches from this one on are run by a worker each
+	alone  *parallel.Team // of a worker that runs a batch
+	items  []item         // longest first once they are cut
+	starts []int          // batch b is items[starts[b]:starts[b+1]]
+	whole  int            // the batches from this one on are run by a worker each
 }
 
 // run makes the embeddings of p.items, each in its call's result.
 func (p *pass) run(m *Model, team *parallel.Team) {
-	p.model = m
+	p.model, p.alone = m, team.Alone()
 	p.cut(m.batchTokens, team.Size())
 	for b := range p.whole { // batches that the workers share
 		p.forward(team, b)
@@ -101,7 +102,7 @@ func (p *pass) firstWhole(total, workers int) int {
 type forwarding pass
 
 // Run does batch whole+i.
-func (f *forwarding) Run(_, i int) { (*pass)(f).forward(nil, f.whole+i) }
+func (f *forwarding) Run(_, i int) { (*pass)(f).forward(f.alone, f.whole+i) }
 
 // forward makes the embeddings of batch b, but for those that nobody waits for.
 func (p *pass) forward(team *parallel.Team, b int) {

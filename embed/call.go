@@ -40,11 +40,7 @@ type item struct {
 }
 
 // tokenize returns a call of inputs that has their ids. Their faults are in the call.
-func (m *Model) tokenize(ctx context.Context, team *parallel.Team, in inputs, opts Options) (*call, error) {
-	r, err := in.request(m, opts)
-	if err != nil {
-		return nil, err
-	}
+func (m *Model) tokenize(ctx context.Context, team *parallel.Team, in inputs, r *request) *call {
 	c, _ := m.calls.Get().(*call)
 	if c == nil {
 		c = new(call)
@@ -54,7 +50,7 @@ func (m *Model) tokenize(ctx context.Context, team *parallel.Team, in inputs, op
 	c.ctx, c.model, c.request, c.inputs = ctx, m, r, in
 	c.result = newResult(in.count(), r)
 	team.For(in.count(), (*tokenizing)(c))
-	return c, nil
+	return c
 }
 
 // release gives c back with its memory, and nothing else.

@@ -252,12 +252,13 @@ func (m *Model) embed(ctx context.Context, in inputs, opts Options) (*Result, er
 		return nil, err
 	}
 	defer m.leave()
-	team := parallel.NewTeam(m.info.Workers)
-	defer team.Close()
-	c, err := m.tokenize(ctx, team, in, opts)
+	r, err := in.request(m, opts)
 	if err != nil {
 		return nil, err
 	}
+	team := parallel.NewTeam(m.info.Workers)
+	defer team.Close()
+	c := m.tokenize(ctx, team, in, r)
 	defer m.release(c)
 	if _, err := c.outcome(); err != nil {
 		return nil, err
@@ -274,6 +275,18 @@ func (m *Model) enter() error {
 		return ErrClosed
 	}
 	return nil
+}
+
+// tryEnter is enter where the model may be entered already: it says no where Close waits.
+func (m *Model) tryEnter() bool {
+	if !m.mu.TryRLock() {
+		return false
+	}
+	closed := m.closed
+	if closed {
+		m.mu.RUnlock()
+	}
+	return !closed
 }
 
 func (m *Model) leave() { m.mu.RUnlock() }

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/rhumb-go/rhumb/internal/parallel"
 )
 
 const (
@@ -16,9 +15,9 @@ const (
 	defaultQueueTokens = 1 << 20 // 4 MiB of ids
 )
 
-// passBatches is how many forward batches of each worker a Queue runs together:
-// few, as what comes meanwhile waits for the end.
-const passBatches = 2
+// longBytes is what a call has at most to be tokenized whatever else is: a millisecond
+// or a few.
+const longBytes = 64 << 10
 
 // ErrQueueFull is the error of calls that find too much waiting in a Queue.
 var ErrQueueFull = errors.New("the queue is full")
@@ -33,7 +32,7 @@ type QueueConfig struct {
 // A QueueEvent is one batch of a Queue: inputs that were run together.
 type QueueEvent struct {
 	Texts, Tokens int
-	Compute       time.Duration
+	Compute       time.Duration // with that of short batches that were let in between
 }
 
 // QueueStats are the state of a Queue, and what it did.
@@ -46,9 +45,10 @@ type QueueStats struct {
 // is under way goes into the next one, so that many calls of one text each take
 // about as long as one call of all the texts; when nothing is under way, a text
 // is run at once. Calls take turns, an input each, and a batch has few tokens,
-// twice Config.BatchTokens for each worker: a long call does not hold up short
-// ones for more than a batch. The bits are those of Model.Embed. An idle Queue
-// has no goroutine.
+// Config.BatchTokens for each worker and twice that for one: a long call does not hold
+// up short ones for more than a batch. A batch that has more, as one long text may,
+// lets inputs of at most an eighth of its tokens in between, in up to half of its
+// time. The bits are those of Model.Embed. An idle Queue has no goroutine.
 type Queue struct {
 	model *Model
 	cfg   QueueConfig
@@ -56,11 +56,22 @@ type Queue struct {
 	mu       sync.Mutex
 	calls    []*queued // that have items waiting, in the order of their next turns
 	stats    QueueStats
+	admitted size // of calls that are being tokenized
 	serving  bool
 	closed   bool
 	servers  sync.WaitGroup
 	stopping chan struct{} // closed when nobody waits any longer for what was accepted
 	stop     sync.Once
+
+	long      chan struct{} // has an element for each long call that is being tokenized
+	arrivals  atomic.Int64  // calls that ever waited
+	observing sync.Mutex    // held while Observe runs
+}
+
+// A size says how much the inputs of a call are.
+type size struct {
+	texts, tokens int
+	bytes         int // to tokenize, 0 for token ids
 }
 
 // A queued is a call in a Queue.
@@ -78,13 +89,18 @@ func NewQueue(m *Model, cfg QueueConfig) *Queue {
 	if cfg.MaxTokens <= 0 {
 		cfg.MaxTokens = defaultQueueTokens
 	}
-	return &Queue{model: m, cfg: cfg, stopping: make(chan struct{})}
+	return &Queue{
+		model: m, cfg: cfg, stopping: make(chan struct{}),
+		long: make(chan struct{}, max(1, m.info.Workers/2)),
+	}
 }
 
 // Embed is Model.Embed, and returns the same bits. Texts are tokenized in the
-// caller's goroutine. Where more inputs or tokens would wait than the queue's
+// caller's goroutine; of calls with more than 64 KiB, prompts included, one at a time
+// is, or one for two workers. Where more inputs or tokens would wait than the queue's
 // bounds, the error is ErrQueueFull; when nothing waits, a call may have any
-// number of tokens. A call whose ctx ends returns at once, and what it has waiting
+// number of tokens. That is decided before texts are tokenized: four of their bytes
+// count as a token, as long as they are not. A call whose ctx ends returns at once, and what it has waiting
 // leaves the queue; other calls do not notice. ErrClosed is the error of calls
 // after Close of the queue, and of those that the model's Close comes before.
 func (q *Queue) Embed(ctx context.Context, inputs []string, opts Options) (*Result, error) {
@@ -126,7 +142,7 @@ func (q *Queue) Close(ctx context.Context) error {
 
 // embed makes the ids of inputs, and waits for their turns.
 func (q *Queue) embed(ctx context.Context, in inputs, opts Options) (*Result, error) {
-	if err := q.refusal(in.count(), 0); err != nil { // before the work of tokenizing
+	if err := q.refusal(size{texts: in.count()}); err != nil { // before any work
 		return nil, err
 	}
 	c, err := q.tokenize(ctx, in, opts)
@@ -152,17 +168,33 @@ func (q *Queue) embed(ctx context.Context, in inputs, opts Options) (*Result, er
 	return nil, err
 }
 
-// tokenize returns a call that has the ids of all its inputs.
+// tokenize returns a call that has the ids of all its inputs, if q has room for it.
 func (q *Queue) tokenize(ctx context.Context, in inputs, opts Options) (*call, error) {
 	m := q.model
 	if err := m.enter(); err != nil {
 		return nil, err
 	}
 	defer m.leave()
-	c, err := m.tokenize(ctx, nil, in, opts)
+	r, err := in.request(m, opts)
 	if err != nil {
 		return nil, err
 	}
+	s := in.size(r)
+	if err := q.admit(s); err != nil {
+		return nil, err
+	}
+	defer q.count(size{-s.texts, -s.tokens, 0})
+	if s.bytes > longBytes {
+		select {
+		case q.long <- struct{}{}:
+			defer func() { <-q.long }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-q.stopping:
+			return nil, ErrClosed
+		}
+	}
+	c := m.tokenize(ctx, nil, in, r)
 	if _, err := c.outcome(); err != nil {
 		m.release(c)
 		return nil, err
@@ -175,34 +207,54 @@ func (q *Queue) tokenize(ctx context.Context, in inputs, opts Options) (*call, e
 	return c, nil
 }
 
-// refusal returns why q does not take a call of so many inputs and tokens.
-func (q *Queue) refusal(texts, tokens int) error {
+// refusal returns why q does not take a call of that size.
+func (q *Queue) refusal(s size) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.refuse(texts, tokens)
+	return q.refuse(s)
+}
+
+// admit counts a call of that size as one that is being tokenized, or returns why q
+// does not take it.
+func (q *Queue) admit(s size) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err := q.refuse(s); err != nil {
+		return err
+	}
+	q.admitted.texts += s.texts
+	q.admitted.tokens += s.tokens
+	return nil
+}
+
+// count adds s to what is being tokenized.
+func (q *Queue) count(s size) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.admitted.texts += s.texts
+	q.admitted.tokens += s.tokens
 }
 
 // refuse is refusal where q is locked.
-func (q *Queue) refuse(texts, tokens int) error {
-	s := &q.stats
+func (q *Queue) refuse(s size) error {
+	texts, tokens := q.stats.WaitingTexts+q.admitted.texts, q.stats.WaitingTokens+q.admitted.tokens
 	switch {
 	case q.closed:
 		return ErrClosed
-	case s.WaitingTexts+texts > q.cfg.MaxTexts:
-		return fmt.Errorf("%w: %d inputs wait, with the call's %d more than %d", ErrQueueFull, s.WaitingTexts, texts, q.cfg.MaxTexts)
-	case s.WaitingTexts > 0 && s.WaitingTokens+tokens > q.cfg.MaxTokens:
-		return fmt.Errorf("%w: %d tokens wait, with this call's more than %d", ErrQueueFull, s.WaitingTokens, q.cfg.MaxTokens)
+	case texts+s.texts > q.cfg.MaxTexts:
+		return fmt.Errorf("%w: %d inputs wait, with the call's %d more than %d", ErrQueueFull, texts, s.texts, q.cfg.MaxTexts)
+	case texts > 0 && tokens+s.tokens > q.cfg.MaxTokens:
+		return fmt.Errorf("%w: %d tokens wait, with this call's more than %d", ErrQueueFull, tokens, q.cfg.MaxTokens)
 	}
 	return nil
 }
 
 // add puts w at the end, and starts to serve where nobody does.
 func (q *Queue) add(w *queued) error {
-	tokens := countTokens(w.waiting)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if err := q.refuse(len(w.waiting), tokens); err != nil {
-		return err
+	if q.closed {
+		return ErrClosed
 	}
 	if len(w.waiting) == 0 {
 		return nil
@@ -210,7 +262,8 @@ func (q *Queue) add(w *queued) error {
 	w.since = time.Now()
 	q.calls = append(q.calls, w)
 	q.stats.WaitingTexts += len(w.waiting)
-	q.stats.WaitingTokens += tokens
+	q.stats.WaitingTokens += countTokens(w.waiting)
+	q.arrivals.Add(1)
 	if !q.serving {
 		q.serving = true
 		q.servers.Go(q.serve)
@@ -226,85 +279,4 @@ func (q *Queue) drop(w *queued) {
 	q.stats.WaitingTokens -= countTokens(w.waiting)
 	w.waiting = nil
 	q.calls = slices.DeleteFunc(q.calls, func(c *queued) bool { return c == w })
-}
-
-// serve runs passes until nothing waits.
-func (q *Queue) serve() {
-	m := q.model
-	team := parallel.NewTeam(m.info.Workers)
-	defer team.Close()
-	var p pass
-	for {
-		q.next(&p)
-		if len(p.items) == 0 {
-			return
-		}
-		start := time.Now()
-		event := QueueEvent{Texts: len(p.items), Tokens: countTokens(p.items)}
-		if err := m.enter(); err != nil {
-			for _, i := range p.items {
-				i.call.fail(err)
-				i.call.settle()
-			}
-		} else {
-			p.run(m, team)
-			m.leave()
-		}
-		event.Compute = time.Since(start)
-		clear(p.items)
-		if q.cfg.Observe != nil {
-			q.cfg.Observe(event)
-		}
-	}
-}
-
-// next moves what waits into p, up to a few batches for each worker. All that p
-// gets takes the way of the call whose turn it is. Where nothing waits, q is no
-// longer served.
-func (q *Queue) next(p *pass) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	p.items = p.items[:0]
-	if len(q.calls) == 0 {
-		q.serving = false
-		return
-	}
-	room := passBatches * q.model.info.Workers * q.model.batchTokens
-	var served, others []*queued
-	for _, c := range q.calls {
-		if c.sameWay(q.calls[0].request) {
-			served = append(served, c)
-		} else {
-			others = append(others, c)
-		}
-	}
-	tokens, rest := 0, served
-	for full := false; !full && len(rest) > 0; {
-		turn := rest
-		rest = turn[:0]
-		for k, c := range turn {
-			n := len(c.waiting[0].ids)
-			if full = len(p.items) > 0 && tokens+n > room; full {
-				// Those who did not get to their turn have the next one.
-				rest = append(slices.Clone(turn[k:]), rest...)
-				break
-			}
-			if len(c.waiting) == len(c.items) {
-				c.result.Wait = time.Since(c.since)
-			}
-			p.items = append(p.items, c.waiting[0])
-			c.waiting = c.waiting[1:]
-			tokens += n
-			if len(c.waiting) > 0 {
-				rest = append(rest, c)
-			}
-		}
-	}
-	q.calls = append(others, rest...)
-	s := &q.stats
-	s.WaitingTexts -= len(p.items)
-	s.WaitingTokens -= tokens
-	s.Batches++
-	s.Texts += int64(len(p.items))
-	s.Tokens += int64(tokens)
 }

@@ -320,7 +320,7 @@ func TestQueueClose(t *testing.T) {
 	waiting := background(context.Background(), q, []string{"a"}, Options{})
 	closed := make(chan error)
 	go func() { closed <- q.Close(context.Background()) }()
-	for !errors.Is(q.refusal(1, 1), ErrClosed) {
+	for !errors.Is(q.refusal(size{texts: 1, tokens: 1}), ErrClosed) {
 		runtime.Gosched()
 	}
 	assert.Empty(t, waiting)

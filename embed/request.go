@@ -92,6 +92,8 @@ type inputs interface {
 	count() int
 	// request checks opts for inputs of this kind.
 	request(m *Model, opts Options) (*request, error)
+	// size returns about how much they are for r, without tokenizing.
+	size(r *request) size
 	// append appends the ids of input i to dst, and says how many were dropped.
 	append(dst []int32, i int, r *request) ([]int32, int, error)
 }
@@ -132,6 +134,19 @@ func (t texts) request(m *Model, opts Options) (*request, error) {
 	return r, nil
 }
 
+// bytesPerToken is about how many bytes of a text a token stands for.
+const bytesPerToken = 4
+
+func (t texts) size(r *request) size {
+	s := size{texts: len(t)}
+	for _, text := range t {
+		n := len(r.prompt) + len(text)
+		s.bytes += n
+		s.tokens += lowest(r.encode.MaxTokens, 1+n/bytesPerToken)
+	}
+	return s
+}
+
 func (t texts) append(dst []int32, i int, r *request) ([]int32, int, error) {
 	text := t[i]
 	if text == "" {
@@ -166,6 +181,14 @@ func (t tokenLists) request(m *Model, opts Options) (*request, error) {
 		r.encode.Truncate = tokenizer.TruncateNone
 	}
 	return r, err
+}
+
+func (t tokenLists) size(r *request) size {
+	s := size{texts: len(t)}
+	for _, ids := range t {
+		s.tokens += lowest(r.encode.MaxTokens, len(ids))
+	}
+	return s
 }
 
 func (t tokenLists) append(dst []int32, i int, r *request) ([]int32, int, error) {

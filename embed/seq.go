@@ -86,9 +86,13 @@ func (s *stream) tokenize(part texts) (*call, error) {
 		return nil, err
 	}
 	defer m.leave()
+	r, err := part.request(m, s.opts)
+	if err != nil {
+		return nil, err
+	}
 	team := parallel.NewTeam(m.info.Workers)
 	defer team.Close()
-	return m.tokenize(s.ctx, team, part, s.opts)
+	return m.tokenize(s.ctx, team, part, r), nil
 }
 
 // start starts to compute c.
