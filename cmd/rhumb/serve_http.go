@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -22,7 +21,6 @@ import (
 // Times of a server.
 const (
 	headerTime = 10 * time.Second // for a request's headers
-	bodyTime   = 2 * time.Minute  // for its body
 	answerTime = 2 * time.Minute  // for each piece of the answer to be taken
 	idleTime   = 2 * time.Minute  // for the next request on a connection
 	leaveTime  = time.Second      // for clients with a connection to come to its end by themselves, when the server ends
@@ -63,35 +61,14 @@ func newServer(handler *embedhttp.Handler, metrics http.Handler, log *slog.Logge
 	return s
 }
 
-// ServeHTTP answers r, which has a time for its body and for each piece of the
-// answer, but none for the work between.
+// ServeHTTP answers r, which has a time for each piece of the answer, but none
+// for the work before.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/metrics" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		s.metrics.ServeHTTP(w, r)
 		return
 	}
-	control := http.NewResponseController(w)
-	if r.Body != http.NoBody {
-		// An error is of a connection that has no deadlines, or is gone.
-		_ = control.SetReadDeadline(time.Now().Add(bodyTime))
-		r.Body = &timedBody{r.Body, control}
-	}
-	s.handler.ServeHTTP(&timedAnswer{w, control, &s.leaving}, r)
-}
-
-// A timedBody takes the deadline away when it ends: later reads are those that
-// watch whether the client is still there.
-type timedBody struct {
-	io.ReadCloser
-	control *http.ResponseController
-}
-
-func (b *timedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF {
-		_ = b.control.SetReadDeadline(time.Time{})
-	}
-	return n, err
+	s.handler.ServeHTTP(&timedAnswer{w, http.NewResponseController(w), &s.leaving}, r)
 }
 
 // A timedAnswer has a deadline for each piece, and asks the client to close its

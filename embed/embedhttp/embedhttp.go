@@ -90,6 +90,7 @@ type Handler struct {
 	names   []string          // of the models, in the order of the configuration
 	created time.Time
 	openapi []byte
+	room    *room
 	state   atomic.Pointer[string]
 }
 
@@ -106,6 +107,7 @@ func New(cfg Config) (*Handler, error) {
 	if h.cfg.MaxItems < 0 || h.cfg.MaxBody < 0 {
 		return nil, fmt.Errorf("embedhttp: limits of %d items and %d bytes, expected none below 0", cfg.MaxItems, cfg.MaxBody)
 	}
+	h.room = newRoom(h.cfg.MaxBody)
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}

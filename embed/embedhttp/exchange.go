@@ -54,21 +54,27 @@ func find(path string) *route {
 
 // An exchange is one request and its answer.
 type exchange struct {
-	h      *Handler
-	w      http.ResponseWriter
-	r      *http.Request
-	id     string
-	start  time.Time
-	event  Event
-	failed *failure
-	begun  bool // the answer is
+	h       *Handler
+	w       http.ResponseWriter
+	r       *http.Request
+	control *http.ResponseController
+	id      string
+	start   time.Time
+	event   Event
+	shares  []share // of the room
+	failed  *failure
+	begun   bool // the answer is
 }
 
 // ServeHTTP answers r. A panic loses only its own request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{h: h, w: w, r: r, start: time.Now(), id: requestID(r.Header.Get("X-Request-Id"))}
+	x := &exchange{h: h, w: w, r: r, control: http.NewResponseController(w), start: time.Now(), id: requestID(r.Header.Get("X-Request-Id"))}
 	x.event.Method = r.Method
+	defer x.leave()
 	defer x.end()
+	if r.Body != http.NoBody {
+		_ = x.control.SetReadDeadline(x.start.Add(bodyTime)) // an error is of a connection that has none
+	}
 	w.Header().Set("X-Request-Id", x.id)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if err := x.serve(); err != nil {

@@ -3,10 +3,6 @@ package embedhttp
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
-	"mime"
-	"net/http"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -45,6 +41,7 @@ type call struct {
 	dimensions setting[int]
 	normalize  setting[bool]
 	prompt     string
+	size       int64 // of all texts with their prompts, in bytes; 0 where the request has no prompt of its own
 	promptName setting[string]
 	truncate   setting[bool] // whether
 	direction  setting[embed.Truncation]
@@ -71,34 +68,6 @@ var fields = map[string]func(c *call, h *Handler, field string, value []byte) er
 	"truncate":             (*call).setTruncate,
 	"user":                 (*call).skip,
 	"metadata":             (*call).skip,
-}
-
-// body reads the request's.
-func (x *exchange) body() ([]byte, error) {
-	mediaType, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
-	if err != nil || mediaType != "application/json" {
-		return nil, fail(codeMediaType, "", "Content-Type is %.100q, expected application/json", x.r.Header.Get("Content-Type"))
-	}
-	if e := x.r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		return nil, fail(codeMediaType, "", "Content-Encoding is %.100q, expected none", e)
-	}
-	limit := x.h.cfg.MaxBody
-	tooLarge := fail(codeTooLarge, "", "the request is larger than %d bytes", limit)
-	if x.r.ContentLength > limit {
-		x.w.Header().Set("Connection", "close") // the body is not read
-		return nil, tooLarge
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, limit))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return nil, tooLarge
-	case err != nil:
-		f := fail(codeInvalidRequest, "", "the request's body ended early")
-		f.cause = err
-		return nil, f
-	}
-	return body, nil
 }
 
 // parse reads a request for embeddings and finds its model.
@@ -157,6 +126,14 @@ func (c *call) complete(h *Handler) (err error) {
 			if err := c.direction.set(c.truncate.field, how); err != nil {
 				return err
 			}
+		}
+	}
+	if c.prompt != "" {
+		for _, text := range c.inputs.texts {
+			c.size += int64(len(c.prompt) + len(text))
+		}
+		if c.size > h.cfg.MaxBody {
+			return fail(codeTooLarge, "prompt", "%d bytes with one before each of %d texts, expected at most %d", c.size, c.inputs.count(), h.cfg.MaxBody)
 		}
 	}
 	return c.forms.complete()

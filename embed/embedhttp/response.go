@@ -20,8 +20,12 @@ func (x *exchange) embeddings() error {
 	if err != nil {
 		return err
 	}
-	c, err := x.h.parse(body)
+	c, err := x.parse(body)
 	if err != nil {
+		return err
+	}
+	x.keep(int64(len(body)))
+	if err := x.hold(c.size); err != nil {
 		return err
 	}
 	x.event.Model, x.event.Texts = c.model.Name, c.inputs.count()
