@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -21,6 +22,7 @@ type serveFlags struct {
 	model         modelFlags
 	models        modelList
 	addr          string
+	hosts         []string
 	keys          string
 	maxItems      int
 	maxChars      int
@@ -49,6 +51,7 @@ func (c *console) serveCommand() *cobra.Command {
 	flag.Usage = "`[NAME=]MODEL` to serve: its folder, its id at the hub, or " + builtin + ", under its own or another name; may be given more than once; env RHUMB_MODEL"
 	flags := cmd.Flags()
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen at, or unix:PATH for a socket")
+	flags.StringArrayVar(&f.hosts, "host", nil, "`NAME` in the header Host that is answered, beside localhost and other names of loopback; may be given more than once (default: at a loopback address none, elsewhere any)")
 	flags.StringVar(&f.keys, "api-keys", "", "`FILE` of the API keys that requests need, one a line; read again on SIGHUP (default: none needed)")
 	flags.IntVar(&f.maxItems, "max-items", embedhttp.DefaultMaxItems, "inputs of a request at most, `N`")
 	flags.IntVar(&f.maxChars, "max-chars", embedhttp.DefaultMaxChars, "characters of a text at most, `N`; 0 for no limit")
@@ -130,6 +133,7 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer listener.Close()
+	cfg.Hosts = f.answered(listener)
 	m := newMetrics()
 	cfg.Observe = m.observe
 	for _, arg := range f.models.list {
@@ -151,6 +155,19 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 		s.queues = append(s.queues, cfg.Models[i].Queue)
 	}
 	return s.serve(ctx, listener, secure)
+}
+
+// answered returns the hosts that requests to l may name. A page can lead a
+// browser to loopback by a name of its own, but not to a socket.
+func (f *serveFlags) answered(l net.Listener) []string {
+	addr, ok := l.Addr().(*net.TCPAddr)
+	switch {
+	case !ok:
+		return nil
+	case addr.IP.IsLoopback():
+		return append([]string{}, f.hosts...)
+	}
+	return f.hosts
 }
 
 // load loads the model of a value of --model. Its name is the one given, or else its own.

@@ -64,7 +64,8 @@ func newServer(handler *embedhttp.Handler, metrics http.Handler, log *slog.Logge
 // ServeHTTP answers r, which has a time for each piece of the answer, but none
 // for the work before.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/metrics" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+	get := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if r.URL.Path == "/metrics" && get && s.handler.Answers(r) {
 		s.metrics.ServeHTTP(w, r)
 		return
 	}

@@ -209,7 +209,7 @@ func TestServeDrains(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Close()
 	body := `{"model":"tiny","input":"summer"}`
-	fmt.Fprintf(conn, "POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:9])
+	fmt.Fprintf(conn, "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:9])
 	require.Eventually(t, func() bool { return answered.Load() > 100 }, time.Minute, time.Millisecond)
 	require.NoError(t, s.Process.Signal(syscall.SIGTERM))
 	s.line(t, "shutting down")
@@ -223,6 +223,30 @@ func TestServeDrains(t *testing.T) {
 	for range s.lines {
 	}
 	assert.NoError(t, s.Wait(), "exit code 0")
+}
+
+// A page whose name leads to loopback is answered nothing.
+func TestServeHosts(t *testing.T) {
+	needSignals(t)
+	s := serve(t, "--host", "embed.example", "--host", "Other.Example.")
+	status := func(path, host string) int {
+		r, err := http.NewRequest("GET", s.url+path, nil)
+		require.NoError(t, err)
+		r.Host = host
+		resp, err := s.client.Do(r)
+		require.NoError(t, err)
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	for _, path := range []string{"/", "/health", "/ready", "/metrics", "/v1/models", "/openapi.json"} {
+		for _, host := range []string{"", "localhost", "LOCALHOST:1", "a.localhost.", "127.8.9.1:80", "[::1]", "[::1]:8080", "embed.example:80", "other.example"} {
+			assert.Equal(t, 200, status(path, host), "%s %s", path, host)
+		}
+		for _, host := range []string{"evil.example", "a.embed.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[::2]:80", "0.0.0.0", "xlocalhost"} {
+			assert.Equal(t, 421, status(path, host), "%s %s", path, host)
+		}
+	}
+	s.end(t, syscall.SIGTERM)
 }
 
 func TestServeKeys(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -297,6 +298,29 @@ func TestIgnoreUnknown(t *testing.T) {
 	h, _ := served(t, func(c *Config) { c.IgnoreUnknown = true })
 	want := ask(t, h, `{"model":"tiny","input":"a"}`)
 	assert.Equal(t, want.Data, ask(t, h, `{"model":"tiny","input":"a","dimension":3,"x":[{"y":"}"}],"Input":4}`).Data)
+}
+
+func TestHosts(t *testing.T) {
+	h, _ := served(t, func(c *Config) { c.Hosts = []string{"Embed.example."} })
+	for host, answered := range map[string]bool{
+		"embed.example": true, "EMBED.example:8080": true, "localhost": true, "a.localhost:1": true, "127.1.2.3": true, "[::1]:80": true, "[::ffff:127.0.0.1]": true, "": true,
+		"example.com": false, "www.embed.example": false, "localhost.example": false, "127.0.0.1.example": false, "128.0.0.1": false, "[::]:80": false, "[": false, ":80": false, ".": false, "]:x:": false,
+	} {
+		r := httptest.NewRequest("GET", "/health", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		assert.Equal(t, answered, h.Answers(r), host)
+		if answered {
+			assert.Equal(t, 200, w.Code, host)
+			continue
+		}
+		assert.Contains(t, requireError(t, w, 421, "invalid_request_error", "misdirected_request", ""), "--host")
+	}
+	open, _ := served(t, nil)
+	assert.Equal(t, 200, send(open, "GET", "/health", "").Code, "of example.com")
+	_, err := New(Config{Models: h.cfg.Models, Hosts: []string{":80"}})
+	assert.ErrorContains(t, err, `host ":80"`)
 }
 
 func TestLimits(t *testing.T) {

@@ -51,6 +51,11 @@ type Config struct {
 	IgnoreUnknown bool   // fields that are not known are no error
 	CORSOrigin    string // the origin whose pages may call, "*" for all; "" = none
 
+	// Hosts are those that a request's header Host may name, beside localhost and
+	// other names of loopback; nil = any. On a listener at loopback they keep out
+	// pages whose own name leads there (DNS rebinding).
+	Hosts []string
+
 	Logger  *slog.Logger // of one line a request, and of causes that clients are not told; nil = none
 	Observe func(Event)  // called after each request, in its goroutine; may be nil
 }
@@ -91,6 +96,7 @@ type Handler struct {
 	created time.Time
 	openapi []byte
 	room    *room
+	hosts   []string // nil = any
 	state   atomic.Pointer[string]
 }
 
@@ -106,6 +112,14 @@ func New(cfg Config) (*Handler, error) {
 	h.cfg.MaxBody = cmp.Or(cfg.MaxBody, DefaultMaxBody)
 	if h.cfg.MaxItems < 0 || h.cfg.MaxBody < 0 {
 		return nil, fmt.Errorf("embedhttp: limits of %d items and %d bytes, expected none below 0", cfg.MaxItems, cfg.MaxBody)
+	}
+	if cfg.Hosts != nil {
+		h.hosts = make([]string, len(cfg.Hosts))
+		for i, host := range cfg.Hosts {
+			if h.hosts[i] = hostName(host); h.hosts[i] == "" {
+				return nil, fmt.Errorf("embedhttp: host %.100q, expected a name", host)
+			}
+		}
 	}
 	h.room = newRoom(h.cfg.MaxBody)
 	if h.log == nil {

@@ -39,6 +39,7 @@ var (
 	codeMethod            = code{"method_not_allowed", http.StatusMethodNotAllowed, invalidRequest}
 	codeTooLarge          = code{"request_too_large", http.StatusRequestEntityTooLarge, invalidRequest}
 	codeMediaType         = code{"unsupported_media_type", http.StatusUnsupportedMediaType, invalidRequest}
+	codeMisdirected       = code{"misdirected_request", http.StatusMisdirectedRequest, invalidRequest}
 	codeQueueFull         = code{"queue_full", http.StatusTooManyRequests, rateLimit}
 	codeShuttingDown      = code{"shutting_down", http.StatusServiceUnavailable, serverError}
 	codeInternal          = code{"internal_error", http.StatusInternalServerError, serverError}

@@ -83,6 +83,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (x *exchange) serve() error {
+	if !x.h.Answers(x.r) {
+		return fail(codeMisdirected, "", "Host is %.100q, expected localhost or another name of loopback, or one that the server is told to answer, as with rhumb serve --host", x.r.Host)
+	}
 	x.allowOrigin()
 	route := find(x.r.URL.Path)
 	if route == nil {
