@@ -12,7 +12,7 @@ import (
 // bodies are good ones and bad ones.
 var bodies = []string{
 	`{"model":"tiny","input":"a"}`, `{"model":"tiny","input":["a","\u00e9\ud83d\ude00\\"],"dimensions":3}`,
-	`{"model":"tiny","input":[3,17,4],"truncate":true}`, ` { "model" : "tiny" , "inputs" : [ [ 3 ] , [ 4 , 5 ] ] } `,
+	`{"model":"tiny","input":[2,17,3],"truncate":true}`, ` { "model" : "tiny" , "inputs" : [ [ 2 , 3 ] , [ 2 , 5 , 3 ] ] } `, `{"model":"tiny","input":[[2],[5,3]]}`, `{"model":"tiny","input":[[5],[6]],"add_special_tokens":true}`,
 	`{"model":"tiny","input":"a","encoding_format":["float","base64","int8"]}`, `{"model":"tiny","input":"a","output_dtype":"binary"}`,
 	`{"model":"tiny","input":"a","metadata":{"a":[1,{"b":"}]"}],"c":"\""}}`, `{"model":"tiny","input":"a\ud800b","prompt":"c"}`,
 	`{`, `[]`, `null`, `{"":null}`, `{"model":"tiny","input":{"input":"a"}}`, `{"model":"tiny","input":[[[3]]]}`, `{"model":"tiny","input":[1e3]}`,

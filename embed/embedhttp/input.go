@@ -1,6 +1,7 @@
 package embedhttp
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -103,7 +104,7 @@ func (in *inputs) list(value []byte, i int) error {
 
 // tokenIDs reads a list of token ids.
 func tokenIDs(value []byte) ([]int32, error) {
-	ids := []int32{}
+	ids := make([]int32, 0, bytes.Count(value, []byte{','})+1)
 	for part := range parts(value) {
 		id, err := strconv.ParseInt(string(part), 10, 32)
 		if err != nil {

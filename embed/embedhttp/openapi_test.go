@@ -235,8 +235,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	for _, body := range []string{
 		`{"model":"tiny","input":"a"}`,
 		`{"model":"tiny","inputs":["a","b"],"dimensions":3,"normalized":false,"user":"x","metadata":{"a":1}}`,
-		`{"model":"tiny","input":[3,4],"encoding_format":"base64","truncate":true}`,
-		`{"model":"tiny","input":[[3,4],[5]],"encoding_format":["base64","int8","float16"],"truncation_direction":"Left"}`,
+		`{"model":"tiny","input":[2,3],"encoding_format":"base64","truncate":true}`,
+		`{"model":"tiny","input":[[2,3],[2,5,3]],"encoding_format":["base64","int8","float16"],"truncation_direction":"Left"}`,
+		`{"model":"tiny","input":[[7,8],[5]],"add_special_tokens":true}`,
 		`{"model":"tiny","input":"a","output_dtype":"ubinary","output_dimension":9,"prompt":"b","truncation_strategy":"none"}`,
 		`{"model":"tiny","input":"a","prompt_name":null,"input_type":"query","normalize":true,"dimensions":null,"encoding_format":null}`,
 	} {

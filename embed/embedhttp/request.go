@@ -45,6 +45,7 @@ type call struct {
 	promptName setting[string]
 	truncate   setting[bool] // whether
 	direction  setting[embed.Truncation]
+	addSpecial setting[bool] // around token ids
 	forms      forms
 }
 
@@ -66,6 +67,7 @@ var fields = map[string]func(c *call, h *Handler, field string, value []byte) er
 	"truncation_strategy":  (*call).setStrategy,
 	"truncation_direction": (*call).setDirection,
 	"truncate":             (*call).setTruncate,
+	"add_special_tokens":   (*call).setAddSpecial,
 	"user":                 (*call).skip,
 	"metadata":             (*call).skip,
 }
@@ -136,7 +138,10 @@ func (c *call) complete(h *Handler) (err error) {
 			return fail(codeTooLarge, "prompt", "%d bytes with one before each of %d texts, expected at most %d", c.size, c.inputs.count(), h.cfg.MaxBody)
 		}
 	}
-	return c.forms.complete()
+	if err := c.forms.complete(); err != nil {
+		return err
+	}
+	return c.frame()
 }
 
 // options returns the request's for the library.

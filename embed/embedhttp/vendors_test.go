@@ -50,9 +50,10 @@ func TestVendorSamples(t *testing.T) {
 			[]string{"Embed this text"}, 1, []string{"object", "data", "model", "usage"}, usage},
 		{"Mixlayer, texts", `{"model": "$MIXLAYER_EMBEDDING_MODEL", "input": ["First document", "Second document"]}`,
 			[]string{"First document", "Second document"}, 2, []string{"object", "data", "model", "usage"}, usage},
-		{"Mixlayer, tokens", `{"model": "$MIXLAYER_EMBEDDING_MODEL", "input": [101, 75, 102]}`,
+		// Between the special tokens of the tiny model, which are 101 and 102 of the page's.
+		{"Mixlayer, tokens", `{"model": "$MIXLAYER_EMBEDDING_MODEL", "input": [2, 75, 3]}`,
 			nil, 1, []string{"object", "data", "model", "usage"}, usage},
-		{"Mixlayer, lists of tokens", `{"model": "$MIXLAYER_EMBEDDING_MODEL", "input": [[101, 75, 102], [101, 20, 102]]}`,
+		{"Mixlayer, lists of tokens", `{"model": "$MIXLAYER_EMBEDDING_MODEL", "input": [[2, 75, 3], [2, 20, 3]]}`,
 			nil, 2, []string{"object", "data", "model", "usage"}, usage},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -99,3 +99,9 @@ def put_vocabulary(tokenizer, folder):
 put_vocabulary(expected["tokenizer"], "tiktoken")
 chain = OpenAIEmbeddings(model="cl100k", base_url=url + "/v1", api_key="sesame")  # sends tokens
 check("langchain-openai, tokens", [bits(v) for v in chain.embed_documents(texts)], [base64.b64decode(v) for v in expected["cl100k"]])
+chain = OpenAIEmbeddings(model="tiny", base_url=url + "/v1", api_key="sesame")  # whose tokens those are not
+try:
+    chain.embed_documents(texts)
+    sys.exit("langchain-openai: another tokenizer's tokens are taken")
+except openai.BadRequestError as e:
+    assert e.code == "invalid_input" and "check_embedding_ctx_length=False" in e.message, e
