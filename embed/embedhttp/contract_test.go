@@ -34,7 +34,7 @@ func TestFields(t *testing.T) {
 			`,"user":"someone"`, `,"user":7,"metadata":{"a":[{}]}`, `,"unknown":null`, `,"\u0075ser":"x"`,
 			`,"inputs":"summer"`, `,"normalized":true,"normalize":true`, `,"model":"tiny"`, `,"dimensions":24`,
 		}},
-		{embed.Options{Dimensions: 7}, "summer", []string{`,"dimensions":7`, `,"output_dimension":7`, `,"dimensions":7,"output_dimension":7`}},
+		{embed.Options{Dimensions: 7}, "summer", []string{`,"dimensions":7`, `,"output_dimension":7`, `,"dimensions":7,"output_dimension":7`, `,"dimensions":7.0`, `,"dimensions":0.7e1,"output_dimension":7`}},
 		{embed.Options{Unnormalized: true}, "summer", []string{`,"normalized":false`, `,"normalize":false`}},
 		{embed.Options{Prompt: "as it is: "}, "summer", []string{`,"prompt":"as it is: "`}},
 		{embed.Options{PromptName: "query"}, "summer", []string{
@@ -44,11 +44,11 @@ func TestFields(t *testing.T) {
 			`,"prompt_name":"document"`, `,"input_type":"document"`, `,"input_type":"search_document"`, `,"input_type":"passage"`,
 		}},
 		{embed.Options{Truncate: embed.TruncateEnd}, long, []string{
-			``, `,"truncation_strategy":"end"`, `,"truncate":true`, `,"truncation_direction":"Right"`,
+			``, `,"truncation_strategy":"end"`, `,"truncate":true`, `,"truncate":"END"`, `,"truncate":"END","truncation_direction":"Right"`, `,"truncation_direction":"Right"`,
 			`,"truncate":true,"truncation_direction":"Right","truncation_strategy":"end"`,
 		}},
 		{embed.Options{Truncate: embed.TruncateStart}, long, []string{
-			`,"truncation_strategy":"start"`, `,"truncation_direction":"Left"`, `,"truncate":true,"truncation_direction":"Left"`,
+			`,"truncation_strategy":"start"`, `,"truncate":"START"`, `,"truncation_direction":"Left"`, `,"truncate":true,"truncation_direction":"Left"`,
 		}},
 	} {
 		want := library(t, c.opts, c.text).Embeddings[0]
@@ -209,7 +209,8 @@ func TestErrors(t *testing.T) {
 		{`{"model":"tiny","input":"a",}`, "invalid_json", "", ""},
 		{`{'model':'tiny'}`, "invalid_json", "", ""},
 		{"{\"model\":\"tiny\",\"input\":\"\xff\"}", "invalid_json", "", "UTF-8"},
-		{"\xef\xbb\xbf{}", "invalid_json", "", ""},
+		{"\xef\xbb\xbf", "invalid_json", "", ""},
+		{"\xef\xbb\xbf\xef\xbb\xbf{}", "invalid_json", "", ""},
 		{`[]`, "invalid_json", "", "object"},
 		{`null`, "invalid_json", "", "object"},
 		{" \n\"{}\"", "invalid_json", "", "object"},
@@ -248,13 +249,15 @@ func TestErrors(t *testing.T) {
 		{`{"model":"tiny","input":["a","` + strings.Repeat("é", 51) + `"]}`, "invalid_input", "input", "input 1: 51 characters"},
 		{`{"model":"tiny","input":"` + strings.Repeat("go ", 16) + `go","truncation_strategy":"none","prompt":"` + strings.Repeat("go ", 6) + `"}`, "invalid_input", "input", "model reads 32"},
 		{`{"model":"tiny","input":"` + strings.Repeat("go ", 16) + `go","truncate":false,"prompt":"` + strings.Repeat("go ", 6) + `"}`, "invalid_input", "input", "input 0"},
+		{`{"model":"tiny","input":"` + strings.Repeat("go ", 16) + `go","truncate":"NONE","prompt":"` + strings.Repeat("go ", 6) + `"}`, "invalid_input", "input", "model reads 32"},
 		{`{"model":"tiny","input":"a","dimensions":0}`, "invalid_dimensions", "dimensions", "found 0"},
 		{`{"model":"tiny","input":"a","dimensions":-1}`, "invalid_dimensions", "dimensions", ""},
 		{`{"model":"tiny","input":"a","dimensions":25}`, "invalid_dimensions", "dimensions", "1 to 24"},
 		{`{"model":"tiny","input":"a","output_dimension":25}`, "invalid_dimensions", "output_dimension", "1 to 24"},
-		{`{"model":"tiny","input":"a","dimensions":8.0}`, "invalid_dimensions", "dimensions", "found 8.0"},
+		{`{"model":"tiny","input":"a","dimensions":8.5}`, "invalid_dimensions", "dimensions", "found 8.5"},
 		{`{"model":"tiny","input":"a","dimensions":"8"}`, "invalid_dimensions", "dimensions", ""},
-		{`{"model":"tiny","input":"a","dimensions":1e1}`, "invalid_dimensions", "dimensions", ""},
+		{`{"model":"tiny","input":"a","dimensions":1e-1}`, "invalid_dimensions", "dimensions", ""},
+		{`{"model":"tiny","input":"a","dimensions":1e999}`, "invalid_dimensions", "dimensions", ""},
 		{`{"model":"tiny","input":"a","dimensions":99999999999999999999}`, "invalid_dimensions", "dimensions", ""},
 		{`{"model":"tiny","input":"a","encoding_format":"hex"}`, "invalid_encoding_format", "encoding_format", "float16"},
 		{`{"model":"tiny","input":"a","encoding_format":"Float"}`, "invalid_encoding_format", "encoding_format", ""},
@@ -280,7 +283,11 @@ func TestErrors(t *testing.T) {
 		{`{"model":"tiny","input":"a","input_type":"classification"}`, "invalid_request", "input_type", "search_query"},
 		{`{"model":"tiny","input":"a","truncation_strategy":"middle"}`, "invalid_request", "truncation_strategy", "start, end, none"},
 		{`{"model":"tiny","input":"a","truncation_direction":"left"}`, "invalid_request", "truncation_direction", "Left, Right"},
-		{`{"model":"tiny","input":"a","truncate":"END"}`, "invalid_request", "truncate", "true or false"},
+		{`{"model":"tiny","input":"a","truncate":"MIDDLE"}`, "invalid_request", "truncate", "true, false, START, END, NONE"},
+		{`{"model":"tiny","input":"a","truncate":"end"}`, "invalid_request", "truncate", "START, END, NONE"},
+		{`{"model":"tiny","input":"a","truncate":1}`, "invalid_request", "truncate", "true or false"},
+		{`{"model":"tiny","input":"a","truncate":"END","truncation_strategy":"start"}`, "invalid_request", "truncation_strategy", "contradicts truncate"},
+		{`{"model":"tiny","input":"a","truncate":"END","truncation_direction":"Left"}`, "invalid_request", "truncation_direction", "contradicts truncate"},
 		// Two fields of one meaning that disagree.
 		{`{"model":"tiny","input":"a","inputs":"b"}`, "invalid_request", "inputs", "contradicts input"},
 		{`{"model":"tiny","input":[3],"inputs":[[4]]}`, "invalid_request", "inputs", "contradicts input"},
@@ -295,6 +302,7 @@ func TestErrors(t *testing.T) {
 		{`{"model":"tiny","input":"a","user":"a","\u0075ser":"a"}`, "invalid_request", "user", "twice"},
 		{`{"model":"tiny","input":"a","dimension":8}`, "unknown_parameter", "dimension", "unknown"},
 		{`{"model":"tiny","Input":"a"}`, "unknown_parameter", "Input", "unknown"},
+		{`{"model":"tiny","input":"a","metadata":{"user_api_key_user_id":"x","headers":{}},"proxy_server_request":{"url":"x"}}`, "unknown_parameter", "proxy_server_request", "--ignore-unknown"},
 	} {
 		message := requireError(t, send(h, "POST", "/v1/embeddings", c.body), 400, invalid, c.code, c.param)
 		assert.Contains(t, message, c.message, c.body)
@@ -314,6 +322,10 @@ func TestErrors(t *testing.T) {
 	}
 	requireError(t, send(h, "POST", "/v1/embeddings", `{}`, "Content-Encoding", "gzip"), 415, invalid, "unsupported_media_type", "")
 	assert.Equal(t, 200, send(h, "POST", "/v1/embeddings", `{"model":"tiny","input":"a"}`, "Content-Type", "Application/JSON; charset=utf-8").Code)
+	for _, coding := range []string{"identity", "Identity", " IDENTITY ", ""} {
+		assert.Equal(t, 200, send(h, "POST", "/v1/embeddings", `{"model":"tiny","input":"a"}`, "Content-Encoding", coding).Code, coding)
+	}
+	assert.Equal(t, 200, send(h, "POST", "/v1/embeddings", "\ufeff \n"+`{"model":"tiny","input":"a"}`).Code, "after a byte order mark")
 
 	m := tiny(t)
 	narrow := embed.NewQueue(m, embed.QueueConfig{MaxTexts: 1})

@@ -1,6 +1,7 @@
 package embedhttp
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 	"unicode/utf8"
@@ -16,6 +17,7 @@ var bodies = []string{
 	`{"model":"tiny","input":"a","encoding_format":["float","base64","int8"]}`, `{"model":"tiny","input":"a","output_dtype":"binary"}`,
 	`{"model":"tiny","input":"a","metadata":{"a":[1,{"b":"}]"}],"c":"\""}}`, `{"model":"tiny","input":"a\ud800b","prompt":"c"}`,
 	`{`, `[]`, `null`, `{"":null}`, `{"model":"tiny","input":{"input":"a"}}`, `{"model":"tiny","input":[[[3]]]}`, `{"model":"tiny","input":[1e3]}`,
+	"\ufeff" + `{"model":"tiny","input":"a","truncate":"START","dimensions":3.0,"nope":1}`,
 	`{"model":"tiny","input":"a","normalized":false,"normalize":false,"truncation_direction":"Left","input_type":"passage"}`,
 }
 
@@ -28,6 +30,7 @@ func FuzzBody(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		w := send(h, "POST", "/v1/embeddings", string(body))
+		body = bytes.TrimPrefix(body, []byte("\ufeff"))
 		var request map[string]any
 		valid := json.Unmarshal(body, &request) == nil
 		switch w.Code {

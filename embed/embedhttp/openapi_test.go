@@ -238,6 +238,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		`{"model":"tiny","input":[2,3],"encoding_format":"base64","truncate":true}`,
 		`{"model":"tiny","input":[[2,3],[2,5,3]],"encoding_format":["base64","int8","float16"],"truncation_direction":"Left"}`,
 		`{"model":"tiny","input":[[7,8],[5]],"add_special_tokens":true}`,
+		`{"model":"tiny","input":"a","truncate":"END","dimensions":24.0}`,
 		`{"model":"tiny","input":"a","output_dtype":"ubinary","output_dimension":9,"prompt":"b","truncation_strategy":"none"}`,
 		`{"model":"tiny","input":"a","prompt_name":null,"input_type":"query","normalize":true,"dimensions":null,"encoding_format":null}`,
 	} {
@@ -251,7 +252,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		`{"model":"tiny","input":["a",3]}`, `{"model":"tiny","input":"a","dimensions":0}`, `{"model":"tiny","input":"a","dimensions":"8"}`,
 		`{"model":"tiny","input":"a","encoding_format":"hex"}`, `{"model":"tiny","input":"a","encoding_format":["float","float"]}`,
 		`{"model":"tiny","input":"a","encoding_format":[]}`, `{"model":"tiny","input":"a","output_dtype":"float16"}`,
-		`{"model":"tiny","input":"a","truncate":"END"}`, `{"model":"tiny","input":"a","truncation_strategy":"left"}`,
+		`{"model":"tiny","input":"a","truncate":"END "}`, `{"model":"tiny","input":"a","truncation_strategy":"left"}`,
 		`{"model":"tiny","input":"a","input_type":"none"}`, `{"model":"tiny","input":"a","prompt":""}`, `{"model":"tiny","input":"a","other":1}`,
 	} {
 		assert.Error(t, check(api, schema("EmbeddingRequest"), decode[any](t, strings.NewReader(body))), body)

@@ -3,6 +3,7 @@ package embedhttp
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -74,6 +75,7 @@ var fields = map[string]func(c *call, h *Handler, field string, value []byte) er
 
 // parse reads a request for embeddings and finds its model.
 func (h *Handler) parse(body []byte) (*call, error) {
+	body = bytes.TrimPrefix(body, []byte("\ufeff")) // which RFC 8259, 8.1, lets readers ignore
 	if err := checkJSON(body); err != nil {
 		return nil, err
 	}
@@ -90,7 +92,7 @@ func (h *Handler) parse(body []byte) (*call, error) {
 		case seen[field]:
 			return nil, fail(codeInvalidRequest, field, "given twice")
 		case !known && !null && !h.cfg.IgnoreUnknown:
-			return nil, fail(codeUnknownParameter, field, "unknown parameter")
+			return nil, fail(codeUnknownParameter, field, "unknown parameter, which rhumb serve --ignore-unknown passes over")
 		}
 		if known {
 			seen[field] = true
@@ -164,11 +166,12 @@ func (c *call) setModel(_ *Handler, field string, value []byte) (err error) {
 }
 
 func (c *call) setDimensions(_ *Handler, field string, value []byte) error {
-	n, err := strconv.Atoi(string(value))
-	if err != nil || n <= 0 {
+	// Of 384 some clients make 384.0.
+	n, err := strconv.ParseFloat(string(value), 64)
+	if err != nil || n <= 0 || n > math.MaxInt32 || n != math.Trunc(n) {
 		return fail(codeInvalidDimensions, field, "found %s, expected an integer above 0", excerpt(value))
 	}
-	return c.dimensions.set(field, n)
+	return c.dimensions.set(field, int(n))
 }
 
 func (c *call) setNormalize(_ *Handler, field string, value []byte) error {
@@ -179,7 +182,17 @@ func (c *call) setNormalize(_ *Handler, field string, value []byte) error {
 	return c.normalize.set(field, b)
 }
 
+// setTruncate reads a boolean, as Mixlayer has it, or one of Cohere's words.
 func (c *call) setTruncate(_ *Handler, field string, value []byte) error {
+	if value[0] == '"' {
+		how, err := word(field, value, map[string]embed.Truncation{
+			"START": embed.TruncateStart, "END": embed.TruncateEnd, "NONE": embed.TruncateNone,
+		}, "true, false, START, END, NONE")
+		if err != nil {
+			return err
+		}
+		return c.direction.set(field, how)
+	}
 	b, err := boolean(field, value)
 	if err != nil {
 		return err
