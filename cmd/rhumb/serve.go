@@ -4,13 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/embedhttp"
@@ -52,7 +48,7 @@ func (c *console) serveCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen at, or unix:PATH for a socket")
 	flags.StringArrayVar(&f.hosts, "host", nil, "`NAME` in the header Host that is answered, beside localhost and other names of loopback; may be given more than once (default: at a loopback address none, elsewhere any)")
-	flags.StringVar(&f.keys, "api-keys", "", "`FILE` of the API keys that requests need, one a line; read again on SIGHUP (default: none needed)")
+	flags.StringVar(&f.keys, "api-keys", "", "`FILE` of the API keys that requests need, one a line, beside empty lines and those that begin with #; read again on SIGHUP (default: none needed)")
 	flags.IntVar(&f.maxItems, "max-items", embedhttp.DefaultMaxItems, "inputs of a request at most, `N`")
 	flags.IntVar(&f.maxChars, "max-chars", embedhttp.DefaultMaxChars, "characters of a text at most, `N`; 0 for no limit")
 	flags.Int64Var(&f.maxBody, "max-body", embedhttp.DefaultMaxBody, "bytes of a request at most, `N`")
@@ -111,7 +107,7 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 		cfg.MaxChars = -1
 	}
 	if f.keys != "" {
-		keys, err := readKeys(f.keys)
+		keys, err := readKeys(ctx, f.keys)
 		if err != nil {
 			return err
 		}
@@ -194,47 +190,4 @@ func (f *serveFlags) load(ctx context.Context, c *console, arg string) (*embed.M
 		served.Name = served.Info.Name
 	}
 	return model, served, nil
-}
-
-// readKeys reads a file of API keys: one a line, without the space around it.
-func readKeys(file string) (keys []string, err error) {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	for line := range strings.Lines(string(content)) {
-		if key := strings.TrimSpace(line); key != "" {
-			keys = append(keys, key)
-		}
-	}
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("%s: no API keys, expected one a line", file)
-	}
-	return keys, nil
-}
-
-// reloadKeys reads the file of the API keys again on each SIGHUP, until the
-// function that it returns is called. A file that is no good changes nothing.
-func (f *serveFlags) reloadKeys(keys *embedhttp.Keys, log *slog.Logger) (stop func()) {
-	hangups, done := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(hangups, syscall.SIGHUP)
-	go func() {
-		defer close(done)
-		for range hangups {
-			lines, err := readKeys(f.keys)
-			if err == nil {
-				err = keys.Set(lines)
-			}
-			if err != nil {
-				log.Error("the API keys stay as they were", "file", f.keys, "error", err)
-				continue
-			}
-			log.Info("API keys read again", "file", f.keys, "keys", len(lines))
-		}
-	}()
-	return func() {
-		signal.Stop(hangups)
-		close(hangups)
-		<-done
-	}
 }

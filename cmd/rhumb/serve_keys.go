@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rhumb-go/rhumb/embed/embedhttp"
+)
+
+// Limits of a file of API keys, which may be a pipe.
+const (
+	keysTime = 10 * time.Second // for whoever writes it
+	keysSize = 1 << 20          // bytes
+)
+
+// readKeys reads a file of API keys: one a line, without the space around it.
+// Empty lines and those that begin with # are passed over.
+func readKeys(ctx context.Context, file string) (keys []string, err error) {
+	content, err := readWithin(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	for line := range strings.Lines(string(bytes.TrimPrefix(content, []byte("\ufeff")))) {
+		n++
+		key := strings.TrimSpace(line)
+		if !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl) {
+			return nil, fmt.Errorf("%s: line %d: a character that no request can send, expected text in UTF-8", file, n)
+		}
+		if key != "" && key[0] != '#' {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("%s: no API keys, expected one a line", file)
+	}
+	return keys, nil
+}
+
+// readWithin reads file in keysTime. A pipe that nobody writes to is left to a
+// goroutine, as nothing ends its opening.
+func readWithin(ctx context.Context, file string) ([]byte, error) {
+	type outcome struct {
+		content []byte
+		err     error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		content, err := readSmall(file)
+		done <- outcome{content, err}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, keysTime)
+	defer cancel()
+	select {
+	case o := <-done:
+		return o.content, o.err
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil, fmt.Errorf("%s: a pipe of which nobody has written the end within %v", file, keysTime)
+		}
+		return nil, ctx.Err()
+	}
+}
+
+// readSmall reads a file of at most keysSize.
+func readSmall(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, keysSize+1))
+	if len(content) > keysSize {
+		return nil, fmt.Errorf("%s: more than %d bytes, expected API keys, one a line", file, keysSize)
+	}
+	return content, err
+}
+
+// reloadKeys reads the file of the API keys again on each SIGHUP, until the
+// function that it returns is called. A file that is no good changes nothing.
+func (f *serveFlags) reloadKeys(keys *embedhttp.Keys, log *slog.Logger) (stop func()) {
+	hangups, done := make(chan os.Signal, 1), make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		defer close(done)
+		for range hangups {
+			lines, err := readKeys(ctx, f.keys)
+			if err == nil {
+				err = keys.Set(lines)
+			}
+			if err != nil {
+				log.Error("the API keys stay as they were", "file", f.keys, "error", err)
+				continue
+			}
+			log.Info("API keys read again", "file", f.keys, "keys", len(lines))
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		cancel()
+		close(hangups)
+		<-done
+	}
+}
