@@ -18,7 +18,7 @@ var fallbacks = map[string][]string{
 func (m *Model) prompt(opts Options) (prompt, name string, err error) {
 	if opts.Prompt != "" {
 		if opts.PromptName != "" {
-			return "", "", optionError("prompt", "given together with prompt name %q, expected one of the two", opts.PromptName)
+			return "", "", optionError("prompt", "given together with prompt name %.100q, expected one of the two", opts.PromptName)
 		}
 		return opts.Prompt, "", nil
 	}

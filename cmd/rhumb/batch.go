@@ -128,6 +128,6 @@ func (c *console) printReport(output string, r job.Report) error {
 	case r.Resumed > 0:
 		how = fmt.Sprintf(", %d of them from earlier runs", r.Resumed)
 	}
-	_, err := fmt.Fprintf(c.stdout, "%s: %d rows%s\n", output, r.Rows, how)
+	_, err := fmt.Fprintf(c.stdout, "%s: %d rows%s\n", escaped(output), r.Rows, how)
 	return err
 }

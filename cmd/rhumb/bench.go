@@ -197,7 +197,7 @@ func (b *benchmark) table(ctx context.Context, shapes []shape, asJSON bool) erro
 		})
 		var long *embed.InputError
 		if errors.As(err, &long) {
-			fmt.Fprintf(b.console.stderr, "rhumb: %s left out: %v\n", s.name, long.Err)
+			fmt.Fprintf(b.console.stderr, "rhumb: %s left out: %s\n", s.name, lines(long.Err))
 			continue
 		}
 		if err != nil {
@@ -270,7 +270,7 @@ func peak(set *kernel.Set, f kernel.Format, threads int) float64 {
 func (b *benchmark) printHeader() error {
 	info := b.model.Describe()
 	w := b.console.stdout
-	fmt.Fprintf(w, "%s, %s, kernels %s, threads %d, %s %s/%s\n", info.Name, info.Precision, info.Kernels,
+	fmt.Fprintf(w, "%s, %s, kernels %s, threads %d, %s %s/%s\n", escaped(info.Name), info.Precision, info.Kernels,
 		b.threads, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	_, err := fmt.Fprintf(w, "%-8s %6s %8s %6s %10s %10s %10s %9s %7s\n",
 		"shape", "texts", "tokens", "runs", "median ms", "texts/s", "tokens/s", "GFLOP/s", "of peak")

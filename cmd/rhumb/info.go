@@ -99,7 +99,7 @@ func writeInfoJSON(w io.Writer, i embed.Info, memory []memoryNeed) error {
 func writeInfo(w io.Writer, i embed.Info, memory []memoryNeed) error {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-14s "+format+"\n", append([]any{name}, args...)...)
+		fmt.Fprintf(&b, "%-14s %s\n", name, escaped(fmt.Sprintf(format, args...)))
 	}
 	line("name", "%s", i.Name)
 	line("family", "%s, %d layers, %d tokens in the vocabulary", i.Family, i.Layers, i.Vocabulary)

@@ -64,13 +64,13 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 	}
 	var failed *failure
 	if !errors.As(err, &failed) {
-		fmt.Fprintf(stderr, "rhumb: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
+		fmt.Fprintf(stderr, "rhumb: %s\nSee '%s --help'.\n", lines(err), cmd.CommandPath())
 		return 2
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintf(stderr, "rhumb: %v\n", err)
+	fmt.Fprintf(stderr, "rhumb: %s\n", lines(err))
 	return 1
 }
 

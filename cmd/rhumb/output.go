@@ -188,7 +188,7 @@ type tableWriter struct {
 
 func (t *tableWriter) write(r *rows.Result) error {
 	if r.Err != nil {
-		_, err := fmt.Fprintf(t.w, "%5d %v\n", r.Index, r.Err)
+		_, err := fmt.Fprintf(t.w, "%5d %s\n", r.Index, escaped(r.Err.Error()))
 		return err
 	}
 	beginning := shown(&r.Vector, t.layout.Formats[0])
@@ -235,17 +235,3 @@ func cells[E any](form string, v []E) string {
 
 func (t *tableWriter) flush() error { return t.w.Flush() }
 func (t *tableWriter) close() error { return t.w.Flush() }
-
-// excerpt returns the beginning of s, at most n characters in one line.
-func excerpt(s string, n int) string {
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s[:min(len(s), utf8.UTFMax*(n+1))])
-	if utf8.RuneCountInString(clean) <= n {
-		return clean
-	}
-	return string([]rune(clean)[:n-1]) + "…"
-}

@@ -50,7 +50,7 @@ precision: to compute with 4 bits, give --precision int4 there too.`,
 func writeQuantized(w io.Writer, dir string, q *embed.Quantized) error {
 	const mb = 1e6
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %.1f MB of weights, %.1f MB before\n", dir, float64(q.After)/mb, float64(q.Before)/mb)
+	fmt.Fprintf(&b, "%s: %.1f MB of weights, %.1f MB before\n", escaped(dir), float64(q.After)/mb, float64(q.Before)/mb)
 	fmt.Fprintf(&b, "%8s %14s %10s  %s\n", "tensors", "weights", "RMS error", "kind")
 	for _, k := range q.Kinds {
 		fmt.Fprintf(&b, "%8d %14d %9.3f%%  %s\n", k.Tensors, k.Weights, 100*k.Error, k.Name)

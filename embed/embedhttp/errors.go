@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"unicode/utf8"
 
 	"github.com/rhumb-go/rhumb/embed"
 )
@@ -63,6 +64,16 @@ func fail(c code, param, format string, args ...any) *failure {
 		message = param + ": " + message
 	}
 	return &failure{code: c, param: param, message: message}
+}
+
+// shown returns the beginning of what a client sent, for a message or the log:
+// characters that terminals do not print are escaped.
+func shown(s string, most int) string {
+	quoted := fmt.Sprintf("%.*q", most, s)
+	if quoted = quoted[1 : len(quoted)-1]; utf8.RuneCountInString(s) > most {
+		quoted += "…"
+	}
+	return quoted
 }
 
 // envelope is the JSON of a failure.

@@ -225,7 +225,7 @@ func (x *exchange) report() {
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{
-		slog.String("id", x.id), slog.String("method", e.Method), slog.String("path", x.r.URL.Path),
+		slog.String("id", x.id), slog.String("method", shown(e.Method, maxShown)), slog.String("path", shown(x.r.URL.Path, maxShown)),
 		slog.Int("status", e.Status), slog.Duration("total", e.Total), slog.String("remote", x.r.RemoteAddr),
 	}
 	if e.Model != "" {

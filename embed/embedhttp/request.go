@@ -15,6 +15,7 @@ import (
 const (
 	maxName   = 500 // of a model
 	maxPrompt = 32000
+	maxShown  = 100 // of what an error or the log repeats
 )
 
 // A setting is what one or more fields of a request say.
@@ -92,7 +93,7 @@ func (h *Handler) parse(body []byte) (*call, error) {
 		case seen[field]:
 			return nil, fail(codeInvalidRequest, field, "given twice")
 		case !known && !null && !h.cfg.IgnoreUnknown:
-			return nil, fail(codeUnknownParameter, field, "unknown parameter, which rhumb serve --ignore-unknown passes over")
+			return nil, fail(codeUnknownParameter, shown(field, maxShown), "unknown parameter, which rhumb serve --ignore-unknown passes over")
 		}
 		if known {
 			seen[field] = true
