@@ -36,6 +36,8 @@ func (x *exchange) embeddings() error {
 	if err != nil {
 		return c.embedFailure(err)
 	}
+	c.inputs = inputs{}
+	x.leave() // a client that is slow to take the answer holds up nobody
 	x.event.Wait = result.Wait
 	if f := c.model.Info.Fingerprint; f != "" {
 		x.w.Header().Set("X-Model-Fingerprint", f)

@@ -3,8 +3,10 @@ package embedhttp
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
+	"github.com/rhumb-go/rhumb/embed"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -38,7 +40,7 @@ type share struct {
 }
 
 // hold waits until there is room for a request of that size, at most MaxBody,
-// which x has until it ends. What it has already counts.
+// which x has until its inputs are computed. What it has already counts.
 func (x *exchange) hold(size int64) error {
 	if size <= smallSize {
 		return nil
@@ -52,6 +54,9 @@ func (x *exchange) hold(size int64) error {
 	}
 	if s.bytes <= 0 {
 		return nil
+	}
+	if x.h.full() {
+		return embed.ErrQueueFull
 	}
 	ctx, cancel := context.WithTimeout(x.r.Context(), roomTime)
 	defer cancel()
@@ -68,6 +73,11 @@ func (x *exchange) hold(size int64) error {
 }
 
 var errNoRoom = errors.New("no room for the request's body")
+
+// full reports whether every model has all the work that it takes on.
+func (h *Handler) full() bool {
+	return !slices.ContainsFunc(h.cfg.Models, func(m Model) bool { return !m.Queue.Full() })
+}
 
 // keep gives back what x has of the room beyond size.
 func (x *exchange) keep(size int64) {

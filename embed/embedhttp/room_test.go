@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/embed"
 )
 
 // A flow is a body, and the connection that it comes on.
@@ -156,6 +159,32 @@ func TestRoomComesBack(t *testing.T) {
 	})
 }
 
+// A large body is not read where no model takes more work.
+func TestFullQueueReadsNothing(t *testing.T) {
+	m, block := tiny(t), make(chan struct{})
+	q := embed.NewQueue(m, embed.QueueConfig{MaxTexts: 1, Observe: func(embed.QueueEvent) { <-block }})
+	h, _ := served(t, func(c *Config) { c.Models = []Model{{Name: "tiny", Queue: q, Info: m.Info()}} })
+	small := `{"model":"tiny","input":"a"}`
+	assert.False(t, q.Full())
+	ask(t, h, small)
+	answer := make(chan *httptest.ResponseRecorder)
+	go func() { answer <- send(h, "POST", "/v1/embeddings", small) }()
+	for !q.Full() { // until that one waits
+		runtime.Gosched()
+	}
+	for _, length := range []int{1 << 20, 1 << 21} {
+		f := &flow{text: padded(small, length), piece: length}
+		requireError(t, f.post(h, length), 429, "rate_limit_error", "queue_full", "")
+		assert.Zero(t, f.read)
+	}
+	requireError(t, send(h, "POST", "/v1/embeddings", small), 429, "rate_limit_error", "queue_full", "")
+	close(block)
+	assert.Equal(t, 200, (<-answer).Code)
+	assert.Equal(t, 200, send(h, "POST", "/v1/embeddings", padded(small, 1<<20)).Code)
+	requireRoom(t, h)
+	require.NoError(t, q.Close(t.Context()))
+}
+
 // Large requests are parsed in turn, and small ones at once.
 func TestParsingInTurn(t *testing.T) {
 	tiny(t)
@@ -253,4 +282,27 @@ func TestPromptCounts(t *testing.T) {
 		assert.Equal(t, 200, send(h, "POST", "/v1/embeddings", body(200, 1024)).Code)
 		requireRoom(t, h)
 	})
+}
+
+// A client that does not take its answer has no room.
+func TestAnswerHoldsNoRoom(t *testing.T) {
+	h, _ := served(t, nil)
+	f := &flow{text: padded(goodBody, 2<<20), piece: 2 << 20}
+	r := httptest.NewRequest("POST", "/v1/embeddings", nil)
+	r.Header.Set("Content-Type", "application/json")
+	r.Body, r.ContentLength = f, 2<<20
+	taken := 0
+	h.ServeHTTP(taker{httptest.NewRecorder(), func() { requireRoom(t, h); taken++ }}, r)
+	assert.Positive(t, taken)
+}
+
+// A taker is asked before it takes a piece of an answer.
+type taker struct {
+	*httptest.ResponseRecorder
+	take func()
+}
+
+func (w taker) Write(p []byte) (int, error) {
+	w.take()
+	return w.ResponseRecorder.Write(p)
 }
