@@ -3,6 +3,7 @@ package embedhttp
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -42,14 +43,17 @@ const goodBody = `{"model":"tiny","input":["summer","a winter's day"]}`
 func besiege(t *testing.T) *siege {
 	t.Helper()
 	s := &siege{over: make(chan struct{}), codes: map[string]int{}}
-	h, q := served(t, func(c *Config) {
+	s.queue = embed.NewQueue(tiny(t), embed.QueueConfig{MaxTexts: 1 << 20}) // killed clients' texts wait until they are missed
+	t.Cleanup(func() { assert.NoError(t, s.queue.Close(context.Background())) })
+	h, _ := served(t, func(c *Config) {
+		c.Models[0].Queue = s.queue
 		c.Observe = func(e Event) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.codes[e.Code]++
 		}
 	})
-	s.queue, s.Server = q, httptest.NewServer(h)
+	s.Server = httptest.NewServer(h)
 	s.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 	for _, e := range library(t, embed.Options{}, "summer", "a winter's day").Embeddings {
 		s.want = append(s.want, e.Float32)
