@@ -105,6 +105,10 @@ func newLoader(fsys fs.FS, cfg Config) (*loader, error) {
 // load reads the folder's files in the order of their use.
 func (l *loader) load() error {
 	m := l.model
+	declared, err := l.root.checkModelType()
+	if err != nil {
+		return err
+	}
 	if err := m.loadSentenceConfig(l.root); err != nil {
 		return err
 	}
@@ -113,7 +117,7 @@ func (l *loader) load() error {
 		return err
 	}
 	if list == nil {
-		m.route, err = l.plain()
+		m.route, err = l.plain(declared)
 	} else {
 		err = l.routes(list)
 	}
@@ -157,26 +161,51 @@ func (l *loader) transformer(dir folder) (*encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.openTransformer(dir, s)
+	src, err := l.source(dir)
+	if err != nil {
+		return nil, err
+	}
+	return l.openTransformer(src, s)
 }
 
-// openTransformer reads config.json, the weights and the tokenizer in dir.
-func (l *loader) openTransformer(dir folder, s settings) (*encoder, error) {
-	e := &encoder{unknown: -1}
-	base, adapter, err := l.adapter(dir, &e.recipe)
-	if err != nil {
+// A source is what a transformer is made of, but for its weights and its tokenizer.
+type source struct {
+	dir     folder
+	base    folder               // of config.json and the weights: dir, or that of an adapter's base model
+	adapter *transformer.Adapter // nil for none
+	config  modelConfig
+	data    []byte // of config.json
+	recipe  encoderRecipe
+}
+
+// source finds that of a transformer in dir.
+func (l *loader) source(dir folder) (*source, error) {
+	s := &source{dir: dir}
+	var err error
+	if s.base, s.adapter, err = l.adapter(dir, &s.recipe); err != nil {
 		return nil, err
 	}
-	e.base = base
-	build, err := e.open(l, base, adapter)
+	s.config, s.data, err = s.base.modelConfig()
+	return s, s.errorIn(err)
+}
+
+// errorIn names the base model in err, where it lies elsewhere.
+func (s *source) errorIn(err error) error {
+	if err != nil && s.adapter != nil && !s.dir.exists("config.json") {
+		return fmt.Errorf("with the base model %s: %w", s.adapter.Base, err)
+	}
+	return err
+}
+
+// openTransformer reads the weights and the tokenizer of src.
+func (l *loader) openTransformer(src *source, s settings) (*encoder, error) {
+	e := &encoder{unknown: -1, base: src.base, config: src.config, recipe: src.recipe}
+	build, err := e.open(l, src)
 	if err != nil {
-		if adapter != nil && !dir.exists("config.json") {
-			err = fmt.Errorf("with the base model %s: %w", adapter.Base, err)
-		}
-		return nil, err
+		return nil, src.errorIn(err)
 	}
 	l.model.info.MemoryBytes += e.transformer.Bytes()
-	if err := e.loadTokenizer(dir, s, l.maxTokens); err != nil {
+	if err := e.loadTokenizer(src.dir, s, l.maxTokens); err != nil {
 		return nil, err
 	}
 	if e.calibrates(l) && l.packed != nil {
@@ -188,13 +217,10 @@ func (l *loader) openTransformer(dir folder, s settings) (*encoder, error) {
 	return e, err
 }
 
-// open builds the transformer of dir's config.json and weights, where e's outliers
-// are to be found one for that. build builds it with the outliers as they then are.
-func (e *encoder) open(l *loader, dir folder, a *transformer.Adapter) (build func() error, err error) {
-	var data []byte
-	if e.config, data, err = dir.modelConfig(); err != nil {
-		return nil, err
-	}
+// open builds the transformer of src and its weights, where e's outliers are to be
+// found one for that. build builds it with the outliers as they then are.
+func (e *encoder) open(l *loader, src *source) (build func() error, err error) {
+	dir, data, a := src.base, src.data, src.adapter
 	if err := e.loadOutliers(l, dir); err != nil {
 		return nil, err
 	}
@@ -283,14 +309,9 @@ func (f folder) tokenizer() (*tokenizer.Tokenizer, string, error) {
 	return t, hex.EncodeToString(r.Sum(nil)), f.errorIn("", err)
 }
 
-// modelTypes says of the other model types of sentence-transformers what they are.
-var modelTypes = map[string]string{
-	"CrossEncoder": "a cross-encoder", "MultiVectorEncoder": "a multi-vector model", "SparseEncoder": "a sparse model",
-}
-
 // loadSentenceConfig reads config_sentence_transformers.json, where there is one.
 func (m *Model) loadSentenceConfig(root folder) error {
-	const name = "config_sentence_transformers.json"
+	const name = sentenceConfig
 	var config struct {
 		Version           any               `json:"__version__"`
 		Requirements      any               `json:"requirements"`
@@ -302,14 +323,6 @@ func (m *Model) loadSentenceConfig(root folder) error {
 	}
 	if _, err := root.readJSON(name, &config); err != nil {
 		return err
-	}
-	const dense = "SentenceTransformer"
-	if t := config.ModelType; t != "" && t != dense {
-		kind, ok := modelTypes[t]
-		if !ok {
-			kind = "unknown"
-		}
-		return root.errorIn(name, fmt.Errorf("model_type: %q, %s, expected %q", t, kind, dense))
 	}
 	_, ok := config.Prompts[config.DefaultPromptName]
 	if _, any := fallbacks[config.DefaultPromptName]; !ok && !any && config.DefaultPromptName != "" {

@@ -40,19 +40,6 @@ var others = map[string]string{
 	"WordEmbeddings":       "a model of word vectors",
 	"WordWeights":          "a model of word vectors",
 	"WeightedLayerPooling": "pooling over all layers",
-
-	"MLMTransformer":        "a sparse model",
-	"SparseAutoEncoder":     "a sparse model",
-	"CSRSparsity":           "a sparse model",
-	"SparseStaticEmbedding": "a sparse model",
-	"IDF":                   "a sparse model",
-	"SpladePooling":         "a sparse model",
-
-	"MultiVectorMask":          "a multi-vector model",
-	"HierarchicalTokenPooling": "a multi-vector model",
-	"LambdaTokenPooling":       "a multi-vector model",
-
-	"LogitScore": "a cross-encoder",
 }
 
 // unknown returns the error of a module that is not one of those expected.
@@ -139,23 +126,32 @@ const (
 
 // plain returns the route of a folder without modules.json: a model2vec's, or
 // what sentence-transformers 6.2 makes of a transformer's, which does not read
-// the settings of a Transformer module then.
-func (l *loader) plain() (*route, error) {
-	config, _, err := l.root.modelConfig()
+// the settings of a Transformer module then. Models whose head makes no embedding
+// are refused, unless the folder is declared to be a SentenceTransformer.
+func (l *loader) plain(declared bool) (*route, error) {
+	src, err := l.source(l.root)
 	if err != nil {
 		return nil, err
 	}
-	if config.ModelType == model2vecType {
+	if src.config.ModelType == model2vecType {
 		return l.model2vec()
 	}
+	if !declared {
+		if err := src.checkKind(); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.root.checkNoTemplate(); err != nil {
+		return nil, err
+	}
 	r := new(route)
-	if r.encoder, err = l.openTransformer(l.root, settings{}); err != nil {
+	if r.encoder, err = l.openTransformer(src, settings{}); err != nil {
 		return nil, err
 	}
 	r.dimensions = r.width()
 	r.pooling = &pooling{set: l.set, modes: []mode{poolMean}, includePrompt: true}
-	causal := config.IsCausal == nil || *config.IsCausal
-	if a := config.Architectures; len(a) > 0 && strings.HasSuffix(a[0], "ForCausalLM") && causal {
+	causal := r.config.IsCausal == nil || *r.config.IsCausal
+	if a := r.config.Architectures; len(a) > 0 && strings.HasSuffix(a[0], "ForCausalLM") && causal {
 		r.pooling.modes[0] = poolLastToken
 	}
 	return r, nil
@@ -165,6 +161,9 @@ func (l *loader) plain() (*route, error) {
 func (l *loader) route(list []moduleEntry) (*route, error) {
 	if len(list) == 0 {
 		return nil, errors.New("modules.json: a route without modules")
+	}
+	if err := checkKinds(list); err != nil {
+		return nil, err
 	}
 	r := new(route)
 	first := &list[0]

@@ -86,6 +86,12 @@ func (s *settings) check() error {
 			return fmt.Errorf("processing_kwargs: %s: %v, expected none", key, values)
 		}
 	}
+	if kind, ok := transformerTaskKinds[s.TransformerTask]; ok {
+		return kindError(kind, `"feature-extraction"`, "transformer_task: %q", s.TransformerTask)
+	}
+	if _, ok := s.ModalityConfig["message"]; ok {
+		return fmt.Errorf("modality_config: message: %w", errTemplate)
+	}
 	if s.ModalityConfig != nil {
 		text, ok := s.ModalityConfig["text"]
 		var how struct {
@@ -105,7 +111,7 @@ func (s *settings) check() error {
 	case s.ModuleOutputName != "" && s.ModuleOutputName != "token_embeddings":
 		return fmt.Errorf(`module_output_name: %q, expected "token_embeddings"`, s.ModuleOutputName)
 	case s.QueryLength != nil || s.DocumentLength != nil || s.QueryExpansion != nil:
-		return errors.New("query_length, document_length, query_expansion: those of a multi-vector model, expected none")
+		return kindError(kindMultiVector, "none", "query_length, document_length, query_expansion: found one of them")
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 // whole (modules_to_save) in place of the base model's.
 type Adapter struct {
 	Base string // base_model_name_or_path: the folder or the hub id of the base model
+	Task string // task_type: what it was trained for; "" = not said
 
 	file    *tensor.File
 	config  peftConfig
@@ -40,6 +41,7 @@ type adapted struct {
 type peftConfig struct {
 	PEFTType        string          `json:"peft_type"`
 	Base            string          `json:"base_model_name_or_path"`
+	TaskType        string          `json:"task_type"`
 	R               int             `json:"r"`
 	LoraAlpha       float64         `json:"lora_alpha"`
 	UseRSLoRA       bool            `json:"use_rslora"`
@@ -117,7 +119,7 @@ func OpenAdapter(config []byte, file *tensor.File) (*Adapter, error) {
 	if err := a.config.read(config); err != nil {
 		return nil, fmt.Errorf("adapter_config.json: %w", err)
 	}
-	a.Base = a.config.Base
+	a.Base, a.Task = a.config.Base, a.config.TaskType
 	for _, name := range file.Names() {
 		a.sort(name)
 	}
