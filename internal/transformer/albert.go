@@ -14,7 +14,7 @@ type albertConfig struct {
 // several times over. The pooler and the heads of pre-training are not used.
 func openALBERT(config []byte, w *weights) (*Model, error) {
 	c := albertConfig{
-		bertConfig:      bertConfig{HiddenAct: "gelu_new", LayerNormEps: 1e-12, TypeVocabSize: 2, EmbeddingSize: 128},
+		bertConfig:      bertConfig{HiddenAct: "gelu_new", LayerNormEps: 1e-12, TypeVocabSize: 2, EmbeddingSize: 128, SharedLayers: true},
 		NumHiddenGroups: 1, InnerGroupNum: 1,
 	}
 	act, err := c.read(config, w)
@@ -27,15 +27,22 @@ func openALBERT(config []byte, w *weights) (*Model, error) {
 	if err := positive(keyValue{"num_hidden_groups", c.NumHiddenGroups}, keyValue{"inner_group_num", c.InnerGroupNum}); err != nil {
 		return nil, err
 	}
-	if c.NumHiddenGroups > c.NumHiddenLayers {
+	const deepest = 1 << 10
+	switch {
+	case c.NumHiddenGroups > c.NumHiddenLayers:
 		return nil, fmt.Errorf("num_hidden_groups: found %d, expected at most num_hidden_layers %d", c.NumHiddenGroups, c.NumHiddenLayers)
+	case c.NumHiddenLayers > deepest:
+		return nil, fmt.Errorf("num_hidden_layers: found %d, expected at most %d", c.NumHiddenLayers, deepest)
+	}
+	if err := w.enough("num_hidden_groups", c.NumHiddenGroups); err != nil {
+		return nil, err
 	}
 	if err := w.enough("inner_group_num", c.InnerGroupNum); err != nil {
 		return nil, err
 	}
-	w.ignore("predictions.", "sop_classifier.")
-	w.enter("embeddings.word_embeddings.weight")
-	w.ignore("pooler.", "pooler_activation.")
+	if err := w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.EmbeddingSize); err != nil {
+		return nil, err
+	}
 	hidden, eps := c.HiddenSize, float32(c.LayerNormEps)
 	m := &Model{
 		Hidden:       hidden,

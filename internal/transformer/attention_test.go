@@ -41,8 +41,8 @@ func plainAttention(a *Attention, qkv tensor.Matrix, starts []int) [][]float64 {
 					if b := a.Bias; b != nil && b.Slopes != nil {
 						score -= float64(b.Slopes[h]) * math.Abs(float64(j-i))
 					} else if b != nil {
-						n := len(b.Near[h]) / 2
-						score += float64(b.Near[h][n+max(-n, min(j-i, n))])
+						n := len(b.Buckets) / 2
+						score += float64(b.Near[h][b.Buckets[n+max(-n, min(j-i, n))]])
 					}
 					weight := math.Exp(score)
 					total += weight
@@ -74,9 +74,13 @@ func TestAttentionAgainstFloat64(t *testing.T) {
 		case 0:
 			a.Bias = &DistanceBias{Slopes: slopes(a.Heads)}
 		case 1:
+			const buckets = 12
 			a.Bias = &DistanceBias{Near: make([][]float32, a.Heads)}
 			for h := range a.Bias.Near {
-				a.Bias.Near[h] = random(rng, 2*(1+rng.IntN(20))+1)
+				a.Bias.Near[h] = random(rng, buckets)
+			}
+			for range 2*(1+rng.IntN(20)) + 1 {
+				a.Bias.Buckets = append(a.Bias.Buckets, rng.Int32N(buckets))
 			}
 			a.Scale = 1
 		}

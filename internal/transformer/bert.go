@@ -28,6 +28,8 @@ type bertConfig struct {
 	EmbeddingSize         int             `json:"embedding_size"` // width of the embeddings; 0 = hidden_size
 	PrunedHeads           map[string]any  `json:"pruned_heads"`
 	RopeScaling           json.RawMessage `json:"rope_scaling"`
+
+	SharedLayers bool `json:"-"` // layers have tensors in common
 }
 
 // read reads config into c, which holds the family's defaults, for a family
@@ -79,8 +81,10 @@ func (c *bertConfig) readAny(config []byte, w *weights) (act kernel.Activation, 
 	if c.EmbeddingSize == 0 {
 		c.EmbeddingSize = c.HiddenSize
 	}
-	if err := w.enough("num_hidden_layers", c.NumHiddenLayers); err != nil {
-		return 0, err
+	if !c.SharedLayers {
+		if err := w.enough("num_hidden_layers", c.NumHiddenLayers); err != nil {
+			return 0, err
+		}
 	}
 	return activation("hidden_act", c.HiddenAct)
 }
@@ -154,9 +158,9 @@ func openBERT(config []byte, w *weights) (*Model, error) {
 	if c.EmbeddingSize != c.HiddenSize {
 		return nil, fmt.Errorf("embedding_size: found %d, expected hidden_size %d", c.EmbeddingSize, c.HiddenSize)
 	}
-	w.ignore("cls.")
-	w.enter("embeddings.word_embeddings.weight")
-	w.ignore("pooler.")
+	if err := w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.HiddenSize); err != nil {
+		return nil, err
+	}
 	return &Model{
 		Hidden:       c.HiddenSize,
 		MaxPositions: c.MaxPositionEmbeddings,

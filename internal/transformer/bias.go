@@ -5,7 +5,9 @@ import "math"
 // A DistanceBias is added to scores, by how far the key lies behind the query.
 type DistanceBias struct {
 	Slopes []float32   // of each head: slope·-|distance|, the symmetric form of ALiBi (arXiv:2108.12409)
-	Near   [][]float32 // of each head: the bias at the distances -n to n, which holds beyond them too
+	Near   [][]float32 // of each head: the bias of each bucket
+
+	Buckets []int32 // that of the distances -n to n, which holds beyond them too
 }
 
 // appendTo appends the bias of a head at the distances from 1-length to length-1.
@@ -15,9 +17,8 @@ func (b *DistanceBias) appendTo(dst []float32, head, length int) []float32 {
 			dst = append(dst, -b.Slopes[head]*float32(max(d, -d)))
 			continue
 		}
-		near := b.Near[head]
-		n := len(near) / 2
-		dst = append(dst, near[min(max(d, -n), n)+n])
+		n := len(b.Buckets) / 2
+		dst = append(dst, b.Near[head][b.Buckets[min(max(d, -n), n)+n]])
 	}
 	return dst
 }
@@ -62,16 +63,24 @@ func bucket(distance, buckets, farthest int) int {
 
 // relativeBias returns the bias that the table under name (buckets×heads) holds.
 func (w *weights) relativeBias(name string, buckets, heads, farthest int) *DistanceBias {
+	b := new(DistanceBias)
+	t, ok := w.at(name).tensor("weight", buckets, heads)
+	if !ok {
+		return b
+	}
 	table := make([]float32, buckets*heads)
-	if t, ok := w.at(name).tensor("weight", buckets, heads); ok {
-		w.convert(table, t, 0)
-	}
-	w.bytes += 4 * int64(heads) * int64(2*farthest+1)
-	b := &DistanceBias{Near: make([][]float32, heads)}
-	for h := range b.Near {
-		for d := -farthest; d <= farthest; d++ {
-			b.Near[h] = append(b.Near[h], table[bucket(d, buckets, farthest)*heads+h])
+	w.convert(table, t, 0)
+	byHead := w.floats(len(table))
+	for h := range heads {
+		near := byHead[h*buckets:][:buckets]
+		for i := range near {
+			near[i] = table[i*heads+h]
 		}
+		b.Near = append(b.Near, near)
 	}
+	for d := -farthest; d <= farthest; d++ {
+		b.Buckets = append(b.Buckets, int32(bucket(d, buckets, farthest)))
+	}
+	w.bytes += 4 * int64(len(b.Buckets))
 	return b
 }

@@ -83,8 +83,9 @@ func (c *decoderConfig) open(w *weights, theta float64) (*Model, error) {
 	if err := w.enough("num_hidden_layers", c.NumHiddenLayers); err != nil {
 		return nil, err
 	}
-	w.ignore("lm_head.", "score.")
-	w.enter("embed_tokens.weight")
+	if err := w.enter("embed_tokens.weight", c.VocabSize, c.HiddenSize); err != nil {
+		return nil, err
+	}
 	w.ignore("rotary_emb.")
 	hidden, inner, eps := c.HiddenSize, c.IntermediateSize, float32(c.RMSNormEps)
 	queries, keys := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim

@@ -42,8 +42,9 @@ func openDistilBERT(config []byte, w *weights) (*Model, error) {
 		HiddenSize: hidden, NumAttentionHeads: own.NHeads, EmbeddingSize: hidden,
 		MaxPositionEmbeddings: own.MaxPositionEmbeddings, VocabSize: own.VocabSize, LayerNormEps: 1e-12,
 	}
-	w.ignore("vocab_transform.", "vocab_layer_norm.", "vocab_projector.", "pre_classifier.", "classifier.")
-	w.enter("embeddings.word_embeddings.weight")
+	if err := w.enter("embeddings.word_embeddings.weight", own.VocabSize, hidden); err != nil {
+		return nil, err
+	}
 	m := &Model{
 		Hidden:       hidden,
 		MaxPositions: own.MaxPositionEmbeddings,

@@ -9,8 +9,9 @@ func openELECTRA(config []byte, w *weights) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.ignore("discriminator_predictions.", "generator_predictions.", "generator_lm_head.", "classifier.")
-	w.enter("embeddings.word_embeddings.weight")
+	if err := w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.EmbeddingSize); err != nil {
+		return nil, err
+	}
 	m := &Model{
 		Hidden:       c.HiddenSize,
 		MaxPositions: c.MaxPositionEmbeddings,

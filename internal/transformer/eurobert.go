@@ -9,6 +9,5 @@ func openEuroBERT(config []byte, w *weights) (*Model, error) {
 		return nil, err
 	}
 	c.Bidirectional = true
-	w.ignore("classifier.", "dense.")
 	return c.open(w, 10000)
 }

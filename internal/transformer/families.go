@@ -1,6 +1,7 @@
 package transformer
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -90,6 +91,9 @@ func (w *weights) open(config []byte) (*Model, error) {
 	}
 	w.scheme = head.Quantized
 	m, err := open(config, w)
+	if errors.Is(err, errTensors) {
+		return nil, errors.Join(w.err(), w.adapter.err())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}

@@ -101,8 +101,9 @@ func openGemma3(config []byte, w *weights) (*Model, error) {
 		window = c.SlidingWindow / 2
 	}
 
-	w.ignore("lm_head.")
-	w.enter("embed_tokens.weight")
+	if err := w.enter("embed_tokens.weight", c.VocabSize, c.HiddenSize); err != nil {
+		return nil, err
+	}
 	hidden, inner, eps := c.HiddenSize, c.IntermediateSize, float32(c.RMSNormEps)
 	queries, keys := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
 	m := &Model{

@@ -77,9 +77,10 @@ func openGTE(config []byte, w *weights) (*Model, error) {
 		return nil, err
 	}
 
-	w.ignore("lm_head.", "classifier.")
-	w.enter("embeddings.word_embeddings.weight")
-	w.ignore("pooler.", "embeddings.position_ids", "embeddings.rotary_emb.")
+	if err := w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.HiddenSize); err != nil {
+		return nil, err
+	}
+	w.ignore("embeddings.position_ids", "embeddings.rotary_emb.")
 	hidden, inner, eps := c.HiddenSize, c.IntermediateSize, float32(c.LayerNormEps)
 	m := &Model{
 		Hidden:       hidden,

@@ -30,14 +30,14 @@ func openJinaV3(config []byte, w *weights) (*Model, error) {
 		return nil, err
 	}
 
-	w.ignore("lm_head.")
-	w.enter("embeddings.word_embeddings.weight")
+	if err := w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.HiddenSize); err != nil {
+		return nil, err
+	}
 	return c.jinaV3(w, act, rope), nil
 }
 
 // jinaV3 returns the encoder with w's weights.
 func (c *bertConfig) jinaV3(w *weights, act kernel.Activation, rope *RoPE) *Model {
-	w.ignore("pooler.")
 	hidden, eps := c.HiddenSize, float32(c.LayerNormEps)
 	m := &Model{
 		Hidden:       hidden,

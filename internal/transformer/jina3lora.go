@@ -70,8 +70,9 @@ func openJinaV3LoRA(config []byte, w *weights) (*Model, error) {
 		}
 		return name
 	}
-	w.ignore("lm_head.")
-	w.enter("embeddings.word_embeddings" + parametrized + "original")
+	if err := w.enter("embeddings.word_embeddings"+parametrized+"original", c.VocabSize, c.HiddenSize); err != nil {
+		return nil, err
+	}
 	m := c.jinaV3(w, act, rope)
 	t := taskWeights{w, c.LoraRank, float32(c.LoraAlpha / float64(c.LoraRank)), make([]Task, len(c.LoraAdaptations))}
 	for i, name := range c.LoraAdaptations {

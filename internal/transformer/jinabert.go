@@ -33,9 +33,9 @@ func openJinaBERT(config []byte, w *weights) (*Model, error) {
 	if gated {
 		act = gate
 	}
-	w.ignore("cls.")
-	w.enter("embeddings.word_embeddings.weight")
-	w.ignore("pooler.")
+	if err := w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.HiddenSize); err != nil {
+		return nil, err
+	}
 	m := &Model{
 		Hidden:     c.HiddenSize,
 		Embeddings: c.embeddings(w.at("embeddings")),

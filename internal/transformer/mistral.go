@@ -16,7 +16,7 @@ func openMistral(config []byte, w *weights) (*Model, error) {
 		return nil, err
 	}
 	if n := c.SlidingWindow; n != nil {
-		if *n < 2 {
+		if *n < 2 || *n > 1<<31-1 {
 			return nil, fmt.Errorf("sliding_window: found %d, expected 2 or more, or null", *n)
 		}
 		c.Window = *n

@@ -49,8 +49,8 @@ func openModernBERT(config []byte, w *weights) (*Model, error) {
 	switch {
 	case c.HiddenSize%c.NumAttentionHeads != 0:
 		return nil, fmt.Errorf("hidden_size: found %d, expected a multiple of num_attention_heads %d", c.HiddenSize, c.NumAttentionHeads)
-	case c.LocalAttention < 2:
-		return nil, fmt.Errorf("local_attention: found %d, expected 2 or more", c.LocalAttention)
+	case c.LocalAttention < 2 || c.LocalAttention > 1<<31-1:
+		return nil, fmt.Errorf("local_attention: found %d, expected 2 or more in 32 bits", c.LocalAttention)
 	case c.RopeScaling != nil && string(c.RopeScaling) != "null":
 		return nil, fmt.Errorf("rope_scaling: found %s, expected none", c.RopeScaling)
 	case c.RopeParameters == nil:
@@ -76,8 +76,9 @@ func openModernBERT(config []byte, w *weights) (*Model, error) {
 		return nil, err
 	}
 
-	w.ignore("head.", "decoder.", "classifier.")
-	w.enter("embeddings.tok_embeddings.weight")
+	if err := w.enter("embeddings.tok_embeddings.weight", c.VocabSize, c.HiddenSize); err != nil {
+		return nil, err
+	}
 	hidden, inner, eps := c.HiddenSize, c.IntermediateSize, float32(c.NormEps)
 	m := &Model{
 		Hidden:       hidden,

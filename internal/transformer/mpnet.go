@@ -34,9 +34,9 @@ func openMPNet(config []byte, w *weights) (*Model, error) {
 		return nil, fmt.Errorf("type_vocab_size: found %d, expected none", c.TypeVocabSize)
 	}
 	c.TypeVocabSize, c.EmbeddingSize = 0, c.HiddenSize
-	w.ignore("lm_head.")
-	w.enter("embeddings.word_embeddings.weight")
-	w.ignore("pooler.")
+	if err := w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.HiddenSize); err != nil {
+		return nil, err
+	}
 	hidden, eps := c.HiddenSize, float32(c.LayerNormEps)
 	m := &Model{
 		Hidden:       hidden,

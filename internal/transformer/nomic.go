@@ -168,9 +168,9 @@ func openNomicBERT(config []byte, w *weights) (*Model, error) {
 		vocabulary = parts(vocabulary, n) * n
 	}
 
-	w.ignore("cls.")
-	w.enter("embeddings.word_embeddings.weight")
-	w.ignore("pooler.")
+	if err := w.enter("embeddings.word_embeddings.weight", vocabulary, c.NEmbd); err != nil {
+		return nil, err
+	}
 	hidden, eps := c.NEmbd, float32(c.LayerNormEpsilon)
 	m := &Model{
 		Hidden:       hidden,
@@ -222,6 +222,9 @@ func (c *nomicConfig) mlp(w *weights, m MLP, i int) MLP {
 // experts returns experts of m's kind, whose weights lie one below the other.
 func (c *nomicConfig) experts(w *weights, m MLP) *Experts {
 	hidden, inner := c.NEmbd, c.NInner
+	if _, ok := w.tensor("experts.mlp.w1", c.NumExperts*inner, hidden); !ok {
+		return new(Experts)
+	}
 	e := &Experts{
 		Router: w.exact().linear(hidden, withoutBias, whole("router.layer", c.NumExperts)),
 		MLPs:   make([]MLP, c.NumExperts),

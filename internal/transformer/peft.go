@@ -27,8 +27,12 @@ type Adapter struct {
 	modules map[string]*adapted // by the module's name in the model that was trained
 	whole   map[string]string   // tensors in place of the base model's: its name → that in the file
 	used    map[string]bool     // tensors of the file
+	path    string              // of the base model's own names in the model that was trained, with the dot that ends it
 	errs    []error
 }
+
+// baseModel is what PEFT puts before the names of the model that was trained.
+const baseModel = "base_model.model."
 
 // An adapted is what an adapter has for one module: the names of its tensors.
 type adapted struct {
@@ -242,7 +246,7 @@ func (c *peftConfig) target(module string) error {
 
 // sort files a tensor under its module.
 func (a *Adapter) sort(name string) {
-	stripped := strings.TrimPrefix(name, "base_model.model.")
+	stripped := strings.TrimPrefix(name, baseModel)
 	for _, kind := range []struct {
 		suffix string
 		part   func(*adapted) *string
@@ -277,6 +281,9 @@ func (a *Adapter) errorf(format string, args ...any) {
 }
 
 func (a *Adapter) err() error {
+	if a == nil {
+		return nil
+	}
 	const most = 8
 	if n := len(a.errs); n > most {
 		return errors.Join(append(a.errs[:most:most], fmt.Errorf("and %d more errors", n-most))...)
@@ -298,6 +305,9 @@ func lookup[T any](a *Adapter, names map[string]T, name string) (key string, fou
 			}
 			key, found = k, true
 		}
+	}
+	if found {
+		a.path = strings.TrimSuffix(key, name)
 	}
 	return key, found
 }
@@ -375,17 +385,24 @@ func (a *Adapter) tensor(name string, rows, cols int) (tensor.Matrix, bool) {
 	return m, err == nil
 }
 
-// finish returns what went wrong, and an error for each tensor that was not used
-// and is not under one of the ignored prefixes of names in the base model.
+// finish returns what went wrong, and an error for each tensor that was not used,
+// is not a head's and not under one of the ignored prefixes of names in the base model.
 func (a *Adapter) finish(ignored []string) error {
 	if a == nil {
 		return nil
 	}
 	for _, name := range a.file.Names() {
-		in := "." + strings.TrimPrefix(name, "base_model.model.")
-		if !a.used[name] && !slices.ContainsFunc(ignored, func(prefix string) bool { return strings.Contains(in, "."+prefix) }) {
+		own := strings.TrimPrefix(name, baseModel)
+		in := "." + own
+		if !a.used[name] && !isHead(own, a.path, a.hasModule) &&
+			!slices.ContainsFunc(ignored, func(prefix string) bool { return strings.Contains(in, "."+prefix) }) {
 			a.errorf("tensor %s: fits no weight of the base model", name)
 		}
 	}
 	return a.err()
+}
+
+// hasModule reports whether the file has a tensor of a module of the trained model.
+func (a *Adapter) hasModule(name string) bool {
+	return slices.ContainsFunc(a.file.Names(), func(n string) bool { return strings.HasPrefix(n, baseModel+name+".") })
 }

@@ -21,9 +21,9 @@ func openRoBERTa(config []byte, w *weights) (*Model, error) {
 	case padding < 0 || int(padding) >= c.MaxPositionEmbeddings-1:
 		return nil, fmt.Errorf("pad_token_id: found %d, expected 0 to %d, two less than max_position_embeddings", padding, c.MaxPositionEmbeddings-2)
 	}
-	w.ignore("lm_head.", "classifier.")
-	w.enter("embeddings.word_embeddings.weight")
-	w.ignore("pooler.")
+	if err := w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.HiddenSize); err != nil {
+		return nil, err
+	}
 	m := &Model{
 		Hidden:       c.HiddenSize,
 		MaxPositions: c.MaxPositionEmbeddings - int(padding) - 1,

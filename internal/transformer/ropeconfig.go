@@ -138,6 +138,14 @@ func (p *ropeParameter) rope(key string, dim, positions int, theta float64) (*Ro
 	default:
 		return nil, fmt.Errorf("%s: rope_type: found %q, expected one of default, dynamic, linear, llama3, ntk, yarn", key, kind)
 	}
+	if !(r.scale > 0 && r.scale <= math.MaxFloat32) {
+		return nil, fmt.Errorf("%s: found parameters that scale by %v, expected a positive number", key, r.scale)
+	}
+	for _, f := range r.frequencies {
+		if !(f >= 0 && f <= 1) {
+			return nil, fmt.Errorf("%s: found parameters that turn by %v a position, expected 0 to 1", key, f)
+		}
+	}
 	return r, nil
 }
 

@@ -58,8 +58,9 @@ func openT5(config []byte, w *weights) (*Model, error) {
 		return nil, err
 	}
 
-	w.ignore("decoder.", "lm_head.")
-	w.enter("encoder.final_layer_norm.weight")
+	if err := w.enter("encoder.final_layer_norm.weight", c.DModel); err != nil {
+		return nil, err
+	}
 	tokens := "shared"
 	if _, ok := w.file.Tensor(w.path + "shared.weight"); !ok {
 		tokens = "encoder.embed_tokens"

@@ -41,6 +41,7 @@ type source struct {
 	read     map[string]bool
 	ignored  []string
 	errs     []error
+	more     int          // errors than errs has
 	rows     []packMemory // of each worker that packs
 }
 
@@ -75,9 +76,11 @@ func (w *weights) finer() *weights {
 	return &weights{source: w.source, path: w.path, format: f}
 }
 
-// enter moves w to the path under which the file has the named tensor. Files keep
-// a model's tensors under names such as "bert." where other heads lie beside it.
-func (w *weights) enter(name string) {
+// enter moves w to the path under which the file has the named tensor, which must
+// be there and of the given shape: then what that says of sizes in config.json is
+// true before anything is made in them. Files keep a model's tensors under names
+// such as "bert." where heads lie beside it.
+func (w *weights) enter(name string, shape ...int) error {
 	var found []string
 	for _, n := range w.file.Names() {
 		if n == name || strings.HasSuffix(n, "."+name) {
@@ -89,8 +92,16 @@ func (w *weights) enter(name string) {
 		w.entered = w.path
 	} else if len(found) > 1 {
 		w.errorf("tensor %s: found under %q, expected one", name, found)
+		return errTensors
 	}
+	if _, ok := w.tensor(name, shape...); !ok {
+		return errTensors
+	}
+	return nil
 }
+
+// errTensors says that a model is not made because of errors that w remembers.
+var errTensors = errors.New("tensors that are not those of config.json")
 
 // has reports whether the file has the tensor of that full name.
 func (w *weights) has(name string) bool {
@@ -115,16 +126,22 @@ func (w *weights) enough(key string, count int) error {
 	return nil
 }
 
+// errorf remembers an error, the first ones in words.
 func (w *weights) errorf(format string, args ...any) {
-	w.errs = append(w.errs, fmt.Errorf(format, args...))
+	const most = 8
+	if len(w.errs) == most {
+		w.more++
+		return
+	}
+	w.errs = append(w.errs, w.named(format, args...))
 }
 
 // finish returns what went wrong, an error for outliers of no layer, and an error for each tensor that was neither
-// read nor ignored.
+// read nor ignored nor is a head's.
 func (w *weights) finish() error {
 	for _, name := range w.file.Names() {
 		ignored := slices.ContainsFunc(w.ignored, func(p string) bool { return strings.HasPrefix(name, p) })
-		if !w.read[name] && !ignored {
+		if !w.read[name] && !ignored && !isHead(name, w.entered, w.hasModule) {
 			w.errorf("tensor %s: not used by this model", name)
 		}
 	}
@@ -133,20 +150,33 @@ func (w *weights) finish() error {
 			w.errorf("outliers of %s: this model has no such layer", name)
 		}
 	}
-	const most = 8
-	if n := len(w.errs); n > most {
-		w.errs = append(w.errs[:most], fmt.Errorf("and %d more errors", n-most))
-	}
-	for i, err := range w.errs {
-		if name := w.file.Name(); name != "" {
-			w.errs[i] = fmt.Errorf("%s: %w", name, err)
-		}
-	}
 	own := make([]string, len(w.ignored))
 	for i, p := range w.ignored {
 		own[i] = strings.TrimPrefix(p, w.entered)
 	}
-	return errors.Join(append(w.errs, w.adapter.finish(own))...)
+	return errors.Join(w.err(), w.adapter.finish(own))
+}
+
+// hasModule reports whether the file has a tensor of the module of that full name.
+func (w *weights) hasModule(name string) bool {
+	return slices.ContainsFunc(w.file.Names(), func(n string) bool { return strings.HasPrefix(n, name+".") })
+}
+
+// err returns the errors that w remembers.
+func (w *weights) err() error {
+	if w.more > 0 {
+		w.errs = append(w.errs, w.named("and %d more errors", w.more))
+	}
+	return errors.Join(w.errs...)
+}
+
+// named returns an error about the file.
+func (w *weights) named(format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	if name := w.file.Name(); name != "" {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return err
 }
 
 // own returns the full name of a tensor without what lies before the model's own names.
