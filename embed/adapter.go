@@ -14,6 +14,35 @@ import (
 
 const adapterConfig = "adapter_config.json"
 
+// A source is what a transformer is made of, but for its weights and its tokenizer.
+type source struct {
+	dir     folder
+	base    folder               // of config.json and the weights: dir, or that of an adapter's base model
+	adapter *transformer.Adapter // nil for none
+	config  modelConfig
+	data    []byte // of config.json
+	recipe  encoderRecipe
+}
+
+// source finds that of a transformer in dir.
+func (l *loader) source(dir folder) (*source, error) {
+	s := &source{dir: dir}
+	var err error
+	if s.base, s.adapter, err = l.adapter(dir, &s.recipe); err != nil {
+		return nil, err
+	}
+	s.config, s.data, err = s.base.modelConfig()
+	return s, s.errorIn(err)
+}
+
+// errorIn names the base model in err, where it lies elsewhere.
+func (s *source) errorIn(err error) error {
+	if err != nil && s.adapter != nil && !s.dir.exists("config.json") {
+		return fmt.Errorf("with the base model %s: %w", s.adapter.Base, err)
+	}
+	return err
+}
+
 // adapter returns the LoRA adapter in f, and the folder of the model that it is
 // merged into: f itself where that has a config.json, else the one that
 // base_model_name_or_path names (as transformers 5.23 chooses). Without an

@@ -168,35 +168,6 @@ func (l *loader) transformer(dir folder) (*encoder, error) {
 	return l.openTransformer(src, s)
 }
 
-// A source is what a transformer is made of, but for its weights and its tokenizer.
-type source struct {
-	dir     folder
-	base    folder               // of config.json and the weights: dir, or that of an adapter's base model
-	adapter *transformer.Adapter // nil for none
-	config  modelConfig
-	data    []byte // of config.json
-	recipe  encoderRecipe
-}
-
-// source finds that of a transformer in dir.
-func (l *loader) source(dir folder) (*source, error) {
-	s := &source{dir: dir}
-	var err error
-	if s.base, s.adapter, err = l.adapter(dir, &s.recipe); err != nil {
-		return nil, err
-	}
-	s.config, s.data, err = s.base.modelConfig()
-	return s, s.errorIn(err)
-}
-
-// errorIn names the base model in err, where it lies elsewhere.
-func (s *source) errorIn(err error) error {
-	if err != nil && s.adapter != nil && !s.dir.exists("config.json") {
-		return fmt.Errorf("with the base model %s: %w", s.adapter.Base, err)
-	}
-	return err
-}
-
 // openTransformer reads the weights and the tokenizer of src.
 func (l *loader) openTransformer(src *source, s settings) (*encoder, error) {
 	e := &encoder{unknown: -1, base: src.base, config: src.config, recipe: src.recipe}
@@ -274,8 +245,8 @@ func (e *encoder) loadTokenizer(dir folder, s settings, maxTokens int) error {
 		return err
 	}
 	limit := config.limit
-	if e.encode.Truncate = config.side; s.side != "" {
-		e.encode.Truncate, _ = parseSide(s.side) // checked
+	if e.encode.Truncate, err = dir.side(config, s); err != nil {
+		return err
 	}
 	switch n := e.config.MaxPositionEmbeddings; { // as sentence-transformers 6.2, Transformer.__init__
 	case s.limited:
@@ -291,6 +262,22 @@ func (e *encoder) loadTokenizer(dir folder, s settings, maxTokens int) error {
 		return dir.errorIn("tokenizer.json", fmt.Errorf("%d special tokens, and the model reads %d tokens", special, n))
 	}
 	return nil
+}
+
+// side returns the side of truncation: that of the settings, of
+// tokenizer_config.json or of tokenizer.json, the first that there is.
+func (f folder) side(config tokenizerConfig, s settings) (tokenizer.Truncation, error) {
+	if s.side != "" {
+		return parseSide(s.side)
+	}
+	if config.TruncationSide != "" {
+		return config.side, nil
+	}
+	_, side, err := f.truncation()
+	if errors.Is(err, fs.ErrNotExist) { // the tokenizer is in other files
+		return config.side, nil
+	}
+	return side, err
 }
 
 // lowest returns the lower of two limits, of which 0 is none.

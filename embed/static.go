@@ -77,26 +77,14 @@ func (l *loader) static(dir folder) (*encoder, error) {
 		return nil, err
 	}
 	e := &encoder{unknown: -1, tokenizer: t.Unframed(), recipe: encoderRecipe{Tokenizer: sum, Weights: len(l.model.files)}}
-	var config struct {
-		Truncation *struct {
-			Direction string `json:"direction"`
-			MaxLength int    `json:"max_length"`
-		} `json:"truncation"`
-	}
-	if err := dir.tokenizerJSON(&config); err != nil {
+	limit, side, err := dir.truncation()
+	if err != nil {
 		return nil, err
 	}
-	if t := config.Truncation; t != nil {
-		switch {
-		case t.Direction == "Left":
-			e.encode.Truncate = tokenizer.TruncateStart
-		case t.Direction != "Right" && t.Direction != "":
-			return nil, dir.errorIn("tokenizer.json", fmt.Errorf("truncation: direction: %.100q, expected Left or Right", t.Direction))
+	if e.encode.Truncate = side; limit != nil {
+		if e.encode.MaxTokens, err = wholeLength(*limit); err != nil {
+			return nil, dir.errorIn("tokenizer.json", fmt.Errorf("truncation: max_length: %w", err))
 		}
-		if t.MaxLength < 1 {
-			return nil, dir.errorIn("tokenizer.json", fmt.Errorf("truncation: max_length: %d, expected 1 or more", t.MaxLength))
-		}
-		e.encode.MaxTokens = t.MaxLength
 	}
 	if l.maxTokens > 0 {
 		e.encode.MaxTokens = l.maxTokens
@@ -110,6 +98,29 @@ func (l *loader) static(dir folder) (*encoder, error) {
 	}
 	l.model.info.MemoryBytes += int64(len(e.table.rows.Data)) + 4*int64(len(e.table.mapping)+len(e.table.weights))
 	return e, nil
+}
+
+// truncation returns what tokenizer.json says about it: the limit, nil where there
+// is none, and the side.
+func (f folder) truncation() (limit *float64, side tokenizer.Truncation, err error) {
+	var config struct {
+		Truncation *struct {
+			Direction string  `json:"direction"`
+			MaxLength float64 `json:"max_length"`
+		} `json:"truncation"`
+	}
+	if err := f.tokenizerJSON(&config); err != nil || config.Truncation == nil {
+		return nil, tokenizer.TruncateEnd, err
+	}
+	side = tokenizer.TruncateEnd
+	switch t := config.Truncation; t.Direction {
+	case "Left":
+		side = tokenizer.TruncateStart
+	case "Right", "":
+	default:
+		err = f.errorIn("tokenizer.json", fmt.Errorf("truncation: direction: %.100q, expected Left or Right", t.Direction))
+	}
+	return &config.Truncation.MaxLength, side, err
 }
 
 // tokenizerJSON decodes what v has of tokenizer.json.
