@@ -41,6 +41,7 @@ var layers = map[string]row{
 	"internal/parallel":        {},
 	"internal/kernel":          {ours: []string{"tensor"}, others: []string{"golang.org/x/sys/cpu"}},
 	"internal/kernel/generate": {},
+	"internal/mutate":          {},
 	"quant":                    {ours: []string{"tensor", "internal/kernel"}, others: []string{"github.com/x448/float16"}},
 	"encoding":                 {ours: []string{"quant"}, others: []string{"github.com/x448/float16"}},
 	"internal/transformer":     {ours: []string{"tensor", "quant", "internal/kernel", "internal/parallel"}},

@@ -316,6 +316,7 @@ func TestBadAdapters(t *testing.T) {
 		}, []string{"changed.safetensors: tensor base_model.model.encoder.layer.9.attention.self.query.lora_A.weight: fits no weight of the base model", "lora_B.weight"}},
 		{"a magnitude", nil, put(query+"lora_magnitude_vector", zeros(24)), []string{query + "lora_magnitude_vector: unknown"}},
 		{"a whole tensor that fits nothing", nil, put("base_model.model.scores.weight", zeros(2, 24)), []string{"base_model.model.scores.weight: fits no weight"}},
+		{"a head inside a layer", nil, put("base_model.model.encoder.layer.0.classifier.weight", zeros(2, 24)), []string{"base_model.model.encoder.layer.0.classifier.weight: fits no weight"}},
 		{"a whole tensor of another shape", nil, put("base_model.model.embeddings.LayerNorm.weight", zeros(9)), []string{"changed.safetensors: tensor base_model.model.embeddings.LayerNorm.weight: shape [9], expected [24]"}},
 		{"two for one layer", nil, func(all map[string]tensor.Tensor) {
 			for name, x := range all {

@@ -1,9 +1,7 @@
 package transformer
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/mutate"
 )
 
 // Whatever number config.json has in place of one, a model is an error or runs, and
@@ -23,22 +22,25 @@ func TestSizes(t *testing.T) {
 	all := map[string]bool{} // the keys of numbers in any config.json
 	for _, name := range names {
 		config, _ := openFiles(t, modelFolder(name))
-		numbers(t, config, func(path string, missing bool, _ func(string) []byte) {
-			if key := strings.TrimPrefix(path, "."); !missing && !strings.ContainsAny(key, ".[") {
+		_, places := numbers(t, config)
+		for _, p := range places {
+			if key := strings.TrimPrefix(p.Path, "."); p.Value != nil && !strings.ContainsAny(key, ".[") {
 				all[key] = true
 			}
-		})
+		}
 	}
 	for _, name := range names {
 		config, file := openFiles(t, modelFolder(name))
-		config = withKeys(t, config, all)
-		numbers(t, config, func(path string, missing bool, set func(value string) []byte) {
+		doc, places := numbers(t, withKeys(t, config, all))
+		for _, p := range places {
 			list := values
-			if missing {
+			if p.Value == nil {
 				list = values[:3]
 			}
 			for _, value := range list {
-				changed := set(value)
+				p.Set(value)
+				changed, err := doc.JSON()
+				require.NoError(t, err)
 				before := allocated()
 				require.NotPanics(t, func() {
 					m, err := Open(changed, file, kernel.Best())
@@ -49,10 +51,11 @@ func TestSizes(t *testing.T) {
 						}
 						forward(t, m, nil, Batch{IDs: make([]int32, n), Starts: []int{0, n}, Task: len(m.Tasks)})
 					}
-				}, "%s: %s: %s", name, path, value)
-				require.Less(t, allocated()-before, uint64(most), "%s: %s: %s", name, path, value)
+				}, "%s: %s: %s", name, p.Path, value)
+				require.Less(t, allocated()-before, uint64(most), "%s: %s: %s", name, p.Path, value)
 			}
-		})
+			p.Restore()
+		}
 	}
 }
 
@@ -76,39 +79,13 @@ func allocated() uint64 {
 	return m.TotalAlloc
 }
 
-// numbers calls f with the path of each number in a JSON value, and of each null,
-// which stands for a missing one, and the function that returns all with another
-// in its place.
-func numbers(t testing.TB, data []byte, f func(path string, missing bool, set func(value string) []byte)) {
-	var root any
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	require.NoError(t, dec.Decode(&root))
-	var walk func(path string, v any, put func(any))
-	walk = func(path string, v any, put func(any)) {
-		switch v := v.(type) {
-		case json.Number, nil:
-			f(path, v == nil, func(value string) []byte {
-				put(json.RawMessage(value))
-				changed, err := json.Marshal(root)
-				require.NoError(t, err)
-				put(v)
-				return changed
-			})
-		case map[string]any:
-			var keys []string
-			for key := range v {
-				keys = append(keys, key)
-			}
-			slices.Sort(keys)
-			for _, key := range keys {
-				walk(path+"."+key, v[key], func(x any) { v[key] = x })
-			}
-		case []any:
-			for i := range v {
-				walk(fmt.Sprintf("%s[%d]", path, i), v[i], func(x any) { v[i] = x })
-			}
-		}
-	}
-	walk("", root, func(any) {})
+// numbers returns the document and the places of its numbers, and of each null,
+// which stands for a missing one.
+func numbers(t *testing.T, data []byte) (*mutate.Document, []mutate.Place) {
+	doc, err := mutate.Parse(data)
+	require.NoError(t, err)
+	return doc, slices.DeleteFunc(doc.Places(), func(p mutate.Place) bool {
+		_, number := p.Value.(json.Number)
+		return !number && p.Value != nil
+	})
 }
