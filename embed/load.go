@@ -28,7 +28,8 @@ import (
 // and the last token for a causal language model, whatever its settings. Weights
 // are mapped into memory and must not change before Close. Errors begin with
 // dir and name the file, what was found in it and what was expected: values,
-// keys and tensors that are not known are errors too.
+// keys and tensors that are not known are errors too. A reranker, a classifier or
+// another model that makes no embedding of a text is a *KindError.
 func Load(dir string, cfg Config) (*Model, error) {
 	info, err := os.Stat(dir)
 	if err != nil {

@@ -100,9 +100,12 @@ func (f *failure) envelope() envelope {
 // error, whose cause it is not told.
 func asFailure(err error) *failure {
 	var f *failure
+	var kind *embed.KindError
 	switch {
 	case errors.As(err, &f):
 		return f
+	case errors.As(err, &kind):
+		f = fail(codeModelKind, "model", "%v", kind)
 	case errors.Is(err, embed.ErrQueueFull):
 		f = fail(codeQueueFull, "", "the queue is full: try again later")
 	case errors.Is(err, context.DeadlineExceeded):
