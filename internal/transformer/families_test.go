@@ -157,6 +157,18 @@ func TestBadModels(t *testing.T) {
 	}
 }
 
+// ALBERT's layers share their tensors: there may be more than those, but not any number.
+func TestSharedLayers(t *testing.T) {
+	layers := func(n int) error {
+		return openChanged(t, "albert", func(config map[string]any, tensors []tensor.Tensor) []tensor.Tensor {
+			config["num_hidden_layers"] = n
+			return tensors
+		})
+	}
+	require.NoError(t, layers(100))
+	require.ErrorContains(t, layers(2000), "config.json: num_hidden_layers: found 2000, expected at most 1024")
+}
+
 // Every family that families names has a golden or a variant.
 func TestEveryFamilyHasAGolden(t *testing.T) {
 	seen := map[string]bool{}
