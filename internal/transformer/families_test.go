@@ -126,6 +126,8 @@ func TestBadModels(t *testing.T) {
 		{"rope_scaling without a factor", "llama-yarn", set("rope_scaling", unscaled), []string{"config.json: rope_scaling: factor: missing, expected 1 or more"}},
 		{"rope_scaling that shrinks", "llama-yarn", set("rope_scaling", `{"type": "linear", "factor": 0.5}`), []string{"config.json: rope_scaling: factor: found 0.5, expected 1 or more"}},
 		{"rope_scaling of another type", "llama-yarn", set("rope_scaling", `"linear"`), []string{"config.json: rope_scaling: found string, expected object"}},
+		{"rope_scaling by a number beyond float32", "llama-yarn", set("rope_scaling", `{"type": "yarn", "factor": 4.0, "attention_factor": 1e308}`), []string{"config.json: rope_scaling: found parameters that scale by +Inf, expected a positive number"}},
+		{"rope_scaling by no number", "llama-yarn", set("rope_scaling", `{"type": "yarn", "factor": 4.0, "beta_fast": -1.0}`), []string{"config.json: rope_scaling: found parameters that turn by NaN a position"}},
 		{"rope_scaling beside rope_parameters", "llama-yarn", set("rope_parameters", unscaled), []string{"config.json: rope_scaling: found beside rope_parameters"}},
 		{"rope_scaling of BERT", "camembert", set("rope_scaling", unscaled), []string{"config.json: rope_scaling: found", "expected none"}},
 		{"rope_scaling of the experts' kind", "nomic-moe", set("rotary_scaling_factor", `2`), []string{"config.json: rotary_scaling_factor: found 2, expected null"}},
