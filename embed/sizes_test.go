@@ -69,7 +69,7 @@ func survive(files fstest.MapFS) error {
 // runs, and takes no more memory than the files do.
 func TestSizes(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // packing tiny layers is mostly waiting for other workers
-	const most = 128 << 20 // these folders hold some MB at most
+	const most = 128 << 20                          // these folders hold some MB at most
 	values := []string{`2147483647`, `10000000`, `9223372036854775807`, `0`, `-1`, `1e308`}
 	own := fstest.MapFS{} // the transformer's files of the module cases, which one folder is enough for
 	maps.Copy(own, readModel(t, "bert"))

@@ -158,14 +158,14 @@ func TestBFloat16AgreesWithTheReference(t *testing.T) {
 			}
 			got := embedTexts(t, m, g.Texts[:n], rhumb.Options{})
 			requireClose(t, g.want[:n], got, 0.9999, 5e-3)
+			if set.Name() == "amx" || set.Name() == "generic" {
+				return // sums in an order of its own
+			}
 			if want == nil {
 				want = got
 			}
 			for i, e := range got {
-				if set.Name() == "generic" && len(kernel.Sets()) > 1 {
-					break
-				}
-				require.Equal(t, want[i].Float32, e.Float32) // the same bits on every SIMD set
+				require.Equal(t, want[i].Float32, e.Float32) // the same bits on every other set
 			}
 		})
 	}
