@@ -24,6 +24,8 @@ func TestForwardDoesNotAllocate(t *testing.T) {
 		{open(t, "bert", kernel.Best()), readGolden(t, "bert")},
 		{openAs(t, "bert", kernel.Best(), kernel.BFloat16), readGolden(t, "bert")},
 		{calibrated(t, "bert", kernel.Best(), readGolden(t, "bert").batch), readGolden(t, "bert")},
+		{open(t, "deberta-conv-groups", kernel.Best()), readGolden(t, "deberta-conv-groups")},
+		{openAs(t, "deberta-v3", kernel.Best(), kernel.BFloat16), readGolden(t, "deberta-v3")},
 		{openJina(t, kernel.Best()), jinaGolden(t, 3)},
 	} {
 		dst := tensor.NewMatrix(len(c.golden.batch.IDs), c.model.Hidden)

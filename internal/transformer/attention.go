@@ -18,6 +18,7 @@ type Attention struct {
 	QueryNorm, KeyNorm      *Norm         // of each head, or where they are wider of all heads at once
 	RoPE                    *RoPE         // nil = positions do not turn queries and keys
 	Bias                    *DistanceBias // nil = none
+	Disentangled            *Disentangled // nil = scores are those of queries and keys alone
 	Scale                   float32       // of the scores
 	Causal                  bool          // tokens see none behind them
 	Window                  int           // the farthest token that is seen, in tokens; 0 = no limit
@@ -89,6 +90,9 @@ func (t *attentionTask) Run(worker, i int) {
 	if a.Bias != nil {
 		own.bias = a.Bias.appendTo(own.bias[:0], h, rows.Rows)
 	}
+	if a.Disentangled != nil {
+		own.positions.prepare(t.p.model.set, t.p.model.mixing, a.Disentangled, h, k)
+	}
 	own.mix(t.p.model.set, t.p.model.mixing, a, q, q, k, v, t.team)
 }
 
@@ -101,9 +105,11 @@ type head struct {
 	scores  []float32     // of one tile: rows×length
 	weights kernel.Rows   // of one tile
 	totals  [kernel.MaxTileRows]float32
+
+	positions headPositions
 }
 
-// mix writes softmax(scale·q·kᵀ + bias)·v to dst, all length×headDim, where each
+// mix writes softmax(scale·(q·kᵀ + positions) + bias)·v to dst, all length×headDim, where each
 // token mixes what it sees. dst may be q. Where that takes long, team yields.
 func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q, k, v tensor.Matrix, team *parallel.Team) {
 	length, dim := q.Rows, q.Cols
@@ -132,6 +138,9 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q, k, v te
 		_, last := a.sees(to-1, length)
 		first, last = first/group*group, min(parts(last, group)*group, length)
 		s.Multiply(scores, &h.queries, t, t+1, &h.keys, first/kernel.Panel, parts(last, kernel.Panel), 0, kernel.Identity)
+		if a.Disentangled != nil {
+			h.positions.add(s, a.Disentangled, &h.queries, t, scores, from)
+		}
 		if a.Bias != nil || a.Causal || a.Window > 0 {
 			for i := range scores.Rows {
 				h.mask(s, a, scores.Row(i)[:last], from+i, first)

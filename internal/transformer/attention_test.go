@@ -37,6 +37,21 @@ func plainAttention(a *Attention, qkv tensor.Matrix, starts []int) [][]float64 {
 					for d := range a.HeadDim {
 						score += float64(query[d]) * float64(key[d])
 					}
+					if p := a.Disentangled; p != nil {
+						behind := i - j
+						if p.Buckets > 0 {
+							behind = logBucket(behind, p.Buckets, p.Farthest)
+						}
+						at := max(0, min(behind+p.Span, 2*p.Span-1))
+						for d := range a.HeadDim {
+							if p.Keys.Rows > 0 {
+								score += float64(query[d]) * float64(p.Keys.Row(at)[h*a.HeadDim+d])
+							}
+							if p.Queries.Rows > 0 {
+								score += float64(key[d]) * float64(p.Queries.Row(at)[h*a.HeadDim+d])
+							}
+						}
+					}
 					score *= float64(a.Scale)
 					if b := a.Bias; b != nil && b.Slopes != nil {
 						score -= float64(b.Slopes[h]) * math.Abs(float64(j-i))
@@ -63,7 +78,7 @@ func TestAttentionAgainstFloat64(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 11))
 	lengths := []int{1, 2, 3, 4, 5, 8, 15, 16, 17, 31, 33, 64, 65, 100, 130}
 	worst := map[string]float64{}
-	for n := range 80 {
+	for n := range 160 {
 		dim := []int{1, 2, 3, 4, 6, 10, 16, 20, 33, 64, 80}[rng.IntN(11)]
 		heads := [][2]int{{1, 1}, {4, 2}, {6, 1}, {3, 3}, {6, 2}}[rng.IntN(5)]
 		a := &Attention{
@@ -83,6 +98,9 @@ func TestAttentionAgainstFloat64(t *testing.T) {
 				a.Bias.Buckets = append(a.Bias.Buckets, rng.Int32N(buckets))
 			}
 			a.Scale = 1
+		case 2:
+			a.Disentangled = randomPositions(rng, a)
+			a.KVHeads = a.Heads
 		}
 		starts := []int{0}
 		for range 1 + rng.IntN(3) {
@@ -115,6 +133,22 @@ func TestAttentionAgainstFloat64(t *testing.T) {
 		}
 	}
 	t.Log("worst differences", worst)
+}
+
+// randomPositions returns one with both terms or one of them, with buckets and without.
+func randomPositions(rng *rand.Rand, a *Attention) *Disentangled {
+	d := &Disentangled{Span: 1 + rng.IntN(60)}
+	if rng.IntN(2) == 0 {
+		d.Span++
+		d.Buckets, d.Farthest = d.Span, 2+d.Span/2+rng.IntN(100)
+	}
+	width, terms := a.Heads*a.HeadDim, rng.IntN(3)
+	for i, m := range []*tensor.Matrix{&d.Keys, &d.Queries} {
+		if terms != i {
+			*m = tensor.Matrix{Rows: 2 * d.Span, Cols: width, Stride: width, Data: random(rng, 2*d.Span*width)}
+		}
+	}
+	return d
 }
 
 func random(rng *rand.Rand, n int) []float32 {
@@ -187,5 +221,29 @@ func BenchmarkMix(b *testing.B) {
 				b.ReportMetric(0, "ns/op")
 			})
 		}
+	}
+}
+
+// One head's disentangled attention with the sizes of DeBERTa-v3, as a share of the CPU's peak.
+func BenchmarkMixDisentangled(b *testing.B) {
+	s := kernel.Best()
+	for _, length := range []int{16, 128, 512} {
+		b.Run(fmt.Sprint(length), func(b *testing.B) {
+			const dim, span = 64, 256
+			rng := rand.New(rand.NewPCG(1, 2))
+			qkv := tensor.Matrix{Rows: length, Cols: 3 * dim, Stride: 3 * dim, Data: random(rng, length*3*dim)}
+			table := tensor.Matrix{Rows: 2 * span, Cols: dim, Stride: dim, Data: random(rng, 2*span*dim)}
+			a := &Attention{Heads: 1, KVHeads: 1, HeadDim: dim, Scale: scoreScale(3 * dim),
+				Disentangled: &Disentangled{Keys: table, Queries: table, Span: span, Buckets: span, Farthest: 512}}
+			dst := tensor.NewMatrix(length, dim)
+			var h head
+			k := columns(qkv, dim, 2*dim)
+			for b.Loop() {
+				h.positions.prepare(s, kernel.Float32, a.Disentangled, 0, k)
+				h.mix(s, kernel.Float32, a, dst, columns(qkv, 0, dim), k, columns(qkv, 2*dim, 3*dim), nil)
+			}
+			ops := 4*float64(length*length*dim) + a.Disentangled.operations(length)
+			b.ReportMetric(ops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		})
 	}
 }

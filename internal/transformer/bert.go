@@ -116,15 +116,20 @@ func (c *bertConfig) layers(w *weights, act kernel.Activation) []Layer {
 		layers[i] = Layer{
 			Attention: c.selfAttention(l),
 			AttnSum:   l.norm("attention.output.LayerNorm", hidden, eps, withBias),
-			MLP: MLP{
-				Up:   l.linear(hidden, withBias, whole("intermediate.dense", c.IntermediateSize)),
-				Down: l.linear(c.IntermediateSize, withBias, whole("output.dense", hidden)),
-				Act:  act,
-			},
-			MLPSum: l.norm("output.LayerNorm", hidden, eps, withBias),
+			MLP:       c.mlp(l, act),
+			MLPSum:    l.norm("output.LayerNorm", hidden, eps, withBias),
 		}
 	}
 	return layers
+}
+
+// mlp returns that of the layer of BERT under w's path.
+func (c *bertConfig) mlp(w *weights, act kernel.Activation) MLP {
+	return MLP{
+		Up:   w.linear(c.HiddenSize, withBias, whole("intermediate.dense", c.IntermediateSize)),
+		Down: w.linear(c.IntermediateSize, withBias, whole("output.dense", c.HiddenSize)),
+		Act:  act,
+	}
 }
 
 // selfAttention returns that of the layer of BERT under w's path.

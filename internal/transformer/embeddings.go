@@ -6,15 +6,17 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// Embeddings make the first hidden states: Projection(Norm(Scale·token + Type +
-// position)). A nil part is a part that the family does not have.
+// Embeddings make the first hidden states: ProjectionNorm(Projection(Norm(
+// Scale·token + Type + position))). A nil part is a part that the family does not
+// have.
 type Embeddings struct {
-	Tokens     *Table  // vocabulary×width
-	Scale      float32 // of the token's embedding; 0 = 1
-	Type       []float32
-	Positions  *Table // positions×width
-	Norm       *Norm
-	Projection *Linear // width→hidden
+	Tokens         *Table  // vocabulary×width
+	Scale          float32 // of the token's embedding; 0 = 1
+	Type           []float32
+	Positions      *Table // positions×width
+	Norm           *Norm
+	Projection     *Linear // width→hidden
+	ProjectionNorm *Norm   // only with a Projection
 
 	// FirstPosition is that of a sequence's first token. RoBERTa counts from
 	// the padding token's id on, and leaves padding tokens out of the count:
@@ -111,6 +113,9 @@ func (p *pass) embedTokens(team *parallel.Team) {
 	team.For(parts(len(p.batch.IDs), embedRows), t)
 	if e.Projection != nil {
 		p.apply(team, p.x, t.dst, e.Projection, kernel.Identity)
+		if e.ProjectionNorm != nil {
+			p.norms(team, normTask{next: e.ProjectionNorm, dst: p.x})
+		}
 	}
 }
 

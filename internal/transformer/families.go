@@ -20,6 +20,7 @@ var families = map[string]func(config []byte, w *weights) (*Model, error){
 	"bert":                             openBERT,
 	"bert modeling_bert.JinaBertModel": openJinaBERT,
 	"camembert":                        openRoBERTa,
+	"deberta-v2":                       openDeBERTa,
 	"distilbert":                       openDistilBERT,
 	"electra":                          openELECTRA,
 	"eurobert":                         openEuroBERT,

@@ -12,13 +12,14 @@ var heads = []string{
 	"pooler", "pooler_activation",
 
 	// That predict tokens.
-	"cls.predictions", "cls.seq_relationship", // BERT, JinaBERT, Nomic BERT
+	"cls.predictions", "cls.seq_relationship", // BERT, JinaBERT, Nomic BERT, DeBERTa
 	"lm_head",                                                // RoBERTa, MPNet, GTE, T5 and the decoders
 	"predictions",                                            // ALBERT
 	"vocab_transform", "vocab_layer_norm", "vocab_projector", // DistilBERT
 	"generator_predictions", "generator_lm_head", "discriminator_predictions", // ELECTRA
 	"head.dense", "head.norm", // ModernBERT
-	"decoder", // ModernBERT, T5
+	"decoder",                            // ModernBERT, T5
+	"lm_predictions", "mask_predictions", // DeBERTa
 
 	// That label texts, tokens or answers.
 	"classifier", "pre_classifier", "sop_classifier", "classification_head", "score", "qa_outputs", "sequence_summary", "v_head",

@@ -53,12 +53,8 @@ func openMPNet(config []byte, w *weights) (*Model, error) {
 				l.linear(hidden, withBias, whole("attention.attn.q", hidden), whole("attention.attn.k", hidden), whole("attention.attn.v", hidden)),
 				l.linear(hidden, withBias, whole("attention.attn.o", hidden))),
 			AttnSum: l.norm("attention.LayerNorm", hidden, eps, withBias),
-			MLP: MLP{
-				Up:   l.linear(hidden, withBias, whole("intermediate.dense", c.IntermediateSize)),
-				Down: l.linear(c.IntermediateSize, withBias, whole("output.dense", hidden)),
-				Act:  act,
-			},
-			MLPSum: l.norm("output.LayerNorm", hidden, eps, withBias),
+			MLP:     c.mlp(l, act),
+			MLPSum:  l.norm("output.LayerNorm", hidden, eps, withBias),
 		}
 		m.Layers[i].Attention.Bias = bias
 	}

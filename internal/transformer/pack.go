@@ -17,18 +17,10 @@ type rowsOf struct {
 	from, to  int
 }
 
-// rowsOf returns the rows of p, each of in elements, of the layer that begins with
-// first, false where they are not there.
-func (w *weights) rowsOf(p part, in int, first part) (rowsOf, bool) {
+// rowsOf returns the rows of p, each of in elements, false where they are not there.
+func (w *weights) rowsOf(p part, in int) (rowsOf, bool) {
 	r := rowsOf{update: w.adapter.linear(w.own(p.weight), p.rows, in), from: p.from, to: p.to}
 	name := w.full(p.weight)
-	if w.format == w.source.format {
-		layer := w.name(first)
-		if other, ok := w.linears[name]; ok && other != layer {
-			layer = ""
-		}
-		w.linears[name] = layer
-	}
 	scales, quantized := w.file.Tensor(quant.ScaleName(name))
 	columns, kept := quant.OutlierNames(name)
 	quantized = quantized && w.scheme != 0
@@ -41,7 +33,7 @@ func (w *weights) rowsOf(p part, in int, first part) (rowsOf, bool) {
 	}
 	if _, replaced := w.adapter.replacement(w.own(p.weight)); replaced || !quantized {
 		var ok bool
-		r.tensor, ok = w.tensor(p.weight, p.rows, in)
+		r.tensor, ok = w.tensor(p.weight, w.shape(p.rows, in)...)
 		return r, ok
 	}
 	codes, ok := w.file.Tensor(name)

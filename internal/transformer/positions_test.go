@@ -25,6 +25,10 @@ type positions struct {
 		Buckets, Farthest int
 		Backward, Forward [][2]int
 	}
+	LogBuckets []struct {
+		Buckets, Farthest int
+		Forward           [][2]int
+	} `json:"log_buckets"`
 	Slopes [][]float32
 }
 
@@ -34,6 +38,7 @@ func readPositions(t *testing.T) (p positions) {
 	require.NoError(t, json.Unmarshal(data, &p))
 	require.NotEmpty(t, p.Rope)
 	require.NotEmpty(t, p.Buckets)
+	require.NotEmpty(t, p.LogBuckets)
 	require.NotEmpty(t, p.Slopes)
 	return p
 }
@@ -98,20 +103,34 @@ func TestSincos(t *testing.T) {
 	}
 }
 
-func TestBuckets(t *testing.T) {
-	at := func(runs [][2]int, distance int) (bucket int) {
-		for _, run := range runs {
-			if run[1] <= distance {
-				bucket = run[0]
-			}
+// bucketAt returns the bucket of a distance in runs of a bucket and its first distance.
+func bucketAt(runs [][2]int, distance int) (bucket int) {
+	for _, run := range runs {
+		if run[1] <= distance {
+			bucket = run[0]
 		}
-		return bucket
 	}
+	return bucket
+}
+
+func TestBuckets(t *testing.T) {
 	for _, c := range readPositions(t).Buckets {
 		t.Run(fmt.Sprintf("%d up to %d", c.Buckets, c.Farthest), func(t *testing.T) {
 			for d := range 5001 {
-				require.Equal(t, at(c.Backward, d), bucket(-d, c.Buckets, c.Farthest), "%d", -d)
-				require.Equal(t, at(c.Forward, d), bucket(d, c.Buckets, c.Farthest), "%d", d)
+				require.Equal(t, bucketAt(c.Backward, d), bucket(-d, c.Buckets, c.Farthest), "%d", -d)
+				require.Equal(t, bucketAt(c.Forward, d), bucket(d, c.Buckets, c.Farthest), "%d", d)
+			}
+		})
+	}
+}
+
+func TestLogBuckets(t *testing.T) {
+	for _, c := range readPositions(t).LogBuckets {
+		t.Run(fmt.Sprintf("%d up to %d", c.Buckets, c.Farthest), func(t *testing.T) {
+			for d := range 5001 {
+				want := bucketAt(c.Forward, d)
+				require.Equal(t, want, logBucket(d, c.Buckets, c.Farthest), "%d", d)
+				require.Equal(t, -want, logBucket(-d, c.Buckets, c.Farthest), "%d", -d)
 			}
 		})
 	}

@@ -57,13 +57,16 @@ type Model struct {
 //	x = AttnSum(x + AttnOut(Attention(AttnIn(x))))
 //	x = MLPSum(x + MLPOut(MLP(MLPIn(x))))
 //
-// AttnTwice is JinaBERT's: x = AttnSum(x + AttnTwice(x + Attention(x))).
+// AttnTwice is JinaBERT's: x = AttnSum(x + AttnTwice(x + Attention(x))). Beside is
+// DeBERTa's: what it makes of the x that goes into the layer is added to the x that
+// comes out.
 type Layer struct {
 	AttnIn, AttnOut, AttnSum *Norm
 	AttnTwice                *Norm
 	Attention                Attention
 	MLPIn, MLPOut, MLPSum    *Norm
 	MLP                      MLP
+	Beside                   *Convolution
 }
 
 // A Linear is y = x·wᵀ + bias, packed.
@@ -80,7 +83,7 @@ type pass struct {
 	tiles   [][]float32   // of each worker
 	x       tensor.Matrix // the residual stream, tokens×hidden
 	y       tensor.Matrix // what goes into a half of a layer, and what that adds to x
-	buffers [7][]float32
+	buffers [8][]float32
 
 	embed     embedTask
 	pack      packTask
@@ -89,6 +92,7 @@ type pass struct {
 	rotate    rotateTask
 	attention attentionTask
 	gate      gateTask
+	windows   windowTask
 	norm      normTask
 	routed    routed
 }
@@ -102,6 +106,7 @@ const (
 	bufferExpertInner
 	bufferExpertOut
 	bufferBranch
+	bufferBeside // what a layer's Beside makes
 )
 
 // Forward writes the last hidden states of b (tokens×hidden) to dst, which must
@@ -138,6 +143,9 @@ func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Mat
 			return err
 		}
 		l := &layers[i]
+		if l.Beside != nil {
+			p.convolve(team, l.Beside)
+		}
 		p.attend(team, p.input(l.AttnIn), &l.Attention)
 		p.norms(team, normTask{add: p.y, out: l.AttnOut, twice: l.AttnTwice, sum: l.AttnSum, next: l.MLPIn, dst: p.y, feeds: l.MLP.Up})
 		p.mlp(team, p.input(l.MLPIn), &l.MLP)
@@ -145,7 +153,13 @@ func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Mat
 		if i+1 < len(layers) {
 			next, to, feeds = layers[i+1].AttnIn, p.y, layers[i+1].Attention.QKV
 		}
-		p.norms(team, normTask{add: p.y, out: l.MLPOut, sum: l.MLPSum, next: next, dst: to, feeds: feeds})
+		end := normTask{add: p.y, out: l.MLPOut, sum: l.MLPSum}
+		if l.Beside != nil {
+			p.norms(team, end)
+			end = normTask{add: p.matrix(bufferBeside, tokens, m.Hidden), sum: l.Beside.Sum}
+		}
+		end.next, end.dst, end.feeds = next, to, feeds
+		p.norms(team, end)
 	}
 	return nil
 }
@@ -160,11 +174,16 @@ func (p *pass) input(norm *Norm) tensor.Matrix {
 
 // matrix returns rows×cols in buffer i, which grows when it has to.
 func (p *pass) matrix(i, rows, cols int) tensor.Matrix {
+	return reuse(&p.buffers[i], rows, cols)
+}
+
+// reuse returns rows×cols in memory, which grows when it has to.
+func reuse(memory *[]float32, rows, cols int) tensor.Matrix {
 	stride := stride(cols)
-	if cap(p.buffers[i]) < rows*stride {
-		p.buffers[i] = kernel.Floats(rows * stride)
+	if cap(*memory) < rows*stride {
+		*memory = kernel.Floats(rows * stride)
 	}
-	return tensor.Matrix{Rows: rows, Cols: cols, Stride: stride, Data: p.buffers[i][:rows*stride]}
+	return tensor.Matrix{Rows: rows, Cols: cols, Stride: stride, Data: (*memory)[:rows*stride]}
 }
 
 // stride returns how far apart to lay rows of so many columns: an odd number of
@@ -194,6 +213,12 @@ func (m *Model) Operations(lengths []int) float64 {
 			a := &m.Layers[i].Attention
 			ops += n*operations(a.linears()...) + n*m.Layers[i].MLP.operations()
 			ops += 4 * a.pairs(length) * float64(a.Heads*a.HeadDim)
+			if d := a.Disentangled; d != nil {
+				ops += d.operations(length)
+			}
+			if c := m.Layers[i].Beside; c != nil {
+				ops += n * operations(c.Groups...)
+			}
 		}
 	}
 	return ops

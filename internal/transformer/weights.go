@@ -21,6 +21,7 @@ type weights struct {
 	*source
 	path   string        // with the dot that ends it, or empty
 	format kernel.Format // of linear layers
+	taps   int           // the last dimension of the tensors of linear layers, which are a convolution's; 0 = none
 }
 
 // A source is what the weights of all paths share.
@@ -102,6 +103,14 @@ func (w *weights) enter(name string, shape ...int) error {
 
 // errTensors says that a model is not made because of errors that w remembers.
 var errTensors = errors.New("tensors that are not those of config.json")
+
+// shape returns that of a tensor with the weight of a linear layer.
+func (w *weights) shape(rows, in int) []int {
+	if w.taps > 0 {
+		return []int{rows, in / w.taps, w.taps}
+	}
+	return []int{rows, in}
+}
 
 // has reports whether the file has the tensor of that full name.
 func (w *weights) has(name string) bool {
@@ -348,6 +357,25 @@ func (w *weights) resize(l *Linear, in, out int, p part) bool {
 // linear returns the linear layer whose outputs are the rows of the parts, side
 // by side. Each row has as many elements as the layer has inputs.
 func (w *weights) linear(in int, b bias, parts ...part) *Linear {
+	if w.format == w.source.format {
+		for _, p := range parts {
+			w.list(p, parts[0])
+		}
+	}
+	return w.unlisted(in, b, parts...)
+}
+
+// list puts the tensor of p, in a layer that begins with first, into Model.Linears.
+func (w *weights) list(p, first part) {
+	name, layer := w.full(p.weight), w.name(first)
+	if other, ok := w.linears[name]; ok && other != layer {
+		layer = ""
+	}
+	w.linears[name] = layer
+}
+
+// unlisted is linear for tensors that are not quantized, or are in another layer too.
+func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 	out := 0
 	for _, p := range parts {
 		out += p.to - p.from
@@ -356,7 +384,7 @@ func (w *weights) linear(in int, b bias, parts ...part) *Linear {
 	pack := panelTask{set: w.set, dst: l}
 	ok := true
 	for _, p := range parts {
-		r, found := w.rowsOf(p, in, parts[0])
+		r, found := w.rowsOf(p, in)
 		ok = ok && found
 		pack.sources = append(pack.sources, r)
 	}

@@ -250,6 +250,28 @@ def Tokenizer_pre(pre):
     return json.dumps(json.loads(t.to_str())["pre_tokenizer"])
 
 
+def deberta_unigram(rng, corp, vocab):
+    sp = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
+    tok = Tokenizer(models.Unigram())
+    tok.normalizer = normalizers.Sequence(
+        [normalizers.Replace(Regex(r"\s{2,}|[\n\r\t]"), " "), normalizers.NFC(), normalizers.Strip(left=False, right=True)]
+    )
+    tok.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")])
+    tok.train_from_iterator(
+        corp,
+        trainers.UnigramTrainer(
+            vocab_size=vocab,
+            special_tokens=[AddedToken(x, special=True, normalized=False) for x in sp],
+            unk_token="[UNK]",
+            show_progress=False,
+        ),
+    )
+    template(tok, "[CLS] $A [SEP]", ["[CLS]", "[SEP]"])
+    tok.decoder = decoders.Metaspace()
+    names = dict(bos_token="[CLS]", eos_token="[SEP]", cls_token="[CLS]", sep_token="[SEP]")
+    return tok, names | dict(pad_token="[PAD]", unk_token="[UNK]", mask_token="[MASK]")
+
+
 def unigram(rng, corp, vocab, t5=False):
     sp = ["<pad>", "</s>", "<unk>"] if t5 else ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     tok = Tokenizer(models.Unigram())
@@ -480,6 +502,7 @@ def build(arch, rng, out, seed, base):
         "mpnet",
         "electra",
         "albert",
+        "deberta-v2",
         "nomic-bert",
         "gte",
         "jina-v3",
@@ -490,6 +513,8 @@ def build(arch, rng, out, seed, base):
             tok, sp = unigram(rng, corp, V)
         elif b == "mpnet":
             tok, sp = wordpiece(rng, corp, V, True, True)
+        elif b == "deberta-v2":
+            tok, sp = deberta_unigram(rng, corp, V)
         elif b == "gte":
             tok, sp = rng.choice([wordpiece, unigram])(rng, corp, V)
         else:
@@ -552,6 +577,20 @@ def build(arch, rng, out, seed, base):
                 )
             )
             pool = "mean_sqrt_len_tokens"
+        if b == "deberta-v2":
+            m = T.DebertaV2Model(
+                T.DebertaV2Config(
+                    type_vocab_size=0,
+                    relative_attention=True,
+                    position_buckets=8,
+                    norm_rel_ebd="layer_norm",
+                    share_att_key=True,
+                    pos_att_type=["p2c", "c2p"],
+                    position_biased_input=False,
+                    **com,
+                )
+            )
+            pool = "mean"
         com.pop("max_position_embeddings")
         if b == "nomic-bert":
             com["hidden_act"] = rng.choice(["silu", "silu", "gelu"])
@@ -901,6 +940,7 @@ ARCHS = [
     ("mpnet", "mpnet"),
     ("electra", "electra"),
     ("albert", "albert"),
+    ("deberta-v2", "deberta-v2"),
     ("nomic-bert", "nomic-bert"),
     ("modernbert", "modernbert"),
     ("gte", "gte"),

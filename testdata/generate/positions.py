@@ -5,7 +5,8 @@ usage: positions.py --out positions.json
 
 rope: settings of a config.json (Llama's names), head_dim, and the inverse frequencies and the factor of cosines and sines that
 Llama's rotary embedding has for them. buckets: of T5 for each number of buckets and largest distance, at the distances of key to
-query from 0 to 5000, backward and forward, in runs of [bucket, first distance]. slopes: those of BLOOM, for each number of heads.
+query from 0 to 5000, backward and forward, in runs of [bucket, first distance]. log_buckets: the same of DeBERTa-v2, from 0 on, where
+backward is forward with the sign changed. slopes: those of BLOOM, for each number of heads.
 """
 
 import argparse, copy, json, os
@@ -14,6 +15,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 from transformers import LlamaConfig, MPNetConfig
 from transformers.models.bloom.modeling_bloom import build_alibi_tensor
+from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 from transformers.models.t5.modeling_t5 import T5Attention
@@ -73,6 +75,14 @@ def buckets():
         yield dict(buckets=number, farthest=farthest, backward=runs(backward), forward=runs(forward))
 
 
+def log_buckets():
+    d = torch.arange(FARTHEST + 1)
+    for number, farthest in [(256, 512), (32, 128), (8, 80), (9, 20), (3, 100), (2, 3), (64, 4000), (512, 1024)]:
+        forward = make_log_bucket_position(d, number, farthest).long().tolist()
+        assert [-b for b in forward] == make_log_bucket_position(-d, number, farthest).long().tolist()
+        yield dict(buckets=number, farthest=farthest, forward=runs(forward))
+
+
 def slopes():
     for heads in [1, 2, 3, 4, 6, 7, 8, 12, 16, 20, 24, 40]:
         bias = build_alibi_tensor(torch.ones(1, 2), heads, torch.float32)
@@ -83,7 +93,7 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--out", required=True)
     with open(ap.parse_args().out, "w", encoding="utf-8") as f:
-        json.dump(dict(rope=list(rope()), buckets=list(buckets()), slopes=list(slopes())), f)
+        json.dump(dict(rope=list(rope()), buckets=list(buckets()), log_buckets=list(log_buckets()), slopes=list(slopes())), f)
         f.write("\n")
 
 

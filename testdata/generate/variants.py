@@ -38,7 +38,7 @@ def randomize(model, seed):
             elif "embed" in name or "shared" in name:
                 p.copy_(r)
             else:
-                p.copy_(1.3 * r / p.shape[-1] ** 0.5)
+                p.copy_(1.3 * r / (p.numel() // p.shape[0]) ** 0.5)
     return model
 
 
@@ -145,6 +145,10 @@ def modernbert(**more):
     for key in ("hidden_act", "type_vocab_size", "layer_norm_eps"):
         del config[key]
     return config | dict(cls_token_id=1, sep_token_id=2, bos_token_id=1, eos_token_id=2) | more
+
+
+def deberta(**more):
+    return encoder("deberta-v2", type_vocab_size=0, layer_norm_eps=1e-7, relative_attention=True, norm_rel_ebd="layer_norm") | more
 
 
 def nomic_published(c, **more):
@@ -284,6 +288,30 @@ VARIANTS = {
         ),
         tensors=dict(dtype=torch.float16),
     ),
+    # Disentangled attention, with each of its terms and without, and what v2-xlarge has beside it.
+    "deberta-v3": dict(
+        config=deberta(pos_att_type="p2c|c2p", share_att_key=True, position_buckets=8, position_biased_input=False),
+        lengths=[1, 2, 7, 100], tensors=dict(prefix="deberta.", extra=["deberta.embeddings.position_embeddings.weight", "mask_predictions.dense.weight"]),
+    ),
+    "deberta-long": dict(
+        config=deberta(
+            pos_att_type=["c2p", "p2c"], position_buckets=32, max_relative_positions=128, max_position_embeddings=610, share_att_key=False
+        ),
+        lengths=LONG, float64=True,
+    ),
+    "deberta-c2p": dict(
+        config=deberta(pos_att_type=["c2p"], max_relative_positions=6, norm_rel_ebd="none", type_vocab_size=2, share_att_key=False)
+    ),
+    "deberta-p2c": dict(config=deberta(pos_att_type="p2c", position_buckets=9, max_relative_positions=20, embedding_size=12)),
+    "deberta-conv": dict(
+        config=deberta(
+            pos_att_type="p2c|c2p", share_att_key=True, position_buckets=8, attention_head_size=10, conv_kernel_size=3, conv_act="gelu", embedding_size=24
+        )
+    ),
+    "deberta-conv-groups": dict(
+        config=deberta(pos_att_type="p2c|c2p", relative_attention=False, norm_rel_ebd="none", conv_kernel_size=5, conv_groups=4)
+    ),
+    "deberta-content": dict(config=deberta(norm_rel_ebd="none", hidden_act="gelu_new", conv_kernel_size=1)),
     # The names of published folders.
     "nomic-swiglu": dict(
         config=nomic_published(NOMIC, vocab_size=VOCABULARY - 5, pad_vocab_size_multiple=16), native=NOMIC, vocabulary=VOCABULARY - 5

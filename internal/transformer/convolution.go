@@ -1,0 +1,71 @@
+package transformer
+
+import (
+	"slices"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// A Convolution adds to x what it makes of other hidden states and their
+// neighbors: x = Sum(x + Act(c)), where c of a token is a linear map of as many
+// tokens as Taps, that one in the middle; beyond a sequence's ends they are zero.
+// Each of the Groups, side by side, reads and makes as many components: its
+// inputs are those of the first component, one for each tap, then the second's.
+type Convolution struct {
+	Groups []*Linear
+	Taps   int // odd
+	Act    kernel.Activation
+	Sum    *Norm
+}
+
+// convolve writes Act(c) of p.x to bufferBeside.
+func (p *pass) convolve(team *parallel.Team, c *Convolution) {
+	p.ready = nil // rows are packed anew
+	dst := p.matrix(bufferBeside, p.x.Rows, p.x.Cols)
+	width := p.x.Cols / len(c.Groups)
+	for i, w := range c.Groups {
+		from, to := i*width, (i+1)*width
+		t := &p.windows
+		t.p, t.x, t.taps = p, columns(p.x, from, to), c.Taps
+		t.dst = p.matrix(bufferInner, p.x.Rows, w.K)
+		team.For(parts(p.x.Rows, normRows), t)
+		p.apply(team, columns(dst, from, to), t.dst, w, c.Act)
+	}
+}
+
+// A windowTask lays the components of neighboring tokens side by side, for
+// normRows tokens.
+type windowTask struct {
+	p      *pass
+	dst, x tensor.Matrix
+	taps   int
+}
+
+func (t *windowTask) Run(_, i int) {
+	starts := t.p.batch.Starts
+	sequence, found := slices.BinarySearch(starts, i*normRows)
+	if !found {
+		sequence--
+	}
+	for j := i * normRows; j < min((i+1)*normRows, t.x.Rows); j++ {
+		for j >= starts[sequence+1] {
+			sequence++
+		}
+		row := t.dst.Row(j)
+		for tap := range t.taps {
+			from := j + tap - t.taps/2
+			inside := from >= starts[sequence] && from < starts[sequence+1]
+			if !inside {
+				for k := tap; k < len(row); k += t.taps {
+					row[k] = 0
+				}
+				continue
+			}
+			for k, v := range t.x.Row(from) {
+				row[k*t.taps+tap] = v
+			}
+		}
+	}
+}
