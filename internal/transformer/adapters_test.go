@@ -20,7 +20,7 @@ import (
 const adapters = "../../testdata/adapters"
 
 // bases are the golden folders that the adapters of PEFT are for.
-var bases = map[string]string{"bert": "bert", "qwen3": "qwen3-bf16-sharded", "t5": "t5"}
+var bases = map[string]string{"bert": "bert", "qwen3": "qwen3-bf16-sharded", "t5": "t5", "deberta-v2": "deberta-v2"}
 
 // openFiles returns the config.json and the weights of a model's folder.
 func openFiles(t testing.TB, dir string) ([]byte, *tensor.File) {
@@ -164,6 +164,16 @@ func TestBytes(t *testing.T) {
 			for _, w := range append(l.Attention.linears(), l.MLP.linears()...) {
 				if !seen[w] {
 					seen[w] = true
+					linears += w.Bytes()
+				}
+			}
+		}
+		for i := range m.Layers {
+			if d := m.Layers[i].Attention.Disentangled; d != nil {
+				linears += 4 * int64(len(d.Keys.Data)+len(d.Queries.Data))
+			}
+			if c := m.Layers[i].Beside; c != nil {
+				for _, w := range c.Groups {
 					linears += w.Bytes()
 				}
 			}

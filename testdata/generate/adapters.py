@@ -51,6 +51,12 @@ ADAPTERS = {
         config=dict(r=3, lora_alpha=5, use_rslora=True, target_modules="all-linear", task_type="CAUSAL_LM"),
     ),
     "t5": dict(base="t5", load=T5EncoderModel, config=dict(r=2, lora_alpha=1, target_modules=r".*\.(q|v|wo)")),
+    # what the positions of attention are made of too: the norm of their table, and the queries and keys that they share
+    "deberta-v2": dict(
+        base="deberta-v2",
+        load=AutoModel,
+        config=dict(r=3, lora_alpha=6, target_modules=["query_proj", "key_proj", "intermediate.dense"], modules_to_save=["LayerNorm"]),
+    ),
 }
 
 
