@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -223,6 +224,58 @@ func (c *conversion) albert() (*Tokenizer, error) {
 		if _, ok := c.args.members[key]; ok {
 			return c.ends(t)
 		}
+	}
+	return c.surround(t, "cls_token", "sep_token")
+}
+
+// deberta is DebertaV2Tokenizer, which does not read the model's charsmap.
+func (c *conversion) deberta() (*Tokenizer, error) {
+	if err := c.tokens(map[string]string{
+		"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]",
+		"cls_token": "[CLS]", "mask_token": "[MASK]",
+	}); err != nil {
+		return nil, err
+	}
+	var lower, punctuation, prefix bool
+	for _, option := range []struct {
+		name, otherwise string
+		to              *bool
+	}{{"do_lower_case", "false", &lower}, {"split_by_punct", "false", &punctuation}, {"add_prefix_space", "true", &prefix}} {
+		var err error
+		if *option.to, err = c.args.boolean(option.name, option.otherwise, "false"); err != nil {
+			return nil, err
+		}
+	}
+	spm, err := c.spm("spm.model", unigramKind)
+	if err != nil {
+		return nil, err
+	}
+	unknown := slices.IndexFunc(spm.pieces, func(s sentence) bool { return s.piece == c.named["unk_token"].content && s.score == 0 })
+	if unknown < 0 {
+		unknown = spm.unknown
+	}
+	m, err := c.unigram(spm.pieces, unknown)
+	if err != nil {
+		return nil, err
+	}
+	scheme := "first"
+	if prefix {
+		scheme = "always"
+	}
+	s := steps{decoder: `{"type":"Metaspace","replacement":"▁","prepend_scheme":"` + scheme + `","split":true}`}
+	s.normalizer = `{"type":"Replace","pattern":{"Regex":"\\s{2,}|[\\n\\r\\t]"},"content":" "},{"type":"NFC"},{"type":"Strip","strip_left":false,"strip_right":true}`
+	if lower {
+		s.normalizer = `{"type":"Lowercase"},` + s.normalizer
+	}
+	s.normalizer = `{"type":"Sequence","normalizers":[` + s.normalizer + `]}`
+	s.preTokenizer = s.decoder
+	if punctuation {
+		s.preTokenizer = `{"type":"Punctuation","behavior":"Isolated"},` + s.preTokenizer
+	}
+	s.preTokenizer = `{"type":"Sequence","pretokenizers":[` + s.preTokenizer + `]}`
+	t, err := c.finish(m, s)
+	if err != nil {
+		return nil, err
 	}
 	return c.surround(t, "cls_token", "sep_token")
 }

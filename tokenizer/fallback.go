@@ -43,7 +43,7 @@ func LoadFS(fsys fs.FS) (*Tokenizer, error) {
 
 // slowFiles are the files of vocabularies.
 var slowFiles = []string{
-	"vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", spmFile, "tiktoken.model", "tekken.json",
+	"vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model", spmFile, "tiktoken.model", "tekken.json",
 }
 
 const spmFile = "tokenizer.model"
@@ -135,7 +135,7 @@ var modelTypes = map[string]string{
 	"camembert": "CamembertTokenizer", "xlm-roberta": "XLMRobertaTokenizer", "xmod": "XLMRobertaTokenizer",
 	"gte": "XLMRobertaTokenizer", "jina_embeddings_v3": "XLMRobertaTokenizer", "albert": "AlbertTokenizer",
 	"t5": "T5Tokenizer", "mt5": "T5Tokenizer", "gemma": "GemmaTokenizer", "gemma2": "GemmaTokenizer",
-	"gemma3": "GemmaTokenizer", "gemma3_text": "GemmaTokenizer",
+	"gemma3": "GemmaTokenizer", "gemma3_text": "GemmaTokenizer", "deberta-v2": "DebertaV2Tokenizer",
 	"umt5": backend, "xlm-roberta-xl": backend, "modernbert": backend, "mistral": backend, "mixtral": backend,
 	"ministral": backend, "ministral3": backend, "phi3": backend, "granite": backend, "olmo2": backend,
 	"llama": "", "eurobert": "", "new": "",
@@ -153,6 +153,7 @@ var tokenizerClasses = map[string]func(*conversion) (*Tokenizer, error){
 	"XLMRobertaTokenizer": (*conversion).xlmRoberta,
 	"CamembertTokenizer":  (*conversion).camembert,
 	"AlbertTokenizer":     (*conversion).albert,
+	"DebertaV2Tokenizer":  (*conversion).deberta,
 	"T5Tokenizer":         (*conversion).t5,
 	"LlamaTokenizer":      (*conversion).llama,
 	"GemmaTokenizer":      (*conversion).gemma,

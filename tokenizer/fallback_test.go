@@ -172,6 +172,9 @@ func TestFallbackErrors(t *testing.T) {
 		{"roberta", map[string]string{"vocab.json": `{"a": 0, "b": 1}`, "merges.txt": "a b\n"}, `merges.txt: "ab", which merge 0 makes, is not in the vocabulary`},
 		{"roberta", map[string]string{"merges.txt": noFile}, "merges.txt: file does not exist: RobertaTokenizer needs it"},
 
+		{"deberta", map[string]string{"spm.model": noFile, "spiece.model": ""}, "spm.model: file does not exist: DebertaV2Tokenizer needs it (no tokenizer.json, found spiece.model)"},
+		{"deberta", config(`{"cls_token": null}`), "tokenizer_config.json: cls_token: none, expected a token: DebertaV2Tokenizer needs it"},
+		{"deberta", config(`{"split_by_punct": 1}`), "tokenizer_config.json: split_by_punct: 1, expected true or false"},
 		{"xlm-roberta", map[string]string{model: ""}, "sentencepiece.bpe.model: no pieces, expected a SentencePiece model"},
 		{"xlm-roberta", map[string]string{model: "[PAD]\n[UNK]\n"}, "sentencepiece.bpe.model: field 11: unknown wire type 3 at byte 0 of 12"},
 		{"xlm-roberta", map[string]string{"tokenizer.model": ""}, "tokenizer.model: expected sentencepiece.bpe.model alone for XLMRobertaTokenizer"},

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -92,7 +93,8 @@ func (t *Tokenizer) checkFirst(v value) error {
 			return v.errorf("prepend_scheme first after a normalizer and another step: not supported")
 		}
 		for k, normalizer := range t.normalizers {
-			if !keepsStart(normalizer) && !(k == len(t.normalizers)-1 && startsWithSpace(normalizer)) {
+			space := startsWithSpace(normalizer) && !slices.ContainsFunc(t.normalizers[k+1:], changesSpace)
+			if !space && !keepsStart(normalizer) {
 				return v.errorf("prepend_scheme first after a normalizer that may drop the start of a text: not supported")
 			}
 		}
@@ -120,6 +122,18 @@ func keepsStart(step normalizer) bool {
 		return n.single && n.content != ""
 	}
 	return false
+}
+
+// changesSpace reports whether a step may write something else for a space that a
+// text begins with, where it writes anything.
+func changesSpace(step normalizer) bool {
+	switch n := step.(type) {
+	case lowercase, normalForm:
+		return false
+	case strip:
+		return n.left
+	}
+	return true
 }
 
 // startsWithSpace reports whether a step writes something that begins with a space

@@ -15,7 +15,7 @@ var settings = []string{
 	"adapter_config.json", "added_tokens.json", "config.json", "config_sentence_transformers.json", "merges.txt", "modules.json",
 	"quantization_ranges.json", "router_config.json", "sentence_albert_config.json", "sentence_bert_config.json",
 	"sentence_camembert_config.json", "sentence_distilbert_config.json", "sentence_roberta_config.json", "sentence_xlm-roberta_config.json",
-	"sentence_xlnet_config.json", "sentencepiece.bpe.model", "special_tokens_map.json", "spiece.model", "task_prompts.json",
+	"sentence_xlnet_config.json", "sentencepiece.bpe.model", "special_tokens_map.json", "spiece.model", "spm.model", "task_prompts.json",
 	"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt",
 }
 

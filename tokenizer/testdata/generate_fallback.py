@@ -191,6 +191,15 @@ def folders():
     yield folder("albert", "albert", albert)
     yield folder("albert cased", "albert", albert, {"do_lower_case": False, "keep_accents": True, "tokenizer_class": "AlbertTokenizer", "mask_token": token("[MASK]", lstrip=True)})
     yield folder("albert ends", "albert", albert, {"add_eos_token": True, "keep_accents": True, "add_prefix_space": False, "tokenizer_class": "AlbertTokenizerFast"})
+    pieces = dict(pad_id=0, pad_piece="[PAD]", bos_id=1, bos_piece="[CLS]", eos_id=2, eos_piece="[SEP]", unk_id=3, unk_piece="[UNK]")
+    deberta = {"spm.model": spm("unigram", **pieces)}
+    yield folder("deberta", "deberta-v2", deberta)
+    yield folder("deberta config", "deberta-v2", deberta, {"do_lower_case": False, "vocab_type": "spm"}, **{"added_tokens.json": {"[MASK]": 400}})
+    yield folder("deberta lower", "deberta-v2", {"tokenizer.model": spm("unigram", user_defined_symbols=["<user>"], **pieces)},
+                 {"do_lower_case": True, "split_by_punct": True, "tokenizer_class": "DebertaV2TokenizerFast", "mask_token": token("[MASK]", lstrip=True), "add_bos_token": True, "add_eos_token": False})
+    yield folder("deberta no prefix", "deberta-v2", {"spm.model": spm("unigram", rules=None, byte_fallback=True, vocab_size=600)},
+                 {"add_prefix_space": False, "tokenizer_class": "DebertaV2Tokenizer", "sep_token": "</s>", "additional_special_tokens": ["[NEW]"]})
+    yield folder("deberta in bert", "bert", deberta, {"add_prefix_space": None, "tokenizer_class": "DebertaV2Tokenizer", "unk_token": "[CLS]"})
     t5 = {"spiece.model": spm("unigram", pad_id=0, eos_id=1, unk_id=2, bos_id=-1)}
     t5_plain = {"spiece.model": spm("unigram", rules=None, pad_id=0, eos_id=1, unk_id=2, bos_id=-1, byte_fallback=True, vocab_size=600)}
     yield folder("t5", "t5", t5)
