@@ -48,7 +48,7 @@ func cosine(a, b []float32) float64 {
 // same bits come out, in 8 bits without another search for outliers. At any precision a copy is close to the original, as far as
 // its scheme allows: the tiny models' weights have 8 bits within 1 % and 4 within 9 %.
 func TestQuantizedGoldens(t *testing.T) {
-	for _, name := range []string{"bert-cls-dense", "qwen3-bf16-sharded", "gte", "modules/router"} {
+	for _, name := range []string{"bert-cls-dense", "qwen3-bf16-sharded", "gte", "deberta-v2", "modules/router"} {
 		t.Run(name, func(t *testing.T) {
 			var files fstest.MapFS
 			if module, ok := strings.CutPrefix(name, "modules/"); ok {
