@@ -136,8 +136,10 @@ func (t *Team) For(n int, task Task) {
 	}
 }
 
-// serve takes parts of every task until the team is closed.
+// serve takes parts of every task until the team is closed. Memory that cannot be
+// read, of a mapped file that was cut, is a panic of the part.
 func (t *Team) serve(worker int) {
+	debug.SetPanicOnFault(true)
 	for spins := 0; !t.closed.Load(); spins++ {
 		if t.work(worker) {
 			spins = 0
