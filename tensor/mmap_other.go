@@ -14,3 +14,6 @@ func mapFile(*os.File, int) (data []byte, release func() error, err error) {
 
 // releasePages does nothing: there are no mappings.
 func releasePages([]byte) {}
+
+// stateOf returns none: there are no mappings.
+func stateOf(*os.File) state { return state{} }

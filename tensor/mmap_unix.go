@@ -23,3 +23,12 @@ func mapFile(f *os.File, size int) (data []byte, release func() error, err error
 func releasePages(b []byte) {
 	_ = unix.Madvise(b, unix.MADV_DONTNEED) // without it they only stay longer
 }
+
+// stateOf returns the state of f. It does not allocate.
+func stateOf(f *os.File) state {
+	var s unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &s); err != nil {
+		return state{}
+	}
+	return state{s.Size, unix.TimespecToNsec(unix.Timespec(s.Mtim))}
+}

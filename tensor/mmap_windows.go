@@ -28,3 +28,12 @@ func mapFile(f *os.File, size int) (data []byte, release func() error, err error
 // releasePages does nothing: the system takes the pages of a mapped file back
 // when memory runs short.
 func releasePages([]byte) {}
+
+// stateOf returns the state of f. It does not allocate.
+func stateOf(f *os.File) state {
+	var i windows.ByHandleFileInformation
+	if err := windows.GetFileInformationByHandle(windows.Handle(f.Fd()), &i); err != nil {
+		return state{}
+	}
+	return state{int64(i.FileSizeHigh)<<32 | int64(i.FileSizeLow), i.LastWriteTime.Nanoseconds()}
+}

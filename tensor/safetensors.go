@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"unsafe"
@@ -39,7 +40,7 @@ type File struct {
 	metadata map[string]string
 	size     int64
 	files    []string // that were opened
-	mappings [][]byte // the files that are mapped into memory
+	mappings []mapping
 	closers  []func() error
 }
 
@@ -47,7 +48,7 @@ type File struct {
 // that the index names, in the folder of the index. A file's content says which
 // format it has. Files are mapped
 // into memory where the system allows that; they must not change while the File
-// is open. Errors begin with the path of the file that they are about.
+// is open, see Changed and Fault. Errors begin with the path of the file that they are about.
 func Open(path string) (*File, error) {
 	dir, name := filepath.Split(path)
 	if dir == "" {
@@ -127,12 +128,12 @@ func (f *File) Release(t Tensor) {
 		return
 	}
 	first := uintptr(unsafe.Pointer(unsafe.SliceData(t.Data)))
-	for _, m := range f.mappings {
-		start := uintptr(unsafe.Pointer(unsafe.SliceData(m)))
-		if from := first - start; first >= start && from < uintptr(len(m)) {
+	for i := range f.mappings {
+		m := &f.mappings[i]
+		if at, ok := m.holds(first); ok {
 			// Whole pages: a neighbor's elements are read again as well.
-			from -= from % uintptr(os.Getpagesize())
-			releasePages(m[from : first-start+uintptr(len(t.Data))])
+			from := at - at%uintptr(os.Getpagesize())
+			releasePages(m.data[from : at+uintptr(len(t.Data))])
 		}
 	}
 }
@@ -143,6 +144,14 @@ func open(o opener, name string) (_ *File, err error) {
 	defer func() {
 		if err != nil {
 			_ = f.Close() // err says more
+		}
+	}()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			if err = f.Fault(r); err == nil {
+				panic(r)
+			}
 		}
 	}()
 	if strings.HasSuffix(name, ".index.json") {
@@ -159,33 +168,41 @@ func open(o opener, name string) (_ *File, err error) {
 
 // openOne adds the tensors of one file, each after check has accepted it.
 func (f *File) openOne(o opener, name string, check func(Tensor) error) error {
-	c, err := o.read(name)
+	data, err := f.read(o, name)
+	if err == nil {
+		err = f.parse(data, check)
+	}
 	if err != nil {
-		return o.errorIn(name, err)
-	}
-	f.files = append(f.files, name)
-	f.closers = append(f.closers, c.release)
-	if c.mapped {
-		f.mappings = append(f.mappings, c.data)
-	}
-	if err := f.parse(c.data, check); err != nil {
 		return o.errorIn(name, err)
 	}
 	return nil
 }
 
+// read returns the content of a file, for as long as f is open.
+func (f *File) read(o opener, name string) ([]byte, error) {
+	c, err := o.read(name)
+	if err != nil {
+		return nil, err
+	}
+	f.files = append(f.files, name)
+	f.closers = append(f.closers, c.release)
+	if c.mapping != nil {
+		f.mappings = append(f.mappings, *c.mapping)
+	}
+	return c.data, nil
+}
+
 // openShards adds the tensors of all shards of an index. The index and the
 // shards must agree on which tensor is where.
 func (f *File) openShards(o opener, name string) error {
-	c, err := o.read(name)
+	data, err := f.read(o, name)
 	if err != nil {
 		return o.errorIn(name, err)
 	}
-	shardOf, err := parseIndex(c.data)
-	if err := errors.Join(err, c.release()); err != nil {
+	shardOf, err := parseIndex(data)
+	if err != nil {
 		return o.errorIn(name, err)
 	}
-	f.files = append(f.files, name)
 	shards := slices.Sorted(maps.Values(shardOf))
 	for _, shard := range slices.Compact(shards) {
 		err := f.openOne(o, path.Join(path.Dir(name), shard), func(t Tensor) error {
@@ -307,7 +324,7 @@ func (o opener) errorIn(name string, err error) error {
 // A content is that of a file.
 type content struct {
 	data    []byte
-	mapped  bool         // data is a mapping of the file
+	mapping *mapping     // of data; nil where data is no mapping
 	release func() error // ends the use of data
 }
 
@@ -327,21 +344,34 @@ func (o opener) read(name string) (c content, err error) {
 	if b, ok := file.(interface{ Bytes() []byte }); ok {
 		return content{data: b.Bytes(), release: file.Close}, nil
 	}
-	defer file.Close()
 	if osFile, ok := file.(*os.File); ok {
-		info, err := osFile.Stat()
-		if err != nil {
+		if c, err = mapped(osFile); err != nil || c.mapping != nil {
 			return c, err
 		}
-		if info.Size() > math.MaxInt {
-			return c, fmt.Errorf("%d bytes, more than this system can address", info.Size())
-		}
-		if n := int(info.Size()); n > 0 { // an empty mapping is an error
-			if data, release, err := mapFile(osFile, n); err == nil {
-				return content{data: data, mapped: true, release: release}, nil
-			}
-		}
 	}
+	defer file.Close()
 	data, err := io.ReadAll(file) // where there are no mappings, as on some network file systems
 	return content{data: data, release: func() error { return nil }}, err
+}
+
+// mapped returns the content of file as a mapping, which closes the file when it is
+// released, or no content where there can be none.
+func mapped(file *os.File) (c content, err error) {
+	info, err := file.Stat()
+	if err == nil && info.Size() > math.MaxInt {
+		err = fmt.Errorf("%d bytes, more than this system can address", info.Size())
+	}
+	if err != nil {
+		return c, errors.Join(err, file.Close())
+	}
+	n := int(info.Size())
+	if n == 0 { // an empty mapping is an error
+		return c, nil
+	}
+	data, unmap, err := mapFile(file, n)
+	if err != nil {
+		return c, nil
+	}
+	release := func() error { return errors.Join(unmap(), file.Close()) }
+	return content{data, &mapping{data, file, stateOf(file)}, release}, nil
 }
