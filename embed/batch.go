@@ -2,6 +2,7 @@ package embed
 
 import (
 	"context"
+	"runtime/debug"
 	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
@@ -130,17 +131,27 @@ func (p *pass) forward(team *parallel.Team, b int) {
 	}
 }
 
-// survive runs forward. A panic in it, which is a bug, fails the calls of items.
+// survive runs forward. Weights that changed meanwhile, and a panic, which is a bug
+// or comes of weights that were cut, fail the calls of items.
 func (s *scratch) survive(team *parallel.Team, items []item) {
+	files := items[0].call.model.files
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			p := parallel.Recovered(r)
-			for _, i := range items {
-				i.call.fail(p)
-			}
+			failAll(items, fault(files, parallel.Recovered(r)))
 		}
 	}()
 	s.forward(team, items)
+	if err := changed(files); err != nil {
+		failAll(items, err)
+	}
+}
+
+// failAll fails the calls of items.
+func failAll(items []item, err error) {
+	for _, i := range items {
+		i.call.fail(err)
+	}
 }
 
 // forward makes the embeddings of items, one at least, which s.audience has too.
@@ -157,9 +168,7 @@ func (s *scratch) forward(team *parallel.Team, items []item) {
 		batch.Layers, batch.Task = lead.layers, lead.task
 		hidden := asMatrix(grow(&s.hidden, len(batch.IDs)*r.width()), len(batch.IDs), r.width())
 		if err := r.transformer.Forward(&s.audience, team, hidden, batch); err != nil {
-			for _, i := range items {
-				i.call.fail(err)
-			}
+			failAll(items, err)
 			return
 		}
 		for _, module := range r.tokens {

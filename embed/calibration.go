@@ -48,7 +48,12 @@ func OutlierColumns(dir string, cfg Config) (map[string][]int, error) {
 	if m.route.transformer == nil {
 		return nil, errors.New("the model has no linear layers")
 	}
-	return m.route.calibrate(context.Background(), &m.info)
+	var columns map[string][]int
+	err = guard(m.weightFiles, func() error {
+		columns, err = m.route.calibrate(context.Background(), &m.info)
+		return err
+	})
+	return columns, err
 }
 
 // loadOutliers reads those of f, in Int8. Where f has none, they are to be found.

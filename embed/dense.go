@@ -223,6 +223,15 @@ func (f folder) tensors(shapes map[string][]int) (values map[string][]float32, s
 	}
 	defer file.Close() //nolint:errcheck // nothing was written
 	values = map[string][]float32{}
+	err = guard(func() []*tensor.File { return []*tensor.File{file} }, func() error {
+		sum, err = readAll(values, file, shapes)
+		return err
+	})
+	return values, sum, err
+}
+
+// readAll reads all tensors of file into values, and returns their sum.
+func readAll(values map[string][]float32, file *tensor.File, shapes map[string][]int) (sum string, err error) {
 	for _, name := range slices.Sorted(maps.Keys(shapes)) {
 		t, ok := file.Tensor(name)
 		switch {
@@ -235,13 +244,13 @@ func (f folder) tensors(shapes map[string][]int) (values map[string][]float32, s
 			err = t.Float32s(values[name])
 		}
 		if err != nil {
-			return nil, "", fmt.Errorf("%s: %w", file.Name(), err)
+			return "", fmt.Errorf("%s: %w", file.Name(), err)
 		}
 	}
 	for _, name := range file.Names() {
 		if _, ok := shapes[name]; !ok {
-			return nil, "", fmt.Errorf("%s: tensor %s: not used by this module", file.Name(), name)
+			return "", fmt.Errorf("%s: tensor %s: not used by this module", file.Name(), name)
 		}
 	}
-	return values, hex.EncodeToString(sumTensors(file, nil)), nil
+	return hex.EncodeToString(sumTensors(file, nil)), nil
 }

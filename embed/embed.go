@@ -93,7 +93,8 @@ type Info struct {
 
 // Info returns what the model says about itself. The first call reads all
 // weights once, for the fingerprint, with all workers: 100 MB in some 30 ms on two
-// cores. It is empty where the model was closed before.
+// cores. It is empty where the model was closed before, or its weights have changed
+// in their files.
 //
 // The fingerprint is 128 bits, in hexadecimal, of a SHA-256 over sums of the
 // weights (each tensor's name, dtype, shape and bytes, in whatever files they

@@ -123,10 +123,15 @@ func (m *Model) fingerprint() string {
 		defer team.Close()
 		h := sha256.New()
 		h.Write(m.settings[:])
-		for _, f := range m.files {
-			h.Write(sumTensors(f, team))
+		err := guard(m.weightFiles, func() error {
+			for _, f := range m.files {
+				h.Write(sumTensors(f, team))
+			}
+			return nil
+		})
+		if err == nil {
+			m.print = hex.EncodeToString(h.Sum(nil)[:16])
 		}
-		m.print = hex.EncodeToString(h.Sum(nil)[:16])
 	})
 	return m.print
 }

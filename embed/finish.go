@@ -20,7 +20,9 @@ func (normalize) apply(_ *scratch, x tensor.Matrix) tensor.Matrix {
 	return x
 }
 
-var errNotFinite = errors.New("the embedding has a NaN or an infinity")
+// ErrNotFinite is the fault of an input whose vector has a NaN or an infinity: it
+// comes of the model's weights, not of the input.
+var ErrNotFinite = errors.New("the embedding has a NaN or an infinity")
 
 // newResult returns the result of n inputs for r, with memory for each of its
 // formats, one array each, which finish fills.
@@ -68,7 +70,7 @@ func take[E any](memory *[]E, size, left int) []E {
 func (r *request) finish(dst *encoding.Vector, v []float32) error {
 	v = v[:r.dimensions]
 	if sum := squares(v); math.IsNaN(sum) || math.IsInf(sum, 0) {
-		return errNotFinite
+		return ErrNotFinite
 	}
 	if !r.unnormalized {
 		scaleToUnit(v)

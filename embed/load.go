@@ -26,7 +26,8 @@ import (
 // Load loads the model in the folder dir, laid out as sentence-transformers 2
 // to 6 writes it, or as model2vec or transformers do: then pooling is the mean,
 // and the last token for a causal language model, whatever its settings. Weights
-// are mapped into memory and must not change before Close. Errors begin with
+// are mapped into memory and must not change before Close: where a file was cut or
+// written to, calls return an error that names it. Errors begin with
 // dir and name the file, what was found in it and what was expected: values,
 // keys and tensors that are not known are errors too. A reranker, a classifier or
 // another model that makes no embedding of a text is a *KindError.
@@ -103,8 +104,11 @@ func newLoader(fsys fs.FS, cfg Config) (*loader, error) {
 	return l, nil
 }
 
-// load reads the folder's files in the order of their use.
-func (l *loader) load() error {
+// load loads the folder, whose weights must not change meanwhile.
+func (l *loader) load() error { return guard(l.model.weightFiles, l.read) }
+
+// read reads the folder's files in the order of their use.
+func (l *loader) read() error {
 	m := l.model
 	declared, err := l.root.checkModelType()
 	if err != nil {

@@ -76,7 +76,7 @@ func Quantize(ctx context.Context, dir, out string, s quant.Scheme, progress fun
 	}
 	defer os.RemoveAll(work) //nolint:errcheck // what is left of it after an error
 	q := &quantizer{loader: l, seen: seen, out: work, scheme: s, progress: progress, kinds: map[string]*kindSum{}}
-	if err := q.run(ctx); err != nil {
+	if err := guard(l.model.weightFiles, func() error { return q.run(ctx) }); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	if err := os.Chmod(work, 0o755); err != nil {

@@ -124,6 +124,8 @@ func (c *call) embedFailure(err error) *failure {
 	var input *embed.InputError
 	var option *embed.OptionError
 	switch {
+	case errors.Is(err, embed.ErrNotFinite): // which the client cannot help
+		return asFailure(err)
 	case errors.As(err, &input):
 		f := fail(codeInvalidInput, "", "%v", input)
 		f.param = c.inputs.field
