@@ -7,12 +7,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
+	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/internal/transformer"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-const adapterConfig = "adapter_config.json"
+const adapterConfig = manifest.Adapter
 
 // A source is what a transformer is made of, but for its weights and its tokenizer.
 type source struct {
@@ -70,7 +72,7 @@ func (l *loader) adapter(f folder, r *encoderRecipe) (base folder, a *transforme
 
 // adapterWeights opens the tensors of the adapter in f.
 func (f folder) adapterWeights() (*tensor.File, error) {
-	names := []string{"adapter_model.safetensors", "adapter_model.bin"} // as PEFT looks for them
+	names := manifest.AdapterWeights // as PEFT looks for them
 	for _, name := range names {
 		if f.exists(name) {
 			return tensor.OpenFS(f.fsys, path.Join(f.path, name))
@@ -79,11 +81,21 @@ func (f folder) adapterWeights() (*tensor.File, error) {
 	return nil, f.errorIn(names[0], fmt.Errorf("%w, expected it or %s beside %s", fs.ErrNotExist, names[1], adapterConfig))
 }
 
+// elsewhere reports whether Windows may read path as a folder of another machine, which
+// it would send proof of the user's password: \\host\share, and \??\UNC\host\share.
+func elsewhere(path string) bool {
+	path = strings.ReplaceAll(path, `\`, "/")
+	return strings.HasPrefix(path, "//") || strings.HasPrefix(path, "/??/")
+}
+
 // base returns the folder of the model that an adapter in f is for. dir is where
 // the root of f's file system lies, "" where that is not known.
 func (f folder) base(name, dir string) (folder, error) {
 	if f.exists("config.json") {
 		return f, nil
+	}
+	if elsewhere(name) {
+		return f, fmt.Errorf("base_model_name_or_path: %.100q, a folder of another machine, expected one of this", name)
 	}
 	var found []folder
 	if p := path.Join(f.path, name); name != "" && !path.IsAbs(name) && fs.ValidPath(p) {

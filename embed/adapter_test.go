@@ -296,3 +296,16 @@ func TestInspect(t *testing.T) {
 	_, err = Inspect(filepath.Join(t.TempDir(), "none"), Config{})
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
+
+// The base model of an adapter, which whoever wrote it names, is on no other machine:
+// Windows would log in there.
+func TestAdapterOfAnotherMachine(t *testing.T) {
+	for _, base := range []string{`\\host\share\model`, `//host/share/model`, `\/host/share`, `/\host\share`, `\\?\UNC\host\share`, `\\.\pipe\x`, `//?/UNC/h/s`, `\??\UNC\h\s`} {
+		files := adapted(t, "bert", "bert", base)
+		_, err := LoadFS(files, Config{})
+		require.ErrorContains(t, err, "adapter_config.json: base_model_name_or_path: ")
+		require.ErrorContains(t, err, "a folder of another machine")
+		_, err = Load(onDisk(t, t.TempDir(), "model", files), Config{})
+		require.ErrorContains(t, err, "a folder of another machine")
+	}
+}

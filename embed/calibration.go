@@ -9,13 +9,14 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/internal/transformer"
 )
 
 // outliersName is the file, optional, that says which inputs of linear layers
 // Int8 keeps apart: for the name of a layer's first weight the columns, ascending.
-const outliersName = "outlier_columns.json"
+const outliersName = manifest.Outliers
 
 // calibrationText is short texts of many kinds, one a line. What comes first is
 // the most varied: large models read only that.

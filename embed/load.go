@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/internal/transformer"
 	"github.com/rhumb-go/rhumb/tensor"
 	"github.com/rhumb-go/rhumb/tokenizer"
@@ -469,7 +470,7 @@ func (f folder) found(names ...string) string {
 // weights opens the folder's weights: the first file found of those that
 // transformers looks for, in its order.
 func (f folder) weights() (*tensor.File, error) {
-	names := []string{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}
+	names := manifest.Weights
 	for _, name := range names {
 		if f.exists(name) {
 			return tensor.OpenFS(f.fsys, path.Join(f.path, name))

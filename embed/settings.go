@@ -5,14 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-)
 
-// The names of the Transformer module's settings, of which the first found counts.
-var transformerSettings = []string{
-	"sentence_bert_config.json", "sentence_roberta_config.json", "sentence_distilbert_config.json",
-	"sentence_camembert_config.json", "sentence_albert_config.json", "sentence_xlm-roberta_config.json",
-	"sentence_xlnet_config.json",
-}
+	"github.com/rhumb-go/rhumb/internal/manifest"
+)
 
 // settings are those of the Transformer module, as sentence-transformers up to
 // 5.3 wrote them and as 5.4 and later do.
@@ -157,7 +152,7 @@ func (s *settings) setLimit(value any) (err error) {
 
 // settings reads those of the Transformer module in f.
 func (f folder) settings() (settings, error) {
-	for _, name := range transformerSettings {
+	for _, name := range manifest.Settings {
 		var s settings
 		found, err := f.readJSON(name, &s)
 		if err == nil && found {

@@ -37,7 +37,10 @@ var layers = map[string]row{
 		"gonum.org/v1/gonum/blas/blas32", "github.com/x448/float16",
 		"golang.org/x/sys/unix", "golang.org/x/sys/windows",
 	}},
-	"tokenizer":                {others: []string{"golang.org/x/text/unicode/norm", "github.com/dlclark/regexp2"}},
+	"internal/manifest": {},
+	"tokenizer": {ours: []string{"internal/manifest"}, others: []string{
+		"golang.org/x/text/unicode/norm", "github.com/dlclark/regexp2",
+	}},
 	"internal/parallel":        {},
 	"internal/kernel":          {ours: []string{"tensor"}, others: []string{"golang.org/x/sys/cpu"}},
 	"internal/kernel/generate": {},
@@ -47,7 +50,7 @@ var layers = map[string]row{
 	"internal/transformer":     {ours: []string{"tensor", "quant", "internal/kernel", "internal/parallel"}},
 	"embed": {ours: []string{
 		"tensor", "tokenizer", "quant", "encoding",
-		"internal/kernel", "internal/parallel", "internal/transformer",
+		"internal/kernel", "internal/manifest", "internal/parallel", "internal/transformer",
 	}},
 	"internal/filelock": {others: []string{"golang.org/x/sys/windows"}},
 	"internal/rows": {ours: []string{"embed", "encoding"}, others: []string{
@@ -58,7 +61,7 @@ var layers = map[string]row{
 	}},
 	"embed/minilm":          {ours: []string{"embed"}},
 	"embed/minilm/generate": {ours: []string{"tensor", "embed"}, others: []string{"github.com/x448/float16"}},
-	"embed/hub":             {ours: []string{"internal/filelock"}, others: []string{"golang.org/x/sync", "golang.org/x/sys"}},
+	"embed/hub":             {ours: []string{"internal/filelock", "internal/manifest"}, others: []string{"golang.org/x/sync", "golang.org/x/sys"}},
 	"embed/embedhttp":       {ours: []string{"embed", "encoding"}, others: []string{"github.com/klauspost/compress/zstd", "golang.org/x/sync"}},
 	"embed/adapt":           {ours: []string{"embed"}},
 	"examples/batch":        {ours: []string{public}},

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/rhumb-go/rhumb/internal/manifest"
 )
 
 // LoadFS reads the tokenizer of the model folder fsys: its tokenizer.json, or
@@ -42,9 +44,7 @@ func LoadFS(fsys fs.FS) (*Tokenizer, error) {
 }
 
 // slowFiles are the files of vocabularies.
-var slowFiles = []string{
-	"vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model", spmFile, "tiktoken.model", "tekken.json",
-}
+var slowFiles = manifest.Vocabularies
 
 const spmFile = "tokenizer.model"
 

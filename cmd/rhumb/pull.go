@@ -16,7 +16,9 @@ func (c *console) pullCommand() *cobra.Command {
 		Long: `Download the files of a model that an embedding needs into the cache of Hugging
 Face's own tools, as far as it lacks them, and print their folder. The cache is
 $HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggingface/hub; a token, where the model
-needs one, is that of $HF_TOKEN or of the last login.`,
+needs one, is that of $HF_TOKEN or of the last login. A download that broke off goes
+on where it was; one that stands still for two minutes or so, or brings less than
+60 KiB in a minute, is given up.`,
 		Example: `  rhumb pull BAAI/bge-small-en-v1.5
   rhumb embed --model BAAI/bge-small-en-v1.5 --query "What is a rhumb line?"`,
 		Args: cobra.ExactArgs(1),

@@ -20,20 +20,10 @@ import (
 	"time"
 )
 
-const (
-	tries   = 6                // of a request, or without a byte of progress
-	longest = 30 * time.Second // that a try waits for
-)
-
-// backOff is the wait before the second try; it is twice as long before each after it.
-var backOff = 500 * time.Millisecond
-
-// newClient returns a client without a limit on the whole of a download, and with
-// limits on each of its steps.
+// newClient returns a client with a limit on connecting.
 func newClient() *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DialContext = (&net.Dialer{Timeout: 15 * time.Second}).DialContext
-	t.ResponseHeaderTimeout = 60 * time.Second
 	return &http.Client{Transport: t}
 }
 
@@ -91,12 +81,9 @@ func pause(ctx context.Context, n int, err error) error {
 	wait += rand.N(wait / 4)
 	var status *statusError
 	if errors.As(err, &status) {
-		if !status.temporary() {
-			return err
-		}
 		wait = max(wait, min(status.wait, longest))
 	}
-	if n >= tries {
+	if n >= tries || final(err) {
 		return err
 	}
 	timer := time.NewTimer(wait)
@@ -109,10 +96,20 @@ func pause(ctx context.Context, n int, err error) error {
 	}
 }
 
+// final reports whether another try after err is of no use.
+func final(err error) bool {
+	var status *statusError
+	var write *os.PathError // a full disk, for one
+	return errors.As(err, &status) && !status.temporary() || errors.As(err, &write) ||
+		errors.Is(err, errMore) || errors.Is(err, errSlow) || errors.Is(err, errRedirect)
+}
+
 // send sends a request. An answer other than 2xx or 3xx is a *statusError.
 func (r *repo) send(ctx context.Context, method, where string, header http.Header) (*http.Response, error) {
+	watch, ctx := newWatch(ctx)
 	req, err := http.NewRequestWithContext(ctx, method, where, nil)
 	if err != nil {
+		watch.end()
 		return nil, err
 	}
 	for key, values := range header {
@@ -122,16 +119,18 @@ func (r *repo) send(ctx context.Context, method, where string, header http.Heade
 	if r.options.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+r.options.Token)
 	}
-	client := r.options.Client
-	if method == http.MethodHead { // the first answer has the headers that count
-		own := *client
-		own.CheckRedirect = sameHost
-		client = &own
-	}
+	client := *r.options.Client
+	client.CheckRedirect = redirects(method, client.CheckRedirect)
 	res, err := client.Do(req)
 	if err != nil {
+		watch.end()
+		if cause := because(ctx, err); cause != err {
+			err = fmt.Errorf("%s: %w", where, cause)
+		}
 		return nil, err
 	}
+	watch.timer.Stop()
+	res.Body = &watchedBody{ReadCloser: res.Body, ctx: ctx, watch: watch}
 	if res.StatusCode < 400 {
 		return res, nil
 	}
@@ -143,20 +142,11 @@ func (r *repo) send(ctx context.Context, method, where string, header http.Heade
 	return nil, e
 }
 
-// sameHost follows a redirect to the same host, that of a renamed repository, and
-// stops at one to another, where the content lies.
-func sameHost(req *http.Request, via []*http.Request) error {
-	if req.URL.Host != via[0].URL.Host || len(via) > 5 {
-		return http.ErrUseLastResponse
-	}
-	return nil
-}
-
 // A remote is what the hub says about a file.
 type remote struct {
 	url  string
 	etag string // the SHA-1 of a git blob, or of large files the SHA-256 of the content
-	size int64  // bytes; -1 = not said
+	size int64  // bytes
 }
 
 var etagForm = regexp.MustCompile(`^[0-9a-f]{40}$|^[0-9a-f]{64}$`)
@@ -189,29 +179,39 @@ func (r *repo) head(ctx context.Context, commit, file string) (remote, error) {
 		if size, err = strconv.ParseInt(linked, 10, 64); err != nil || size < 0 {
 			return remote{}, fmt.Errorf("%s: X-Linked-Size %.100q, expected bytes", where, linked)
 		}
-	} else if res.StatusCode >= 300 {
-		size = -1 // that of the redirect
+	} else if size < 0 || res.StatusCode >= 300 { // of a redirect it is its own
+		return remote{}, fmt.Errorf("%s: no X-Linked-Size and no Content-Length, expected the bytes of the file", where)
 	}
 	return remote{where, etag, size}, nil
 }
-
-// errMore says that a server sends without end.
-var errMore = errors.New("more bytes")
 
 // errHash says that content is not what the hub has.
 var errHash = errors.New("the content does not have the hub's hash")
 
 // fill downloads the file to path, going on where an earlier download broke off,
-// and checks its hash. A file with another hash is removed, and downloaded once
-// more.
+// and checks its hash. After an error path is there as far as a later download can
+// go on with it.
 func (r *repo) fill(ctx context.Context, path, file string, from remote) error {
 	out, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}
-	defer out.Close()
+	err = r.fillFile(ctx, out, file, from)
+	left, seekErr := out.Seek(0, io.SeekEnd)
+	if closeErr := out.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil && left == 0 && seekErr == nil {
+		_ = os.Remove(path)
+	}
+	return err
+}
+
+// fillFile is fill of an open file. One with another hash is downloaded once more.
+func (r *repo) fillFile(ctx context.Context, out *os.File, file string, from remote) error {
 	for again := false; ; again = true {
-		if err := r.complete(ctx, out, file, from); err != nil {
+		err := r.complete(ctx, out, file, from)
+		if err != nil {
 			return err
 		}
 		if err = check(out, from); err == nil {
@@ -224,7 +224,7 @@ func (r *repo) fill(ctx context.Context, path, file string, from remote) error {
 			return err
 		}
 		if again {
-			return errors.Join(fmt.Errorf("%s: %w %s", from.url, err, from.etag), os.Remove(path))
+			return fmt.Errorf("%s: %w %s", from.url, err, from.etag)
 		}
 	}
 }
@@ -237,7 +237,7 @@ func (r *repo) complete(ctx context.Context, out *os.File, file string, from rem
 		if err != nil {
 			return err
 		}
-		if from.size >= 0 && have > from.size { // not of this download
+		if have > from.size { // not of this download
 			if err := out.Truncate(0); err != nil {
 				return err
 			}
@@ -253,11 +253,7 @@ func (r *repo) complete(ctx context.Context, out *os.File, file string, from rem
 		if err == nil {
 			return nil
 		}
-		var write *os.PathError
-		if errors.As(err, &write) || errors.Is(err, errMore) {
-			return err // a full disk, for one
-		}
-		if have+n > farthest {
+		if have+n >= farthest+leastOfTries {
 			farthest, failures = have+n, 0
 		}
 		failures++
@@ -284,7 +280,9 @@ func (r *repo) part(ctx context.Context, out *os.File, have int64, file string, 
 	}
 	defer res.Body.Close()
 	before := int64(0) // bytes that go
-	switch {
+	switch coding := res.Header.Get("Content-Encoding"); {
+	case coding != "" && coding != "identity":
+		return 0, fmt.Errorf("%s: Content-Encoding %.100q, expected none", from.url, coding)
 	case res.StatusCode == http.StatusOK:
 		if err := out.Truncate(0); err != nil {
 			return 0, err
@@ -294,21 +292,18 @@ func (r *repo) part(ctx context.Context, out *os.File, have int64, file string, 
 		}
 		before, have = have, 0
 	case res.StatusCode != http.StatusPartialContent || !strings.HasPrefix(res.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", have)):
-		return 0, fmt.Errorf("%s: %s with Content-Range %q, expected the bytes from %d on", from.url, res.Status, res.Header.Get("Content-Range"), have)
-	}
-	limit := int64(mostWeights)
-	if from.size >= 0 {
-		limit = from.size
+		err := fmt.Errorf("%s: %.100s with Content-Range %.100q, expected the bytes from %d on", from.url, res.Status, res.Header.Get("Content-Range"), have)
+		return -have, errors.Join(err, out.Truncate(0)) // from the start on it may go
 	}
 	w := &progressWriter{out: out, done: have, total: from.size, file: file, progress: r.options.Progress}
-	n, err := io.Copy(w, io.LimitReader(res.Body, limit-have+1))
+	n, err := io.Copy(w, io.LimitReader(res.Body, from.size-have+1))
 	switch {
+	case have+n > from.size:
+		return 0, errors.Join(fmt.Errorf("%s: %w than the %d that it said", from.url, errMore, from.size), out.Truncate(0))
 	case err != nil:
-		return n - before, err
-	case have+n > limit:
-		return 0, errors.Join(fmt.Errorf("%s: %w than the %d that it said", from.url, errMore, limit), out.Truncate(0))
-	case from.size >= 0 && have+n < from.size:
-		return n - before, io.ErrUnexpectedEOF
+		return n - before, fmt.Errorf("%s: %d of %d bytes: %w", from.url, have+n, from.size, err)
+	case have+n < from.size:
+		return n - before, fmt.Errorf("%s: %d of %d bytes: %w", from.url, have+n, from.size, io.ErrUnexpectedEOF)
 	}
 	return n - before, nil
 }

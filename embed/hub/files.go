@@ -3,113 +3,178 @@ package hub
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/rhumb-go/rhumb/internal/manifest"
 )
-
-// settings are the files, in the model's folder and in those of its modules, that
-// say how a text embedding model computes; they are small.
-var settings = []string{
-	"adapter_config.json", "added_tokens.json", "config.json", "config_sentence_transformers.json", "merges.txt", "modules.json",
-	"quantization_ranges.json", "router_config.json", "sentence_albert_config.json", "sentence_bert_config.json",
-	"sentence_camembert_config.json", "sentence_distilbert_config.json", "sentence_roberta_config.json", "sentence_xlm-roberta_config.json",
-	"sentence_xlnet_config.json", "sentencepiece.bpe.model", "special_tokens_map.json", "spiece.model", "spm.model", "task_prompts.json",
-	"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt",
-}
-
-// weights are the files with a folder's weights, of which the first that there is
-// counts.
-var weights = []string{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}
-
-const adapter = "adapter_model.safetensors"
 
 // A selection finds the files that a model needs among those of its repository.
 type selection struct {
-	all     []string // the files of the repository
-	folders []string // of the modules; "" is the model's own
+	all     map[string]bool // the files of the repository
+	folders []string        // of the modules; "" is the model's own
 	read    func(file string) ([]byte, error)
 }
 
-// checkFile returns an error unless file is a path that stays in its repository.
+// checkFile returns an error unless file is a path that stays in its repository, on
+// every system.
 func checkFile(file string) error {
-	if !filepath.IsLocal(filepath.FromSlash(file)) || path.Clean(file) != file || strings.ContainsAny(file, "\\\x00:") {
+	strange := func(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune(`\:*?"<>|`, r) }
+	if !filepath.IsLocal(filepath.FromSlash(file)) || path.Clean(file) != file || strings.ContainsFunc(file, strange) || len(file) > 1000 {
 		return fmt.Errorf("file name %.100q, expected a path within the repository", file)
 	}
 	return nil
 }
 
-// has reports whether the repository has file.
-func (s *selection) has(file string) bool { return slices.Contains(s.all, file) }
-
-// settings returns the settings in the model's folder and those of its modules;
-// read gives the content of those that name further folders.
+// settings returns the files in the model's folder and those of its modules, but
+// for weights; read gives the content of those that name further folders.
 func (s *selection) settings() ([]string, error) {
 	var files []string
 	s.folders = []string{""}
 	for i := 0; i < len(s.folders); i++ { // grows on the way
-		folder := s.folders[i]
-		for _, name := range settings {
-			file := path.Join(folder, name)
-			if !s.has(file) {
-				continue
-			}
-			files = append(files, file)
-			if name == "modules.json" && folder == "" || name == "router_config.json" {
-				if err := s.addFolders(file); err != nil {
-					return nil, fmt.Errorf("%s: %w", file, err)
-				}
-			}
+		files = append(files, s.settingsIn(s.folders[i])...)
+		if err := s.addFolders(s.folders[i]); err != nil {
+			return nil, err
 		}
 	}
 	return files, nil
 }
 
-// addFolders adds the folders that a modules.json or a router_config.json names.
-func (s *selection) addFolders(file string) error {
-	data, err := s.read(file)
-	if err != nil {
+// settingsIn returns those of one folder.
+func (s *selection) settingsIn(folder string) []string {
+	names := slices.Clone(manifest.Module)
+	if folder == "" {
+		names = append(names, manifest.Root...)
+	}
+	if !s.all[path.Join(folder, manifest.Tokenizer)] {
+		names = append(append(names, manifest.Vocabularies...), manifest.Merges)
+	}
+	files := s.first(folder, manifest.Settings)
+	for _, name := range names {
+		if file := path.Join(folder, name); s.all[file] {
+			files = append(files, file)
+		}
+	}
+	if folder == "" && !s.all[manifest.Modules] {
+		for file := range s.all {
+			if slices.ContainsFunc(manifest.Signs, func(p string) bool { ok, _ := path.Match(p, file); return ok }) {
+				files = append(files, file)
+			}
+		}
+	}
+	return files
+}
+
+// first returns the first of the names that there is in folder.
+func (s *selection) first(folder string, names []string) []string {
+	for _, name := range names {
+		if file := path.Join(folder, name); s.all[file] {
+			return []string{file}
+		}
+	}
+	return nil
+}
+
+// addFolders adds the folders of the modules and of the base model that files in
+// folder name.
+func (s *selection) addFolders(folder string) error {
+	if folder == "" && s.all[manifest.Modules] {
+		if err := s.addModules(); err != nil {
+			return err
+		}
+	}
+	adapter := path.Join(folder, manifest.Adapter)
+	if !s.all[adapter] || s.all[path.Join(folder, manifest.Config)] {
+		return nil
+	}
+	var content struct {
+		Base string `json:"base_model_name_or_path"`
+	}
+	if err := s.decode(adapter, &content); err != nil {
 		return err
 	}
-	var names []string
-	if path.Base(file) == "modules.json" {
-		var modules []struct {
-			Path string `json:"path"`
-		}
-		if err := json.Unmarshal(data, &modules); err != nil {
-			return err
-		}
-		for _, m := range modules {
-			names = append(names, m.Path)
-		}
-	} else {
-		var router struct {
-			Types map[string]string `json:"types"`
-		}
-		if err := json.Unmarshal(data, &router); err != nil {
-			return err
-		}
-		for name := range router.Types {
-			names = append(names, name)
-		}
-		slices.Sort(names)
+	// Where it is no folder of the repository there is nothing to download here.
+	if base := path.Join(folder, content.Base); !path.IsAbs(content.Base) && s.all[path.Join(base, manifest.Config)] {
+		return s.add(adapter, base)
 	}
-	const most = 1000
-	for _, name := range names {
-		folder := path.Join(path.Dir(file), name)
-		if folder == "." || folder == "" {
-			continue
-		}
-		if err := checkFile(folder); err != nil {
+	return nil
+}
+
+// addModules adds those that modules.json names, and those of its Routers.
+func (s *selection) addModules() error {
+	var modules []struct {
+		Path string `json:"path"`
+		Type string `json:"type"`
+	}
+	if err := s.decode(manifest.Modules, &modules); err != nil {
+		return err
+	}
+	for _, m := range modules {
+		if err := s.add(manifest.Modules, m.Path); err != nil {
 			return err
 		}
-		if !slices.Contains(s.folders, folder) {
-			s.folders = append(s.folders, folder)
+		if class := m.Type[strings.LastIndexByte(m.Type, '.')+1:]; class == "Router" || class == "Asym" {
+			if err := s.addRoutes(path.Clean(m.Path)); err != nil {
+				return err
+			}
 		}
 	}
-	if len(s.folders) > most {
-		return fmt.Errorf("%d folders, expected at most %d", len(s.folders), most)
+	return nil
+}
+
+// addRoutes adds the modules of a Router in folder, which was called Asym.
+func (s *selection) addRoutes(folder string) error {
+	file := path.Join(folder, manifest.Router)
+	if !s.all[file] {
+		file = path.Join(folder, manifest.Config)
+	}
+	if !s.all[file] {
+		return nil // embed.Load says so
+	}
+	var router struct {
+		Structure map[string][]string `json:"structure"`
+	}
+	if err := s.decode(file, &router); err != nil {
+		return err
+	}
+	for _, route := range slices.Sorted(maps.Keys(router.Structure)) {
+		for _, module := range router.Structure[route] {
+			if err := s.add(file, path.Join(folder, module)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// decode reads a file that is JSON.
+func (s *selection) decode(file string, v any) error {
+	data, err := s.read(file)
+	if err == nil {
+		if err = json.Unmarshal(data, v); err != nil {
+			err = fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return err
+}
+
+// mostFolders is how many folders the modules of a model may be in.
+const mostFolders = 1000
+
+// add adds a folder that file names.
+func (s *selection) add(file, folder string) error {
+	folder = path.Clean(folder)
+	if folder == "." || slices.Contains(s.folders, folder) {
+		return nil
+	}
+	if err := checkFile(folder); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if s.folders = append(s.folders, folder); len(s.folders) > mostFolders {
+		return fmt.Errorf("%s: %d folders, expected at most %d", file, len(s.folders), mostFolders)
 	}
 	return nil
 }
@@ -127,14 +192,10 @@ func (s *selection) indices() (files []string) {
 // weights returns the weights of each folder: a file, or the index of shards.
 func (s *selection) weights() (files []string) {
 	for _, folder := range s.folders {
-		for _, name := range weights {
-			if file := path.Join(folder, name); s.has(file) {
-				files = append(files, file)
-				break
-			}
-		}
-		if file := path.Join(folder, adapter); s.has(file) {
-			files = append(files, file)
+		// Those of the base model, where it is in the folder of its adapter.
+		files = append(files, s.first(folder, manifest.Weights)...)
+		if s.all[path.Join(folder, manifest.Adapter)] {
+			files = append(files, s.first(folder, manifest.AdapterWeights)...)
 		}
 	}
 	return files
@@ -142,15 +203,11 @@ func (s *selection) weights() (files []string) {
 
 // shards returns the files that an index names.
 func (s *selection) shards(index string) ([]string, error) {
-	data, err := s.read(index)
-	if err != nil {
-		return nil, err
-	}
 	var content struct {
 		WeightMap map[string]string `json:"weight_map"`
 	}
-	if err := json.Unmarshal(data, &content); err != nil {
-		return nil, fmt.Errorf("%s: %w", index, err)
+	if err := s.decode(index, &content); err != nil {
+		return nil, err
 	}
 	var files []string
 	for _, name := range content.WeightMap {
@@ -158,11 +215,25 @@ func (s *selection) shards(index string) ([]string, error) {
 		if err := checkFile(file); err != nil || strings.Contains(name, "/") {
 			return nil, fmt.Errorf("%s: shard %.100q, expected a file beside it", index, name)
 		}
-		if !s.has(file) {
+		if !s.all[file] {
 			return nil, fmt.Errorf("%s: shard %s, which the repository lacks", index, name)
 		}
 		files = append(files, file)
 	}
 	slices.Sort(files)
 	return slices.Compact(files), nil
+}
+
+// checkDistinct returns an error where two files are one on systems that do not
+// tell capitals from small letters.
+func checkDistinct(files []string) error {
+	seen := map[string]string{}
+	for _, file := range files {
+		folded := strings.ToLower(file)
+		if other, ok := seen[folded]; ok && other != file {
+			return fmt.Errorf("files %s and %s, expected names that differ in more than capitals", other, file)
+		}
+		seen[folded] = file
+	}
+	return nil
 }

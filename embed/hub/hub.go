@@ -27,7 +27,7 @@ type Options struct {
 	Cache    string       // folder; "" = $HF_HUB_CACHE, $HF_HOME/hub, or hub in huggingface in the user's cache folder
 	Endpoint string       // URL of the hub; "" = $HF_ENDPOINT, or https://huggingface.co
 	Token    string       // of access; "" = $HF_TOKEN, or the one that huggingface_hub's login stored
-	Client   *http.Client // nil = one with time limits on connecting and on silence
+	Client   *http.Client // nil = one with a limit on connecting
 	Progress Progress     // nil = none
 }
 
@@ -46,6 +46,15 @@ var ErrNotCached = errors.New("not in the cache")
 // not downloaded again, and a download that broke off goes on where it was.
 // $HF_HUB_OFFLINE forbids that. Several processes may work on one cache. Errors
 // name the model and the file, and say what the hub answered.
+//
+// A try ends after 20 seconds without an answer or without a byte of it, and is
+// made six times, or six times after each 4 KiB of a file; an answer that brings less
+// than 60 KiB in a minute ends the download. The hub has to say the size of each file,
+// at most 16 MiB of one that names other files, 256 MiB of other settings and 4 TiB of
+// weights, and may send no more than that; its list of files has at most 16 MiB. What is
+// left of a file that broke off is kept where a later download can go on with it.
+// The token is sent to the hub, and not along with a redirect to another scheme, host
+// or port. Names that are no paths within the repository are passed over.
 func Resolve(ctx context.Context, id string, o Options) (string, error) {
 	dir, err := resolve(ctx, id, o)
 	if err != nil {

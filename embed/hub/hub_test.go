@@ -410,6 +410,42 @@ func TestOneDownloadForSeveral(t *testing.T) {
 	require.Equal(t, 1, h.count("GET /cdn/model-2.safetensors"))
 }
 
+// What is no path within the repository, or is no file of a model, is not in the
+// selection; what tells that a folder cannot be read is.
+func TestSelection(t *testing.T) {
+	all := map[string]bool{}
+	for _, name := range []string{
+		"config.json", "vocab.txt", "merges.txt", "tekken.json", "chat_template.jinja", "additional_chat_templates/a.jinja", "other.jinja",
+		"adapter_model.bin", "README.md", "model.safetensors", "flax_model.msgpack", "2_Dense/config.json",
+	} {
+		all[name] = true
+	}
+	s := &selection{all: all}
+	files, err := s.settings()
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{
+		"config.json", "vocab.txt", "merges.txt", "tekken.json", "chat_template.jinja", "additional_chat_templates/a.jinja",
+	}, files)
+	require.Equal(t, []string{"model.safetensors"}, s.weights(), "no adapter_config.json")
+	all["tokenizer.json"], all["adapter_config.json"] = true, true
+	files, err = s.settings()
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{
+		"config.json", "tokenizer.json", "adapter_config.json", "chat_template.jinja", "additional_chat_templates/a.jinja",
+	}, files)
+	require.Equal(t, []string{"model.safetensors", "adapter_model.bin"}, s.weights())
+	for _, name := range []string{
+		"../a", "/a", "a/../b", "./a", "a//b", "a/", `a\b`, "C:a", "a\x00", "a\x1b[2J", "", "a*", strings.Repeat("a", 2000),
+	} {
+		require.Error(t, checkFile(name), "%q", name)
+	}
+	for _, name := range []string{"a", "1_Pooling/config.json", "a b", "ä.bin", "a.b.c"} {
+		require.NoError(t, checkFile(name), name)
+	}
+	require.ErrorContains(t, checkDistinct([]string{"a/b", "a/c", "A/B"}), "files a/b and A/B")
+	require.NoError(t, checkDistinct([]string{"a/b", "a/c", "a/b"}))
+}
+
 // A new commit leaves what did not change where it is.
 func TestNewCommit(t *testing.T) {
 	withoutEnvironment(t)

@@ -10,9 +10,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/rhumb-go/rhumb/internal/manifest"
 )
 
 // A repo is a model's repository at the hub, and its place in the cache.
@@ -22,12 +25,7 @@ type repo struct {
 	options Options
 }
 
-const (
-	parallelFiles = 4       // downloads at a time
-	mostListing   = 1 << 26 // bytes of the hub's list of files
-	mostSettings  = 1 << 28 // bytes of a file that is read as a whole
-	mostWeights   = 1 << 42 // bytes of any other
-)
+const parallelFiles = 4 // downloads at a time
 
 // pull brings the snapshot of the revision up to date and returns its folder.
 func (r *repo) pull(ctx context.Context) (string, error) {
@@ -37,17 +35,20 @@ func (r *repo) pull(ctx context.Context) (string, error) {
 	}
 	s := &selection{all: files}
 	s.read = func(file string) ([]byte, error) {
-		if err := r.download(ctx, commit, file, mostSettings); err != nil {
+		if err := r.download(ctx, commit, file, mostRead); err != nil {
 			return nil, err
 		}
-		return os.ReadFile(r.cache.snapshot(commit, file))
+		return readAtMost(r.cache.snapshot(commit, file), mostRead)
 	}
 	small, err := s.settings()
 	if err != nil {
 		return "", err
 	}
-	if !s.has("config.json") && !s.has("modules.json") {
-		return "", errors.New("no config.json and no modules.json, expected the repository of a text embedding model")
+	if !s.all[manifest.Config] && !s.all[manifest.Modules] && !s.all[manifest.Adapter] {
+		return "", errors.New("no config.json, modules.json or adapter_config.json, expected the repository of a text embedding model")
+	}
+	if err := checkDistinct(small); err != nil {
+		return "", err
 	}
 	if err := r.downloadAll(ctx, commit, small, mostSettings); err != nil {
 		return "", err
@@ -61,7 +62,10 @@ func (r *repo) pull(ctx context.Context) (string, error) {
 		large = append(large, shards...)
 	}
 	if len(large) == 0 {
-		return "", fmt.Errorf("no weights, expected %s", strings.Join(weights, " or "))
+		return "", fmt.Errorf("no weights, expected %s", strings.Join(manifest.Weights, " or "))
+	}
+	if err := checkDistinct(slices.Concat(small, large)); err != nil {
+		return "", err
 	}
 	if err := r.downloadAll(ctx, commit, large, mostWeights); err != nil {
 		return "", err
@@ -73,7 +77,7 @@ func (r *repo) pull(ctx context.Context) (string, error) {
 }
 
 // list returns the commit that the revision is at, and its files.
-func (r *repo) list(ctx context.Context) (string, []string, error) {
+func (r *repo) list(ctx context.Context) (string, map[string]bool, error) {
 	where := r.options.Endpoint + "/api/models/" + r.id + "/revision/" + url.PathEscape(r.options.Revision)
 	res, err := r.try(ctx, http.MethodGet, where, nil)
 	if err != nil {
@@ -81,12 +85,22 @@ func (r *repo) list(ctx context.Context) (string, []string, error) {
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(res.Body, mostListing+1))
+	if err == nil && len(data) > mostListing {
+		err = fmt.Errorf("an answer of more than %d bytes", mostListing)
+	}
+	var commit string
+	var files map[string]bool
+	if err == nil {
+		commit, files, err = parseListing(data, r.options.Revision)
+	}
 	if err != nil {
 		return "", nil, fmt.Errorf("%s: %w", where, err)
 	}
-	if len(data) > mostListing {
-		return "", nil, fmt.Errorf("%s: an answer of more than %d bytes", where, mostListing)
-	}
+	return commit, files, nil
+}
+
+// parseListing reads the hub's answer about a revision.
+func parseListing(data []byte, revision string) (commit string, files map[string]bool, err error) {
 	var info struct {
 		SHA      string `json:"sha"`
 		Siblings []struct {
@@ -94,18 +108,30 @@ func (r *repo) list(ctx context.Context) (string, []string, error) {
 		} `json:"siblings"`
 	}
 	if err := json.Unmarshal(data, &info); err != nil {
-		return "", nil, fmt.Errorf("%s: %w", where, err)
+		return "", nil, err
 	}
-	if !commitForm.MatchString(info.SHA) {
-		return "", nil, fmt.Errorf("%s: sha %.100q, expected a commit", where, info.SHA)
+	if !commitForm.MatchString(info.SHA) || commitForm.MatchString(revision) && info.SHA != revision {
+		return "", nil, fmt.Errorf("sha %.100q, expected the commit of %s", info.SHA, revision)
 	}
-	var files []string
+	files = make(map[string]bool, len(info.Siblings))
 	for _, sibling := range info.Siblings {
 		if checkFile(sibling.Name) == nil { // others are of no use
-			files = append(files, sibling.Name)
+			files[sibling.Name] = true
 		}
 	}
 	return info.SHA, files, nil
+}
+
+// readAtMost returns the content of a file of at most so many bytes.
+func readAtMost(path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > most {
+		return nil, fmt.Errorf("%s: %d bytes, expected at most %d", path, info.Size(), most)
+	}
+	return os.ReadFile(path)
 }
 
 // downloadAll downloads files, of at most so many bytes each.

@@ -1,0 +1,51 @@
+// Package manifest names the files of a model's folder: what package embed reads of
+// a folder, package hub downloads for it.
+package manifest
+
+// The files that say which others there are.
+const (
+	Modules = "modules.json"       // the folders of the modules
+	Router  = "router_config.json" // those of a Router's
+	Config  = "config.json"        // of each module, and those of an Asym's
+	Adapter = "adapter_config.json"
+)
+
+// Outliers is the file with the inputs that int8 keeps apart.
+const Outliers = "outlier_columns.json"
+
+// Tokenizer is the file with the tokenizer, in whose place the Vocabularies count.
+const Tokenizer = "tokenizer.json"
+
+// Root are the files of a model's own folder alone.
+var Root = []string{Modules, "config_sentence_transformers.json", "quantization_ranges.json"}
+
+// Module are the files of each module's folder, of which a model's own may be one.
+var Module = []string{
+	Config, Router, Adapter, Outliers, Tokenizer, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+}
+
+// Vocabularies are what stands in for the Tokenizer; Merges belongs to the second.
+var Vocabularies = []string{
+	"vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model", "tokenizer.model", "tiktoken.model", "tekken.json",
+}
+
+// Merges is the file with the merges of a byte-level BPE.
+const Merges = "merges.txt"
+
+// Settings are those of a Transformer module, the first found counts.
+var Settings = []string{
+	"sentence_bert_config.json", "sentence_roberta_config.json", "sentence_distilbert_config.json",
+	"sentence_camembert_config.json", "sentence_albert_config.json", "sentence_xlm-roberta_config.json",
+	"sentence_xlnet_config.json",
+}
+
+// Weights are those of a module, the first found counts: that and, where it is an
+// index, the shards that it names.
+var Weights = []string{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}
+
+// AdapterWeights are those beside an Adapter, the first found counts.
+var AdapterWeights = []string{"adapter_model.safetensors", "adapter_model.bin"}
+
+// Signs are patterns of files which, in a folder without Modules, tell by being there
+// that texts are to be rendered first, or that the model is ColBERT.
+var Signs = []string{"chat_template.jinja", "additional_chat_templates/*.jinja", "artifact.metadata"}
