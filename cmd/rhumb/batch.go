@@ -53,7 +53,7 @@ folder OUT.job; what stays there is the record of its settings.`,
 		if cfg.Options, err = request.options(cmd); err != nil {
 			return err
 		}
-		if err := number.set(&cfg.Options); err != nil {
+		if err := number.set(c, &cfg.Options); err != nil {
 			return err
 		}
 		if err := checkPositive(cmd, "chunk", cfg.ChunkRows); err != nil {
@@ -76,6 +76,9 @@ folder OUT.job; what stays there is the record of its settings.`,
 		m, err := model.load(ctx, c)
 		if err != nil {
 			return err
+		}
+		if err := c.spare(cfg.Output); err != nil {
+			return errors.Join(err, m.Close())
 		}
 		defer func() { err = errors.Join(err, m.Close()) }()
 		bar := c.newBar(model.progress.value, false)

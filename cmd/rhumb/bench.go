@@ -137,7 +137,7 @@ func (b *benchmark) with(ctx context.Context, model *modelFlags, measure func() 
 
 // file measures one call over all inputs of a file.
 func (b *benchmark) file(ctx context.Context, in *inputFlags, asJSON bool) (err error) {
-	src, err := in.open(ctx, b.console.stdin, nil)
+	src, err := in.open(ctx, b.console, nil)
 	if err != nil {
 		return err
 	}

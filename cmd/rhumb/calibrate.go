@@ -43,6 +43,11 @@ and the normalization that they were measured at.`,
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
 		j.opts = opts
+		to, err := c.create(file, false)
+		if err != nil {
+			return err
+		}
+		defer to.discard()
 		ranges := &quant.Ranges{Normalized: !opts.Unnormalized, Fingerprint: j.model.Info().Fingerprint}
 		bar := c.newBar(model.progress.value, false)
 		defer bar.clear()
@@ -61,11 +66,6 @@ and the normalization that they were measured at.`,
 			return errors.New("no inputs; expected at least one text to measure")
 		}
 		bar.clear()
-		to, err := c.create(file, false)
-		if err != nil {
-			return err
-		}
-		defer to.discard()
 		if err := ranges.Write(to); err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ func (c *console) embedCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := number.set(&opts); err != nil {
+		if err := number.set(c, &opts); err != nil {
 			return err
 		}
 		l := &rows.Layout{Formats: opts.Formats, Errors: onError.value == "skip"}
@@ -117,7 +117,7 @@ type stream struct {
 
 // newStream returns a stream over the inputs that the flags or args name.
 func (c *console) newStream(ctx context.Context, model *modelFlags, in *inputFlags, args []string) (*stream, error) {
-	src, err := in.open(ctx, c.stdin, args)
+	src, err := in.open(ctx, c, args)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (f *inputFlags) addFormat(cmd *cobra.Command) {
 }
 
 // open returns the source that the flags name: args, a file or standard input.
-func (f *inputFlags) open(ctx context.Context, stdin io.Reader, args []string) (rows.Source, error) {
+func (f *inputFlags) open(ctx context.Context, c *console, args []string) (rows.Source, error) {
 	if len(args) > 0 {
 		if f.file != "" || f.format.value != "auto" {
 			return nil, usagef("TEXT arguments and --input or --input-format: give one of them")
@@ -53,10 +53,15 @@ func (f *inputFlags) open(ctx context.Context, stdin io.Reader, args []string) (
 		}
 	}
 	if !toStdin {
+		c.reads(f.file)
 		return rows.Open(ctx, f.file, how)
 	}
-	if _, isFile := stdin.(*os.File); !isFile && how.Format == "parquet" {
+	if file, isFile := c.stdin.(*os.File); isFile {
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+			c.sources = append(c.sources, source{"stdin", info})
+		}
+	} else if how.Format == "parquet" {
 		return nil, usagef("parquet is read from a file, not from a pipe")
 	}
-	return rows.Read(ctx, stdin, "stdin", io.NopCloser(nil), how)
+	return rows.Read(ctx, c.stdin, "stdin", io.NopCloser(nil), how)
 }

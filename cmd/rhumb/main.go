@@ -27,11 +27,12 @@ func main() {
 	os.Exit(code)
 }
 
-// A console is the three streams of one run of the command.
+// A console is the three streams of one run of the command, and what else it reads.
 type console struct {
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+	sources []source
 }
 
 // run runs the command line args and returns the exit code.

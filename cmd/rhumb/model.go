@@ -121,6 +121,7 @@ func (f *modelFlags) folder(ctx context.Context, c *console) (string, error) {
 	info, err := os.Stat(f.name)
 	switch {
 	case err == nil && info.IsDir():
+		c.reads(f.name)
 		return f.name, nil
 	case err == nil:
 		return "", fmt.Errorf("model %q: a file; expected a model's folder", f.name)
@@ -132,6 +133,9 @@ func (f *modelFlags) folder(ctx context.Context, c *console) (string, error) {
 	dir, err := c.resolve(ctx, f.name, hub.Options{Download: f.download}, f.progress.value)
 	if errors.Is(err, hub.ErrNotCached) && !f.download {
 		err = fmt.Errorf("model %w, and there is no such folder: run 'rhumb pull %s', or give --download", err, f.name)
+	}
+	if err == nil {
+		c.reads(dir)
 	}
 	return dir, err
 }

@@ -81,7 +81,7 @@ func (f *encodingFlags) add(cmd *cobra.Command) {
 }
 
 // set sets the flags' part of o.
-func (f *encodingFlags) set(o *embed.Options) error {
+func (f *encodingFlags) set(c *console, o *embed.Options) error {
 	if len(f.names) == 0 {
 		return usagef("--encoding: no format")
 	}
@@ -95,6 +95,7 @@ func (f *encodingFlags) set(o *embed.Options) error {
 	if f.ranges == "" {
 		return nil
 	}
+	c.reads(f.ranges)
 	file, err := os.Open(f.ranges)
 	if err != nil {
 		return err

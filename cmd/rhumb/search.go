@@ -56,6 +56,11 @@ where it has them.`,
 			return err
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
+		to, err := c.create(out.file, false)
+		if err != nil {
+			return err
+		}
+		defer to.discard()
 		opts.PromptName = "query"
 		found, err := j.model.Embed(ctx, queries, opts)
 		var bad *embed.InputError
@@ -74,11 +79,6 @@ where it has them.`,
 			return err
 		}
 		bar.clear()
-		to, err := c.create(out.file, false)
-		if err != nil {
-			return err
-		}
-		defer to.discard()
 		w := bufio.NewWriter(to)
 		for i, query := range queries {
 			if err := ctx.Err(); err != nil {

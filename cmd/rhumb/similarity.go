@@ -44,6 +44,11 @@ func (c *console) similarityCommand() *cobra.Command {
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
 		j.opts = opts
+		to, err := c.create(out.file, false)
+		if err != nil {
+			return err
+		}
+		defer to.discard()
 		var all []rows.Result
 		bar := c.newBar(model.progress.value, len(args) > 0)
 		defer bar.clear()
@@ -55,11 +60,6 @@ func (c *console) similarityCommand() *cobra.Command {
 			return err
 		}
 		bar.clear()
-		to, err := c.create(out.file, false)
-		if err != nil {
-			return err
-		}
-		defer to.discard()
 		if err := writeCosines(ctx, to, format, all); err != nil {
 			return err
 		}

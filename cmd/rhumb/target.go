@@ -8,6 +8,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rhumb-go/rhumb/quant"
 )
 
 // A target is where a command's results go. A file appears under its name only
@@ -24,6 +28,9 @@ type target struct {
 // create returns the target of that name; "" and "-" are standard output.
 // seekable asks for one whose Writer is an io.WriteSeeker.
 func (c *console) create(name string, seekable bool) (*target, error) {
+	if err := c.spare(name); err != nil {
+		return nil, err
+	}
 	t := &target{Writer: c.stdout, to: c.stdout}
 	if name != "" && name != "-" {
 		info, err := os.Stat(name)
@@ -57,6 +64,59 @@ func (c *console) create(name string, seekable bool) (*target, error) {
 	}
 	return t, nil
 }
+
+// A source is a file that a command reads, or the folder of a model.
+type source struct {
+	name string
+	fs.FileInfo
+}
+
+// reads notes that the command reads the file or the folder of that name, which
+// none of its outputs may take the place of. What is not there is no source.
+func (c *console) reads(name string) {
+	if info, err := os.Stat(name); err == nil {
+		c.sources = append(c.sources, source{name, info})
+	}
+}
+
+// spare returns an error where an output of that name would take the place of
+// what the command reads, under whatever names. "" and "-" are standard output.
+func (c *console) spare(name string) error {
+	var output fs.FileInfo
+	var err error
+	if name != "" && name != "-" {
+		output, err = os.Stat(name)
+	} else if file, ok := c.stdout.(*os.File); ok {
+		name = "stdout"
+		output, err = file.Stat()
+	}
+	if err != nil || output == nil || !output.Mode().IsRegular() {
+		return nil // there is nothing to lose, or create says what is wrong
+	}
+	for _, s := range c.sources {
+		if os.SameFile(s.FileInfo, output) {
+			return fmt.Errorf("%s: input and output", name)
+		}
+		if !s.IsDir() || slices.Contains(resultNames, strings.ToLower(filepath.Ext(name))) {
+			continue
+		}
+		for _, within := range []string{"*", "*/*"} {
+			files, err := fs.Glob(os.DirFS(s.name), within)
+			if err != nil {
+				return err
+			}
+			for _, file := range files {
+				if info, err := os.Stat(filepath.Join(s.name, file)); err == nil && os.SameFile(info, output) && file != quant.RangesFile {
+					return fmt.Errorf("%s: a file of the model's folder %s; expected another output", name, s.name)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// resultNames end the names of results that are of no model.
+var resultNames = []string{".jsonl", ".ndjson", ".npy", ".csv", ".parquet"}
 
 // createBeside opens a new file in the folder of path.
 func (t *target) createBeside(path string, perm fs.FileMode) (err error) {

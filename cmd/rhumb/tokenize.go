@@ -42,7 +42,7 @@ func (c *console) tokenizeCommand() *cobra.Command {
 				return err
 			}
 		}
-		src, err := in.open(ctx, c.stdin, args)
+		src, err := in.open(ctx, c, args)
 		if err != nil {
 			return err
 		}
@@ -87,6 +87,7 @@ func (c *console) tokenizeCommand() *cobra.Command {
 // tokenizer returns the tokenizer of a file, or of the model if there is no file.
 func (c *console) tokenizer(ctx context.Context, file string, model *modelFlags) (*tokenizer.Tokenizer, error) {
 	if file != "" {
+		c.reads(file)
 		return tokenizer.Load(file)
 	}
 	m, err := model.load(ctx, c)
