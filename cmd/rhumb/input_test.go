@@ -37,6 +37,16 @@ func TestBadInput(t *testing.T) {
 		{"both", "in.jsonl", "{\"text\": \"a\", \"tokens\": [1]}\n", `in.jsonl:1: "text" and "tokens": expected one of them`},
 		{"tokens as text", "in.jsonl", "{\"tokens\": \"a\"}\n", `in.jsonl:1: "tokens": expected a list of token ids`},
 		{"not UTF-8", "in.jsonl", "\"a\"\n\"b\xff\"\n", "in.jsonl:2: not UTF-8"},
+		{"Latin-1", "in.txt", "caf\xe9\n", "in.txt:1: not UTF-8: byte 4 is 0xe9"},
+		{"GB 18030", "in.txt", "a\n\xc4\xe3\xba\xc3\n", "in.txt:2: not UTF-8: byte 1 is 0xc4"},
+		{"UTF-16 without a mark", "in.txt", "c\x00a\x00f\x00\n\x00", "in.txt:1: not UTF-8: byte 2 is 0x00, as in UTF-16"},
+		{"UTF-16 of Cyrillic", "in.txt", "\x14\x040\x04\n\x00=\x045\x04B\x04\n\x00", "in.txt:2: not UTF-8: byte 1 is 0x00, as in UTF-16"},
+		{"UTF-16 without a mark", "in.jsonl", "\"\x00c\x00\"\x00\n\x00", "in.jsonl:1: not UTF-8: byte 2 is 0x00, as in UTF-16"},
+		{"Latin-1", "in.csv", "id,text\n1,a\n2,caf\xe9\n", "in.csv:3: not UTF-8: byte 4 is 0xe9"},
+		{"Latin-1 id", "in.csv", "id,text\n\xe9,a\n", `in.csv:2: column "id": not UTF-8: byte 1 is 0xe9`},
+		{"Latin-1 header", "in.csv", "id,text,caf\xe9\n1,a,b\n", "in.csv:1: name of column 3: not UTF-8: byte 4 is 0xe9"},
+		{"two columns", "in.csv", "text,id,text\na,1,b\n", `in.csv:1: column "text": there are two`},
+		{"UTF-16 of columns", "in.csv", "t\x00e\x00x\x00t\x00\n\x00a\x00\n\x00", "in.csv:1: name of column 1: not UTF-8: byte 2 is 0x00, as in UTF-16"},
 		{"no header", "in.csv", "", "in.csv: no header row"},
 		{"no column", "in.csv", "id,body\n1,a\n", `in.csv:1: no column "text"; there is id, body`},
 		{"empty field", "in.csv", "id,text\n1,a\n2,\n", "in.csv:3: "},
@@ -342,4 +352,41 @@ func TestOutputFile(t *testing.T) {
 			assert.NotZero(t, info.Mode()&os.ModeDevice)
 		}
 	})
+}
+
+// Text that is not UTF-8 is an error wherever a command takes it, and a bad row
+// for those that go on.
+func TestNotUTF8(t *testing.T) {
+	const line = "not UTF-8: byte 4 is 0xe9"
+	for name, args := range map[string][]string{
+		"argument 2: ":  {"embed", "--model", tiny, "good", "caf\xe9"},
+		"query 1: ":     {"search", "--model", tiny, "--corpus", "-", "caf\xe9"},
+		"--prompt: ":    {"embed", "--model", tiny, "--prompt", "caf\xe9", "good"},
+		"stdin:1: ":     {"embed", "--model", tiny},
+		"argument 1: ":  {"similarity", "--model", tiny, "caf\xe9", "good"},
+		"stdin:1: not":  {"similarity", "--model", tiny},
+		"argument 1: n": {"tokenize", "--model", tiny, "caf\xe9"},
+		"stdin:1: n":    {"tokenize", "--model", tiny},
+		"stdin:1: no":   {"calibrate", "--model", tiny},
+		"stdin:1":       {"search", "--model", tiny, "--corpus", "-", "good"},
+		"stdin:":        {"bench", "--model", tiny, "--input", "-"},
+		"in.txt:1: ":    {"batch", "--model", tiny, write(t, "in.txt", "caf\xe9\n"), filepath.Join(t.TempDir(), "out.npy")},
+	} {
+		code, stdout, stderr := rhumb(t, "caf\xe9\n", args...)
+		assert.Contains(t, []int{1, 2}, code, name)
+		assert.Contains(t, stderr, name, args)
+		assert.Contains(t, stderr, line, args)
+		assert.Empty(t, stdout, args)
+	}
+	code, stdout, _ := rhumb(t, "\xef\xbb\xbfgood\ncaf\xe9\ngood\n", "embed", "--model", tiny, "--on-error", "skip")
+	assert.Equal(t, 1, code)
+	all := parseLines(t, stdout)
+	require.Len(t, all, 3)
+	assert.Equal(t, line, all[1].Error)
+	assert.Equal(t, all[0].Embedding, all[2].Embedding, "a mark at the beginning is no text")
+	code, stdout, _ = rhumb(t, "", "embed", "--model", tiny, "--on-error", "skip", "caf\xe9", "good")
+	assert.Equal(t, 1, code)
+	all = parseLines(t, stdout)
+	require.Len(t, all, 2)
+	assert.Equal(t, line, all[0].Error)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/quant"
 	"github.com/spf13/cobra"
 )
@@ -49,6 +50,9 @@ func (f *requestFlags) options(cmd *cobra.Command) (embed.Options, error) {
 	err = cmp.Or(err, checkPositive(cmd, "layers", f.layers), checkPositive(cmd, "max-tokens", f.maxTokens))
 	if err != nil {
 		return embed.Options{}, err
+	}
+	if err := rows.CheckText(f.prompt); err != nil {
+		return embed.Options{}, usagef("--prompt: %w", err)
 	}
 	o := embed.Options{
 		Prompt: f.prompt, PromptName: f.promptName,

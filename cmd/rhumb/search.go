@@ -47,6 +47,11 @@ where it has them.`,
 		if err := checkPositive(cmd, "top", top); err != nil {
 			return err
 		}
+		for i, query := range queries {
+			if err := rows.CheckText(query); err != nil {
+				return fmt.Errorf("query %d: %w", i+1, err)
+			}
+		}
 		format, err := out.resolve(c.stdout)
 		if err != nil {
 			return err

@@ -1,6 +1,8 @@
 package rows
 
 import (
+	"bufio"
+	"errors"
 	"io"
 	"path/filepath"
 	"strings"
@@ -33,16 +35,46 @@ func compression(name string) (base string, p packing) {
 func (p packing) unpack(r io.Reader) (io.ReadCloser, error) {
 	switch p {
 	case gz:
-		return gzip.NewReader(r)
+		from := bufio.NewReader(r)
+		z, err := gzip.NewReader(from)
+		return &members{member: z, from: from}, err
 	case zst:
-		// One worker: the CPUs have other work.
-		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+		// One worker: the CPUs have other work. A window as large as the command zstd takes.
+		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
 		if err != nil {
 			return nil, err
 		}
 		return d.IOReadCloser(), nil
 	}
 	return io.NopCloser(r), nil
+}
+
+// members are those of a gzip file, with zero bytes between and behind them, as
+// gzip itself reads them.
+type members struct {
+	member *gzip.Reader
+	from   *bufio.Reader
+}
+
+func (m *members) Close() error { return m.member.Close() }
+
+func (m *members) Read(p []byte) (n int, err error) {
+	for n == 0 {
+		m.member.Multistream(false)
+		if n, err = m.member.Read(p); err != io.EOF {
+			return n, err
+		}
+		next := byte(0)
+		for next == 0 {
+			if next, err = m.from.ReadByte(); err != nil {
+				return n, err // io.EOF behind the last member
+			}
+		}
+		if err := errors.Join(m.from.UnreadByte(), m.member.Reset(m.from)); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 // A Packer compresses blocks one by one, so that the compressed blocks end to end

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -29,7 +28,12 @@ func (s *textSource) Next() (Input, error) {
 	if err != nil {
 		return Input{}, err
 	}
-	return Input{File: s.name, Line: s.line, Text: string(line)}, nil
+	in := Input{File: s.name, Line: s.line}
+	if err := CheckText(line); err != nil {
+		return Input{}, &BadInput{in, err}
+	}
+	in.Text = string(line)
+	return in, nil
 }
 
 // jsonlSource is a JSON value a line: a string, a list of token ids, or an
@@ -79,8 +83,8 @@ func (s *jsonlSource) Next() (Input, error) {
 
 // parse reads the value of a line. What was read of it is set with an error, too.
 func (s *jsonlSource) parse(line []byte) (in Input, err error) {
-	if !utf8.Valid(line) {
-		return in, errors.New("not UTF-8")
+	if err := CheckText(line); err != nil {
+		return in, err
 	}
 	switch line[0] {
 	case '"':

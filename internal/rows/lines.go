@@ -3,6 +3,7 @@ package rows
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ type lineReader struct {
 	name   string
 	line   int // number of the line read last, from 1
 	buf    *bufio.Reader
+	inside bool   // the piece read last is not the end of its line
 	long   []byte // a line that did not fit buf
 	limit  int    // bytes of a line
 	read   count
@@ -24,13 +26,17 @@ type lineReader struct {
 	closer io.Closer
 }
 
-// A count is a reader that counts its bytes.
+// A count is a reader that counts its bytes, and ends with its context.
 type count struct {
+	ctx         context.Context
 	r           io.Reader
 	done, total int64
 }
 
 func (c *count) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
 	n, err := c.r.Read(p)
 	c.done += int64(n)
 	return n, err
@@ -38,8 +44,8 @@ func (c *count) Read(p []byte) (int, error) {
 
 // newLineReader reads r, which has size bytes, compressed ones where it is packed,
 // or -1 for an unknown number.
-func newLineReader(r io.Reader, name string, size int64, packed packing, closer io.Closer) (*lineReader, error) {
-	l := &lineReader{name: name, limit: maxLine, read: count{r: r, total: size}, packed: packed, closer: closer}
+func newLineReader(ctx context.Context, r io.Reader, name string, size int64, packed packing, closer io.Closer) (*lineReader, error) {
+	l := &lineReader{name: name, limit: maxLine, read: count{ctx: ctx, r: r, total: size}, packed: packed, closer: closer}
 	r = &l.read
 	if packed != none {
 		// Read ahead in large blocks, for files that are read from afar.
@@ -88,46 +94,75 @@ func (l *lineReader) begin() error {
 	return nil
 }
 
-// readLine returns the next line without its end (LF or CR LF), or io.EOF. The
-// line is valid until the next call.
-func (l *lineReader) readLine() ([]byte, error) {
+// piece returns the next line without its end (LF or CR LF), or a part of it
+// where it does not fit the buffer: then inside is set. io.EOF comes after the
+// last line. The piece is valid until the next call.
+func (l *lineReader) piece() ([]byte, error) {
 	if l.line == 0 {
 		if err := l.begin(); err != nil {
 			return nil, err
 		}
 	}
-	line, err := l.buf.ReadSlice('\n')
-	if err == bufio.ErrBufferFull {
+	part, err := l.buf.ReadSlice('\n')
+	switch full := err == bufio.ErrBufferFull; {
+	case err == io.EOF && len(part) == 0 && !l.inside:
+		return nil, err
+	case err != nil && err != io.EOF && !full:
+		return nil, fmt.Errorf("%s: %w", l.name, err)
+	case !l.inside:
+		l.line++
+		fallthrough
+	default:
+		l.inside = full
+	}
+	if !l.inside {
+		part = bytes.TrimSuffix(part, []byte("\n"))
+		return bytes.TrimSuffix(part, []byte("\r")), nil
+	}
+	if n := len(part) - 1; part[n] == '\r' { // perhaps of the line's end
+		return part[:n], l.buf.UnreadByte()
+	}
+	return part, nil
+}
+
+// passLine passes over what is left of the line that the last piece is of.
+func (l *lineReader) passLine() error {
+	for l.inside {
+		if _, err := l.piece(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readLine returns the next line without its end, or io.EOF. The line is valid
+// until the next call.
+func (l *lineReader) readLine() ([]byte, error) {
+	if err := l.passLine(); err != nil { // that was too long
+		return nil, err
+	}
+	line, err := l.piece()
+	if l.inside && err == nil {
 		line, err = l.readLong(line)
 	}
-	if err == io.EOF && len(line) > 0 {
-		err = nil
-	}
 	if err != nil {
-		if err == io.EOF {
-			return nil, err
-		}
-		return nil, fmt.Errorf("%s: %w", l.name, err)
+		return nil, err
 	}
-	l.line++
 	if len(line) > l.limit {
 		return nil, &BadInput{Input{File: l.name, Line: l.line}, fmt.Errorf("line of more than %d bytes", l.limit)}
 	}
-	line = bytes.TrimSuffix(line, []byte("\n"))
-	return bytes.TrimSuffix(line, []byte("\r")), nil
+	return line, nil
 }
 
-// readLong reads on to the end of a line that does not fit the buffer. Beyond
-// the limit it reads on, but keeps no more.
+// readLong reads on from the beginning of a line, to its end or beyond the limit.
 func (l *lineReader) readLong(start []byte) ([]byte, error) {
 	l.long = append(l.long[:0], start...)
-	for {
-		part, err := l.buf.ReadSlice('\n')
-		if len(l.long) <= l.limit {
-			l.long = append(l.long, part...)
+	for l.inside && len(l.long) <= l.limit {
+		part, err := l.piece()
+		if err != nil {
+			return nil, err
 		}
-		if err != bufio.ErrBufferFull {
-			return l.long, err
-		}
+		l.long = append(l.long, part...)
 	}
+	return l.long, nil
 }

@@ -74,7 +74,7 @@ func Read(ctx context.Context, r io.Reader, name string, closer io.Closer, how R
 	if size < 0 {
 		r = &pipe{ctx: ctx, r: r}
 	}
-	lines, err := newLineReader(r, name, size, packed, closer)
+	lines, err := newLineReader(ctx, r, name, size, packed, closer)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,12 @@ func (s *arguments) Next() (Input, error) {
 		return Input{}, io.EOF
 	}
 	s.n++
-	return Input{Line: s.n, Text: s.texts[s.n-1]}, nil
+	in := Input{Line: s.n}
+	if err := CheckText(s.texts[s.n-1]); err != nil {
+		return Input{}, &BadInput{in, err}
+	}
+	in.Text = s.texts[s.n-1]
+	return in, nil
 }
 
 func (s *arguments) Columns() ([]Column, error)    { return nil, nil }
