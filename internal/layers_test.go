@@ -55,6 +55,7 @@ var layers = map[string]row{
 	"internal/filelock": {others: []string{"golang.org/x/sys/windows"}},
 	"internal/rows": {ours: []string{"embed", "encoding"}, others: []string{
 		"github.com/parquet-go/parquet-go", "github.com/klauspost/compress", "github.com/x448/float16",
+		"github.com/andybalholm/brotli", "github.com/pierrec/lz4/v4", // the codecs of Parquet
 	}},
 	"embed/job": {ours: []string{"embed", "encoding", "internal/rows", "internal/filelock"}, others: []string{
 		"github.com/parquet-go/parquet-go",

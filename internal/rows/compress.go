@@ -39,14 +39,19 @@ func (p packing) unpack(r io.Reader) (io.ReadCloser, error) {
 		z, err := gzip.NewReader(from)
 		return &members{member: z, from: from}, err
 	case zst:
-		// One worker: the CPUs have other work. A window as large as the command zstd takes.
-		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		d, err := newZstdReader()
 		if err != nil {
 			return nil, err
 		}
-		return d.IOReadCloser(), nil
+		return d.IOReadCloser(), d.Reset(r)
 	}
 	return io.NopCloser(r), nil
+}
+
+// newZstdReader returns a reader of nothing yet. It takes windows as large as the
+// command zstd does, and has one worker: the CPUs have other work.
+func newZstdReader() (*zstd.Decoder, error) {
+	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
 }
 
 // members are those of a gzip file, with zero bytes between and behind them, as

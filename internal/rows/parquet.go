@@ -11,16 +11,24 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // parquetSource is the rows of a Parquet file: a column of texts or one of
 // lists of token ids, and a column of ids. A row counts as a line.
 type parquetSource struct {
 	closer           io.Closer
+	file             *parquet.File
 	name, field      string
 	row, rows        int64
-	text, tokens, id *column // nil where there is none
+	left             int64 // rows of the row group
+	group            int   // the next one
+	limit            int   // bytes of a row
+	room             room  // of the row
+	columns          []*column
+	text, tokens, id *column // of these; nil where there is none
 	kept             []keptColumn
+	err              error // of a column that is not as expected
 }
 
 // openParquet returns the source of file.
@@ -31,22 +39,31 @@ func openParquet(file *os.File, name string, size int64, how Reader, closer io.C
 		}
 	}()
 	defer recovered(&err)
-	field := how.Field
+	if err := checkFooter(file, size); err != nil {
+		return nil, err
+	}
 	f, err := parquet.OpenFile(file, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 	if err != nil {
 		return nil, err
 	}
-	s := &parquetSource{closer: closer, name: name, field: field, rows: f.NumRows()}
-	if s.text, err = newColumn(f, field, 0, parquet.ByteArray); err != nil {
-		return nil, err
-	}
-	if field != "tokens" {
-		if s.tokens, err = newColumn(f, "tokens", 1, parquet.Int32, parquet.Int64); err != nil {
-			return nil, err
+	s := &parquetSource{closer: closer, file: f, name: name, field: how.Field, rows: f.NumRows(), limit: maxLine}
+	rows := int64(0)
+	for _, group := range f.RowGroups() {
+		rows += group.NumRows()
+		if group.NumRows() < 0 || rows < 0 {
+			return nil, fmt.Errorf("a row group of %d rows", group.NumRows())
 		}
 	}
-	if s.id, err = newColumn(f, "id", 0, parquet.ByteArray, parquet.Int32, parquet.Int64); err != nil {
-		return nil, err
+	if rows != s.rows {
+		return nil, fmt.Errorf("%d rows, its row groups have %d", s.rows, rows)
+	}
+	s.text = s.newColumn(how.Field, 0, parquet.ByteArray)
+	if how.Field != "tokens" {
+		s.tokens = s.newColumn("tokens", 1, parquet.Int32, parquet.Int64)
+	}
+	s.id = s.newColumn("id", 0, parquet.ByteArray, parquet.Int32, parquet.Int64)
+	if s.err != nil {
+		return nil, s.err
 	}
 	var names []string
 	for _, c := range f.Root().Columns() {
@@ -54,7 +71,7 @@ func openParquet(file *os.File, name string, size int64, how Reader, closer io.C
 	}
 	if s.text == nil && s.tokens == nil {
 		return nil, fmt.Errorf("no column %q and no \"tokens\"; there is %s (choose one with --text-field)",
-			field, strings.Join(names, ", "))
+			how.Field, strings.Join(names, ", "))
 	}
 	chosen, err := how.Carry.choose(names)
 	if err != nil {
@@ -64,7 +81,7 @@ func openParquet(file *os.File, name string, size int64, how Reader, closer io.C
 		chosen = append([]int{slices.Index(names, "id")}, chosen...) // with its type
 	}
 	for _, i := range chosen {
-		kept, err := newKeptColumn(f.Root().Columns()[i], how.Carry.Form)
+		kept, err := s.newKeptColumn(f.Root().Columns()[i], how.Carry.Form)
 		if err != nil {
 			return nil, err
 		}
@@ -97,32 +114,68 @@ func (s *parquetSource) Next() (Input, error) {
 		return Input{}, io.EOF
 	}
 	s.row++
-	in, err := s.read()
+	in, err := s.next()
 	var bad *BadInput
 	if err != nil && !errors.As(err, &bad) {
 		err = fmt.Errorf("%s: %w", s.At(int(s.row)), err)
+		s.rows = s.row // there is no more
 	}
 	return in, err
 }
 
-// read reads the row of every column.
-func (s *parquetSource) read() (in Input, err error) {
+// next reads the row of every column.
+func (s *parquetSource) next() (in Input, err error) {
 	defer recovered(&err)
-	in.File, in.Line = s.name, int(s.row)
-	for i := range s.kept {
-		value, err := s.kept[i].value()
-		if err != nil {
+	for s.left == 0 {
+		if err := s.begin(); err != nil {
 			return in, err
 		}
-		in.Kept = append(in.Kept, value)
 	}
-	id, err := s.id.row()
-	if err != nil {
-		return in, err
+	s.left--
+	s.room.left = s.limit
+	for _, c := range s.columns {
+		if err := c.read(); err != nil {
+			return in, err
+		}
 	}
-	if len(id) > 0 {
+	in.File, in.Line = s.name, int(s.row)
+	if s.room.beyond() {
+		return Input{}, &BadInput{in, fmt.Errorf("row of more than %d bytes", s.limit)}
+	}
+	if err := s.interpret(&in); err != nil {
+		return Input{}, &BadInput{in, err}
+	}
+	return in, nil
+}
+
+// begin begins with the next row group.
+func (s *parquetSource) begin() error {
+	most := int64(maxPages)
+	for _, c := range s.columns {
+		if err := c.end(); err != nil {
+			return err
+		}
+	}
+	for _, c := range s.columns {
+		size, err := c.begin(s.file, s.group, most)
+		if err != nil {
+			return err
+		}
+		most -= size
+	}
+	s.left = s.file.RowGroups()[s.group].NumRows()
+	s.group++
+	return nil
+}
+
+// interpret sets what the row has. What is right of it is set with an error, too.
+func (s *parquetSource) interpret(in *Input) error {
+	if id := s.id.row(); len(id) > 0 {
 		switch v := id[0]; {
 		case v.Kind() == parquet.ByteArray:
+			if err := checkBytes(s.id.leaf, v.ByteArray()); err != nil {
+				return fmt.Errorf("column \"id\": %w", err)
+			}
 			in.ID = Quote(string(v.ByteArray()))
 		case !s.id.unsigned():
 			in.ID = json.RawMessage(v.String())
@@ -132,21 +185,21 @@ func (s *parquetSource) read() (in Input, err error) {
 			in.ID = strconv.AppendUint(nil, v.Uint64(), 10)
 		}
 	}
-	text, err := s.text.row()
-	if err != nil {
-		return in, err
+	for i := range s.kept {
+		value, err := s.kept[i].value()
+		if err != nil {
+			return fmt.Errorf("column %q: %w", value.Name, err)
+		}
+		in.Kept = append(in.Kept, value)
 	}
-	tokens, err := s.tokens.row()
-	if err != nil {
-		return in, err
-	}
-	bad := func(format string, args ...any) error {
-		return &BadInput{in, fmt.Errorf(format, args...)}
-	}
+	text, tokens := s.text.row(), s.tokens.row()
 	switch {
 	case text != nil && tokens != nil:
-		return in, bad("%q and \"tokens\": expected one of them", s.field)
+		return fmt.Errorf("%q and \"tokens\": expected one of them", s.field)
 	case text != nil:
+		if err := checkBytes(s.text.leaf, text[0].ByteArray()); err != nil {
+			return err
+		}
 		in.Text = string(text[0].ByteArray())
 	case tokens != nil:
 		in.IDs = make([]int32, len(tokens))
@@ -156,11 +209,42 @@ func (s *parquetSource) read() (in Input, err error) {
 				id = int64(v.Int32())
 			}
 			if in.IDs[i] = int32(id); int64(in.IDs[i]) != id || v.IsNull() {
-				return in, bad("\"tokens\": %v: expected a token id", v)
+				return fmt.Errorf("\"tokens\": %v: expected a token id", v)
 			}
 		}
 	default:
-		return in, bad("no %q and no \"tokens\"", s.field)
+		return fmt.Errorf("no %q and no \"tokens\"", s.field)
 	}
-	return in, nil
+	return nil
+}
+
+// checkBytes returns an error where bytes of a leaf are no text. A NUL is one
+// where the column says that it holds texts.
+func checkBytes(leaf *parquet.Column, b []byte) error {
+	if isText(leaf) {
+		return checkUTF8(b)
+	}
+	return CheckText(b)
+}
+
+// checkTexts returns an error where a column of texts has read a value that is none.
+func (c *column) checkTexts() error {
+	if !isText(c.leaf) {
+		return nil
+	}
+	for _, v := range c.values {
+		if err := checkUTF8(v.ByteArray()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isText reports whether a leaf says that its values are texts.
+func isText(leaf *parquet.Column) bool {
+	switch groupType(leaf).(type) {
+	case *format.StringType, *format.EnumType, *format.JsonType:
+		return true
+	}
+	return false
 }

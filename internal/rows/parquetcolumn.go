@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -13,7 +14,8 @@ import (
 type column struct {
 	leaf   *parquet.Column
 	listed int // definition level of a value or null in a list
-	pages  parquet.Pages
+	room   *room
+	pages  parquet.Pages // of a row group
 	page   parquet.Page
 	reader parquet.ValueReader
 	buf    [256]parquet.Value
@@ -21,32 +23,107 @@ type column struct {
 	values []parquet.Value
 }
 
+// A room is what a row may still take, in bytes.
+type room struct{ left int }
+
+// valueBytes is what a value of a list takes besides its bytes.
+const valueBytes = 24
+
+// take takes n bytes, as long as there are so many.
+func (r *room) take(n int) bool {
+	r.left = max(-1, r.left-n)
+	return !r.beyond()
+}
+
+// beyond reports whether the row takes more than there is.
+func (r *room) beyond() bool { return r.left < 0 }
+
 // newColumn returns the column of that name, or nil if there is none. Its leaf
 // is of one of the kinds, and in that many lists. A column of ids that is not
 // what is expected does not count.
-func newColumn(f *parquet.File, name string, lists int, kinds ...parquet.Kind) (*column, error) {
-	leaf := f.Root().Column(name)
-	if leaf == nil {
-		return nil, nil
+func (s *parquetSource) newColumn(name string, lists int, kinds ...parquet.Kind) *column {
+	c := s.file.Root().Column(name)
+	if c == nil {
+		return nil
 	}
-	c := &column{}
-	for !leaf.Leaf() && len(leaf.Columns()) == 1 {
-		if leaf.Repeated() {
-			c.listed = leaf.MaxDefinitionLevel()
+	leaf, listed := listOf(c)
+	if leaf == nil || leaf.MaxRepetitionLevel() != lists || !slices.Contains(kinds, leaf.Type().Kind()) {
+		if name != "id" {
+			s.err = fmt.Errorf("column %q: expected %s", name, [...]string{"texts", "lists of integers"}[lists])
 		}
-		leaf = leaf.Columns()[0]
+		return nil
 	}
-	if c.listed == 0 {
-		c.listed = leaf.MaxDefinitionLevel()
+	return s.addLeaf(leaf, listed)
+}
+
+// addLeaf returns the column that reads a leaf, a new one if there is none.
+func (s *parquetSource) addLeaf(leaf *parquet.Column, listed int) *column {
+	for _, c := range s.columns {
+		if c.leaf == leaf {
+			return c
+		}
 	}
-	if leaf.Leaf() && leaf.MaxRepetitionLevel() == lists && slices.Contains(kinds, leaf.Type().Kind()) {
-		c.leaf, c.pages = leaf, leaf.Pages()
-		return c, nil
+	c := &column{leaf: leaf, listed: listed, room: &s.room}
+	s.columns = append(s.columns, c)
+	return c
+}
+
+// listOf returns the leaf of a column of values, or of one of lists of values, and
+// the definition level of what is in it; nil where the column is of another form.
+func listOf(c *parquet.Column) (leaf *parquet.Column, listed int) {
+	if c.Leaf() {
+		return c, c.MaxDefinitionLevel()
 	}
-	if name == "id" {
-		return nil, nil
+	_, list := groupType(c).(*format.ListType)
+	if !list || c.Repeated() || len(c.Columns()) != 1 {
+		return nil, 0
 	}
-	return nil, fmt.Errorf("column %q: expected %s", name, [...]string{"texts", "lists of integers"}[lists])
+	repeated := c.Columns()[0]
+	listed = repeated.MaxDefinitionLevel()
+	if repeated.Leaf() {
+		return repeated, listed
+	}
+	// The element is a group itself, in the old forms that the format's description lists.
+	old := repeated.Name() == "array" || repeated.Name() == c.Name()+"_tuple"
+	if old || !repeated.Repeated() || len(repeated.Columns()) != 1 || !repeated.Columns()[0].Leaf() || repeated.Columns()[0].Repeated() {
+		return nil, 0
+	}
+	return repeated.Columns()[0], listed
+}
+
+// groupType returns the logical type of c, nil where it has none.
+func groupType(c *parquet.Column) any {
+	if l := c.Type().LogicalType(); l != nil {
+		return l.Value
+	}
+	return nil
+}
+
+// begin begins with a row group, of whose pages the largest may take most bytes.
+// It returns how many they do.
+func (c *column) begin(file *parquet.File, group int, most int64) (int64, error) {
+	size, err := checkChunk(file, c.leaf, &file.Metadata().RowGroups[group].Columns[c.leaf.Index()].MetaData, most)
+	if err == nil {
+		c.pages = file.RowGroups()[group].ColumnChunks()[c.leaf.Index()].Pages()
+		return size, nil
+	}
+	return 0, fmt.Errorf("row group %d: column %q: %w", group, strings.Join(c.leaf.Path(), "."), err)
+}
+
+// end ends a row group, which must have no more rows.
+func (c *column) end() error {
+	if c.pages == nil {
+		return nil
+	}
+	if len(c.unread) == 0 {
+		if err := c.fill(); err != nil && err != io.EOF {
+			return err
+		}
+	}
+	if len(c.unread) > 0 {
+		return fmt.Errorf("column %q: more rows than its row group", strings.Join(c.leaf.Path(), "."))
+	}
+	return c.pages.Close()
 }
 
 // unsigned reports whether c holds integers without a sign.
@@ -59,45 +136,46 @@ func (c *column) unsigned() bool {
 	return ok && !integer.IsSigned
 }
 
-// row returns the values of the next row: none and nil for null, none for an
-// empty list. They are valid until the next call.
-func (c *column) row() ([]parquet.Value, error) {
-	if c == nil {
-		return nil, nil
-	}
-	if err := c.read(); err != nil {
-		return nil, err
-	}
-	return c.list(), nil
-}
-
-// read reads the values of the next row as they are stored: at least one.
+// read reads the values of the next row as they are stored: at least one, unless
+// the row takes more room than there is.
 func (c *column) read() error {
 	c.values = c.values[:0]
-	for {
+	for n := 0; ; n++ {
 		if len(c.unread) == 0 {
-			if err := c.fill(); err == io.EOF && len(c.values) > 0 {
-				return nil
-			} else if err == io.EOF {
-				return io.ErrUnexpectedEOF
+			if err := c.fill(); err == io.EOF && n > 0 {
+				break
 			} else if err != nil {
-				return err
+				return unexpected(err)
 			}
 		}
 		v := c.unread[0]
-		if len(c.values) > 0 && v.RepetitionLevel() == 0 {
-			return nil
+		if n > 0 && v.RepetitionLevel() == 0 {
+			break
 		}
 		c.unread = c.unread[1:]
-		c.values = append(c.values, v.Clone())
+		size := 0
+		if kind := v.Kind(); kind == parquet.ByteArray || kind == parquet.FixedLenByteArray {
+			size = len(v.ByteArray())
+		}
+		if n > 0 {
+			size += valueBytes
+		}
+		if c.room.take(size) {
+			c.values = append(c.values, v.Clone())
+		}
 		if c.leaf.MaxRepetitionLevel() == 0 {
-			return nil
+			break
 		}
 	}
+	return nil
 }
 
-// list returns the values of a row without the mark of an empty list.
-func (c *column) list() []parquet.Value {
+// row returns the values of the row that was read: none and nil for null, none
+// for an empty list. They are valid until the next is read.
+func (c *column) row() []parquet.Value {
+	if c == nil {
+		return nil
+	}
 	first := c.values[0]
 	switch {
 	case first.DefinitionLevel() >= c.listed:
