@@ -164,7 +164,8 @@ type match struct {
 }
 
 // find returns the first match at or after text[from:]. White space before
-// done belongs to the match before.
+// done belongs to the match before: a token that takes the white space before it
+// has what is left, and is none where that is nothing.
 func (m *matcher) find(text []byte, from, done int, s *scratch) match {
 	for i := m.candidate(text, from); i < len(text); i = m.candidate(text, i) {
 		if !m.may(text[i:]) {
@@ -180,13 +181,16 @@ func (m *matcher) find(text []byte, from, done int, s *scratch) match {
 		if i = end; token.singleWord && (endsInWord(text[:start]) || startsInWord(text[end:])) {
 			continue
 		}
-		if token.lstrip && start > done {
-			start = done + len(bytes.TrimRightFunc(text[done:start], unicode.IsSpace))
-		}
 		if token.rstrip {
 			// Where the match before took white space up to done, it took all there is.
 			end = max(end, done)
 			end = len(text) - len(bytes.TrimLeftFunc(text[end:], unicode.IsSpace))
+		}
+		if token.lstrip {
+			if end <= done {
+				continue // nothing is left of it
+			}
+			start = done + len(bytes.TrimRightFunc(text[done:max(done, start)], unicode.IsSpace))
 		}
 		return match{span{start, end}, i, token.id}
 	}
