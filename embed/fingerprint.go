@@ -99,7 +99,8 @@ func canonical(data []byte) []byte {
 	return short
 }
 
-// A recorder is a folder that keeps a sum of the files that were read.
+// A recorder is a folder that keeps a sum of tokenizer.json, or of all files that
+// were read where there is none.
 type recorder struct {
 	folder
 	hash.Hash
@@ -108,7 +109,7 @@ type recorder struct {
 // ReadFile is folder.ReadFile.
 func (r recorder) ReadFile(name string) ([]byte, error) {
 	data, err := r.folder.ReadFile(name)
-	if err == nil {
+	if err == nil && (name == tokenizerName || !r.exists(tokenizerName)) {
 		fmt.Fprintf(r, "%q %x\n", name, sha256.Sum256(canonical(data)))
 	}
 	return data, err

@@ -42,12 +42,13 @@ func TestSameFingerprint(t *testing.T) {
 		assert.Equal(t, want, fingerprint(t, readModel(t, "bert-cls-dense"), cfg), name)
 	}
 	for name, change := range map[string]func(t *testing.T, f fstest.MapFS){
-		"white space": indent,
-		"shards":      func(t *testing.T, f fstest.MapFS) { shard(t, f, safetensors, "model.safetensors") },
-		"state dict":  func(t *testing.T, f fstest.MapFS) { toStateDict(t, f, "") },
-		"of a module": func(t *testing.T, f fstest.MapFS) { toStateDict(t, f, "2_Dense/") },
-		"version":     changeFile("config.json", `"transformers_version"`, `"_name_or_path": "a", "transformers_version"`),
-		"limit":       putFile("sentence_bert_config.json", `{"max_seq_length": 20, "do_lower_case": false}`),
+		"white space":          indent,
+		"shards":               func(t *testing.T, f fstest.MapFS) { shard(t, f, safetensors, "model.safetensors") },
+		"state dict":           func(t *testing.T, f fstest.MapFS) { toStateDict(t, f, "") },
+		"of a module":          func(t *testing.T, f fstest.MapFS) { toStateDict(t, f, "2_Dense/") },
+		"version":              changeFile("config.json", `"transformers_version"`, `"_name_or_path": "a", "transformers_version"`),
+		"tokenizer's settings": putFile("tokenizer_config.json", `{"unk_token": "[UNK]", "chat_template": "x"}`),
+		"limit":                putFile("sentence_bert_config.json", `{"max_seq_length": 20, "do_lower_case": false}`),
 		"ranges": putFile(quant.RangesFile, fmt.Sprintf(`{"min": [%s0], "max": [%[1]s1], "dimensions": 40, "normalized": true}`,
 			strings.Repeat("0,", 39))),
 	} {
@@ -82,6 +83,7 @@ func TestOtherFingerprints(t *testing.T) {
 			write(f, "config.json", string(data))
 		},
 		"tokenizer":      changeFile("tokenizer.json", `"continuing_subword_prefix": "##"`, `"continuing_subword_prefix": "@@"`),
+		"added token":    putFile("tokenizer_config.json", `{"extra_special_tokens": ["<q>"]}`),
 		"lowercase":      putFile("sentence_bert_config.json", `{"max_seq_length": 32, "do_lower_case": true}`),
 		"pooling":        putFile("1_Pooling/config.json", `{"embedding_dimension": 20, "pooling_mode": "max"}`),
 		"prompt":         putFile("config_sentence_transformers.json", `{"prompts": {"query": "q: "}}`),

@@ -242,7 +242,7 @@ func (e *encoder) loadTokenizer(dir folder, s settings, maxTokens int) error {
 	}
 	if config.ends() {
 		id, ok := e.tokenizer.ID(config.EOSToken.Content)
-		if !ok {
+		if !ok || int(id) >= e.vocabulary() {
 			return dir.errorIn("tokenizer_config.json", fmt.Errorf("eos_token: %q, which tokenizer.json lacks", config.EOSToken.Content))
 		}
 		e.tokenizer = e.tokenizer.EndedBy(id)
@@ -299,7 +299,13 @@ func lowest(a, b int) int {
 func (f folder) tokenizer() (*tokenizer.Tokenizer, string, error) {
 	r := recorder{f, sha256.New()}
 	t, err := tokenizer.LoadFS(r)
-	return t, hex.EncodeToString(r.Sum(nil)), f.errorIn("", err)
+	if err != nil {
+		return nil, "", f.errorIn("", err)
+	}
+	if beside := t.Beside(); beside != nil {
+		fmt.Fprintf(r, "%q\n", beside)
+	}
+	return t, hex.EncodeToString(r.Sum(nil)), nil
 }
 
 // loadSentenceConfig reads config_sentence_transformers.json, where there is one.

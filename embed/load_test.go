@@ -477,3 +477,17 @@ func TestLowerCase(t *testing.T) {
 	assert.NotEqual(t, embedTexts(t, cased, small, Options{}), embedTexts(t, cased, texts, Options{}))
 	assert.Equal(t, embedTexts(t, cased, small, Options{}), embedTexts(t, lower, texts, Options{}))
 }
+
+// An added token that only tokenizer_config.json names is one token; where the model
+// has no embedding for it the text is at fault, not the server.
+func TestAddedTokenBeside(t *testing.T) {
+	files := readModel(t, "bert-cls-dense")
+	write(files, "tokenizer_config.json", `{"additional_special_tokens": ["[SEP]", "<q>"]}`)
+	m := loadFiles(t, files, Config{})
+	id, ok := m.Tokenizer().ID("<q>")
+	require.True(t, ok)
+	rows := m.Info().Vocabulary
+	require.Equal(t, rows, int(id), "the table has no row for it")
+	_, err := m.Embed(t.Context(), []string{"a", "a <q> b"}, Options{})
+	require.ErrorContains(t, err, fmt.Sprintf("input 1: token id %d, expected 0 to %d", id, rows-1))
+}

@@ -1,7 +1,9 @@
 package embed
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -72,10 +74,16 @@ func (t *table) row(dst []float32, id int) {
 // sentence-transformers 6.2 there are no special tokens, the limit is what
 // tokenizer.json says about truncation, and there may be none.
 func (l *loader) static(dir folder) (*encoder, error) {
-	t, sum, err := dir.tokenizer()
+	r := recorder{dir, sha256.New()}
+	data, err := r.ReadFile(tokenizerName)
 	if err != nil {
-		return nil, err
+		return nil, dir.errorIn(tokenizerName, err)
 	}
+	t, err := tokenizer.Parse(data)
+	if err != nil {
+		return nil, dir.errorIn("", err)
+	}
+	sum := hex.EncodeToString(r.Sum(nil))
 	e := &encoder{unknown: -1, tokenizer: t.Unframed(), recipe: encoderRecipe{Tokenizer: sum, Weights: len(l.model.files)}}
 	limit, side, err := dir.truncation()
 	if err != nil {
@@ -123,12 +131,13 @@ func (f folder) truncation() (limit *float64, side tokenizer.Truncation, err err
 	return &config.Truncation.MaxLength, side, err
 }
 
+const tokenizerName = "tokenizer.json"
+
 // tokenizerJSON decodes what v has of tokenizer.json.
 func (f folder) tokenizerJSON(v any) error {
-	const name = "tokenizer.json"
-	data, err := f.read(name)
+	data, err := f.read(tokenizerName)
 	if err == nil {
-		err = f.errorIn(name, transformer.Unmarshal(data, v))
+		err = f.errorIn(tokenizerName, transformer.Unmarshal(data, v))
 	}
 	return err
 }

@@ -23,19 +23,20 @@ type addedToken struct {
 // Face tokenizers 0.23.3.
 type addedTokens struct {
 	tokens  []addedToken
-	ids     map[string]int32
+	places  map[string]int // in tokens, by content
 	pieces  map[int32]string
 	special map[string]bool
+	next    int32          // the id of the next one that the vocabulary lacks
+	said    map[int32]bool // the ids that tokenizer.json gives, right or wrong
+	beside  []addedToken   // those that tokenizer.json lacks, or has otherwise
 
 	exact  *matcher // tokens that are not normalized; matched in the text first
 	normal *matcher // tokens that are; matched in what is left, normalized
 }
 
-// parseAdded reads the array added_tokens. Tokens that are not in vocab get the
-// ids from its size on, in their order, whatever the file says: so does the
-// reference.
+// parseAdded reads the array added_tokens.
 func parseAdded(v value, vocab *vocabulary) (addedTokens, error) {
-	a := addedTokens{ids: map[string]int32{}, pieces: map[int32]string{}, special: map[string]bool{}}
+	a := addedTokens{places: map[string]int{}, pieces: map[int32]string{}, special: map[string]bool{}, next: int32(vocab.count), said: map[int32]bool{}}
 	if v.null() {
 		return a, nil
 	}
@@ -43,35 +44,46 @@ func parseAdded(v value, vocab *vocabulary) (addedTokens, error) {
 	if err != nil {
 		return a, err
 	}
-	next := int32(vocab.count)
 	for _, entry := range entries {
 		token, err := parseAddedToken(entry)
 		if err != nil {
 			return a, err
 		}
-		id, known := vocab.id(token.content)
-		if !known {
-			id = next
-			next++
-		}
-		_, twice := a.ids[token.content]
-		switch {
-		case token.content == "":
-			return a, entry.errorf("empty content")
-		case twice:
+		if _, twice := a.places[token.content]; twice {
 			return a, entry.errorf("%q twice", token.content)
-		case !known && vocab.has(id):
-			return a, entry.errorf("id %d for both %q and %q", id, vocab.piece(id), token.content)
 		}
-		token.id = id
-		a.tokens = append(a.tokens, token)
-		a.ids[token.content] = id
-		a.pieces[id] = token.content
-		if token.special {
-			a.special[token.content] = true
+		a.said[token.id] = true
+		if token.content == "" {
+			return a, entry.errorf("empty content")
+		}
+		if id := a.add(token, vocab); vocab.has(id) && vocab.piece(id) != token.content {
+			return a, entry.errorf("id %d for both %q and %q", id, vocab.piece(id), token.content)
 		}
 	}
 	return a, nil
+}
+
+// add adds a token, or gives one that is there other switches, and returns its id.
+// Tokens that are not in vocab get the ids from its size on, in their order, whatever
+// the file says: so does the reference.
+func (a *addedTokens) add(token addedToken, vocab *vocabulary) int32 {
+	if token.special {
+		a.special[token.content] = true
+	}
+	if place, ok := a.places[token.content]; ok {
+		token.id = a.tokens[place].id
+		a.tokens[place] = token
+		return token.id
+	}
+	var known bool
+	if token.id, known = vocab.id(token.content); !known {
+		token.id = a.next
+		a.next++
+	}
+	a.places[token.content] = len(a.tokens)
+	a.tokens = append(a.tokens, token)
+	a.pieces[token.id] = token.content
+	return token.id
 }
 
 func parseAddedToken(v value) (token addedToken, err error) {

@@ -12,10 +12,13 @@ import (
 // arguments are what a tokenizer class of transformers is made with: the keys of
 // tokenizer_config.json, those of special_tokens_map.json over them, and the
 // tokens of added_tokens.json, put together as PreTrainedTokenizerBase of
-// transformers 5.23 does. Keys that no class looks at are ignored, as there.
+// transformers 5.23 does, or 4.57. Keys that no class looks at are ignored, as there.
 type arguments struct {
 	object
-	added []specialToken // of added_tokens_decoder or added_tokens.json, by id
+	major   int   // of transformers, 4 or 5: what reads them
+	further value // additional_special_tokens of tokenizer_config.json
+	read    func(value) (specialToken, error)
+	added   []specialToken // of added_tokens_decoder or added_tokens.json, by id
 	// specific are the special tokens that are not of the seven names: as given
 	// where a token stands by itself under its name, and before those.
 	specific []specialToken
@@ -32,8 +35,9 @@ type specialToken struct {
 var tokenNames = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 
 const (
-	extraTokens = "extra_special_tokens"
-	decoderKey  = "added_tokens_decoder"
+	furtherTokens = "additional_special_tokens"
+	extraTokens   = "extra_special_tokens"
+	decoderKey    = "added_tokens_decoder"
 )
 
 // unsupported are keys that change ids and that no published folder needs.
@@ -47,22 +51,32 @@ const (
 	mapFile    = "special_tokens_map.json"
 )
 
-func readArguments(fsys fs.FS) (a arguments, err error) {
+// supported returns an error if there is one of the keys that are not.
+func (a *arguments) supported() error {
+	for _, key := range unsupported {
+		if v := a.get(key); v.truthy() {
+			return v.errorf("%s, expected none: it is not supported", v.short())
+		}
+	}
+	return nil
+}
+
+// readArguments reads the arguments as transformers of that major version does, and
+// tokens with read.
+func readArguments(fsys fs.FS, major int, read func(value) (specialToken, error)) (a arguments, err error) {
+	a.major, a.read = major, read
 	if a.object, err = readObject(fsys, configFile); err != nil {
 		return a, err
 	}
-	for _, key := range unsupported {
-		if v := a.get(key); v.truthy() {
-			return a, v.errorf("%s, expected none: it is not supported", v.short())
+	if v, ok := a.members[furtherTokens]; ok && (major == 4 || !a.get(extraTokens).truthy()) {
+		if a.further = v; major > 4 {
+			a.members[extraTokens] = v
 		}
-	}
-	if v, ok := a.members["additional_special_tokens"]; ok && !a.get(extraTokens).truthy() {
-		a.members[extraTokens] = v
-		delete(a.members, "additional_special_tokens")
+		delete(a.members, furtherTokens)
 	}
 	var specific []specialToken
 	for _, key := range a.keys {
-		if v := a.members[key]; strings.HasSuffix(key, "_token") && !slices.Contains(tokenNames, key) && strings.HasPrefix(v.text, `"`) {
+		if v := a.members[key]; a.ownName(key) && strings.HasPrefix(v.text, `"`) {
 			specific = append(specific, plainToken(unquote(v.text)))
 			delete(a.members, key)
 		}
@@ -81,8 +95,9 @@ func readArguments(fsys fs.FS) (a arguments, err error) {
 		return a, err
 	}
 	for _, key := range a.keys {
-		if v, ok := a.members[key]; ok && strings.HasSuffix(key, "_token") && !slices.Contains(tokenNames, key) && v.tokenLike() {
-			token, err := v.token()
+		// An object of tokenizer_config.json is a token where it says so.
+		if v, ok := a.members[key]; ok && a.ownName(key) && v.tokenLike() && (v.file == mapFile || strings.Contains(v.text, `"__type"`)) {
+			token, err := a.read(v)
 			if err != nil {
 				return a, err
 			}
@@ -91,6 +106,12 @@ func readArguments(fsys fs.FS) (a arguments, err error) {
 	}
 	a.specific = append(a.specific, specific...)
 	return a, nil
+}
+
+// ownName reports whether key is the name of a special token of the folder's own.
+// To transformers 4 it is none.
+func (a *arguments) ownName(key string) bool {
+	return a.major > 4 && strings.HasSuffix(key, "_token") && !slices.Contains(tokenNames, key)
 }
 
 // takeNamed appends the tokens of extra_special_tokens where that is an object,
@@ -105,7 +126,7 @@ func (a *arguments) takeNamed(dst []specialToken) ([]specialToken, error) {
 		return dst, err
 	}
 	for _, key := range o.keys {
-		token, err := o.members[key].token()
+		token, err := a.read(o.members[key])
 		if err != nil {
 			return dst, err
 		}
@@ -130,7 +151,7 @@ func (a *arguments) readDecoder() error {
 		if !strings.HasPrefix(v.text, "{") {
 			return v.mismatch("an object")
 		}
-		token, err := v.token()
+		token, err := a.read(v)
 		if err != nil {
 			return err
 		}
@@ -168,22 +189,24 @@ func (a *arguments) readAdded(fsys fs.FS) error {
 	}
 	special := map[string]bool{}
 	for _, name := range tokenNames {
-		if v := a.get(name); v.truthy() {
-			token, err := v.token()
+		// transformers does not know an object of tokenizer_config.json for a token here.
+		if v := a.get(name); v.truthy() && !(v.file == configFile && strings.HasPrefix(v.text, "{")) {
+			token, err := a.read(v)
 			if err != nil {
 				return err
 			}
 			special[token.content] = true
 		}
 	}
-	if v := a.get(extraTokens); v.truthy() {
-		extra, err := v.tokens()
-		if err != nil {
-			return err
-		}
-		for _, token := range extra {
-			special[token.content] = true
-		}
+	extra, err := a.get(extraTokens).tokens(a.read)
+	if a.major == 4 {
+		extra, err = a.extra(nil)
+	}
+	if err != nil {
+		return err
+	}
+	for _, token := range extra {
+		special[token.content] = true
 	}
 	for _, content := range entries.keys {
 		id, err := entries.members[content].natural()
@@ -218,7 +241,10 @@ func (a *arguments) token(name, otherwise string) (specialToken, error) {
 	if v.null() {
 		return specialToken{}, nil
 	}
-	token, err := v.token()
+	token, err := a.read(v)
+	if _, decoder := a.members[decoderKey]; a.major == 4 && !decoder {
+		return token, err // added_tokens.json says nothing of it
+	}
 	for _, added := range a.added {
 		if added.content == token.content {
 			added.id = 0
@@ -226,6 +252,41 @@ func (a *arguments) token(name, otherwise string) (specialToken, error) {
 		}
 	}
 	return token, err
+}
+
+// named returns the special tokens of the seven names.
+func (a *arguments) named() (tokens []specialToken, err error) {
+	for _, name := range tokenNames {
+		token, err := a.token(name, "")
+		if err != nil {
+			return nil, err
+		}
+		tokens = append(tokens, token)
+	}
+	return tokens, nil
+}
+
+// extra returns the further special tokens; otherwise where the arguments do not
+// list them.
+func (a *arguments) extra(otherwise []specialToken) (tokens []specialToken, err error) {
+	if a.major == 4 { // the lists of both files are one
+		for _, v := range []value{a.further, a.get(furtherTokens), a.get(extraTokens)} {
+			some, err := v.tokens(a.read)
+			if err != nil {
+				return nil, err
+			}
+			tokens = append(tokens, some...)
+		}
+		return tokens, nil
+	}
+	v, ok := a.members[extraTokens]
+	if !ok && otherwise == nil {
+		v, ok = a.members[furtherTokens]
+	}
+	if !ok {
+		return otherwise, nil
+	}
+	return v.tokens(a.read)
 }
 
 // boolean returns the switch of that name. otherwise is its JSON where it is not
@@ -259,8 +320,29 @@ func (v value) tokenLike() bool {
 	return v.text != "" && (v.text[0] == '"' || v.text[0] == '{')
 }
 
-// token returns a token: a string, or an object with the fields of AddedToken.
+// token returns a token: a string, or an object with the fields of AddedToken that
+// says that it is one, where it has to.
 func (v value) token() (token specialToken, err error) {
+	if strings.HasPrefix(v.text, "{") {
+		o, err := v.object()
+		if err != nil {
+			return token, err
+		}
+		untyped := v.inMap() || v.file == configFile && strings.HasPrefix(v.at, decoderKey)
+		if kind := o.get("__type"); kind.text != `"AddedToken"` && (kind.text != "" || !untyped) {
+			return token, kind.mismatch(`"AddedToken"`)
+		}
+	}
+	return v.untyped()
+}
+
+// inMap reports whether v is a token with a name of special_tokens_map.json.
+func (v value) inMap() bool {
+	return v.file == mapFile && !strings.HasPrefix(v.at, "additional_special_tokens[")
+}
+
+// untyped is token for an object that need not say what it is.
+func (v value) untyped() (token specialToken, err error) {
 	if v.text != "" && v.text[0] == '"' {
 		return plainToken(unquote(v.text)), nil
 	}
@@ -276,11 +358,6 @@ func (v value) token() (token specialToken, err error) {
 	}
 	if token.content, err = o.get("content").str(); err != nil {
 		return token, err
-	}
-	inMap := v.file == mapFile && !strings.HasPrefix(v.at, "additional_special_tokens[")
-	untyped := inMap || v.file == configFile && strings.HasPrefix(v.at, decoderKey)
-	if kind := o.get("__type"); kind.text != `"AddedToken"` && (kind.text != "" || !untyped) {
-		return token, kind.mismatch(`"AddedToken"`)
 	}
 	token.follows = o.get("normalized").null()
 	for _, flag := range []struct {
@@ -298,15 +375,18 @@ func (v value) token() (token specialToken, err error) {
 			return token, err
 		}
 	}
-	token.special = token.special || inMap
+	token.special = token.special || v.inMap()
 	return token, nil
 }
 
-// tokens returns a list of tokens.
-func (v value) tokens() (tokens []specialToken, err error) {
+// tokens returns a list of tokens, each as read reads it; null has none.
+func (v value) tokens(read func(value) (specialToken, error)) (tokens []specialToken, err error) {
+	if v.null() {
+		return nil, nil
+	}
 	elements, err := v.array()
 	for _, element := range elements {
-		token, err := element.token()
+		token, err := read(element)
 		if err != nil {
 			return nil, err
 		}

@@ -73,7 +73,7 @@ func (c *conversion) finish(m model, s steps) (*Tokenizer, error) {
 		"added_tokens":  {added, configFile, "added tokens"},
 	}}
 	t := &Tokenizer{model: m}
-	if err := t.parseSteps(sections); err != nil {
+	if err := t.parseSteps(sections, nil); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -132,32 +132,20 @@ func (c *conversion) addedTokens() (string, error) {
 	for _, token := range named {
 		special[token.content] = true
 	}
-	extra := c.extra
-	for _, key := range []string{"additional_special_tokens", extraTokens} { // the last counts
-		v, ok := c.args.members[key]
-		if !ok || key != extraTokens && extra != nil {
-			continue
-		}
-		extra = nil
-		if !v.null() {
-			var err error
-			if extra, err = v.tokens(); err != nil {
-				return "", err
-			}
-		}
+	extra, err := c.args.extra(c.extra)
+	if err != nil {
+		return "", err
 	}
 	all := append(named, extra...)
-next:
+	seen := map[specialToken]bool{}
+	for _, token := range list {
+		seen[token] = true
+	}
 	for _, token := range all {
-		if listed[token.content] || token.content == "" {
-			continue
+		if !listed[token.content] && token.content != "" && !seen[token] {
+			seen[token] = true
+			list = append(list, token)
 		}
-		for _, other := range list {
-			if other == token {
-				continue next
-			}
-		}
-		list = append(list, token)
 	}
 	if c.class == "Qwen2Tokenizer" { // adds them once more, as mere strings
 		for _, token := range all {

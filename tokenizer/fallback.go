@@ -9,23 +9,33 @@ import (
 	"github.com/rhumb-go/rhumb/internal/manifest"
 )
 
-// LoadFS reads the tokenizer of the model folder fsys: its tokenizer.json, or
-// where there is none the files that older versions of transformers wrote:
-// vocab.txt, vocab.json with merges.txt, or a SentencePiece model, under the
-// settings of tokenizer_config.json, special_tokens_map.json, added_tokens.json
-// and config.json. The ids are those of AutoTokenizer of transformers 5.23, which
-// differ from those of 4.x in places: LlamaTokenizer puts "<s>" before a text only
-// where add_bos_token is true; "<mask>" of XLM-RoBERTa takes the space before it
-// only where the folder says so; model_type mistral and umt5 put no space before
-// a text. Files and settings that transformers refuses, that contradict each other
-// or that do not tell the tokenizer are errors, which begin with a file's name.
+// LoadFS reads the tokenizer of the model folder fsys: its tokenizer.json with the
+// added tokens that tokenizer_config.json, special_tokens_map.json and
+// added_tokens.json name besides, as AutoTokenizer of transformers 4.57 or 5.23
+// takes them, whichever is nearer to config.json's transformers_version. They get
+// the ids after the vocabulary, whatever the files say.
+//
+// Where there is no tokenizer.json it reads the files that older versions of
+// transformers wrote: vocab.txt, vocab.json with merges.txt, or a SentencePiece
+// model, under the settings of those files and of config.json. The ids are those of
+// AutoTokenizer of transformers 5.23, which differ from those of 4.x in places:
+// LlamaTokenizer puts "<s>" before a text only where add_bos_token is true; "<mask>"
+// of XLM-RoBERTa takes the space before it only where the folder says so; model_type
+// mistral and umt5 put no space before a text. Files and settings that transformers
+// refuses, that contradict each other or that do not tell the tokenizer are errors,
+// which begin with a file's name.
 func LoadFS(fsys fs.FS) (*Tokenizer, error) {
-	data, err := readFile(fsys, "tokenizer.json")
+	const file = "tokenizer.json"
+	data, err := readFile(fsys, file)
 	if !errors.Is(err, fs.ErrNotExist) {
 		if err != nil {
 			return nil, err
 		}
-		return Parse(data)
+		args, err := besideArguments(fsys)
+		if err != nil {
+			return nil, err
+		}
+		return parse(data, file, &args)
 	}
 	found := ""
 	for _, name := range slowFiles {
@@ -62,8 +72,11 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 
 // convert reads the tokenizer of a folder without tokenizer.json.
 func convert(fsys fs.FS) (*Tokenizer, error) {
-	args, err := readArguments(fsys)
+	args, err := readArguments(fsys, 5, value.token)
 	if err != nil {
+		return nil, err
+	}
+	if err := args.supported(); err != nil {
 		return nil, err
 	}
 	name, err := className(fsys, args)

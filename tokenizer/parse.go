@@ -11,7 +11,7 @@ func Load(path string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parse(data, path)
+	return parse(data, path, nil)
 }
 
 // Parse reads the contents of a tokenizer.json, as Hugging Face tokenizers
@@ -19,11 +19,12 @@ func Load(path string) (*Tokenizer, error) {
 // known is an error. The sections truncation and padding are not looked at:
 // they are what the file's last user happened to set, not the model's limits.
 func Parse(data []byte) (*Tokenizer, error) {
-	return parse(data, "tokenizer.json")
+	return parse(data, "tokenizer.json", nil)
 }
 
-// parse is Parse with the file that errors start with.
-func parse(data []byte, file string) (*Tokenizer, error) {
+// parse is Parse with the file that errors start with. args, unless it is nil, is what
+// the files beside it say.
+func parse(data []byte, file string, args *arguments) (*Tokenizer, error) {
 	v, err := newValue(data, file)
 	if err != nil {
 		return nil, err
@@ -47,14 +48,14 @@ func parse(data []byte, file string) (*Tokenizer, error) {
 	if t.model, err = parseModel(o.get("model")); err != nil {
 		return nil, err
 	}
-	if err := t.parseSteps(o); err != nil {
+	if err := t.parseSteps(o, args); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
-// parseSteps reads the sections of o around the model, which t has.
-func (t *Tokenizer) parseSteps(o object) (err error) {
+// parseSteps reads the sections of o around the model, which t has. args is as for parse.
+func (t *Tokenizer) parseSteps(o object, args *arguments) (err error) {
 	t.vocab = t.model.vocabulary()
 	if t.normalizers, err = parseNormalizer(nil, o.get("normalizer")); err != nil {
 		return err
@@ -69,6 +70,11 @@ func (t *Tokenizer) parseSteps(o object) (err error) {
 	added := o.get("added_tokens")
 	if t.added, err = parseAdded(added, t.vocab); err != nil {
 		return err
+	}
+	if args != nil {
+		if err := t.added.takeBeside(args, t.vocab); err != nil {
+			return err
+		}
 	}
 	if err := t.checkFirst(o.get("pre_tokenizer")); err != nil {
 		return err

@@ -308,8 +308,8 @@ func (t *Tokenizer) Token(id int32) (string, bool) {
 
 // ID returns the id of a piece.
 func (t *Tokenizer) ID(token string) (int32, bool) {
-	if id, ok := t.added.ids[token]; ok {
-		return id, true
+	if i, ok := t.added.places[token]; ok {
+		return t.added.tokens[i].id, true
 	}
 	return t.vocab.id(token)
 }
