@@ -48,6 +48,7 @@ func (m *Model) tokenize(ctx context.Context, team *parallel.Team, in inputs, r 
 	c.arenas = grow(&c.arenas, team.Size())
 	c.items = grow(&c.items, in.count())
 	c.ctx, c.model, c.request, c.inputs = ctx, m, r, in
+	r.encode.Done = ctx.Done()
 	c.result = newResult(in.count(), r)
 	team.For(in.count(), (*tokenizing)(c))
 	return c
@@ -125,6 +126,10 @@ func (t *tokenizing) Run(worker, i int) {
 	ids := arena[from:len(arena):len(arena)]
 	if err == nil {
 		err = c.route.checkIDs(ids)
+	}
+	if ended := c.ctx.Err(); err != nil && ended != nil {
+		c.fail(ended)
+		return
 	}
 	if err != nil {
 		c.fault(i, err)

@@ -131,6 +131,8 @@ func (a *addedTokens) index(v value, normalize func(string) string) (err error) 
 			err = v.errorf("%q is the same as another token once it is normalized", token.content)
 		}
 	}
+	a.exact.long.link()
+	a.normal.long.link()
 	return err
 }
 
@@ -142,6 +144,7 @@ type matcher struct {
 	single [256]bool       // those that are a form
 	pairs  [1 << 10]uint64 // a bit for each first two bytes of forms
 	start  int             // the only first byte; -1 for none, 256 for several
+	long   longSet         // of the forms that are; ids are indices into tokens
 }
 
 func newMatcher() *matcher { return &matcher{forms: newVocabulary(0), start: -1} }
@@ -151,6 +154,7 @@ func (m *matcher) add(form string, token addedToken) bool {
 	if !m.forms.add(form, int32(len(m.tokens))) {
 		return false
 	}
+	m.long.add(form, int32(len(m.tokens)))
 	m.tokens = append(m.tokens, token)
 	first := form[0]
 	if m.start >= 0 && m.start != int(first) {
@@ -178,14 +182,17 @@ type match struct {
 // find returns the first match at or after text[from:]. White space before
 // done belongs to the match before: a token that takes the white space before it
 // has what is left, and is none where that is nothing.
-func (m *matcher) find(text []byte, from, done int, s *scratch) match {
-	for i := m.candidate(text, from); i < len(text); i = m.candidate(text, i) {
+// long is what m.long found in text.
+func (m *matcher) find(text []byte, from, done int, long []int32, s *scratch) match {
+	for i := m.candidate(text, from); i < len(text) && !s.over(); i = m.candidate(text, i) {
 		if !m.may(text[i:]) {
 			i++
 			continue
 		}
-		index, n := m.forms.longestPrefix("", hashSeed, text[i:], s.hashes)
-		if n == 0 {
+		index, n := int32(0), 0
+		if node := at(long, i); node > 0 {
+			index, n = m.long.ids[node], int(m.long.sizes[node])
+		} else if index, n = m.forms.longestPrefix("", hashSeed, text[i:], s.hashes); n == 0 {
 			i++
 			continue
 		}

@@ -54,7 +54,7 @@ func (m *bpe) append(dst []int32, word []byte, s *scratch) []int32 {
 	} else {
 		dst = m.appendMerged(dst, word, s)
 	}
-	if len(word) <= cachedBytes {
+	if len(word) <= cachedBytes && s.err == nil {
 		s.cache.put(word, dst[start:])
 	}
 	return dst
@@ -89,8 +89,9 @@ func (m *bpe) appendMerged(dst []int32, word []byte, s *scratch) []int32 {
 			continue
 		}
 		start := len(dst)
-		dst = m.appendPart(dst, part, s)
-		s.parts.put(part, dst[start:])
+		if dst = m.appendPart(dst, part, s); s.err == nil {
+			s.parts.put(part, dst[start:])
+		}
 	}
 	return dst
 }
@@ -275,7 +276,7 @@ func parseBPE(o object) (*bpe, error) {
 	}{{"unk_token", &unknown}, {"continuing_subword_prefix", &m.prefix}, {"end_of_word_suffix", &m.suffix}} {
 		if v := o.get(text.key); !v.null() {
 			var err error
-			if *text.to, err = v.str(); err != nil {
+			if *text.to, err = v.affix(); err != nil {
 				return nil, err
 			}
 		}

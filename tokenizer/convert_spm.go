@@ -43,6 +43,7 @@ func (c *conversion) unigram(pieces []sentence, unknown int) (*unigram, error) {
 			return nil, fmt.Errorf("%s: %q twice among the pieces and the special tokens", c.file, s.piece)
 		}
 	}
+	m.long.link()
 	m.penalty -= unknownPenalty
 	m.byteIDs = byteFallbackIDs(m.vocab)
 	return m, nil

@@ -13,7 +13,8 @@ type DecodeOptions struct {
 }
 
 // Decode returns the text of ids, as the decoder of the file joins their
-// pieces (Hugging Face tokenizers 0.23.3). An id outside the vocabulary is an error.
+// pieces (Hugging Face tokenizers 0.23.3). An id outside the vocabulary is an error,
+// and so is what takes too long or makes the text too much longer.
 func (t *Tokenizer) Decode(ids []int32, o DecodeOptions) (string, error) {
 	pieces := make([]string, 0, len(ids))
 	for i, id := range ids {
@@ -29,14 +30,29 @@ func (t *Tokenizer) Decode(ids []int32, o DecodeOptions) (string, error) {
 	if t.decoders == nil {
 		return strings.Join(pieces, " "), nil
 	}
+	s := &scratch{}
+	size := length(pieces)
+	s.begin(size, nil)
 	for _, step := range t.decoders {
-		pieces = step(pieces)
+		pieces = step(pieces, s)
+		before := size
+		if size = length(pieces); s.grow(size - before) {
+			return "", s.err
+		}
 	}
 	return strings.Join(pieces, ""), nil
 }
 
+// length returns the bytes of all pieces.
+func length(pieces []string) (n int) {
+	for _, piece := range pieces {
+		n += len(piece)
+	}
+	return n
+}
+
 // A decoder is a step that changes pieces, in place where it can; what is left is the text.
-type decoder func(pieces []string) []string
+type decoder func(pieces []string, s *scratch) []string
 
 // parseDecoder appends the steps of v to steps. null has none.
 func parseDecoder(steps []decoder, v value) ([]decoder, error) {
@@ -65,8 +81,15 @@ func parseDecoder(steps []decoder, v value) ([]decoder, error) {
 	case "Replace":
 		var r replacer
 		r, err = parseReplace(o)
-		s := &scratch{} // which Replace does not write to
-		step = eachPiece(func(_ int, piece string) string { return string(r.append(nil, []byte(piece), s)) })
+		step = func(pieces []string, s *scratch) []string {
+			for i, piece := range pieces {
+				pieces[i] = string(r.append(nil, []byte(piece), s))
+				if s.grow(len(pieces[i]) - len(piece)) {
+					break
+				}
+			}
+			return pieces
+		}
 	case "Sequence":
 		steps, err := parseSequence(o, "decoders", steps, parseDecoder)
 		if steps == nil {
@@ -85,7 +108,7 @@ func parseDecoder(steps []decoder, v value) ([]decoder, error) {
 
 // eachPiece is the step that changes each piece by itself.
 func eachPiece(change func(i int, piece string) string) decoder {
-	return func(pieces []string) []string {
+	return func(pieces []string, _ *scratch) []string {
 		for i, piece := range pieces {
 			pieces[i] = change(i, piece)
 		}
@@ -93,11 +116,11 @@ func eachPiece(change func(i int, piece string) string) decoder {
 	}
 }
 
-func fuse(pieces []string) []string { return []string{strings.Join(pieces, "")} }
+func fuse(pieces []string, _ *scratch) []string { return []string{strings.Join(pieces, "")} }
 
 // decodeByteLevel is the decoder ByteLevel: a piece of other characters than its
 // own stands for itself.
-func decodeByteLevel(pieces []string) []string {
+func decodeByteLevel(pieces []string, _ *scratch) []string {
 	var text []byte
 next:
 	for _, piece := range pieces {
@@ -115,7 +138,7 @@ next:
 
 // decodeBytes is the decoder ByteFallback: it makes characters of the pieces
 // <0x00> to <0xFF>, or a U+FFFD of each where they are not UTF-8.
-func decodeBytes(pieces []string) []string {
+func decodeBytes(pieces []string, _ *scratch) []string {
 	var out []string
 	var bytes []byte
 	flush := func() {
@@ -174,7 +197,7 @@ func parseSuffixDecoder(o object) (decoder, error) {
 		return nil, err
 	}
 	suffix, err := o.get("suffix").str()
-	return func(pieces []string) []string {
+	return func(pieces []string, _ *scratch) []string {
 		for i, piece := range pieces {
 			space := " "
 			if i == len(pieces)-1 {
@@ -227,7 +250,7 @@ func parseCTC(o object) (decoder, error) {
 		return nil, err
 	}
 	clean, err := o.get("cleanup").boolean()
-	return func(pieces []string) (out []string) {
+	return func(pieces []string, _ *scratch) (out []string) {
 		for i, piece := range pieces {
 			if i > 0 && piece == pieces[i-1] {
 				continue

@@ -44,6 +44,9 @@ func (f normalForm) append(dst, text []byte, s *scratch) []byte {
 	for i := done; i < len(text); {
 		r, n := utf8.DecodeRune(text[i:])
 		i += n
+		if s.over() {
+			return dst
+		}
 		if r < utf8.RuneSelf {
 			dst = f.flush(dst, s)
 			s.marks = append(s.marks, mark{r: r})

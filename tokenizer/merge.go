@@ -117,7 +117,7 @@ func (m *bpe) mergeMany(symbols []int32, s *scratch) int {
 	for i := range len(symbols) - 1 {
 		m.push(s, symbols, int32(i), int32(i)+1)
 	}
-	for len(s.heap) > 0 {
+	for len(s.heap) > 0 && !s.over() {
 		top := s.pop()
 		rank, at := int32(top>>32), int32(uint32(top))
 		if symbols[at] == gone {

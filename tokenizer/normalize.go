@@ -57,7 +57,8 @@ func parseNormalizer(steps []normalizer, v value) ([]normalizer, error) {
 	return nil, v.errorf("unknown type %q", kind)
 }
 
-// normalize returns text after all steps. The result lies in s or is text.
+// normalize returns text after all steps. The result lies in s or is text; it is nil
+// where the work has ended.
 func (t *Tokenizer) normalize(text []byte, s *scratch) []byte {
 	if s.trace != nil {
 		return s.trace.normalize(t.normalizers, text, s)
@@ -65,6 +66,9 @@ func (t *Tokenizer) normalize(text []byte, s *scratch) []byte {
 	for i, step := range t.normalizers {
 		out := &s.normal[i&1]
 		*out = step.append((*out)[:0], text, s)
+		if s.grow(len(*out)-len(text)) || s.over() {
+			return nil
+		}
 		text = *out
 	}
 	return text

@@ -88,8 +88,15 @@ func (t *Tokenizer) parseSteps(o object, args *arguments) (err error) {
 // prepare indexes the added tokens and makes the pool of scratch. added is the
 // place of its errors.
 func (t *Tokenizer) prepare(added value) error {
-	err := t.added.index(added, func(s string) string { return string(t.normalize([]byte(s), &scratch{})) })
-	longest := max(t.vocab.longest, t.added.exact.forms.longest, t.added.normal.forms.longest)
+	s := &scratch{}
+	for _, token := range t.added.tokens {
+		s.size += len(token.content)
+	}
+	err := t.added.index(added, func(content string) string { return string(t.normalize([]byte(content), s)) })
+	if t.fault = s.err; s.err != nil {
+		err = added.errorf("%v", s.err)
+	}
+	longest := min(shortPiece, max(t.vocab.longest, t.added.exact.forms.longest, t.added.normal.forms.longest))
 	t.pool = &sync.Pool{New: func() any { return &scratch{hashes: make([]uint64, longest)} }}
 	t.tracing = &sync.Pool{New: func() any {
 		s := &scratch{hashes: make([]uint64, longest), trace: new(trace)}

@@ -13,7 +13,7 @@ type pattern struct {
 	// len(text) where there is none. No match is empty.
 	next func(text []byte, i int) (start, end int)
 	// all returns all matches. Some may be empty.
-	all func(text []byte) []span
+	all func(text []byte, s *scratch) []span
 }
 
 // A finder goes through the matches of a pattern in a text.
@@ -23,10 +23,10 @@ type finder struct {
 	found   []span
 }
 
-func (p pattern) find(text []byte) finder {
+func (p pattern) find(text []byte, s *scratch) finder {
 	f := finder{pattern: p, text: text}
 	if p.all != nil {
-		f.found = p.all(text)
+		f.found = p.all(text, s)
 	}
 	return f
 }

@@ -43,7 +43,7 @@ func sameMatches(t *testing.T, expression string, scan, compiled pattern, text s
 		require.Greater(t, end, i)
 		i = end
 	}
-	return assert.Equal(t, compiled.all([]byte(text)), found, "%s in %q", expression, text)
+	return assert.Equal(t, compiled.all([]byte(text), &scratch{}), found, "%s in %q", expression, text)
 }
 
 // TestScanners holds the scanners against the regular expressions on regexp2.

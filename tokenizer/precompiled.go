@@ -73,6 +73,9 @@ func (p *precompiled) append(dst, text []byte, s *scratch) []byte {
 		if c := text[i]; c < single && c != '\r' && (i+1 == len(text) || text[i+1] < utf8.RuneSelf) {
 			if e := &p.ascii[c]; e.ok {
 				dst = append(dst, e.text...)
+				if s.grows(len(dst) - len(text)) {
+					return dst
+				}
 			} else {
 				dst = append(dst, c)
 			}
@@ -81,6 +84,9 @@ func (p *precompiled) append(dst, text []byte, s *scratch) []byte {
 		}
 		end := table.end(text, i)
 		dst = p.appendCluster(dst, text[i:end], s)
+		if s.grows(len(dst)-len(text)) || s.over() {
+			return dst
+		}
 		i = end
 	}
 	return dst
@@ -106,6 +112,9 @@ func (p *precompiled) appendCluster(dst, cluster []byte, s *scratch) []byte {
 			s.trace.replace(from, to)
 		}
 		dst = append(dst, to...)
+		if s.grows(len(dst)) {
+			return dst
+		}
 		cluster = cluster[n:]
 	}
 	return dst

@@ -9,7 +9,7 @@ import (
 type span struct{ start, end int }
 
 // A splitter appends to dst the words of text[within.start:within.end]. None is empty.
-type splitter func(dst []span, text []byte, within span) []span
+type splitter func(dst []span, text []byte, within span, s *scratch) []span
 
 // A preTokenizer is a step that splits the words it is given, or rewrites them.
 type preTokenizer struct {
@@ -37,6 +37,9 @@ func (t *Tokenizer) preTokenize(text []byte, part span, first bool, s *scratch) 
 	rewrites := 0
 	for i := range steps {
 		step := &steps[i]
+		if s.over() {
+			return text, nil
+		}
 		if step.write != nil {
 			buffer := &s.rewritten[rewrites&1]
 			s.trace.beginWords(rewrites, text)
@@ -58,17 +61,24 @@ func (t *Tokenizer) preTokenize(text []byte, part span, first bool, s *scratch) 
 			s.trace.endWords(rewrites)
 			rewrites++
 			*buffer = out
+			s.grow(len(out) - len(text))
 			text = out
 			continue
 		}
 		other = other[:0]
 		for _, w := range words {
-			other = step.split(other, text, w)
+			if s.over() {
+				return text, nil
+			}
+			other = step.split(other, text, w, s)
 		}
 		first = first && len(other) > 0 && other[0].start == words[0].start
 		words, other = other, words
 	}
 	s.words = [2][]span{words, other}
+	if s.err != nil {
+		return text, nil
+	}
 	return text, words
 }
 
@@ -204,7 +214,7 @@ func classBERT(r rune) uint8 {
 
 // splitBERT splits at white space, which goes, and around each punctuation
 // character, as BertPreTokenizer of Hugging Face tokenizers 0.23.3.
-func splitBERT(dst []span, text []byte, within span) []span {
+func splitBERT(dst []span, text []byte, within span, _ *scratch) []span {
 	word := within.start // where the current word starts
 	for i := within.start; i < within.end; {
 		class, n := asciiClass[text[i]], 1

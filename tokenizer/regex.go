@@ -1,11 +1,13 @@
 package tokenizer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/dlclark/regexp2"
@@ -17,6 +19,9 @@ import (
 // another thing there is an error. An empty match at the end of a match is none,
 // as the crate onig 6.5 has it.
 func compile(expression string) (pattern, error) {
+	if n := len(expression); n > mostExpression {
+		return pattern{}, fmt.Errorf("%d bytes, expected at most %d", n, mostExpression)
+	}
 	t := &translator{rest: expression}
 	_, err := t.alternatives(0)
 	if err == nil && t.rest != "" {
@@ -29,32 +34,75 @@ func compile(expression string) (pattern, error) {
 	if err != nil {
 		return pattern{}, err
 	}
-	return pattern{all: func(text []byte) []span {
-		var found []span
-		runes := []rune(string(text))
-		at, offset := 0, 0 // a rune and where it starts
-		seek := func(to int) int {
-			for ; at < to; at++ {
-				offset += utf8.RuneLen(runes[at])
-			}
-			return offset
+	re.MatchTimeout = matchPatience
+	return pattern{all: (&expressionRun{re, expression}).all}, nil
+}
+
+// Bounds of a regular expression, in bytes: as it is written, and translated.
+const (
+	mostExpression = 1 << 14
+	mostTranslated = 1 << 21
+)
+
+// An expressionRun finds the matches of a regular expression.
+type expressionRun struct {
+	re         *regexp2.Regexp
+	expression string
+}
+
+// all is that of a pattern.
+func (e *expressionRun) all(text []byte, s *scratch) (found []span) {
+	started := time.Now()
+	before := s.matching
+	runes := []rune(string(text))
+	at, offset := 0, 0 // a rune and where it starts
+	seek := func(to int) int {
+		for ; at < to; at++ {
+			offset += utf8.RuneLen(runes[at])
 		}
-		m, err := re.FindRunesMatch(runes)
-		for ; err == nil && m != nil; m, err = re.FindNextMatch(m) {
-			start := seek(m.Index)
-			end := seek(m.Index + m.Length)
-			if n := len(found); start < end || n == 0 || found[n-1].end < start {
-				found = append(found, span{start, end})
+		return offset
+	}
+	var last *regexp2.Match
+	for n := 0; ; n++ {
+		if n%matchesBetween == 0 {
+			s.matching = before + time.Since(started)
+			if s.matched(e.expression) {
+				return nil
 			}
 		}
-		return found // no timeout is set, which would be the only error
-	}}, nil
+		m, err := e.after(last, runes)
+		if err != nil { // it took longer than matchPatience
+			n = -1
+			continue
+		}
+		if last = m; m == nil {
+			break
+		}
+		start := seek(m.Index)
+		end := seek(m.Index + m.Length)
+		if n := len(found); start < end || n == 0 || found[n-1].end < start {
+			found = append(found, span{start, end})
+		}
+	}
+	s.matching = before + time.Since(started)
+	return found
+}
+
+// matchesBetween is how many matches are looked for before the time is looked at.
+const matchesBetween = 256
+
+// after returns the match after last, the first where that is nil.
+func (e *expressionRun) after(last *regexp2.Match, runes []rune) (*regexp2.Match, error) {
+	if last == nil {
+		return e.re.FindRunesMatch(runes)
+	}
+	return e.re.FindNextMatch(last)
 }
 
 // A translator writes a regular expression of Oniguruma for regexp2.
 type translator struct {
 	rest string
-	out  strings.Builder
+	out  bytes.Buffer
 	fold bool // inside (?i:)
 	last rune // the letter before, inside (?i:); 0 for none
 
@@ -94,16 +142,15 @@ func (t *translator) take(n int) string {
 // sequence translates atoms up to | or a closing parenthesis.
 func (t *translator) sequence(depth int) (least int, err error) {
 	for t.rest != "" && t.rest[0] != '|' && t.rest[0] != ')' {
-		before := t.out.String()
-		t.out.Reset()
+		start := t.out.Len()
 		n, err := t.atom(depth)
 		if err != nil {
 			return 0, err
 		}
-		atom := t.out.String()
-		t.out.Reset()
-		t.out.WriteString(before)
-		times, err := t.quantified(atom, n)
+		if t.out.Len() > mostTranslated {
+			return 0, fmt.Errorf("its classes take more than %d bytes", mostTranslated)
+		}
+		times, err := t.quantified(start, n)
 		if err != nil {
 			return 0, err
 		}
@@ -112,11 +159,11 @@ func (t *translator) sequence(depth int) (least int, err error) {
 	return least, nil
 }
 
-// quantified writes atom, of a least length, with the quantifier that follows it,
-// and returns the least number of times it matches.
-func (t *translator) quantified(atom string, length int) (least int, err error) {
+// quantified writes the quantifier that follows the atom, of a least length, that
+// starts at a place of what is written, and returns the least number of times it
+// matches.
+func (t *translator) quantified(start, length int) (least int, err error) {
 	if t.rest == "" || !strings.ContainsRune("?*+{", rune(t.rest[0])) {
-		t.out.WriteString(atom)
 		return 1, nil
 	}
 	if length == 0 {
@@ -148,7 +195,8 @@ func (t *translator) quantified(atom string, length int) (least int, err error) 
 	}
 	switch {
 	case braces && strings.HasPrefix(t.rest, "+"): // not possessive, but repeated
-		atom, quantifier = "(?:"+atom+quantifier+")", t.take(1)
+		t.wrap(start, "(?:", quantifier+")")
+		quantifier = t.take(1)
 	case braces && strings.HasPrefix(t.rest, "?"):
 		return 0, fmt.Errorf("? after quantifier %s", quantifier)
 	case strings.HasPrefix(t.rest, "?"):
@@ -158,13 +206,21 @@ func (t *translator) quantified(atom string, length int) (least int, err error) 
 		if t.behind {
 			return 0, fmt.Errorf("quantifier %s+ inside a look-behind", quantifier)
 		}
-		atom, quantifier = "(?>"+atom+quantifier, ")"
+		t.wrap(start, "(?>", quantifier)
+		quantifier = ")"
 	}
 	if t.rest != "" && strings.ContainsRune("?*+{", rune(t.rest[0])) {
 		return 0, fmt.Errorf("%c after quantifier %s", t.rest[0], quantifier)
 	}
-	t.out.WriteString(atom + quantifier)
+	t.out.WriteString(quantifier)
 	return least, nil
+}
+
+// wrap puts before and after around what is written from start on.
+func (t *translator) wrap(start int, before, after string) {
+	atom := string(t.out.Bytes()[start:])
+	t.out.Truncate(start)
+	t.out.WriteString(before + atom + after)
 }
 
 // groups are the groups that are known; those at the end match no text.

@@ -47,12 +47,15 @@ func (r replacer) append(dst, text []byte, s *scratch) []byte {
 			}
 			dst = append(append(dst, text[:i]...), r.content...)
 			text = text[i+1:]
+			if s.grows(len(dst)) {
+				return dst
+			}
 		}
 	}
 	if len(text) == 0 { // in which nothing is found, not even nothing
 		return dst
 	}
-	f := r.pattern.find(text)
+	f := r.pattern.find(text, s)
 	for i, ok := 0, true; ok; {
 		var start, end int
 		start, end, ok = f.next(i)
@@ -61,6 +64,9 @@ func (r replacer) append(dst, text []byte, s *scratch) []byte {
 		if ok {
 			dst = append(dst, r.content...)
 			s.trace.put(len(r.content), end-1)
+		}
+		if s.grows(len(dst)-len(text)) || s.over() {
+			return dst
 		}
 		i = end
 	}

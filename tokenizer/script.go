@@ -20,7 +20,7 @@ var splitScriptTable = sync.OnceValue(func() *pageTable {
 // splitScripts splits where the script changes, as UnicodeScripts of Hugging Face
 // tokenizers 0.23.3, to which Hiragana and Katakana are Han. The space and what
 // has no script go with what is before them; at the start they go.
-func splitScripts(dst []span, text []byte, within span) []span {
+func splitScripts(dst []span, text []byte, within span, _ *scratch) []span {
 	table := splitScriptTable()
 	last, word := uint8(0), within.end
 	for i := within.start; i < within.end; {

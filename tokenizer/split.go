@@ -34,9 +34,9 @@ func parseBehavior(v value) (behavior, error) {
 // isolated returns the splitter that makes each match and each part between
 // matches a word.
 func isolated(p pattern) splitter {
-	return func(dst []span, text []byte, within span) []span {
+	return func(dst []span, text []byte, within span, s *scratch) []span {
 		text = text[within.start:within.end]
-		f := p.find(text)
+		f := p.find(text, s)
 		for i, ok := 0, true; ok; {
 			var start, end int
 			start, end, ok = f.next(i)
@@ -54,9 +54,9 @@ func isolated(p pattern) splitter {
 
 // kept returns the splitter that makes each match a word and drops the rest.
 func kept(p pattern) splitter {
-	return func(dst []span, text []byte, within span) []span {
+	return func(dst []span, text []byte, within span, s *scratch) []span {
 		text = text[within.start:within.end]
-		f := p.find(text)
+		f := p.find(text, s)
 		for i, ok := 0, true; ok; {
 			var start, end int
 			start, end, ok = f.next(i)
@@ -78,10 +78,10 @@ func splitBy(p pattern, b behavior, inverted bool) splitter {
 	case b == removeMatches && inverted:
 		return kept(p)
 	}
-	return func(dst []span, text []byte, within span) []span {
+	return func(dst []span, text []byte, within span, s *scratch) []span {
 		j := joiner{dst: dst, first: len(dst), behavior: b}
 		text = text[within.start:within.end]
-		f := p.find(text)
+		f := p.find(text, s)
 		for i, ok := 0, true; ok; {
 			var start, end int
 			start, end, ok = f.next(i)
@@ -227,7 +227,7 @@ func isNumeric(r rune) bool {
 }
 
 // splitSpaces splits at white space, which goes, as WhitespaceSplit.
-func splitSpaces(dst []span, text []byte, within span) []span {
+func splitSpaces(dst []span, text []byte, within span, _ *scratch) []span {
 	word := within.start
 	for i := within.start; i < within.end; {
 		r, n := rune(text[i]), 1
@@ -250,7 +250,7 @@ func splitSpaces(dst []span, text []byte, within span) []span {
 
 // splitWhitespace keeps the matches of \w+|[^\w\s]+, as Whitespace, with the
 // regular expressions of Rust.
-func splitWhitespace(dst []span, text []byte, within span) []span {
+func splitWhitespace(dst []span, text []byte, within span, _ *scratch) []span {
 	kind := func(r rune) uint8 {
 		switch {
 		case isWord(r):
@@ -281,7 +281,7 @@ func splitWhitespace(dst []span, text []byte, within span) []span {
 
 // splitLength returns the splitter into words of n characters, as FixedLength.
 func splitLength(n int) splitter {
-	return func(dst []span, text []byte, within span) []span {
+	return func(dst []span, text []byte, within span, _ *scratch) []span {
 		for i := within.start; i < within.end; {
 			start := i
 			for count := 0; count < n && i < within.end; count++ {

@@ -24,6 +24,7 @@ type Tokenizer struct {
 	vocab         *vocabulary
 	frame         frame
 	decoders      []decoder  // nil joins pieces with spaces
+	fault         error      // of Lowercase: Encode returns it
 	pool          *sync.Pool // of *scratch
 	tracing       *sync.Pool // of *scratch with a trace
 }
@@ -44,8 +45,9 @@ type scratch struct {
 	links     []links
 	ends      []pathEnd
 	cuts      []int32
-	err       error   // of the model
-	ids       []int32 // of a text, where the caller's are no place for them
+	long      [3][]int32 // found in the text, in its normalized form, and in a word
+	ids       []int32    // of a text, where the caller's are no place for them
+	bounds
 
 	trace *trace // nil where no one asks for spans
 }
@@ -72,6 +74,8 @@ type Options struct {
 	MaxTokens int        // the limit, special tokens included; 0 for none
 	Truncate  Truncation // what to drop over the limit; special tokens stay
 	Prefix    int        // tokens at the head of the text, a prompt's, that TruncateStart drops last
+
+	Done <-chan struct{} // where it is closed, Encode soon ends with an error; nil for never
 }
 
 // An Encoding is a text in tokens.
@@ -95,8 +99,9 @@ func (e *TooLongError) Error() string {
 // Encode returns the tokens of text. Bytes that are not UTF-8 are read as one
 // U+FFFD for each maximal part of a character (the Unicode Standard, section 3.9,
 // "U+FFFD Substitution of Maximal Subparts"). The error is a *TooLongError, says
-// what is wrong with o, or that text has a character for which a Unigram model
-// without an unknown id has nothing.
+// what is wrong with o, that o.Done is closed, that text has a character for which a
+// Unigram model without an unknown id has nothing, or that the tokenizer's regular
+// expressions take too long for it or its steps add too much to it.
 func (t *Tokenizer) Encode(text string, o Options) (Encoding, error) {
 	ids, truncated, err := t.Append(nil, text, o)
 	return Encoding{IDs: ids, Truncated: truncated}, err
@@ -123,7 +128,10 @@ func (t *Tokenizer) append(dst []int32, text string, o Options, s *scratch) ([]i
 	dst = append(dst, f.head...)
 	start := len(dst)
 	s.text = appendUTF8(s.text[:0], text)
-	s.err = nil
+	s.begin(len(s.text), o.Done)
+	if t.fault != nil {
+		return dst[:before], 0, t.fault
+	}
 	dst = t.appendTokens(dst, s)
 	if s.err != nil {
 		return dst[:before], 0, s.err
@@ -168,11 +176,13 @@ func (t *Tokenizer) frameFor(o Options) frame {
 }
 
 // Count returns how many tokens text has, special tokens included unless
-// o.NoSpecial; nothing else of o counts, so that they may be more than
-// o.MaxTokens. It allocates nothing.
+// o.NoSpecial; nothing else of o counts but Done, so that they may be more than
+// o.MaxTokens. It allocates nothing. Where Encode has an error about the text they
+// are those before it.
 func (t *Tokenizer) Count(text string, o Options) int {
 	s := t.pool.Get().(*scratch)
 	s.text = appendUTF8(s.text[:0], text)
+	s.begin(len(s.text), o.Done)
 	s.ids = t.appendTokens(s.ids[:0], s)
 	n := len(s.ids)
 	t.pool.Put(s)
@@ -183,13 +193,15 @@ func (t *Tokenizer) Count(text string, o Options) int {
 // appendTokens appends the tokens of s.text.
 func (t *Tokenizer) appendTokens(dst []int32, s *scratch) []int32 {
 	text := s.text
+	exact := t.added.exact
+	s.long[0] = exact.long.find(s.long[0], text, s)
 	for from, done := 0, 0; ; {
-		m := t.added.exact.find(text, from, done, s)
+		m := exact.find(text, from, done, s.long[0], s)
 		if done < m.start {
 			s.trace.start(text, span{done, m.start})
 			dst = t.appendPlain(dst, text[done:m.start], done == 0, s)
 		}
-		if m.id < 0 {
+		if m.id < 0 || s.err != nil {
 			return dst
 		}
 		dst = append(dst, m.id)
@@ -201,13 +213,17 @@ func (t *Tokenizer) appendTokens(dst []int32, s *scratch) []int32 {
 // appendPlain appends the tokens of a text in which no token was found before
 // normalization. first says that it begins where the input does.
 func (t *Tokenizer) appendPlain(dst []int32, text []byte, first bool, s *scratch) []int32 {
-	text = t.normalize(text, s)
+	if text = t.normalize(text, s); s.err != nil {
+		return dst
+	}
+	normal := t.added.normal
+	s.long[1] = normal.long.find(s.long[1], text, s)
 	for from, done := 0, 0; ; {
-		m := t.added.normal.find(text, from, done, s)
+		m := normal.find(text, from, done, s.long[1], s)
 		if done < m.start {
 			dst = t.appendWords(dst, text, span{done, m.start}, first && done == 0, s)
 		}
-		if m.id < 0 {
+		if m.id < 0 || s.err != nil {
 			return dst
 		}
 		dst = append(dst, m.id)
@@ -224,6 +240,9 @@ func (t *Tokenizer) appendWords(dst []int32, text []byte, part span, first bool,
 		return s.trace.appendWords(dst, t.model, text, words, s)
 	}
 	for _, w := range words {
+		if s.over() {
+			return dst
+		}
 		dst = t.model.append(dst, text[w.start:w.end], s)
 	}
 	return dst
@@ -344,7 +363,7 @@ func (t *Tokenizer) Lowercase() *Tokenizer {
 	}
 	lower := *t
 	lower.normalizers = append([]normalizer{lowercase{}}, t.normalizers...)
-	_ = lower.prepare(value{}) // all it can report is the case above
+	_ = lower.prepare(value{}) // it is the case above, or lower.fault
 	return &lower
 }
 

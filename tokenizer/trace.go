@@ -66,6 +66,9 @@ func (t *trace) normalize(steps []normalizer, text []byte, s *scratch) []byte {
 		*out = t.step(step, (*out)[:0], s)
 		t.normal[i&1] = t.out
 		t.in = t.out
+		if s.grow(len(*out)-len(text)) || s.over() {
+			return nil
+		}
 		text = *out
 	}
 	t.done = t.in
@@ -333,7 +336,7 @@ func (t *trace) appendPieces(dst []int32, m model, word []byte, s *scratch) []in
 	}
 	start := len(dst)
 	dst = t.append(dst, m, word, s)
-	if n := len(t.pieces); n > 0 && 2*n <= cachedIDs && t.pieces[n-1].end <= len(word) {
+	if n := len(t.pieces); s.err == nil && n > 0 && 2*n <= cachedIDs && t.pieces[n-1].end <= len(word) {
 		var known [cachedIDs]int32
 		for k, p := range t.pieces {
 			known[2*k], known[2*k+1] = dst[start+k], int32(p.start<<8|p.end)

@@ -13,7 +13,8 @@ import (
 // Viterbi's algorithm over the ends of pieces).
 type unigram struct {
 	vocab    *vocabulary
-	trie     trie
+	trie     trie      // of the pieces that are not long
+	long     longSet   // of those that are
 	scores   []float64 // by id
 	unknown  int32     // -1 for none: a text that needs it is an error
 	penalty  float64   // score of a character that is no piece
@@ -51,10 +52,17 @@ func (m *unigram) appendBest(dst []int32, word []byte, s *scratch) []int32 {
 	for range len(word) + 1 {
 		s.ends = append(s.ends, pathEnd{start: -1})
 	}
+	s.long[2] = m.long.find(s.long[2], word, s)
 	for i := 0; i < len(word); {
 		if !m.extend(s.ends, word, i) {
-			s.err = errNoUnknown
+			s.fail(errNoUnknown)
+		}
+		if s.over() {
 			return dst
+		}
+		for node := at(s.long[2], i); node > 0; node = m.long.shorter[node] {
+			id := m.long.ids[node]
+			offer(&s.ends[i+int(m.long.sizes[node])], m.scores[id]+s.ends[i].score, i, id)
 		}
 		if word[i] < utf8.RuneSelf {
 			i++
@@ -185,8 +193,9 @@ func parseUnigram(o object) (*unigram, error) {
 	trieMade.Go(func() {
 		m.trie = newTrie(len(list.text) / 12)
 		for i, piece := range pieces {
-			m.trie.add(piece, int32(i))
+			m.addPiece(piece, int32(i))
 		}
+		m.long.link()
 	})
 	m.vocab = newVocabulary(len(pieces))
 	for i, piece := range pieces {
@@ -220,10 +229,17 @@ func (m *unigram) add(piece string, score float64) bool {
 	if !m.vocab.add(piece, id) {
 		return false
 	}
-	m.trie.add(piece, id)
+	m.addPiece(piece, id)
 	m.scores = append(m.scores, score)
 	m.penalty = min(m.penalty, score)
 	return true
+}
+
+// addPiece makes a piece known to extend, or to long.
+func (m *unigram) addPiece(piece string, id int32) {
+	if !m.long.add(piece, id) {
+		m.trie.add(piece, id)
+	}
 }
 
 // score returns a number as serde_json 1.0 reads it, without its feature

@@ -1,15 +1,19 @@
 package tokenizer
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // A wordPiece cuts words into the longest pieces of its vocabulary from the
 // left, as the WordPiece model of Hugging Face tokenizers 0.23.3.
 type wordPiece struct {
 	vocab    *vocabulary
 	unknown  int32
-	prefix   string // of the pieces that continue a word, "##"
-	hash     uint64 // of prefix
-	maxChars int    // code points of a word; a longer one is unknown
+	prefix   string  // of the pieces that continue a word, "##"
+	hash     uint64  // of prefix
+	maxChars int     // code points of a word; a longer one is unknown
+	long     longSet // of the pieces that continue a word, without prefix
 }
 
 func (m *wordPiece) vocabulary() *vocabulary { return m.vocab }
@@ -21,11 +25,20 @@ func (m *wordPiece) append(dst []int32, word []byte, s *scratch) []int32 {
 		return append(dst, m.unknown)
 	}
 	start := len(dst)
-	id, n := m.vocab.longestPrefix("", hashSeed, word, s.hashes)
-	for n > 0 {
+	hashes := s.hashes
+	if long := min(len(word), m.vocab.longest); long > len(hashes) { // once a word: all of it counts
+		hashes = make([]uint64, long)
+	}
+	id, n := m.vocab.longestPrefix("", hashSeed, word, hashes)
+	long := m.long.find(s.long[2], word, s)
+	for s.long[2] = long; n > 0 && !s.over(); {
 		dst = append(dst, id)
 		if word = word[n:]; len(word) == 0 {
 			return dst
+		}
+		if node := at(long, max(0, len(long)-len(word))); node > 0 {
+			id, n = m.long.ids[node], int(m.long.sizes[node])
+			continue
 		}
 		id, n = m.vocab.longestPrefix(m.prefix, m.hash, word, s.hashes)
 	}
@@ -50,7 +63,7 @@ func parseWordPiece(o object) (*wordPiece, error) {
 	if err != nil {
 		return nil, err
 	}
-	prefix, err := o.get("continuing_subword_prefix").str()
+	prefix, err := o.get("continuing_subword_prefix").affix()
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +80,25 @@ func parseWordPiece(o object) (*wordPiece, error) {
 	if m.unknown, ok = vocab.id(unknown); !ok {
 		return nil, o.get("unk_token").errorf("%q is not in the vocabulary", unknown)
 	}
+	if vocab.longest > shortPiece {
+		for id := range int32(vocab.size()) {
+			if rest, ok := strings.CutPrefix(vocab.piece(id), prefix); ok {
+				m.long.add(rest, id)
+			}
+		}
+		m.long.link()
+	}
 	return m, nil
+}
+
+// affix returns a string that stands before or after pieces. It is written anew for
+// each character of a text, so that it may not be long.
+func (v value) affix() (string, error) {
+	s, err := v.str()
+	if err == nil && len(s) > shortPiece {
+		err = v.errorf("%d bytes, expected at most %d", len(s), shortPiece)
+	}
+	return s, err
 }
 
 // parseVocabulary reads an object of pieces and their ids.

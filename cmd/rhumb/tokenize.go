@@ -68,7 +68,10 @@ func (c *console) tokenizeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			line, err := tokenLine(t, &in, n, format, tokenizer.Options{NoSpecial: noSpecial})
+			line, err := tokenLine(t, &in, n, format, tokenizer.Options{NoSpecial: noSpecial, Done: ctx.Done()})
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", src.At(in.Line), err)
 			}

@@ -1,0 +1,92 @@
+package tokenizer
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// bounds keep the work on one text within what its length lets expect, whatever
+// the tokenizer's file says. The zero value is that of an empty text.
+type bounds struct {
+	size     int             // of the text, in bytes
+	grown    int             // bytes that steps added to it
+	matching time.Duration   // that regular expressions took
+	done     <-chan struct{} // Options.Done
+	ticks    uint
+	err      error // that ends the work
+}
+
+// begin begins the work on a text.
+func (b *bounds) begin(size int, done <-chan struct{}) {
+	*b = bounds{size: size, done: done}
+	b.poll()
+}
+
+var errStopped = errors.New("stopped, as Options.Done is closed")
+
+// poll ends the work where nobody waits for it.
+func (b *bounds) poll() {
+	select {
+	case <-b.done:
+		b.fail(errStopped)
+	default:
+	}
+}
+
+// fail ends the work with err, unless it has ended.
+func (b *bounds) fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
+// over reports whether the work has ended. Loops that may be long ask at each turn.
+func (b *bounds) over() bool {
+	if b.ticks++; b.ticks%1024 == 0 {
+		b.poll()
+	}
+	return b.err != nil
+}
+
+// How much steps may add to a text: the compatibility decomposition with the most
+// bytes, of U+FDFA, is 11 times as long, and ByteLevel doubles that.
+const (
+	leastGrowth   = 1 << 20
+	growthPerByte = 32
+)
+
+// grow adds n bytes, or fewer than none, to what steps have added. It reports whether
+// that is too much, which ends the work.
+func (b *bounds) grow(n int) bool {
+	if n > 0 {
+		b.grown += n
+	}
+	if most := leastGrowth + growthPerByte*b.size; b.grown > most {
+		b.fail(fmt.Errorf("normalizer and pre-tokenizer add more than %d bytes to a text of %d", most, b.size))
+	}
+	return b.err != nil
+}
+
+// grows is grow, without adding: it reports whether n more would be too much.
+func (b *bounds) grows(n int) bool {
+	return n > leastGrowth && b.grown+n > leastGrowth+growthPerByte*b.size && b.grow(n)
+}
+
+// Regular expressions take some hundred nanoseconds a byte; they may take fifty times
+// as long, as other programs take time too. matchPatience is how long one match may
+// take until it is begun anew, or is given up.
+const (
+	matchPatience = 500 * time.Millisecond
+	leastMatching = time.Second
+	matchingByte  = 20 * time.Microsecond
+)
+
+// matched reports whether regular expressions took too long, the last of them the
+// given one, which ends the work; or whether it has ended.
+func (b *bounds) matched(expression string) bool {
+	if b.poll(); b.matching > leastMatching+time.Duration(b.size)*matchingByte {
+		b.fail(fmt.Errorf("regular expression %.100q takes too long for a text of %d bytes", expression, b.size))
+	}
+	return b.err != nil
+}
