@@ -58,12 +58,17 @@ func (c *console) embedCommand() *cobra.Command {
 		defer func() { err = errors.Join(err, j.Close()) }()
 		j.opts = opts
 		j.skip = l.Errors
+		l.Complete(j.model.Describe(), opts)
+		if format == "npy" {
+			if err := l.CheckNPY(); err != nil {
+				return &usageError{err}
+			}
+		}
 		to, err := c.create(out.file, format == "npy")
 		if err != nil {
 			return err
 		}
 		defer to.discard()
-		l.Complete(j.model.Describe(), opts)
 		w, err := newWriter(to, format, l)
 		if err != nil {
 			return err

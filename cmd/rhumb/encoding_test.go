@@ -81,6 +81,12 @@ func TestEncodings(t *testing.T) {
 			t.Run(f.name+" in "+to, func(t *testing.T) {
 				out := filepath.Join(t.TempDir(), "out."+to)
 				code, stdout, stderr := rhumb(t, strings.Join(sentences, "\n"), "embed", "--model", tiny, "--encoding", f.name, "--output", out)
+				if to == "npy" && (f.name == "int8" || f.name == "uint8") {
+					require.Equal(t, 2, code)
+					require.Contains(t, stderr, "embeddings as "+f.name+", each at a scale of its own: npy has no place for that")
+					require.NoFileExists(t, out)
+					return
+				}
 				require.Zero(t, code, stderr)
 				assert.Empty(t, stdout+stderr)
 				data, err := os.ReadFile(out)

@@ -157,6 +157,7 @@ func (j *job) prepare(ctx context.Context) (err error) {
 		j.layout.Formats = defaultFormats
 	}
 	if cfg.OutputFormat == "npy" {
+		j.layout.Complete(j.model.Describe(), cfg.Options)
 		if err := j.layout.CheckNPY(); err != nil {
 			return err
 		}

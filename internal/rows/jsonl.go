@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
@@ -42,7 +43,13 @@ type jsonlSource struct {
 	*lineReader
 	field string
 	carry Carry
+
+	objects int      // read
+	absent  []string // columns to keep that none of them had
 }
+
+// keptWithin is in how many objects each column to keep has to be there once.
+const keptWithin = 1024
 
 // Columns returns the columns to keep. In Parquet's form they hold the JSON of
 // the fields; which others there are shows only in each line.
@@ -66,6 +73,11 @@ func (s *jsonlSource) Columns() (all []Column, err error) {
 func (s *jsonlSource) Next() (Input, error) {
 	for {
 		line, err := s.readLine()
+		if err == io.EOF && s.objects > 0 || s.objects >= keptWithin {
+			if len(s.absent) > 0 {
+				return Input{}, fmt.Errorf("%s: no column %q to keep in the first %d objects", s.name, s.absent[0], s.objects)
+			}
+		}
 		if err != nil {
 			return Input{}, err
 		}
@@ -103,6 +115,8 @@ func (s *jsonlSource) parse(line []byte) (in Input, err error) {
 	if id := fields["id"]; id != nil && string(id) != "null" {
 		in.ID = id
 	}
+	s.objects++
+	s.absent = slices.DeleteFunc(s.absent, func(name string) bool { return fields[name] != nil })
 	if in.Kept, err = s.keep(line, fields); err != nil {
 		return in, err
 	}

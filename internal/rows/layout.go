@@ -58,7 +58,8 @@ func (l *Layout) Bytes() (n int) {
 	return n
 }
 
-// CheckNPY returns an error where NumPy's format has no place for the layout.
+// CheckNPY returns an error where NumPy's format has no place for the layout, as far
+// as it is complete.
 func (l *Layout) CheckNPY() error {
 	switch {
 	case l.Errors:
@@ -67,6 +68,8 @@ func (l *Layout) CheckNPY() error {
 		return fmt.Errorf("%d formats of embeddings, npy holds one; choose another format of output", len(l.Formats))
 	case npyType(l.Formats[0]) == "":
 		return fmt.Errorf("embeddings as %v: npy holds numbers; choose another format of output", l.Formats[0])
+	case l.Scale:
+		return fmt.Errorf("embeddings as %v, each at a scale of its own: npy has no place for that; give ranges, or choose another format of output", l.Formats[0])
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -80,7 +81,7 @@ func Read(ctx context.Context, r io.Reader, name string, closer io.Closer, how R
 	}
 	switch how.Format {
 	case "jsonl":
-		return &jsonlSource{lineReader: lines, field: how.Field, carry: how.Carry}, nil
+		return &jsonlSource{lineReader: lines, field: how.Field, carry: how.Carry, absent: slices.Clone(how.Carry.Keep)}, nil
 	case "csv":
 		return newCSVSource(lines, how), nil
 	case "text":

@@ -145,6 +145,7 @@ func kindOf(h *format.PageHeader) (k pageKind, err error) {
 	switch {
 	case h.Type == format.DictionaryPage && h.DictionaryPageHeader.Valid:
 		k = pageKind{values: int64(h.DictionaryPageHeader.V.NumValues), encoding: h.DictionaryPageHeader.V.Encoding, compressed: true}
+		//lint:ignore SA1019 older files have it
 		if k.encoding == format.PlainDictionary {
 			k.encoding = format.Plain // as it is called there
 		}

@@ -99,6 +99,7 @@ func (p *pageData) runs(width int) error {
 // beyond those of the page.
 func (p *pageData) encoded(e format.Encoding) (shared int64, err error) {
 	switch e {
+	//lint:ignore SA1019 older files have it
 	case format.PlainDictionary, format.RLEDictionary:
 		width, err := p.ReadByte()
 		if err == io.EOF {
