@@ -15,7 +15,9 @@ type Match struct {
 // Search returns the k rows nearest to query, the nearest first, all where there
 // are fewer. Of equal scores the lower row is taken first; one that is not a
 // number comes last. The search is exact: it scores every row. Errors are
-// those of Scores, and a k below 1.
+// those of Scores, a k below 1, and Dot or Euclidean over rows of bytes: each has a
+// scale of its own, without which their order is another one. Cosine needs none, and
+// Rescore takes what Scores says, times the scales.
 //
 // To search with several goroutines, give each some of the rows, and sort what
 // they find.
@@ -26,6 +28,9 @@ func Search[Q, E Number](m Metric, query []Q, rows []E, k int) ([]Match, error) 
 	s, err := newScorer(m, query, rows)
 	if err != nil {
 		return nil, err
+	}
+	if s.uint8s != nil && (m == Dot || m == Euclidean) {
+		return nil, fmt.Errorf("%v over rows of %s, which have scales of their own: expected cosine, or for packed bits hamming or signs", m, elementName(rows))
 	}
 	found := make([]Match, 0, min(k, s.rows)) // a heap with the farthest on top once it is full
 	scores := make([]float32, min(block, s.rows))

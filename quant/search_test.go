@@ -77,17 +77,53 @@ func TestSearchIsThatOfNumpy(t *testing.T) {
 		check("float16", found, err)
 		found, err = Search(m, query, halves(t, rows.data), k)
 		check("float32 and float16", found, err)
-		found, err = Search(m, narrow[int8](query), narrow[int8](rows.data), k)
+		found, err = ranked(m, narrow[int8](query), narrow[int8](rows.data), k)
 		check("int8", found, err)
-		found, err = Search(m, narrow[uint8](query), narrow[uint8](rows.data), k)
+		found, err = ranked(m, narrow[uint8](query), narrow[uint8](rows.data), k)
 		check("uint8", found, err)
 		if m != Euclidean {
-			found, err = Search(m, query, narrow[int8](rows.data), k)
+			found, err = ranked(m, query, narrow[int8](rows.data), k)
 			check("float32 and int8", found, err)
-			found, err = Search(m, query, narrow[uint8](rows.data), k)
+			found, err = ranked(m, query, narrow[uint8](rows.data), k)
 			check("float32 and uint8", found, err)
 		}
 	}
+}
+
+// ranked is Search, which does not take some metrics over bytes, by all scores.
+func ranked[Q, E Number](m Metric, query []Q, rows []E, k int) ([]Match, error) {
+	if m == Cosine {
+		return Search(m, query, rows, k)
+	}
+	scores := make([]float32, len(rows)/len(query))
+	err := Scores(scores, m, query, rows)
+	var found []Match
+	for i, s := range scores {
+		found = append(found, Match{i, s})
+	}
+	m.sort(found)
+	return found[:k], err
+}
+
+// Rows at scales of their own are not ranked without them: dot products of their
+// numbers have another order than those of the vectors.
+func TestSearchNeedsNoScales(t *testing.T) {
+	query := []float32{0.3, 1}
+	rows, _, err := AppendScaled([]int8(nil), []float32{0.743, 0.669})
+	require.NoError(t, err)
+	rows, _, err = AppendScaled(rows, []float32{0.928, 0.371})
+	require.NoError(t, err)
+	for _, m := range []Metric{Dot, Euclidean} {
+		_, err := Search(m, rows[:2], rows, 1)
+		assert.EqualError(t, err, m.String()+" over rows of int8, which have scales of their own: expected cosine, or for packed bits hamming or signs")
+	}
+	_, err = Search(Dot, []uint8{1, 2}, []uint8{3, 4}, 1)
+	assert.ErrorContains(t, err, "dot over rows of uint8")
+	_, err = Search(Dot, query, rows, 1)
+	assert.ErrorContains(t, err, "dot over rows of int8")
+	found, err := Search(Cosine, query, rows, 1)
+	require.NoError(t, err)
+	assert.Equal(t, 0, found[0].Row)
 }
 
 // The same as sorting all scores, whatever k and the number of rows, with many
