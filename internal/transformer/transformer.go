@@ -44,7 +44,7 @@ type Model struct {
 	names   map[*Linear]string    // of the layers in Int8
 	reaches map[*Linear][]float32 // while Calibrate runs: the largest magnitude of each input
 	bytes   int64                 // of the weights
-	scratch sync.Pool             // of *pass
+	scratch [2]sync.Pool          // of *pass, for up to longBatch tokens and for more
 
 	deferred map[*Linear]func() // of OpenToCalibrate: packs a layer, in the memory of
 	spare    *kernel.Panels
@@ -97,6 +97,10 @@ type pass struct {
 	routed    routed
 }
 
+// longBatch is how many tokens share memory with fewer: a short batch beside a long one
+// must not take the memory of the last long one, which the next would have to make anew.
+const longBatch = 1024
+
 // The buffers of a pass.
 const (
 	bufferY     = iota
@@ -122,11 +126,15 @@ func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Mat
 	if dst.Rows != tokens || dst.Cols != m.Hidden || b.Starts[len(b.Starts)-1] != tokens {
 		panic("transformer: Forward: shape")
 	}
-	p, _ := m.scratch.Get().(*pass)
+	scratch := &m.scratch[0]
+	if tokens > longBatch {
+		scratch = &m.scratch[1]
+	}
+	p, _ := scratch.Get().(*pass)
 	if p == nil {
 		p = &pass{model: m}
 	}
-	defer m.scratch.Put(p)
+	defer scratch.Put(p)
 	p.batch, p.ready = b, nil // a canceled pass may have left rows
 	if p.task = nil; b.Task > 0 {
 		p.task = &m.Tasks[b.Task-1]
