@@ -103,8 +103,10 @@ func (e *expressionRun) after(last *regexp2.Match, runes []rune) (*regexp2.Match
 type translator struct {
 	rest string
 	out  bytes.Buffer
-	fold bool // inside (?i:)
-	last rune // the letter before, inside (?i:); 0 for none
+
+	ranges int  // of the classes so far
+	fold   bool // inside (?i:)
+	last   rune // the letter before, inside (?i:); 0 for none
 
 	behind bool // inside a look-behind, which regexp2 matches from its end
 }

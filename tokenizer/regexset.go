@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -91,7 +92,18 @@ func (t *translator) character(where context) (set []runeRange, r rune, err erro
 	if c&0x20 == 0 {
 		set = complement(set)
 	}
-	return set, 0, nil
+	return set, 0, t.count(set)
+}
+
+// mostRanges bounds the ranges of all classes of an expression: \p{L} has some 650.
+const mostRanges = 1 << 17
+
+// count counts the ranges of a class, too many of which are an error.
+func (t *translator) count(set []runeRange) error {
+	if t.ranges += len(set); t.ranges > mostRanges {
+		return fmt.Errorf("classes of more than %d ranges", mostRanges)
+	}
+	return nil
 }
 
 // hexadecimal reads what follows \x or \u: a code point.
@@ -136,7 +148,7 @@ func (t *translator) property(negated bool) ([]runeRange, error) {
 	if negated != not {
 		set = complement(set)
 	}
-	return set, nil
+	return set, t.count(set)
 }
 
 // plainName returns a name as it is compared.
@@ -164,6 +176,9 @@ func (t *translator) class(depth int) (set []runeRange, err error) {
 	for strings.HasPrefix(t.rest, "&&") {
 		t.take(2)
 		part, err := t.classPart(depth)
+		if err == nil {
+			err = t.count(set)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -251,7 +266,7 @@ func (t *translator) posixBracket() ([]runeRange, error) {
 	if negated {
 		set = complement(set)
 	}
-	return set, nil
+	return set, t.count(set)
 }
 
 var hexDigits = []runeRange{{'0', '9'}, {'A', 'F'}, {'a', 'f'}}
@@ -308,10 +323,23 @@ func furtherSet(class uint8) (set []runeRange) {
 	return set
 }
 
+// plainScripts are the scripts by their plain names.
+var plainScripts = sync.OnceValue(func() map[string]uint8 {
+	scripts := map[string]uint8{}
+	for i, name := range scriptNames {
+		scripts[plainName(name)] = uint8(i)
+	}
+	return scripts
+})
+
 // scriptSet returns the code points of a script; nil if there is none of the name.
 func scriptSet(name string) (set []runeRange) {
+	script, ok := plainScripts()[name]
+	if !ok {
+		return nil
+	}
 	for _, run := range unpackRuns(scriptRuns) {
-		if plainName(scriptNames[run.category]) == name {
+		if run.category == script {
 			set = append(set, run.runeRange)
 		}
 	}
@@ -350,8 +378,13 @@ func foldSet(set []runeRange) ([]runeRange, error) {
 // categorySet returns the code points of a general category, or of all that
 // begin with a letter; nil if there is none of the name, which is in lower case.
 func categorySet(name string) (set []runeRange) {
+	var in [len(categoryNames)]bool
+	for i, n := range categoryNames {
+		n = strings.ToLower(n)
+		in[i] = n == name || len(name) == 1 && n[:1] == name
+	}
 	for _, run := range categories() {
-		if n := strings.ToLower(categoryNames[run.category]); n == name || len(name) == 1 && n[:1] == name {
+		if in[run.category] {
 			set = append(set, run.runeRange)
 		}
 	}
