@@ -184,15 +184,18 @@ type match struct {
 // has what is left, and is none where that is nothing.
 // long is what m.long found in text.
 func (m *matcher) find(text []byte, from, done int, long []int32, s *scratch) match {
-	for i := m.candidate(text, from); i < len(text) && !s.over(); i = m.candidate(text, i) {
+	for i := m.candidate(text, from); i < len(text); i = m.candidate(text, i) {
 		if !m.may(text[i:]) {
 			i++
 			continue
 		}
+		if s.over() {
+			break
+		}
 		index, n := int32(0), 0
 		if node := at(long, i); node > 0 {
 			index, n = m.long.ids[node], int(m.long.sizes[node])
-		} else if index, n = m.forms.longestPrefix("", hashSeed, text[i:], s.hashes); n == 0 {
+		} else if index, n = m.forms.longestPrefix("", hashSeed, text[i:min(len(text), i+shortPiece)], s.hashes); n == 0 {
 			i++
 			continue
 		}

@@ -20,7 +20,9 @@ type bounds struct {
 // begin begins the work on a text.
 func (b *bounds) begin(size int, done <-chan struct{}) {
 	*b = bounds{size: size, done: done}
-	b.poll()
+	if done != nil {
+		b.poll()
+	}
 }
 
 var errStopped = errors.New("stopped, as Options.Done is closed")
@@ -33,6 +35,18 @@ func (b *bounds) poll() {
 	default:
 	}
 }
+
+// ended is over for those who ask seldom.
+func (b *bounds) ended() bool {
+	b.poll()
+	return b.err != nil
+}
+
+// How many words are cut, or split, and characters are, between looks at Done.
+const (
+	wordsBetween      = 256
+	charactersBetween = 1024
+)
 
 // fail ends the work with err, unless it has ended.
 func (b *bounds) fail(err error) {
@@ -60,12 +74,17 @@ const (
 // that is too much, which ends the work.
 func (b *bounds) grow(n int) bool {
 	if n > 0 {
-		b.grown += n
+		b.added(n)
 	}
+	return b.err != nil
+}
+
+func (b *bounds) added(n int) {
+	b.grown += n
 	if most := leastGrowth + growthPerByte*b.size; b.grown > most {
 		b.fail(fmt.Errorf("normalizer and pre-tokenizer add more than %d bytes to a text of %d", most, b.size))
 	}
-	return b.err != nil
+	b.poll()
 }
 
 // grows is grow, without adding: it reports whether n more would be too much.

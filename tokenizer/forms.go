@@ -41,10 +41,11 @@ func (f normalForm) append(dst, text []byte, s *scratch) []byte {
 	s.trace.keep(0, done)
 	s.marks = s.marks[:0]
 	var buf [maxCompatible]mark
+	turn := 0
 	for i := done; i < len(text); {
 		r, n := utf8.DecodeRune(text[i:])
 		i += n
-		if s.over() {
+		if turn++; turn%charactersBetween == 0 && s.ended() {
 			return dst
 		}
 		if r < utf8.RuneSelf {

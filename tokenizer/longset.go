@@ -90,11 +90,15 @@ func (l *longSet) step(node int32, r rune) int32 {
 // find returns the node of the longest piece that starts at each byte of text, 0 for
 // none, in dst's memory; nothing where there is none anywhere.
 func (l *longSet) find(dst []int32, text []byte, s *scratch) []int32 {
-	dst = dst[:0]
 	if len(l.fails) == 0 || len(text) <= shortPiece {
-		return dst
+		return dst[:0]
 	}
-	dst = slices.Grow(dst, len(text))[:len(text)]
+	return l.scan(dst, text, s)
+}
+
+// scan is find where there may be something.
+func (l *longSet) scan(dst []int32, text []byte, s *scratch) []int32 {
+	dst = slices.Grow(dst[:0], len(text))[:len(text)]
 	clear(dst)
 	node := int32(0)
 	for i := len(text); i > 0 && !s.over(); {

@@ -66,7 +66,7 @@ func (t *Tokenizer) normalize(text []byte, s *scratch) []byte {
 	for i, step := range t.normalizers {
 		out := &s.normal[i&1]
 		*out = step.append((*out)[:0], text, s)
-		if s.grow(len(*out)-len(text)) || s.over() {
+		if s.grow(len(*out)-len(text)) || i%8 == 7 && s.ended() {
 			return nil
 		}
 		text = *out

@@ -68,6 +68,7 @@ func (p *precompiled) append(dst, text []byte, s *scratch) []byte {
 	if s.trace != nil {
 		single = 0
 	}
+	turn := 0
 	for i := 0; i < len(text); {
 		// Most of ASCII is a cluster by itself.
 		if c := text[i]; c < single && c != '\r' && (i+1 == len(text) || text[i+1] < utf8.RuneSelf) {
@@ -84,7 +85,7 @@ func (p *precompiled) append(dst, text []byte, s *scratch) []byte {
 		}
 		end := table.end(text, i)
 		dst = p.appendCluster(dst, text[i:end], s)
-		if s.grows(len(dst)-len(text)) || s.over() {
+		if turn++; s.grows(len(dst)-len(text)) || turn%charactersBetween == 0 && s.ended() {
 			return dst
 		}
 		i = end

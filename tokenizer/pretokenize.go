@@ -37,7 +37,7 @@ func (t *Tokenizer) preTokenize(text []byte, part span, first bool, s *scratch) 
 	rewrites := 0
 	for i := range steps {
 		step := &steps[i]
-		if s.over() {
+		if s.err != nil {
 			return text, nil
 		}
 		if step.write != nil {
@@ -66,8 +66,8 @@ func (t *Tokenizer) preTokenize(text []byte, part span, first bool, s *scratch) 
 			continue
 		}
 		other = other[:0]
-		for _, w := range words {
-			if s.over() {
+		for k, w := range words {
+			if k%wordsBetween == wordsBetween-1 && s.ended() {
 				return text, nil
 			}
 			other = step.split(other, text, w, s)

@@ -239,8 +239,8 @@ func (t *Tokenizer) appendWords(dst []int32, text []byte, part span, first bool,
 	if s.trace != nil {
 		return s.trace.appendWords(dst, t.model, text, words, s)
 	}
-	for _, w := range words {
-		if s.over() {
+	for k, w := range words {
+		if k%wordsBetween == wordsBetween-1 && s.ended() {
 			return dst
 		}
 		dst = t.model.append(dst, text[w.start:w.end], s)

@@ -13,13 +13,13 @@ import (
 // Viterbi's algorithm over the ends of pieces).
 type unigram struct {
 	vocab    *vocabulary
-	trie     trie      // of the pieces that are not long
-	long     longSet   // of those that are
+	trie     trie
 	scores   []float64 // by id
 	unknown  int32     // -1 for none: a text that needs it is an error
 	penalty  float64   // score of a character that is no piece
 	fallback bool      // what is unknown becomes the ids of its bytes
 	byteIDs  [256]int32
+	long     longSet // the pieces that are not in trie
 }
 
 // A pathEnd is the best way to cut a word up to some byte.
@@ -52,17 +52,21 @@ func (m *unigram) appendBest(dst []int32, word []byte, s *scratch) []int32 {
 	for range len(word) + 1 {
 		s.ends = append(s.ends, pathEnd{start: -1})
 	}
-	s.long[2] = m.long.find(s.long[2], word, s)
-	for i := 0; i < len(word); {
-		if !m.extend(s.ends, word, i) {
-			s.fail(errNoUnknown)
-		}
-		if s.over() {
+	var long []int32
+	if len(word) > shortPiece {
+		long = m.long.find(s.long[2], word, s)
+		s.long[2] = long
+	}
+	for i, turn := 0, 1; i < len(word); turn++ {
+		if turn%charactersBetween == 0 && s.ended() {
 			return dst
 		}
-		for node := at(s.long[2], i); node > 0; node = m.long.shorter[node] {
-			id := m.long.ids[node]
-			offer(&s.ends[i+int(m.long.sizes[node])], m.scores[id]+s.ends[i].score, i, id)
+		if !m.extend(s.ends, word, i) {
+			s.fail(errNoUnknown)
+			return dst
+		}
+		if len(long) > 0 {
+			m.extendLong(s.ends, long[i], i)
 		}
 		if word[i] < utf8.RuneSelf {
 			i++
@@ -96,6 +100,14 @@ func (m *unigram) appendBest(dst []int32, word []byte, s *scratch) []int32 {
 		}
 	}
 	return dst
+}
+
+// extendLong offers the long pieces that start at word[i], of which node is the longest.
+func (m *unigram) extendLong(ends []pathEnd, node int32, i int) {
+	for ; node > 0; node = m.long.shorter[node] {
+		id := m.long.ids[node]
+		offer(&ends[i+int(m.long.sizes[node])], m.scores[id]+ends[i].score, i, id)
+	}
 }
 
 // errNoUnknown is the error of a text that needs an unknown id where there is none.

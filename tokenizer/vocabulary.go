@@ -156,9 +156,10 @@ func find[T string | []byte](v *vocabulary, piece T) (int32, bool) {
 
 // longestPrefix returns the id of the longest piece that is prefix followed by
 // n ≥ 1 bytes at the head of text, and n; 0, 0 if there is none. h is prefix's
-// hash. text is UTF-8. hashes is scratch, for as many bytes of text as may count.
+// hash. text is UTF-8, but for a character that is cut at its end. hashes is scratch
+// of at least as many elements as text or v's longest piece has bytes.
 func (v *vocabulary) longestPrefix(prefix string, h uint64, text []byte, hashes []uint64) (int32, int) {
-	n := min(len(text), v.longest-len(prefix), len(hashes))
+	n := min(len(text), v.longest-len(prefix))
 	if n <= 0 {
 		return 0, 0
 	}

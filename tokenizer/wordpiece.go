@@ -24,10 +24,27 @@ func (m *wordPiece) append(dst []int32, word []byte, s *scratch) []int32 {
 	if len(word) > m.maxChars && utf8.RuneCount(word) > m.maxChars {
 		return append(dst, m.unknown)
 	}
+	if len(word) > shortPiece {
+		return m.appendLong(dst, word, s)
+	}
+	start := len(dst)
+	id, n := m.vocab.longestPrefix("", hashSeed, word, s.hashes)
+	for n > 0 {
+		dst = append(dst, id)
+		if word = word[n:]; len(word) == 0 {
+			return dst
+		}
+		id, n = m.vocab.longestPrefix(m.prefix, m.hash, word, s.hashes)
+	}
+	return append(dst[:start], m.unknown)
+}
+
+// appendLong is append for a word that may have long pieces.
+func (m *wordPiece) appendLong(dst []int32, word []byte, s *scratch) []int32 {
 	start := len(dst)
 	hashes := s.hashes
-	if long := min(len(word), m.vocab.longest); long > len(hashes) { // once a word: all of it counts
-		hashes = make([]uint64, long)
+	if n := min(len(word), m.vocab.longest); n > len(hashes) { // once a word: all of it counts
+		hashes = make([]uint64, n)
 	}
 	id, n := m.vocab.longestPrefix("", hashSeed, word, hashes)
 	long := m.long.find(s.long[2], word, s)
@@ -40,7 +57,7 @@ func (m *wordPiece) append(dst []int32, word []byte, s *scratch) []int32 {
 			id, n = m.long.ids[node], int(m.long.sizes[node])
 			continue
 		}
-		id, n = m.vocab.longestPrefix(m.prefix, m.hash, word, s.hashes)
+		id, n = m.vocab.longestPrefix(m.prefix, m.hash, word[:min(len(word), shortPiece)], s.hashes)
 	}
 	return append(dst[:start], m.unknown)
 }
