@@ -251,7 +251,7 @@ func (e *encoder) loadTokenizer(dir folder, s settings, maxTokens int) error {
 		return err
 	}
 	limit := config.limit
-	if e.encode.Truncate, err = dir.side(config, s); err != nil {
+	if e.encode.Truncate, err = dir.side(config, s, e.tokenizer); err != nil {
 		return err
 	}
 	switch n := e.config.MaxPositionEmbeddings; { // as sentence-transformers 6.2, Transformer.__init__
@@ -271,18 +271,15 @@ func (e *encoder) loadTokenizer(dir folder, s settings, maxTokens int) error {
 }
 
 // side returns the side of truncation: that of the settings, of
-// tokenizer_config.json or of tokenizer.json, the first that there is.
-func (f folder) side(config tokenizerConfig, s settings) (tokenizer.Truncation, error) {
+// tokenizer_config.json or of tokenizer.json, in t, the first that there is.
+func (f folder) side(config tokenizerConfig, s settings, t *tokenizer.Tokenizer) (tokenizer.Truncation, error) {
 	if s.side != "" {
 		return parseSide(s.side)
 	}
 	if config.TruncationSide != "" {
 		return config.side, nil
 	}
-	_, side, err := f.truncation()
-	if errors.Is(err, fs.ErrNotExist) { // the tokenizer is in other files
-		return config.side, nil
-	}
+	_, side, err := f.truncation(t)
 	return side, err
 }
 

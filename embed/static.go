@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/internal/transformer"
 	"github.com/rhumb-go/rhumb/tensor"
 	"github.com/rhumb-go/rhumb/tokenizer"
@@ -85,13 +86,13 @@ func (l *loader) static(dir folder) (*encoder, error) {
 	}
 	sum := hex.EncodeToString(r.Sum(nil))
 	e := &encoder{unknown: -1, tokenizer: t.Unframed(), recipe: encoderRecipe{Tokenizer: sum, Weights: len(l.model.files)}}
-	limit, side, err := dir.truncation()
+	limit, side, err := dir.truncation(t)
 	if err != nil {
 		return nil, err
 	}
 	if e.encode.Truncate = side; limit != nil {
 		if e.encode.MaxTokens, err = wholeLength(*limit); err != nil {
-			return nil, dir.errorIn("tokenizer.json", fmt.Errorf("truncation: max_length: %w", err))
+			return nil, dir.errorIn(tokenizerName, fmt.Errorf("truncation: max_length: %w", err))
 		}
 	}
 	if l.maxTokens > 0 {
@@ -108,30 +109,33 @@ func (l *loader) static(dir folder) (*encoder, error) {
 	return e, nil
 }
 
-// truncation returns what tokenizer.json says about it: the limit, nil where there
-// is none, and the side.
-func (f folder) truncation() (limit *float64, side tokenizer.Truncation, err error) {
-	var config struct {
-		Truncation *struct {
-			Direction string  `json:"direction"`
-			MaxLength float64 `json:"max_length"`
-		} `json:"truncation"`
+// truncation returns what tokenizer.json says about it, in t: the limit, nil where
+// there is none, and the side.
+func (f folder) truncation(t *tokenizer.Tokenizer) (limit *float64, side tokenizer.Truncation, err error) {
+	if t.Truncation() == "" {
+		return nil, tokenizer.TruncateEnd, nil
 	}
-	if err := f.tokenizerJSON(&config); err != nil || config.Truncation == nil {
-		return nil, tokenizer.TruncateEnd, err
+	var config *struct {
+		Direction string  `json:"direction"`
+		MaxLength float64 `json:"max_length"`
 	}
-	side = tokenizer.TruncateEnd
-	switch t := config.Truncation; t.Direction {
-	case "Left":
-		side = tokenizer.TruncateStart
-	case "Right", "":
+	err = transformer.Unmarshal([]byte(t.Truncation()), &config)
+	switch {
+	case err != nil || config == nil:
+	case config.Direction == "Left":
+		return &config.MaxLength, tokenizer.TruncateStart, nil
+	case config.Direction == "Right" || config.Direction == "":
+		return &config.MaxLength, tokenizer.TruncateEnd, nil
 	default:
-		err = f.errorIn("tokenizer.json", fmt.Errorf("truncation: direction: %.100q, expected Left or Right", t.Direction))
+		err = fmt.Errorf("direction: %.100q, expected Left or Right", config.Direction)
 	}
-	return &config.Truncation.MaxLength, side, err
+	if err != nil {
+		err = f.errorIn(tokenizerName, fmt.Errorf("truncation: %w", err))
+	}
+	return nil, tokenizer.TruncateEnd, err
 }
 
-const tokenizerName = "tokenizer.json"
+const tokenizerName = manifest.Tokenizer
 
 // tokenizerJSON decodes what v has of tokenizer.json.
 func (f folder) tokenizerJSON(v any) error {

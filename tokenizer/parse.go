@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"os"
+	"strings"
 	"sync"
 )
 
@@ -16,8 +17,8 @@ func Load(path string) (*Tokenizer, error) {
 
 // Parse reads the contents of a tokenizer.json, as Hugging Face tokenizers
 // 0.23.3 writes it and as older versions did. A step, model or key that is not
-// known is an error. The sections truncation and padding are not looked at:
-// they are what the file's last user happened to set, not the model's limits.
+// known is an error. The sections truncation, which Truncation returns, and padding are
+// not obeyed: they are what the file's last user happened to set, not the model's limits.
 func Parse(data []byte) (*Tokenizer, error) {
 	return parse(data, "tokenizer.json", nil)
 }
@@ -44,7 +45,7 @@ func parse(data []byte, file string, args *arguments) (*Tokenizer, error) {
 			return nil, version.errorf("%q, expected 1.0", s)
 		}
 	}
-	t := &Tokenizer{}
+	t := &Tokenizer{truncation: strings.Clone(o.get("truncation").text)}
 	if t.model, err = parseModel(o.get("model")); err != nil {
 		return nil, err
 	}

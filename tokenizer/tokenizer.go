@@ -24,6 +24,7 @@ type Tokenizer struct {
 	vocab         *vocabulary
 	frame         frame
 	decoders      []decoder  // nil joins pieces with spaces
+	truncation    string     // see Truncation
 	fault         error      // of Lowercase: Encode returns it
 	pool          *sync.Pool // of *scratch
 	tracing       *sync.Pool // of *scratch with a trace
@@ -324,6 +325,10 @@ func (t *Tokenizer) Token(id int32) (string, bool) {
 	}
 	return t.vocab.piece(id), true
 }
+
+// Truncation returns the section truncation of tokenizer.json, "" where there is none.
+// Encode goes by its Options alone.
+func (t *Tokenizer) Truncation() string { return t.truncation }
 
 // ID returns the id of a piece.
 func (t *Tokenizer) ID(token string) (int32, bool) {
