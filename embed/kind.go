@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/internal/transformer"
 )
 
@@ -50,7 +51,7 @@ var modelTypeKinds = map[string]string{
 	"ColBERT": kindMultiVector, "CrossEncoder": kindCross, "MultiVectorEncoder": kindMultiVector, "SparseEncoder": kindSparse,
 }
 
-const sentenceConfig = "config_sentence_transformers.json"
+const sentenceConfig = manifest.Sentence
 
 // checkModelType returns an error where sentenceConfig says that the model in f is
 // of another kind, and whether it says that it is a SentenceTransformer. Other
@@ -118,9 +119,8 @@ var architectureHead = regexp.MustCompile(`For[A-Z].*$|^HF_ColBERT$`)
 // checkKind returns an error unless s is of a model that becomes an embedding model
 // by a Pooling alone.
 func (s *source) checkKind() error {
-	const metadata = "artifact.metadata"
-	if s.dir.exists(metadata) {
-		return s.dir.errorIn(metadata, kindError(kindMultiVector, anEmbedding, "that of ColBERT"))
+	if s.dir.exists(manifest.ColBERT) {
+		return s.dir.errorIn(manifest.ColBERT, kindError(kindMultiVector, anEmbedding, "that of ColBERT"))
 	}
 	if a := s.adapter; a != nil {
 		if kind, ok := adapterTaskKinds[a.Task]; ok {
@@ -196,16 +196,15 @@ func checkKinds(list []moduleEntry) error {
 // checkNoTemplate returns an error where the tokenizer in f has a chat template:
 // without modules.json sentence-transformers 6.2 makes a message of each text then.
 func (f folder) checkNoTemplate() error {
-	const name, config = "chat_template.jinja", "tokenizer_config.json"
-	if f.exists(name) {
-		return f.errorIn(name, errTemplate)
-	}
-	more, err := fs.Glob(f.fsys, path.Join(f.path, "additional_chat_templates/*.jinja"))
-	if err != nil {
-		return err
-	}
-	if len(more) > 0 {
-		return fmt.Errorf("%s: %w", more[0], errTemplate)
+	const config = "tokenizer_config.json"
+	for _, pattern := range manifest.Templates {
+		found, err := fs.Glob(f.fsys, path.Join(f.path, pattern))
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			return fmt.Errorf("%s: %w", found[0], errTemplate)
+		}
 	}
 	data, err := f.read(config)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -119,6 +119,12 @@ func (q *Queue) Stats() QueueStats {
 	return q.stats
 }
 
+// Full reports whether so much waits in q that it takes no call, of whatever size.
+func (q *Queue) Full() bool {
+	s := q.Stats()
+	return s.WaitingTexts >= q.cfg.MaxTexts || s.WaitingTokens >= q.cfg.MaxTokens
+}
+
 // Close refuses new calls, and waits until those that were accepted are done. If
 // ctx ends before, they return ErrClosed, and Close returns the error of ctx
 // without waiting for the batch under way, which ends within a layer.
@@ -183,7 +189,7 @@ func (q *Queue) tokenize(ctx context.Context, in inputs, opts Options) (*call, e
 	if err := q.admit(s); err != nil {
 		return nil, err
 	}
-	defer q.count(size{-s.texts, -s.tokens, 0})
+	defer q.tokenized(s)
 	if s.bytes > longBytes {
 		select {
 		case q.long <- struct{}{}:
@@ -227,12 +233,12 @@ func (q *Queue) admit(s size) error {
 	return nil
 }
 
-// count adds s to what is being tokenized.
-func (q *Queue) count(s size) {
+// tokenized takes back what admit counted.
+func (q *Queue) tokenized(s size) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.admitted.texts += s.texts
-	q.admitted.tokens += s.tokens
+	q.admitted.texts -= s.texts
+	q.admitted.tokens -= s.tokens
 }
 
 // refuse is refusal where q is locked.

@@ -60,7 +60,8 @@ func (s *selection) settingsIn(folder string) []string {
 	}
 	if folder == "" && !s.all[manifest.Modules] {
 		for file := range s.all {
-			if slices.ContainsFunc(manifest.Signs, func(p string) bool { ok, _ := path.Match(p, file); return ok }) {
+			template := slices.ContainsFunc(manifest.Templates, func(p string) bool { ok, _ := path.Match(p, file); return ok })
+			if template || file == manifest.ColBERT {
 				files = append(files, file)
 			}
 		}

@@ -156,8 +156,8 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if len(j.layout.Formats) == 0 {
 		j.layout.Formats = defaultFormats
 	}
+	j.layout.Complete(j.model.Describe(), cfg.Options)
 	if cfg.OutputFormat == "npy" {
-		j.layout.Complete(j.model.Describe(), cfg.Options)
 		if err := j.layout.CheckNPY(); err != nil {
 			return err
 		}
@@ -174,9 +174,7 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if j.layout.Kept, err = columnsOf(ctx, cfg, j.inputs); err != nil {
 		return err
 	}
-	info := j.model.Info()
-	j.layout.Complete(info, cfg.Options)
-	j.settings = newSettings(cfg, info, j.inputs)
+	j.settings = newSettings(cfg, j.model.Info(), j.inputs)
 	return nil
 }
 

@@ -10,6 +10,9 @@ const (
 	Adapter = "adapter_config.json"
 )
 
+// Sentence is the file with what sentence-transformers says of the whole model.
+const Sentence = "config_sentence_transformers.json"
+
 // Outliers is the file with the inputs that int8 keeps apart.
 const Outliers = "outlier_columns.json"
 
@@ -17,7 +20,7 @@ const Outliers = "outlier_columns.json"
 const Tokenizer = "tokenizer.json"
 
 // Root are the files of a model's own folder alone.
-var Root = []string{Modules, "config_sentence_transformers.json", "quantization_ranges.json"}
+var Root = []string{Modules, Sentence, "quantization_ranges.json"}
 
 // Module are the files of each module's folder, of which a model's own may be one.
 var Module = []string{
@@ -46,6 +49,9 @@ var Weights = []string{"model.safetensors", "model.safetensors.index.json", "pyt
 // AdapterWeights are those beside an Adapter, the first found counts.
 var AdapterWeights = []string{"adapter_model.safetensors", "adapter_model.bin"}
 
-// Signs are patterns of files which, in a folder without Modules, tell by being there
-// that texts are to be rendered first, or that the model is ColBERT.
-var Signs = []string{"chat_template.jinja", "additional_chat_templates/*.jinja", "artifact.metadata"}
+// Templates are patterns of files which, in a folder without Modules, tell by being there
+// that texts are to be rendered first.
+var Templates = []string{"chat_template.jinja", "additional_chat_templates/*.jinja"}
+
+// ColBERT is the file that tells so that the model is one.
+const ColBERT = "artifact.metadata"

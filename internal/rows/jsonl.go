@@ -73,10 +73,8 @@ func (s *jsonlSource) Columns() (all []Column, err error) {
 func (s *jsonlSource) Next() (Input, error) {
 	for {
 		line, err := s.readLine()
-		if err == io.EOF && s.objects > 0 || s.objects >= keptWithin {
-			if len(s.absent) > 0 {
-				return Input{}, fmt.Errorf("%s: no column %q to keep in the first %d objects", s.name, s.absent[0], s.objects)
-			}
+		if len(s.absent) > 0 && (err == io.EOF && s.objects > 0 || s.objects >= keptWithin) {
+			return Input{}, fmt.Errorf("%s: no column %q to keep in the first %d objects", s.name, s.absent[0], s.objects)
 		}
 		if err != nil {
 			return Input{}, err
