@@ -1,0 +1,114 @@
+package embed_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/minilm"
+	"github.com/rhumb-go/rhumb/internal/kernel"
+)
+
+var writeBits = flag.Bool("write-bits", false, "write testdata/bits.json as this CPU has it, beside what others have; for a change of numerics alone")
+
+// bitsTexts are a few tokens, some hundred, and nothing that the tokenizers know.
+var bitsTexts = []string{
+	"a", "The food was delicious.", "Das Essen war köstlich, 東京 も 寿司 も.", "¿Qué?\n\ttabs, numbers 1234567890 and \U0001F600",
+	strings.Repeat("one two three, four. ", 60), "zzzz qqqq", "Query: what is the capital of France?", strings.Repeat("x", 300),
+}
+
+// bits are what must not change without a change of numerics in fingerprint.go.
+type bits struct {
+	Fingerprints map[string]string            // by model and precision
+	Vectors      map[string]map[string]string // by precision and arithmetic: a sum by model
+}
+
+// The bits of the vectors, and with them the fingerprints, are those that earlier
+// versions made: of the tiny models of testdata/goldens and MiniLM, in each precision.
+func TestBits(t *testing.T) {
+	const file = "testdata/bits.json"
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var want bits
+	require.NoError(t, json.Unmarshal(data, &want))
+	models, err := filepath.Glob("../testdata/goldens/*/model")
+	require.NoError(t, err)
+	compared := 0
+	for _, s := range kernel.Sets() {
+		set := s.Name()
+		for _, precision := range []embed.Precision{embed.Float32, embed.BFloat16, embed.Int8} {
+			for _, dir := range append(models, "minilm") {
+				load, name := func(cfg embed.Config) (*embed.Model, error) { return embed.Load(dir, cfg) }, filepath.Base(filepath.Dir(dir))
+				if dir == "minilm" {
+					load, name = minilm.Load, "minilm inside"
+					if set == "generic" {
+						continue // slow
+					}
+				}
+				m, err := load(embed.Config{Precision: precision, Kernels: set})
+				require.NoError(t, err, name)
+				info := m.Info()
+				model := name + " " + precision.String()
+				way := info.Arithmetic + ", " + s.How(kernel.BFloat16) + " on " + set // attention's too
+				if precision == embed.Float32 && set != "generic" {
+					way = "float32 on SIMD"
+				}
+				sum := sumVectors(t, m)
+				require.NoError(t, m.Close())
+				if *writeBits {
+					if want.Vectors[way] == nil {
+						want.Vectors[way] = map[string]string{}
+					}
+					want.Vectors[way][name], want.Fingerprints[model] = sum, info.Fingerprint
+					continue
+				}
+				assert.Equal(t, want.Fingerprints[model], info.Fingerprint, model)
+				if sums, ok := want.Vectors[way]; ok {
+					compared++
+					assert.Equal(t, sums[name], sum, "%s, %s", name, way)
+				} else {
+					t.Logf("%s is not in %s", way, file)
+				}
+			}
+		}
+	}
+	if *writeBits {
+		data, err := json.MarshalIndent(want, "", "\t")
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(file, append(data, '\n'), 0o644))
+		return
+	}
+	require.Positive(t, compared)
+}
+
+// sumVectors returns a sum of the vectors of bitsTexts, with the prompts that m has.
+func sumVectors(t *testing.T, m *embed.Model) string {
+	h := sha256.New()
+	for _, prompt := range []string{"", "query", "document"} {
+		opts := embed.Options{PromptName: prompt, Unnormalized: prompt == "document"}
+		result, err := m.Embed(context.Background(), bitsTexts, opts)
+		if option := (*embed.OptionError)(nil); errors.As(err, &option) { // no default route, or a long prompt
+			continue
+		}
+		require.NoError(t, err)
+		for _, e := range result.Embeddings {
+			for _, x := range e.Float32 {
+				h.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(x)))
+			}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
