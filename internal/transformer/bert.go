@@ -102,7 +102,7 @@ func (c *bertConfig) embeddings(w *weights) Embeddings {
 		e.Positions = w.table("position_embeddings", c.MaxPositionEmbeddings, c.EmbeddingSize)
 	}
 	if c.TypeVocabSize > 0 {
-		e.Type = w.row("token_type_embeddings", c.TypeVocabSize, c.EmbeddingSize, 0)
+		e.Types = w.rows("token_type_embeddings", c.TypeVocabSize, c.EmbeddingSize)
 	}
 	return e
 }
@@ -152,8 +152,7 @@ func (c *bertConfig) attention(qkv, output *Linear) Attention {
 
 // openBERT assembles BERT (arXiv:1810.04805) as transformers 5.23 computes it in
 // modeling_bert.py: token, type and position embeddings, their norm, then layers
-// with the norm on each sum. All token types are 0. The pooler and the heads of
-// pre-training are not used.
+// with the norm on each sum. The heads of pre-training are not used.
 func openBERT(config []byte, w *weights) (*Model, error) {
 	c := bertConfig{HiddenAct: "gelu", LayerNormEps: 1e-12, TypeVocabSize: 2}
 	act, err := c.read(config, w)

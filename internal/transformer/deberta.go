@@ -130,7 +130,7 @@ func (c *debertaConfig) embeddings(w *weights) Embeddings {
 		w.ignore("position_embeddings.")
 	}
 	if c.TypeVocabSize > 0 {
-		e.Type = w.row("token_type_embeddings", c.TypeVocabSize, width, 0)
+		e.Types = w.rows("token_type_embeddings", c.TypeVocabSize, width)
 	}
 	norm := w.norm("LayerNorm", hidden, float32(c.LayerNormEps), withBias)
 	if width == hidden {

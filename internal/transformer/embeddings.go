@@ -7,13 +7,13 @@ import (
 )
 
 // Embeddings make the first hidden states: ProjectionNorm(Projection(Norm(
-// Scale·token + Type + position))). A nil part is a part that the family does not
+// Scale·token + type + position))). A nil part is a part that the family does not
 // have.
 type Embeddings struct {
-	Tokens         *Table  // vocabulary×width
-	Scale          float32 // of the token's embedding; 0 = 1
-	Type           []float32
-	Positions      *Table // positions×width
+	Tokens         *Table        // vocabulary×width
+	Scale          float32       // of the token's embedding; 0 = 1
+	Types          tensor.Matrix // token types×width; none where there are no rows
+	Positions      *Table        // positions×width
 	Norm           *Norm
 	Projection     *Linear // width→hidden
 	ProjectionNorm *Norm   // only with a Projection
@@ -57,10 +57,13 @@ type embedTask struct {
 
 func (t *embedTask) Run(worker, i int) {
 	s, e, ids := t.p.model.set, &t.p.model.Embeddings, t.p.batch.IDs
-	tokenType := e.Type
+	types, kinds := e.Types, t.p.batch.Types
 	task := t.p.task
-	if task != nil && task.typ != nil {
-		tokenType = task.typ
+	if task != nil && task.types.Rows > 0 {
+		types = task.types
+	}
+	if types.Rows < 2 {
+		kinds = nil
 	}
 	for j := i * embedRows; j < min((i+1)*embedRows, len(ids)); j++ {
 		x := t.dst.Row(j)
@@ -71,8 +74,12 @@ func (t *embedTask) Run(worker, i int) {
 		if e.Scale != 0 {
 			s.Scale(x, e.Scale)
 		}
-		if tokenType != nil {
-			s.Axpy(x, tokenType, 1)
+		if types.Rows > 0 {
+			kind := 0
+			if kinds != nil {
+				kind = int(kinds[j])
+			}
+			s.Axpy(x, types.Row(kind), 1)
 		}
 		if e.Positions != nil {
 			e.Positions.Row(s, t.row[worker], int(t.positions[j]))

@@ -93,7 +93,7 @@ func openGTE(config []byte, w *weights) (*Model, error) {
 		Layers: make([]Layer, c.NumHiddenLayers),
 	}
 	if c.TypeVocabSize > 0 {
-		m.Embeddings.Type = w.row("embeddings.token_type_embeddings", c.TypeVocabSize, hidden, 0)
+		m.Embeddings.Types = w.rows("embeddings.token_type_embeddings", c.TypeVocabSize, hidden)
 	}
 	qkv := []part{whole("attention.qkv_proj", 3*hidden)}
 	if !c.PackQKV {

@@ -44,7 +44,7 @@ func (c *bertConfig) jinaV3(w *weights, act kernel.Activation, rope *RoPE) *Mode
 		MaxPositions: rope.limit,
 		Embeddings: Embeddings{
 			Tokens:  w.table("embeddings.word_embeddings", c.VocabSize, hidden),
-			Type:    w.row("embeddings.token_type_embeddings", c.TypeVocabSize, hidden, 0),
+			Types:   w.rows("embeddings.token_type_embeddings", c.TypeVocabSize, hidden),
 			Norm:    w.norm("emb_ln", hidden, eps, withBias),
 			Padding: -1,
 		},

@@ -157,8 +157,12 @@ func (t *taskWeights) tables(m *Model, c *bertConfig) {
 	}
 	as, bs = t.pair("embeddings.token_type_embeddings", [2]int{c.TypeVocabSize, t.rank}, [2]int{t.rank, hidden})
 	for i := range as {
-		t.tasks[i].typ = t.floats(hidden)
-		copy(t.tasks[i].typ, m.Embeddings.Type)
-		(&lowRank{a: bs[i], b: as[i], scale: t.scale}).addRow(t.tasks[i].typ, 0)
+		types := m.Embeddings.Types
+		types.Data = t.floats(len(types.Data))
+		copy(types.Data, m.Embeddings.Types.Data)
+		for j := range types.Rows {
+			(&lowRank{a: bs[i], b: as[i], scale: t.scale}).addRow(types.Row(j), j)
+		}
+		t.tasks[i].types = types
 	}
 }

@@ -183,7 +183,7 @@ func openNomicBERT(config []byte, w *weights) (*Model, error) {
 		Layers: make([]Layer, c.NLayer),
 	}
 	if c.TypeVocabSize > 0 {
-		m.Embeddings.Type = w.row("embeddings.token_type_embeddings", c.TypeVocabSize, hidden, 0)
+		m.Embeddings.Types = w.rows("embeddings.token_type_embeddings", c.TypeVocabSize, hidden)
 	}
 	for i := range m.Layers {
 		l := w.at(fmt.Sprintf("encoder.layers.%d", i))

@@ -11,8 +11,8 @@ import (
 type Task struct {
 	Name     string
 	branches map[*Linear]*branch
-	tokens   *lowRank  // of the token table
-	typ      []float32 // in place of Embeddings.Type
+	tokens   *lowRank      // of the token table
+	types    tensor.Matrix // in place of Embeddings.Types
 }
 
 // A branch adds scale·(x·down)·up to the outputs of a linear layer.

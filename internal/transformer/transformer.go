@@ -16,9 +16,10 @@ import (
 // A Batch is a list of sequences laid end to end, without padding.
 type Batch struct {
 	IDs    []int32
-	Starts []int // Starts[i] is where sequence i begins; the last element is len(IDs)
-	Layers int   // run the first layers only; 0 = all
-	Task   int   // add the updates of Model.Tasks[Task-1]; 0 = none
+	Types  []int32 // token types, one for each id, below Model.Types; nil = all 0. A model of fewer than 2 types has no use for them
+	Starts []int   // Starts[i] is where sequence i begins; the last element is len(IDs)
+	Layers int     // run the first layers only; 0 = all
+	Task   int     // add the updates of Model.Tasks[Task-1]; 0 = none
 }
 
 // Sequences returns the number of sequences.
@@ -115,15 +116,16 @@ const (
 
 // Forward writes the last hidden states of b (tokens×hidden) to dst, which must
 // have as many rows. The work is split over team; nil is the caller alone. The
-// ids must be within the vocabulary and each sequence within MaxPositions and
-// not empty: Forward panics otherwise. ctx is looked at before each layer.
+// ids must be within the vocabulary, the types within Types, and each sequence
+// within MaxPositions and not empty: Forward panics otherwise. ctx is looked at
+// before each layer.
 func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Matrix, b Batch) error {
 	tokens := len(b.IDs)
 	layers := m.Layers
 	if b.Layers > 0 {
 		layers = layers[:b.Layers]
 	}
-	if dst.Rows != tokens || dst.Cols != m.Hidden || b.Starts[len(b.Starts)-1] != tokens {
+	if dst.Rows != tokens || dst.Cols != m.Hidden || b.Starts[len(b.Starts)-1] != tokens || b.Types != nil && len(b.Types) != tokens {
 		panic("transformer: Forward: shape")
 	}
 	scratch := &m.scratch[0]
@@ -239,6 +241,10 @@ func operations(linears ...*Linear) (ops float64) {
 	}
 	return ops
 }
+
+// Types returns how many token types the model has; with fewer than 2 it takes no
+// notice of a batch's.
+func (m *Model) Types() int { return m.Embeddings.Types.Rows }
 
 // Bytes returns the memory that the weights hold: packed, or in the file where
 // they stay there.

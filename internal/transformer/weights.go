@@ -43,7 +43,7 @@ type source struct {
 	ignored  []string
 	errs     []error
 	more     int          // errors than errs has
-	rows     []packMemory // of each worker that packs
+	packing  []packMemory // of each worker that packs
 }
 
 func newWeights(file *tensor.File, a *Adapter, s *kernel.Set, f kernel.Format, o Outliers) *weights {
@@ -288,19 +288,21 @@ func (w *weights) table(name string, rows, cols int) *Table {
 	return &Table{Rows: rows, Cols: cols, tensor: t, update: u}
 }
 
-// row returns row i of the embedding table under name.
-func (w *weights) row(name string, rows, cols, i int) []float32 {
+// rows returns the embedding table under name, in float32.
+func (w *weights) rows(name string, rows, cols int) tensor.Matrix {
 	l := w.at(name)
 	t, ok := l.tensor("weight", rows, cols)
 	if !ok {
-		return nil
+		return tensor.Matrix{}
 	}
-	v := w.floats(cols)
-	w.convert(v, t, i*cols)
+	m := tensor.Matrix{Rows: rows, Cols: cols, Stride: cols, Data: w.floats(rows * cols)}
+	w.convert(m.Data, t, 0)
 	if u := l.adapter.table(l.own("weight"), rows, cols); u != nil {
-		u.addRow(v, i)
+		for i := range rows {
+			u.addRow(m.Row(i), i)
+		}
 	}
-	return v
+	return m
 }
 
 // A part is rows of a tensor with the weight of a linear layer.
@@ -411,10 +413,10 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 	w.pack(l, func() {
 		team := parallel.NewTeam(min(runtime.GOMAXPROCS(0), l.Count()))
 		defer team.Close()
-		for len(w.rows) < team.Size() {
-			w.rows = append(w.rows, packMemory{})
+		for len(w.packing) < team.Size() {
+			w.packing = append(w.packing, packMemory{})
 		}
-		pack.memory = w.rows
+		pack.memory = w.packing
 		team.For(l.Count(), &pack)
 		for _, s := range pack.sources {
 			w.file.Release(s.tensor)
