@@ -198,7 +198,7 @@ func TestPackingOfWeightsThatWereCut(t *testing.T) {
 			for _, set := range kernel.Sets() {
 				for _, p := range Precisions() {
 					err := guard(func() []*tensor.File { return []*tensor.File{f} }, func() error {
-						_, err := transformer.OpenAdapted(config, f, nil, set, p.format(), transformer.Outliers{})
+						_, err := transformer.Open(transformer.Config{JSON: config, Weights: f, Set: set, Format: p.format()})
 						return err
 					})
 					requireChanged(t, path, err)

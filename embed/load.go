@@ -206,12 +206,16 @@ func (e *encoder) open(l *loader, src *source) (build func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
+	config := transformer.Config{JSON: data, Weights: file, Adapter: a, Set: l.packed, Format: l.model.info.Precision.format()}
 	build = func() (err error) {
-		e.transformer, err = transformer.OpenAdapted(data, file, a, l.packed, l.model.info.Precision.format(), e.outliers)
+		config.Outliers = e.outliers
+		e.transformer, err = transformer.Open(config)
 		return dir.errorIn("", err)
 	}
 	if e.calibrates(l) {
-		e.transformer, err = transformer.OpenToCalibrate(data, file, a, l.set)
+		calibrated := config
+		calibrated.Set = l.set
+		e.transformer, err = transformer.OpenToCalibrate(calibrated)
 		return build, dir.errorIn("", err)
 	}
 	return build, build()

@@ -1,6 +1,10 @@
 package transformer
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+)
 
 // albertConfig is bertConfig with what ALBERT adds.
 type albertConfig struct {
@@ -11,7 +15,7 @@ type albertConfig struct {
 
 // openALBERT assembles ALBERT (arXiv:1909.11942) as transformers 5.23 computes it
 // in modeling_albert.py: narrow embeddings, then groups of layers that are run
-// several times over. The pooler and the heads of pre-training are not used.
+// several times over. The heads of pre-training are not used.
 func openALBERT(config []byte, w *weights) (*Model, error) {
 	c := albertConfig{
 		bertConfig:      bertConfig{HiddenAct: "gelu_new", LayerNormEps: 1e-12, TypeVocabSize: 2, EmbeddingSize: 128, SharedLayers: true},
@@ -48,6 +52,7 @@ func openALBERT(config []byte, w *weights) (*Model, error) {
 		Hidden:       hidden,
 		MaxPositions: c.MaxPositionEmbeddings,
 		Embeddings:   c.embeddings(w.at("embeddings")),
+		Head:         w.classifier(hidden, classifier{dense: "pooler", own: true, bias: withBias, act: kernel.Tanh, out: "classifier"}),
 	}
 	m.Embeddings.Projection = w.linear(c.EmbeddingSize, withBias, whole("encoder.embedding_hidden_mapping_in", hidden))
 	var groups [][]Layer

@@ -36,3 +36,17 @@ func TestForwardDoesNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+func TestLogitsDoNotAllocate(t *testing.T) {
+	team := parallel.NewTeam(2)
+	defer team.Close()
+	for _, name := range headGoldens(t) {
+		g := readHeadGolden(t, name)
+		m := g.open(t, kernel.Best(), kernel.Float32)
+		h := forward(t, m, nil, g.batch)
+		dst := tensor.NewMatrix(g.batch.Sequences(), m.Head.Labels())
+		for _, team := range []*parallel.Team{nil, team} {
+			require.Zero(t, testing.AllocsPerRun(20, func() { m.Logits(team, dst, h, g.batch) }), name)
+		}
+	}
+}

@@ -170,5 +170,6 @@ func openBERT(config []byte, w *weights) (*Model, error) {
 		MaxPositions: c.MaxPositionEmbeddings,
 		Embeddings:   c.embeddings(w.at("embeddings")),
 		Layers:       c.layers(w, act),
+		Head:         w.classifier(c.HiddenSize, bertClassifier),
 	}, nil
 }

@@ -23,6 +23,8 @@ type debertaConfig struct {
 	ConvKernelSize       int             `json:"conv_kernel_size"` // below 1 = none
 	ConvGroups           int             `json:"conv_groups"`
 	ConvAct              string          `json:"conv_act"`
+	PoolerHiddenSize     *int            `json:"pooler_hidden_size"` // nil = hidden_size
+	PoolerHiddenAct      string          `json:"pooler_hidden_act"`
 
 	byKey, byQuery bool // the terms in PosAttType
 	normed         bool // positions, by NormRelEbd
@@ -220,7 +222,7 @@ func (c *debertaConfig) convolution(w *weights) *Convolution {
 func openDeBERTa(config []byte, w *weights) (*Model, error) {
 	c := debertaConfig{
 		bertConfig:          bertConfig{HiddenAct: "gelu", LayerNormEps: 1e-7, MaxPositionEmbeddings: 512},
-		PositionBiasedInput: true, NormRelEbd: "none", ConvGroups: 1, ConvAct: "tanh",
+		PositionBiasedInput: true, NormRelEbd: "none", ConvGroups: 1, ConvAct: "tanh", PoolerHiddenAct: "gelu",
 	}
 	act, err := c.read(config, w)
 	if err != nil {
@@ -260,5 +262,18 @@ func openDeBERTa(config []byte, w *weights) (*Model, error) {
 	if c.ConvKernelSize > 0 {
 		m.Layers[0].Beside = c.convolution(w.at("encoder.conv"))
 	}
-	return m, nil
+	m.Head, err = c.head(w)
+	return m, err
+}
+
+// head returns the classification head, with a pooler of its own.
+func (c *debertaConfig) head(w *weights) (*Head, error) {
+	if w.head != ClassificationHead {
+		return nil, nil
+	}
+	if n := c.PoolerHiddenSize; n != nil && *n != c.HiddenSize {
+		return nil, fmt.Errorf("pooler_hidden_size: found %d, expected hidden_size %d", *n, c.HiddenSize)
+	}
+	act, err := activation("pooler_hidden_act", c.PoolerHiddenAct)
+	return w.classifier(c.HiddenSize, classifier{dense: "pooler.dense", bias: withBias, act: act, out: "classifier"}), err
 }

@@ -30,6 +30,7 @@ type decoderConfig struct {
 	QKVBias   bias `json:"-"` // of the queries, keys and values, where attention_bias is not to say
 	HeadNorms bool `json:"-"` // an RMSNorm on each head of queries and keys
 	Window    int  `json:"-"` // as in Attention
+	Headless  bool `json:"-"` // no head of a decoder
 }
 
 // read reads config into c, which holds the family's defaults.
@@ -123,5 +124,8 @@ func (c *decoderConfig) open(w *weights, theta float64) (*Model, error) {
 			m.Layers[i].Attention.KeyNorm = l.rmsNorm("self_attn.k_norm", c.HeadDim, eps)
 		}
 	}
-	return m, nil
+	if !c.Headless {
+		m.Head, err = w.decoderHead(m, headConfig{})
+	}
+	return m, err
 }

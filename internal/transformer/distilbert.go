@@ -1,6 +1,10 @@
 package transformer
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+)
 
 // distilbertConfig is what changes the numbers in a DistilBERT config.json. The
 // names are those of transformers 5.23, configuration_distilbert.py.
@@ -50,6 +54,9 @@ func openDistilBERT(config []byte, w *weights) (*Model, error) {
 		MaxPositions: own.MaxPositionEmbeddings,
 		Embeddings:   c.embeddings(w.at("embeddings")),
 		Layers:       make([]Layer, own.NLayers),
+		Head: w.classifier(hidden, classifier{ // its ReLU stands whatever activation is
+			dense: "pre_classifier", bias: withBias, act: kernel.ReLU, out: "classifier",
+		}),
 	}
 	eps := float32(c.LayerNormEps)
 	for i := range m.Layers {

@@ -1,5 +1,7 @@
 package transformer
 
+import "github.com/rhumb-go/rhumb/internal/kernel"
+
 // openELECTRA assembles ELECTRA (arXiv:2003.10555) as transformers 5.23 computes
 // it in modeling_electra.py: BERT, whose embeddings may be narrower than its
 // layers. The heads of pre-training are not used.
@@ -17,6 +19,9 @@ func openELECTRA(config []byte, w *weights) (*Model, error) {
 		MaxPositions: c.MaxPositionEmbeddings,
 		Embeddings:   c.embeddings(w.at("embeddings")),
 		Layers:       c.layers(w, act),
+		Head: w.classifier(c.HiddenSize, classifier{ // its GELU is the exact one, whatever hidden_act is
+			dense: "classifier.dense", bias: withBias, act: kernel.GELU, out: "classifier.out_proj",
+		}),
 	}
 	if c.EmbeddingSize != c.HiddenSize {
 		m.Embeddings.Projection = w.linear(c.EmbeddingSize, withBias, whole("embeddings_project", c.HiddenSize))

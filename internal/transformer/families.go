@@ -48,55 +48,59 @@ var families = map[string]func(config []byte, w *weights) (*Model, error){
 	"xlm-roberta modeling_lora.XLMRobertaLoRA": openJinaV3LoRA,
 }
 
-// Open builds the model that config (a config.json) describes from its weights,
-// packed for the kernels of s. The token table stays in weights, which must stay
-// open as long as the model is used. Unknown values, missing and misshaped
-// tensors, and tensors that the model does not read are errors.
-func Open(config []byte, file *tensor.File, s *kernel.Set) (*Model, error) {
-	return OpenAdapted(config, file, nil, s, kernel.Float32, nil)
+// A Config says what to open, and how.
+type Config struct {
+	JSON     []byte        // config.json
+	Weights  *tensor.File  // must stay open as long as the model is used: the token table stays there
+	Adapter  *Adapter      // merged into the weights; its file must stay open too. nil = none
+	Set      *kernel.Set   // whose kernels linear layers are packed for; nil = they are checked and counted, not packed: the model has the same Bytes, and no Forward
+	Format   kernel.Format // of the products of linear layers, and of attention, but that is BFloat16 where this is Int8 or Int4
+	Outliers Outliers      // in Int8
+	Head     HeadKind
+	Tokens   []int32 // that a LanguageHead is for
 }
 
-// OpenAdapted is Open with an adapter merged into the weights, where it is not
-// nil; what it does not fit is an error. Its file must stay open too. Linear
-// layers multiply in format f, in Int8 with the given outliers, and so does
-// attention, but in BFloat16 where that is Int8 or Int4. Weights that a
-// quantization_config says are quantized are read as what their codes stand for;
-// codes of Int4 go into layers in that format unchanged. With a nil set, linear
-// layers are checked and counted, but not packed: the model has the same Bytes,
-// and no Forward.
-func OpenAdapted(config []byte, file *tensor.File, a *Adapter, s *kernel.Set, f kernel.Format, o Outliers) (*Model, error) {
-	return newWeights(file, a, s, f, o).open(config)
-}
+// Open builds the model that c describes. Weights that a quantization_config says
+// are quantized are read as what their codes stand for; codes of Int4 go into
+// layers in that format unchanged. Unknown values, missing and misshaped tensors,
+// tensors that the model does not read, an adapter that does not fit and a head
+// that the family or the file does not have are errors.
+func Open(c Config) (*Model, error) { return newWeights(c).open() }
 
-// OpenToCalibrate is OpenAdapted in Int8 for Calibrate alone, in little memory: each
+// OpenToCalibrate is Open in Int8 for Calibrate alone, in little memory: each
 // linear layer is packed anew when it is used, in the place of the one before.
-func OpenToCalibrate(config []byte, file *tensor.File, a *Adapter, s *kernel.Set) (*Model, error) {
-	w := newWeights(file, a, s, kernel.Int8, nil)
+// There is no head.
+func OpenToCalibrate(c Config) (*Model, error) {
+	c.Format, c.Outliers, c.Head = kernel.Int8, nil, NoHead
+	w := newWeights(c)
 	w.deferred, w.spare = map[*Linear]func(){}, new(kernel.Panels)
-	return w.open(config)
+	return w.open()
 }
 
-// open returns the model of a config.json with the weights w.
-func (w *weights) open(config []byte) (*Model, error) {
+// open returns the model with the weights w.
+func (w *weights) open() (*Model, error) {
 	var head struct {
 		ModelType string         `json:"model_type"`
 		AutoMap   map[string]any `json:"auto_map"`
 		Quantized quant.Scheme   `json:"quantization_config"`
 	}
-	if err := Unmarshal(config, &head); err != nil {
+	if err := Unmarshal(w.config, &head); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	open, err := family(head.ModelType, head.AutoMap)
+	open, err := family(head.ModelType, head.AutoMap, w.head)
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	w.scheme = head.Quantized
-	m, err := open(config, w)
+	m, err := open(w.config, w)
 	if errors.Is(err, errTensors) {
 		return nil, errors.Join(w.err(), w.adapter.err())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
+	}
+	if m.Head == nil && w.head != NoHead {
+		return nil, fmt.Errorf("config.json: model_type: found %q, which has no %s", head.ModelType, w.head)
 	}
 	if err := w.finish(); err != nil {
 		return nil, err
@@ -113,13 +117,19 @@ func (w *weights) open(config []byte) (*Model, error) {
 }
 
 // family looks up the family of a model_type and of the code that auto_map names.
-func family(modelType string, autoMap map[string]any) (func(config []byte, w *weights) (*Model, error), error) {
+// The code of a classifier has another class than that of its model, by the same name
+// but for its end.
+func family(modelType string, autoMap map[string]any, h HeadKind) (func(config []byte, w *weights) (*Model, error), error) {
+	class, end := "AutoModel", "Model"
+	if c := "AutoModelForSequenceClassification"; h == ClassificationHead && autoMap[c] != nil {
+		class, end = c, "ForSequenceClassification"
+	}
 	key := modelType
-	if code, _ := autoMap["AutoModel"].(string); code != "" {
-		if _, class, ok := strings.Cut(code, "--"); ok { // before it is the repository that holds the code
-			code = class
+	if code, _ := autoMap[class].(string); code != "" {
+		if _, own, ok := strings.Cut(code, "--"); ok { // before it is the repository that holds the code
+			code = own
 		}
-		key += " " + code
+		key += " " + otherEnd(code, end, "Model")
 	}
 	if open, ok := families[key]; ok {
 		return open, nil
@@ -129,14 +139,22 @@ func family(modelType string, autoMap map[string]any) (func(config []byte, w *we
 		if t, code, ok := strings.Cut(k, " "); !ok {
 			types = append(types, t)
 		} else if t == modelType {
-			codes = append(codes, code)
+			codes = append(codes, otherEnd(code, "Model", end))
 		}
 	}
 	if slices.Contains(types, modelType) || len(codes) > 0 {
-		return nil, fmt.Errorf("auto_map: AutoModel: found code that is not known, %q, for a %s, expected none%s",
-			autoMap["AutoModel"], modelType, strings.Join(append([]string{""}, codes...), " or "))
+		return nil, fmt.Errorf("auto_map: %s: found code that is not known, %q, for a %s, expected none%s",
+			class, autoMap[class], modelType, strings.Join(append([]string{""}, codes...), " or "))
 	}
 	return nil, fmt.Errorf("model_type: found %q, expected one of %s", modelType, strings.Join(types, ", "))
+}
+
+// otherEnd returns name with the end to in place of from, where it has that.
+func otherEnd(name, from, to string) string {
+	if stem, ok := strings.CutSuffix(name, from); ok {
+		return stem + to
+	}
+	return name
 }
 
 // activations maps the names of config.json (transformers' ACT2FN) to kernels.

@@ -143,7 +143,8 @@ func openGemma3(config []byte, w *weights) (*Model, error) {
 			m.Layers[i].Attention.Window = window
 		}
 	}
-	return m, nil
+	m.Head, err = w.decoderHead(m, headConfig{PadTokenID: new(int32), TieWordEmbeddings: true})
+	return m, err
 }
 
 // rmsNormLessOne returns the RMSNorm under name, whose weight is stored less 1.

@@ -75,7 +75,7 @@ func openIn(t testing.TB, name string, s *kernel.Set, f kernel.Format, o Outlier
 	file, err := tensor.Open(filepath.Join(dir, weights))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, file.Close()) })
-	return OpenAdapted(config, file, nil, s, f, o)
+	return Open(Config{JSON: config, Weights: file, Set: s, Format: f, Outliers: o})
 }
 
 // A golden is what the reference answers for a batch.

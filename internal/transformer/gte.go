@@ -43,8 +43,7 @@ func (c *gteConfig) check() error {
 }
 
 // openGTE assembles the encoder of GTE 1.5 (arXiv:2407.19669) as transformers 5.23
-// computes it in modeling_gte.py: BERT with rotary positions and a gated MLP. The
-// heads beside the model are not used.
+// computes it in modeling_gte.py: BERT with rotary positions and a gated MLP.
 func openGTE(config []byte, w *weights) (*Model, error) {
 	c := gteConfig{HiddenAct: "gelu", MaxPositionEmbeddings: 8192, LayerNormEps: 1e-12, LayerNormType: "layer_norm",
 		PositionEmbeddingType: "rope", PackQKV: true}
@@ -91,6 +90,7 @@ func openGTE(config []byte, w *weights) (*Model, error) {
 			Padding: -1,
 		},
 		Layers: make([]Layer, c.NumHiddenLayers),
+		Head:   w.classifier(hidden, bertClassifier),
 	}
 	if c.TypeVocabSize > 0 {
 		m.Embeddings.Types = w.rows("embeddings.token_type_embeddings", c.TypeVocabSize, hidden)

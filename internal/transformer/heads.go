@@ -7,7 +7,7 @@ import (
 
 // heads are the modules that models of any family have beside the part that makes
 // hidden states, in transformers 5.23, in the code published beside models and in
-// libraries that train them. Their weights are not used.
+// libraries that train them. Their weights are not used but where a model is opened with a head.
 var heads = []string{
 	"pooler", "pooler_activation",
 
@@ -47,6 +47,6 @@ func isHead(name, path string, has func(module string) bool) bool {
 		if path == "" {
 			return false
 		}
-		path = path[:strings.LastIndexByte(strings.TrimSuffix(path, "."), '.')+1]
+		path = parent(path)
 	}
 }

@@ -33,7 +33,9 @@ func openJinaV3(config []byte, w *weights) (*Model, error) {
 	if err := w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.HiddenSize); err != nil {
 		return nil, err
 	}
-	return c.jinaV3(w, act, rope), nil
+	m := c.jinaV3(w, act, rope)
+	m.Head = w.classifier(c.HiddenSize, robertaClassifier)
+	return m, nil
 }
 
 // jinaV3 returns the encoder with w's weights.

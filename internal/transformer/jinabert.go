@@ -39,6 +39,7 @@ func openJinaBERT(config []byte, w *weights) (*Model, error) {
 	m := &Model{
 		Hidden:     c.HiddenSize,
 		Embeddings: c.embeddings(w.at("embeddings")),
+		Head:       w.classifier(c.HiddenSize, bertClassifier),
 	}
 	mlp := MLP{Act: act, Gated: gated}
 	_, normed := w.file.Tensor(w.path + "encoder.layer.0.attention.self.layer_norm_q.weight")

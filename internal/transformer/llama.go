@@ -18,6 +18,6 @@ func openLlamaBidirectional(config []byte, w *weights) (*Model, error) {
 	if err := c.read(config); err != nil {
 		return nil, err
 	}
-	c.Bidirectional = true
+	c.Bidirectional, c.Headless = true, true
 	return c.open(w, 10000)
 }

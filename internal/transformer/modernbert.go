@@ -26,16 +26,20 @@ type modernbertConfig struct {
 	LocalRopeTheta        float64         `json:"local_rope_theta"`
 	RopeParameters        *ropeByLayer    `json:"rope_parameters"`
 	RopeScaling           json.RawMessage `json:"rope_scaling"`
+	ClassifierPooling     string          `json:"classifier_pooling"`
+	ClassifierBias        bias            `json:"classifier_bias"`
+	ClassifierActivation  string          `json:"classifier_activation"`
 }
 
 // openModernBERT assembles ModernBERT (arXiv:2412.13663) as transformers 5.23
 // computes it in modeling_modernbert.py: norms on what goes into each half of a
-// layer, rotary positions, a gated MLP, and on most layers a window. The heads
-// beside the model are not used.
+// layer, rotary positions, a gated MLP, and on most layers a window. The head of
+// pre-training is not used.
 func openModernBERT(config []byte, w *weights) (*Model, error) {
 	c := modernbertConfig{
 		HiddenActivation: "gelu", MaxPositionEmbeddings: 8192, NormEps: 1e-5, LocalAttention: 128, GlobalEvery: 3,
 		GlobalRopeTheta: 160000, LocalRopeTheta: 10000, RopeParameters: new(ropeByLayer),
+		ClassifierPooling: "cls", ClassifierActivation: "gelu",
 	}
 	if err := Unmarshal(config, &c); err != nil {
 		return nil, err
@@ -115,5 +119,24 @@ func openModernBERT(config []byte, w *weights) (*Model, error) {
 		}
 		m.Layers[i] = layer
 	}
-	return m, nil
+	m.Head, err = c.head(w)
+	return m, err
+}
+
+// head returns the classification head.
+func (c *modernbertConfig) head(w *weights) (*Head, error) {
+	if w.head != ClassificationHead {
+		return nil, nil
+	}
+	of, ok := map[string]HeadInput{"cls": FirstToken, "mean": MeanToken}[c.ClassifierPooling]
+	if !ok {
+		return nil, fmt.Errorf("classifier_pooling: found %q, expected cls or mean", c.ClassifierPooling)
+	}
+	act, err := activation("classifier_activation", c.ClassifierActivation)
+	if err != nil {
+		return nil, err
+	}
+	h := w.classifier(c.HiddenSize, classifier{dense: "head.dense", bias: c.ClassifierBias, act: act, out: "classifier"})
+	h.Of, h.Norm = of, w.beside().norm("head.norm", c.HiddenSize, float32(c.NormEps), c.NormBias)
+	return h, nil
 }

@@ -43,6 +43,7 @@ func openMPNet(config []byte, w *weights) (*Model, error) {
 		MaxPositions: c.MaxPositionEmbeddings - padding - 1,
 		Embeddings:   c.embeddings(w.at("embeddings")),
 		Layers:       make([]Layer, c.NumHiddenLayers),
+		Head:         w.classifier(hidden, robertaClassifier),
 	}
 	m.Embeddings.FirstPosition, m.Embeddings.Padding = padding+1, padding
 	bias := w.relativeBias("encoder.relative_attention_bias", c.RelativeAttentionNumBuckets, c.NumAttentionHeads, farthest)

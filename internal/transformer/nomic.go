@@ -181,6 +181,7 @@ func openNomicBERT(config []byte, w *weights) (*Model, error) {
 			Padding: -1,
 		},
 		Layers: make([]Layer, c.NLayer),
+		Head:   w.classifier(hidden, bertClassifier),
 	}
 	if c.TypeVocabSize > 0 {
 		m.Embeddings.Types = w.rows("embeddings.token_type_embeddings", c.TypeVocabSize, hidden)

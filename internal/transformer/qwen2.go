@@ -23,6 +23,6 @@ func openQwen2Bidirectional(config []byte, w *weights) (*Model, error) {
 	if c.IsCausal != nil && *c.IsCausal {
 		return nil, fmt.Errorf("is_causal: found true, expected false")
 	}
-	c.Bidirectional = true
+	c.Bidirectional, c.Headless = true, true
 	return c.open(w, 10000)
 }

@@ -4,7 +4,8 @@ import "fmt"
 
 // openRoBERTa assembles RoBERTa (arXiv:1907.11692), XLM-RoBERTa and CamemBERT as
 // transformers 5.23 computes them in modeling_roberta.py: BERT, but positions
-// count from the padding token's id + 1 on. Heads beside the model are not used.
+// count from the padding token's id + 1 on. The heads of
+// pre-training are not used.
 func openRoBERTa(config []byte, w *weights) (*Model, error) {
 	c := bertConfig{HiddenAct: "gelu", LayerNormEps: 1e-12, TypeVocabSize: 2}
 	act, err := c.read(config, w)
@@ -29,6 +30,7 @@ func openRoBERTa(config []byte, w *weights) (*Model, error) {
 		MaxPositions: c.MaxPositionEmbeddings - int(padding) - 1,
 		Embeddings:   c.embeddings(w.at("embeddings")),
 		Layers:       c.layers(w, act),
+		Head:         w.classifier(c.HiddenSize, robertaClassifier),
 	}
 	m.Embeddings.FirstPosition, m.Embeddings.Padding = int(padding)+1, padding
 	return m, nil

@@ -34,6 +34,7 @@ type Model struct {
 	Embeddings   Embeddings
 	Layers       []Layer
 	FinalNorm    *Norm
+	Head         *Head        // that the model was opened with
 	Tasks        []Task       // that a batch may ask for
 	Scheme       quant.Scheme // of the weights in the file
 	// Linears has the tensors with the weights of linear layers that may be
@@ -85,6 +86,7 @@ type pass struct {
 	x       tensor.Matrix // the residual stream, tokens×hidden
 	y       tensor.Matrix // what goes into a half of a layer, and what that adds to x
 	buffers [8][]float32
+	sums    []float64 // of a head
 
 	embed     embedTask
 	pack      packTask
@@ -128,15 +130,8 @@ func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Mat
 	if dst.Rows != tokens || dst.Cols != m.Hidden || b.Starts[len(b.Starts)-1] != tokens || b.Types != nil && len(b.Types) != tokens {
 		panic("transformer: Forward: shape")
 	}
-	scratch := &m.scratch[0]
-	if tokens > longBatch {
-		scratch = &m.scratch[1]
-	}
-	p, _ := scratch.Get().(*pass)
-	if p == nil {
-		p = &pass{model: m}
-	}
-	defer scratch.Put(p)
+	p := m.lease(tokens)
+	defer m.give(p, tokens)
 	p.batch, p.ready = b, nil // a canceled pass may have left rows
 	if p.task = nil; b.Task > 0 {
 		p.task = &m.Tasks[b.Task-1]
@@ -172,6 +167,23 @@ func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Mat
 		p.norms(team, end)
 	}
 	return nil
+}
+
+// lease returns memory for a pass over so many tokens, to be given back.
+func (m *Model) lease(tokens int) *pass {
+	if p, ok := m.passes(tokens).Get().(*pass); ok {
+		return p
+	}
+	return &pass{model: m}
+}
+
+func (m *Model) give(p *pass, tokens int) { m.passes(tokens).Put(p) }
+
+func (m *Model) passes(tokens int) *sync.Pool {
+	if tokens > longBatch {
+		return &m.scratch[1]
+	}
+	return &m.scratch[0]
 }
 
 // input returns what goes into a half of a layer: p.y where norm has made it.

@@ -32,7 +32,7 @@ func TestTypes(t *testing.T) {
 		families[m.Family] = true
 		require.NotEqual(t, without.Data, got.Data, name)
 		config, file := openFiles(t, modelFolder(name))
-		other, err := Open(config, changed(t, file, func(all map[string]tensor.Tensor) {
+		other, err := Open(Config{JSON: config, Weights: changed(t, file, func(all map[string]tensor.Tensor) {
 			for name, x := range all {
 				if strings.HasSuffix(name, "token_type_embeddings.weight") {
 					half := len(x.Data) / 2
@@ -41,7 +41,7 @@ func TestTypes(t *testing.T) {
 					all[name] = x
 				}
 			}
-		}), kernel.Best())
+		}), Set: kernel.Best()})
 		require.NoError(t, err)
 		require.Equal(t, forward(t, other, nil, g.batch).Data, got.Data, name)
 		for i := range b.Types {

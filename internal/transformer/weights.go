@@ -26,6 +26,9 @@ type weights struct {
 
 // A source is what the weights of all paths share.
 type source struct {
+	config   []byte   // config.json
+	head     HeadKind // that is asked for
+	ids      []int32  // Config.Tokens
 	file     *tensor.File
 	adapter  *Adapter                 // merged into the weights; nil = none
 	set      *kernel.Set              // nil = linear layers are only counted
@@ -46,15 +49,27 @@ type source struct {
 	packing  []packMemory // of each worker that packs
 }
 
-func newWeights(file *tensor.File, a *Adapter, s *kernel.Set, f kernel.Format, o Outliers) *weights {
-	return &weights{format: f, source: &source{
-		file: file, adapter: a, set: s, format: f, outliers: o, linears: map[string]string{}, names: map[*Linear]string{}, read: map[string]bool{},
+func newWeights(c Config) *weights {
+	return &weights{format: c.Format, source: &source{
+		config: c.JSON, head: c.Head, ids: c.Tokens, file: c.Weights, adapter: c.Adapter, set: c.Set, format: c.Format, outliers: c.Outliers,
+		linears: map[string]string{}, names: map[*Linear]string{}, read: map[string]bool{},
 	}}
 }
 
 // at returns the weights under path.
 func (w *weights) at(path string) *weights {
 	return &weights{source: w.source, path: w.path + path + ".", format: w.format}
+}
+
+// beside returns the weights beside what holds the model: heads lie there.
+func (w *weights) beside() *weights {
+	return &weights{source: w.source, path: parent(w.entered), format: w.format}
+}
+
+// parent returns the path of what holds the module with that path, which ends in a
+// dot or is empty.
+func parent(path string) string {
+	return path[:strings.LastIndexByte(strings.TrimSuffix(path, "."), '.')+1]
 }
 
 // exact returns w with linear layers in float32.
@@ -188,8 +203,15 @@ func (w *weights) named(format string, args ...any) error {
 	return err
 }
 
-// own returns the full name of a tensor without what lies before the model's own names.
-func (w *weights) own(name string) string { return strings.TrimPrefix(w.path+name, w.entered) }
+// own returns the full name of a tensor without what lies before the model's own
+// names, of one beside the model without what lies before the model's.
+func (w *weights) own(name string) string {
+	name = w.path + name
+	if own, ok := strings.CutPrefix(name, w.entered); ok {
+		return own
+	}
+	return strings.TrimPrefix(name, parent(w.entered))
+}
 
 // full returns the name in the file of the tensor of that name under w's path.
 func (w *weights) full(name string) string {
@@ -205,7 +227,7 @@ func (w *weights) tensor(name string, shape ...int) (tensor.Tensor, bool) {
 	replacement, replaced := w.adapter.replacement(w.own(name))
 	name = w.full(name)
 	t, ok := w.file.Tensor(name)
-	if !ok {
+	if !ok && !replaced {
 		w.errorf("tensor %s: missing, expected shape %v", name, shape)
 		return t, false
 	}

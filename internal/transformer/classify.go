@@ -1,0 +1,173 @@
+package transformer
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// A classifier says under which names a file keeps a classification head. They lie
+// beside the model, where its own names have "bert." or the like before them.
+type classifier struct {
+	dense string // hidden→hidden; "" = none
+	own   bool   // dense lies among the model's own names
+	bias  bias   // of dense
+	act   kernel.Activation
+	out   string
+}
+
+// The heads of several families, as transformers 5.23 computes them: BERT's in
+// modeling_bert.py, with the pooler of the model, and RoBERTa's in modeling_roberta.py.
+var (
+	bertClassifier    = classifier{dense: "pooler.dense", own: true, bias: withBias, act: kernel.Tanh, out: "classifier"}
+	robertaClassifier = classifier{dense: "classifier.dense", bias: withBias, act: kernel.Tanh, out: "classifier.out_proj"}
+)
+
+// classifier returns that head on the first token of hidden components, nil where
+// the model is opened without it.
+func (w *weights) classifier(hidden int, c classifier) *Head {
+	if w.head != ClassificationHead {
+		return nil
+	}
+	beside := w.beside()
+	h := &Head{Act: c.act, Out: beside.labels(hidden, c.out, withBias)}
+	if c.dense != "" {
+		at := beside
+		if c.own {
+			at = w
+		}
+		h.Dense = at.exact().unlisted(hidden, c.bias, whole(c.dense, hidden))
+	}
+	return h
+}
+
+// labels returns the linear layer under name that makes the logits of labels. The
+// rows of its weight say how many there are, and the config has to agree, but with
+// an adapter that keeps the layer whole where it says nothing: it has no config.
+func (w *weights) labels(hidden int, name string, b bias) *Linear {
+	weight := name + ".weight"
+	t, ok := w.file.Tensor(w.full(weight))
+	replacement, replaced := w.adapter.replacement(w.own(weight))
+	if replaced {
+		t, ok = replacement, true
+	}
+	want, key, err := labels(w.config)
+	if err != nil {
+		w.errs = append(w.errs, fmt.Errorf("config.json: %w", err))
+		return new(Linear)
+	}
+	if !ok || len(t.Shape) != 2 {
+		w.tensor(weight, want, hidden) // says what is wrong
+		return new(Linear)
+	}
+	found := t.Shape[0]
+	if key == "" && !replaced {
+		key = "no num_labels, which is 2"
+	}
+	if key != "" && found != want || found < 1 {
+		w.errorf("tensor %s: shape %v, expected %d rows, as config.json has %s", t.Name, t.Shape, want, key)
+		return new(Linear)
+	}
+	return w.exact().unlisted(hidden, b, whole(name, found))
+}
+
+// labels returns how many labels a config.json says there are, as transformers 5.23
+// counts them, and the key that says it, "" where none does.
+func labels(config []byte) (n int, key string, err error) {
+	c := struct {
+		NumLabels *int                       `json:"num_labels"`
+		ID2Label  map[string]json.RawMessage `json:"id2label"`
+	}{}
+	if err := Unmarshal(config, &c); err != nil {
+		return 0, "", err
+	}
+	switch {
+	case c.ID2Label != nil:
+		return len(c.ID2Label), fmt.Sprintf("id2label of %d", len(c.ID2Label)), nil
+	case c.NumLabels != nil:
+		return *c.NumLabels, fmt.Sprintf("num_labels %d", *c.NumLabels), nil
+	}
+	return 2, "", nil
+}
+
+// A headConfig is what config.json says of the heads of decoders, under the names
+// of transformers 5.23.
+type headConfig struct {
+	PadTokenID            *int32   `json:"pad_token_id"`
+	TieWordEmbeddings     bool     `json:"tie_word_embeddings"`
+	FinalLogitSoftcapping *float64 `json:"final_logit_softcapping"`
+}
+
+// decoderHead returns the head of m, a decoder, that is asked for: its score, as
+// modeling_layers.py computes it in GenericForSequenceClassification, or rows of the
+// language head. c holds the family's defaults.
+func (w *weights) decoderHead(m *Model, c headConfig) (*Head, error) {
+	if w.head == NoHead {
+		return nil, nil
+	}
+	if err := Unmarshal(w.config, &c); err != nil {
+		return nil, err
+	}
+	if w.head == LanguageHead {
+		return w.languageHead(m, &c)
+	}
+	h := &Head{Of: LastToken, Padding: -1, Out: w.beside().labels(m.Hidden, "score", withoutBias)}
+	if c.PadTokenID != nil {
+		h.Padding = *c.PadTokenID
+	}
+	return h, nil
+}
+
+// languageHead returns the one for w.ids. A file with a weight of its own for it is
+// not tied, whatever the config says (transformers 5.23, tie_weights).
+func (w *weights) languageHead(m *Model, c *headConfig) (*Head, error) {
+	h := &Head{Of: LastToken, Padding: -1}
+	if limit := c.FinalLogitSoftcapping; limit != nil {
+		if h.Cap = float32(*limit); !(h.Cap > 0 && *limit < 1e30) {
+			return nil, fmt.Errorf("final_logit_softcapping: found %v, expected a positive number", *limit)
+		}
+	}
+	tokens := m.Embeddings.Tokens
+	if len(w.ids) == 0 {
+		return nil, fmt.Errorf("tokens of a language head: found none")
+	}
+	for _, id := range w.ids {
+		if id < 0 || int(id) >= tokens.Rows {
+			return nil, fmt.Errorf("token %d of a language head: expected one below vocab_size %d", id, tokens.Rows)
+		}
+	}
+	const name = "lm_head.weight"
+	beside := w.beside().exact()
+	_, replaced := w.adapter.replacement(beside.own(name))
+	if c.TieWordEmbeddings && !replaced && !beside.has(beside.full(name)) {
+		h.Out = beside.tied(tokens)
+		if update, _, _ := w.adapter.module(beside.own(name)); update != nil {
+			w.adapter.errorf("tensors of lm_head: found an update, expected none, as the token table stands in for its weight")
+		}
+		return h, nil
+	}
+	var rows []part
+	for _, id := range w.ids {
+		rows = append(rows, part{name, tokens.Rows, int(id), int(id) + 1})
+	}
+	h.Out = beside.unlisted(m.Hidden, withoutBias, rows...)
+	return h, nil
+}
+
+// tied returns the linear layer whose weight is the rows of w.ids of a token table.
+func (w *weights) tied(tokens *Table) *Linear {
+	l := new(Linear)
+	if !w.resize(l, tokens.Cols, len(w.ids), part{}) || w.set == nil || len(tokens.tensor.Data) == 0 {
+		return l
+	}
+	rows := tensor.NewMatrix(len(w.ids), tokens.Cols)
+	for i, id := range w.ids {
+		tokens.Row(w.set, rows.Row(i), int(id))
+	}
+	for i := range l.Count() {
+		w.set.PackTransposed(l, i, rows.Slice(i*kernel.Panel, min((i+1)*kernel.Panel, rows.Rows)))
+	}
+	return l
+}

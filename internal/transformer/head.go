@@ -1,0 +1,138 @@
+package transformer
+
+import (
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// A HeadKind is what a model is opened with beside the part that makes hidden states.
+type HeadKind uint8
+
+const (
+	NoHead             HeadKind = iota
+	ClassificationHead          // that of transformers' …ForSequenceClassification: logits of labels
+	LanguageHead                // that of …ForCausalLM: logits of some tokens to follow the last
+)
+
+// String returns the kind in words.
+func (k HeadKind) String() string {
+	return [...]string{NoHead: "no head", ClassificationHead: "classification head", LanguageHead: "language head"}[k]
+}
+
+// A Head makes logits of a sequence: Out·Norm(Act(Dense·x)), where x is of its last
+// hidden states what Of says. A nil part is one that the family does not have. Its
+// products are in float32, whatever those of the layers are in.
+type Head struct {
+	Of      HeadInput
+	Padding int32             // the id that a LastToken does not have; -1 = none
+	Dense   *Linear           // hidden→width
+	Act     kernel.Activation // of Dense
+	Norm    *Norm
+	Out     *Linear // width→labels
+	Cap     float32 // logits become Cap·tanh(logits/Cap); 0 = they stay as they are
+}
+
+// A HeadInput says which hidden states a head works on.
+type HeadInput uint8
+
+const (
+	FirstToken HeadInput = iota
+	LastToken            // the last one whose id is not Padding, the first where there is none
+	MeanToken            // the mean of all
+	EachToken            // all of them; the logits are the mean of theirs
+)
+
+// Labels returns how many logits there are for each sequence.
+func (h *Head) Labels() int { return h.Out.N }
+
+// Logits writes the logits that the model's head makes to dst (sequences×labels),
+// from the last hidden states of b (tokens×hidden). The work is split over team;
+// nil is the caller alone. A sequence has the same logits in any batch.
+func (m *Model) Logits(team *parallel.Team, dst, states tensor.Matrix, b Batch) {
+	h := m.Head
+	if h == nil || states.Rows != len(b.IDs) || states.Cols != m.Hidden || dst.Rows != b.Sequences() || dst.Cols != h.Labels() {
+		panic("transformer: Logits: shape")
+	}
+	p := m.lease(states.Rows)
+	defer m.give(p, states.Rows)
+	p.batch, p.task, p.ready = b, nil, nil
+	x := p.headInput(states)
+	if h.Dense != nil {
+		p.apply(team, x, x, h.Dense, h.Act)
+	}
+	if h.Norm != nil {
+		for i := range x.Rows {
+			h.Norm.apply(m.set, x.Row(i), x.Row(i), nil)
+		}
+	}
+	if h.Of == EachToken {
+		each := p.matrix(bufferInner, x.Rows, dst.Cols)
+		p.apply(team, each, x, h.Out, kernel.Identity)
+		p.means(dst, each)
+	} else {
+		p.apply(team, dst, x, h.Out, kernel.Identity)
+	}
+	if h.Cap != 0 {
+		for i := range dst.Rows {
+			row := dst.Row(i)
+			for j := range row {
+				row[j] /= h.Cap
+			}
+			m.set.Activate(kernel.Tanh, row, len(row), 1, len(row))
+			m.set.Scale(row, h.Cap)
+		}
+	}
+}
+
+// headInput returns what the head works on, in memory that may be written.
+func (p *pass) headInput(states tensor.Matrix) tensor.Matrix {
+	h, b := p.model.Head, &p.batch
+	rows := b.Sequences()
+	if h.Of == EachToken {
+		rows = states.Rows
+	}
+	x := p.matrix(bufferY, rows, states.Cols)
+	switch h.Of {
+	case MeanToken:
+		p.means(x, states)
+		return x
+	case EachToken:
+		for i := range rows {
+			copy(x.Row(i), states.Row(i))
+		}
+		return x
+	}
+	for i := range rows {
+		from, at := b.Starts[i], b.Starts[i]
+		if h.Of == LastToken {
+			at = b.Starts[i+1] - 1
+			for at > from && b.IDs[at] == h.Padding {
+				at--
+			}
+		}
+		copy(x.Row(i), states.Row(at))
+	}
+	return x
+}
+
+// means writes the mean of the rows of each sequence to dst, summed in float64 in
+// their order.
+func (p *pass) means(dst, x tensor.Matrix) {
+	if len(p.sums) < x.Cols {
+		p.sums = make([]float64, x.Cols)
+	}
+	sums, b := p.sums[:x.Cols], &p.batch
+	for i := range dst.Rows {
+		clear(sums)
+		for j := b.Starts[i]; j < b.Starts[i+1]; j++ {
+			for k, v := range x.Row(j) {
+				sums[k] += float64(v)
+			}
+		}
+		n := float64(b.Starts[i+1] - b.Starts[i])
+		for k, v := range sums {
+			dst.Row(i)[k] = float32(v / n)
+		}
+	}
+}
