@@ -20,8 +20,8 @@ func (t *Tokenizer) EncodeAll(texts []string, o Options, workers int) ([]Encodin
 	if workers < 0 {
 		return nil, fmt.Errorf("%d workers, expected at least 0", workers)
 	}
-	f := t.frameFor(o)
-	if err := o.check(len(f.head) + len(f.tail)); err != nil {
+	head, tail := t.frame.single.around(o)
+	if err := o.check(len(head) + len(tail)); err != nil {
 		return nil, err
 	}
 	if workers == 0 {
@@ -86,6 +86,7 @@ func (a *encodeAll) encode(ids []int32, from, to int) []int32 {
 	for i := range encodings {
 		n := len(encodings[i].IDs)
 		encodings[i].IDs, all = all[:n:n], all[n:]
+		encodings[i].Types = a.tokenizer.types(n, a.options)
 	}
 	return ids
 }

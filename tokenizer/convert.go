@@ -79,25 +79,40 @@ func (c *conversion) finish(m model, s steps) (*Tokenizer, error) {
 	return t, nil
 }
 
-// surround puts the named special tokens around sequences, "" for none.
-func (c *conversion) surround(t *Tokenizer, head, tail string) (*Tokenizer, error) {
-	for _, side := range []struct {
-		name string
-		to   *[]int32
-	}{{head, &t.frame.head}, {tail, &t.frame.tail}} {
-		if side.name == "" {
+// surround puts the named special tokens around sequences, "" for none: before and
+// after a text, and before the second of a pair, which tail ends as well.
+func (c *conversion) surround(t *Tokenizer, head, between, tail string) (*Tokenizer, error) {
+	var ids [3][]int32
+	for i, name := range [...]string{head, between, tail} {
+		if name == "" {
 			continue
 		}
-		if err := c.need(side.name); err != nil {
+		if err := c.need(name); err != nil {
 			return nil, err
 		}
-		id, ok := t.ID(c.named[side.name].content)
+		id, ok := t.ID(c.named[name].content)
 		if !ok { // c.addedTokens has them all
-			return nil, c.args.get(side.name).errorf("%q is not in the vocabulary", c.named[side.name].content)
+			return nil, c.args.get(name).errorf("%q is not in the vocabulary", c.named[name].content)
 		}
-		*side.to = []int32{id}
+		ids[i] = []int32{id}
 	}
+	t.frame.surround(ids[0], ids[1], ids[2])
 	return t, nil
+}
+
+// surroundUntyped is surround with token type 0 for all.
+func (c *conversion) surroundUntyped(t *Tokenizer, head, between, tail string) (*Tokenizer, error) {
+	t, err := c.surround(t, head, between, tail)
+	if err == nil {
+		t.frame.oneType()
+	}
+	return t, err
+}
+
+// surroundRoberta surrounds sequences as RobertaProcessing does.
+func (c *conversion) surroundRoberta(t *Tokenizer, k byteLevelKeys) (*Tokenizer, error) {
+	t.frame.trim(k.trims())
+	return c.surroundUntyped(t, "cls_token", "sep_token", "sep_token")
 }
 
 // ends surrounds sequences as add_bos_token and add_eos_token say.
@@ -112,7 +127,7 @@ func (c *conversion) ends(t *Tokenizer) (*Tokenizer, error) {
 			around[i] = end
 		}
 	}
-	return c.surround(t, around[0], around[1])
+	return c.surround(t, around[0], around[0], around[1])
 }
 
 // addedTokens returns the section added_tokens: those that the folder lists, by
@@ -211,7 +226,11 @@ func (c *conversion) bert() (*Tokenizer, error) {
 	}); err != nil {
 		return nil, err
 	}
-	return c.wordPiece()
+	t, err := c.wordPiece()
+	if err != nil {
+		return nil, err
+	}
+	return c.surround(t, "cls_token", "", "sep_token")
 }
 
 // mpnet is MPNetTokenizer: BertTokenizer with other special tokens.
@@ -223,7 +242,11 @@ func (c *conversion) mpnet() (*Tokenizer, error) {
 		return nil, err
 	}
 	c.stripMask()
-	return c.wordPiece()
+	t, err := c.wordPiece()
+	if err != nil {
+		return nil, err
+	}
+	return c.surroundRoberta(t, byteLevelKeys{trim: true})
 }
 
 // wordPiece reads vocab.txt. do_basic_tokenize and never_split change nothing, as
@@ -261,16 +284,12 @@ func (c *conversion) wordPiece() (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := c.finish(m, steps{
+	return c.finish(m, steps{
 		normalizer: fmt.Sprintf(`{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":%t,"strip_accents":%t,"lowercase":%t}`,
 			chinese, strip, lower),
 		preTokenizer: `{"type":"BertPreTokenizer"}`,
 		decoder:      `{"type":"WordPiece","prefix":"##","cleanup":true}`,
 	})
-	if err != nil {
-		return nil, err
-	}
-	return c.surround(t, "cls_token", "sep_token")
 }
 
 // roberta is RobertaTokenizer.
@@ -282,7 +301,14 @@ func (c *conversion) roberta() (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.surround(t, "cls_token", "sep_token")
+	var k byteLevelKeys
+	if k.space, err = c.args.boolean("add_prefix_space", "false", ""); err != nil {
+		return nil, err
+	}
+	if k.trim, err = c.args.boolean("trim_offsets", "true", ""); err != nil {
+		return nil, err
+	}
+	return c.surroundRoberta(t, k)
 }
 
 // gpt2 is GPT2Tokenizer.

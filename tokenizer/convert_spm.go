@@ -170,7 +170,7 @@ func (c *conversion) fairseq(dropped int, head ...string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.surround(t, "bos_token", "eos_token")
+	return c.surroundUntyped(t, "bos_token", "eos_token", "eos_token")
 }
 
 // albert is AlbertTokenizer.
@@ -226,7 +226,7 @@ func (c *conversion) albert() (*Tokenizer, error) {
 			return c.ends(t)
 		}
 	}
-	return c.surround(t, "cls_token", "sep_token")
+	return c.surround(t, "cls_token", "", "sep_token")
 }
 
 // deberta is DebertaV2Tokenizer, which does not read the model's charsmap.
@@ -278,7 +278,7 @@ func (c *conversion) deberta() (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.surround(t, "cls_token", "sep_token")
+	return c.surround(t, "cls_token", "", "sep_token")
 }
 
 // t5 is T5Tokenizer: the pieces, and extra_ids sentinels from the highest down.
@@ -324,7 +324,7 @@ func (c *conversion) t5() (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.surround(t, "", "eos_token")
+	return c.surroundUntyped(t, "", "", "eos_token")
 }
 
 const decodeSpaces = `{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "}`

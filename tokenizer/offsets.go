@@ -23,22 +23,27 @@ func (t *Tokenizer) EncodeOffsets(text string, o Options) (Encoding, error) {
 	s.ids = ids
 	e := Encoding{Truncated: truncated}
 	if err == nil {
-		e.IDs = slices.Clone(ids)
-		f := t.frameFor(o)
+		e.IDs, e.Types = slices.Clone(ids), t.types(len(ids), o)
 		for _, trim := range t.frame.trims {
-			trim.apply(s.trace.tokens, s.text, o)
+			trim.apply(s.trace.tokens, s.text, trim.joined && !o.NoSpecial)
 		}
+		head, _ := t.frame.single.around(o)
 		e.Offsets = make([]Span, len(ids))
-		spans := e.Offsets[len(f.head) : len(ids)-len(f.tail)]
-		for i, token := range s.trace.tokens {
-			spans[i] = Span{min(token.start, len(s.text)), min(token.end, len(s.text))}
-		}
-		if len(s.text) != len(text) || !utf8.ValidString(text) {
-			inBytesOf(text, spans)
-		}
+		s.trace.spans(e.Offsets[len(head):], text, s.text)
 	}
 	t.tracing.Put(s)
 	return e, err
+}
+
+// spans writes the spans of the tokens in text, of which appendUTF8 made read.
+func (t *trace) spans(dst []Span, text string, read []byte) {
+	dst = dst[:len(t.tokens)]
+	for i, token := range t.tokens {
+		dst[i] = Span{min(token.start, len(read)), min(token.end, len(read))}
+	}
+	if len(read) != len(text) || !utf8.ValidString(text) {
+		inBytesOf(text, dst)
+	}
 }
 
 // inBytesOf makes the spans, which lie in what appendUTF8 makes of text, ones of
@@ -65,8 +70,9 @@ func inBytesOf(text string, spans []Span) {
 // process_offsets of the reference's ByteLevel: as many characters of the input as
 // the piece has of white space.
 type trim struct {
-	keepSpace bool // a single one at the head of the first token, or at the input's start, is the pre-tokenizer's
-	joined    bool // the first token is a special one
+	keepSpace  bool    // a single one at the head of the first token, or at the input's start, is the pre-tokenizer's
+	joined     bool    // the first token is a special one
+	pairJoined [2]bool // likewise with the texts of a pair
 }
 
 // trims returns what a post-processor with these keys does.
@@ -77,12 +83,12 @@ func (k byteLevelKeys) trims() []trim {
 	return []trim{{keepSpace: k.space}}
 }
 
-// apply trims the spans of the tokens of text.
-func (t trim) apply(tokens []tracedToken, text []byte, o Options) {
+// apply trims the spans of the tokens of text; joined says that a special one is before them.
+func (t trim) apply(tokens []tracedToken, text []byte, joined bool) {
 	for i := range tokens {
 		token := &tokens[i]
 		lead := token.lead
-		if lead == 1 && t.keepSpace && (i == 0 && (!t.joined || o.NoSpecial) || token.start == 0) {
+		if lead == 1 && t.keepSpace && (i == 0 && !joined || token.start == 0) {
 			lead = 0
 		}
 		for ; lead > 0 && token.start < token.end; lead-- {

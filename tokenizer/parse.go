@@ -80,7 +80,7 @@ func (t *Tokenizer) parseSteps(o object, args *arguments) (err error) {
 	if err := t.checkFirst(o.get("pre_tokenizer")); err != nil {
 		return err
 	}
-	if t.frame, err = parseFrame(o.get("post_processor"), t.has); err != nil {
+	if t.frame, err = parseFrame(bareFrame(), o.get("post_processor"), t.has); err != nil {
 		return err
 	}
 	return t.prepare(added)

@@ -82,8 +82,10 @@ type Options struct {
 // An Encoding is a text in tokens.
 type Encoding struct {
 	IDs       []int32
-	Truncated int    // tokens dropped
-	Offsets   []Span // where in the text each token is; only EncodeOffsets fills it
+	Types     []int32 // token types of the ids; of one text nil where all are 0
+	Truncated int     // tokens dropped
+	Offsets   []Span  // where in its text each token is; only EncodeOffsets and EncodePairOffsets fill it
+	Texts     []int8  // which text of a pair each token is of: 0, 1, or -1 for special tokens; as Offsets
 }
 
 // A TooLongError says that a text has more tokens than the limit and may not be
@@ -105,7 +107,7 @@ func (e *TooLongError) Error() string {
 // expressions take too long for it or its steps add too much to it.
 func (t *Tokenizer) Encode(text string, o Options) (Encoding, error) {
 	ids, truncated, err := t.Append(nil, text, o)
-	return Encoding{IDs: ids, Truncated: truncated}, err
+	return Encoding{IDs: ids, Types: t.types(len(ids), o), Truncated: truncated}, err
 }
 
 // Append is Encode that appends to dst: it returns the extended slice and the
@@ -120,13 +122,13 @@ func (t *Tokenizer) Append(dst []int32, text string, o Options) ([]int32, int, e
 
 // append is Append with the given memory.
 func (t *Tokenizer) append(dst []int32, text string, o Options, s *scratch) ([]int32, int, error) {
-	f := t.frameFor(o)
-	special := len(f.head) + len(f.tail)
+	head, tail := t.frame.single.around(o)
+	special := len(head) + len(tail)
 	if err := o.check(special); err != nil {
 		return dst, 0, err
 	}
 	before := len(dst)
-	dst = append(dst, f.head...)
+	dst = append(dst, head...)
 	start := len(dst)
 	s.text = appendUTF8(s.text[:0], text)
 	s.begin(len(s.text), o.Done)
@@ -152,7 +154,7 @@ func (t *Tokenizer) append(dst []int32, text string, o Options, s *scratch) ([]i
 		dst = slices.Delete(dst, start+from, start+from+truncated)
 		s.trace.drop(from, truncated)
 	}
-	return append(dst, f.tail...), truncated, nil
+	return append(dst, tail...), truncated, nil
 }
 
 // check returns what is wrong with o where there are so many special tokens.
@@ -168,14 +170,6 @@ func (o Options) check(special int) error {
 	return nil
 }
 
-// frameFor returns the frame that a sequence gets.
-func (t *Tokenizer) frameFor(o Options) frame {
-	if o.NoSpecial {
-		return frame{}
-	}
-	return t.frame
-}
-
 // Count returns how many tokens text has, special tokens included unless
 // o.NoSpecial; nothing else of o counts but Done, so that they may be more than
 // o.MaxTokens. It allocates nothing. Where Encode has an error about the text they
@@ -187,8 +181,8 @@ func (t *Tokenizer) Count(text string, o Options) int {
 	s.ids = t.appendTokens(s.ids[:0], s)
 	n := len(s.ids)
 	t.pool.Put(s)
-	f := t.frameFor(o)
-	return n + len(f.head) + len(f.tail)
+	head, tail := t.frame.single.around(o)
+	return n + len(head) + len(tail)
 }
 
 // appendTokens appends the tokens of s.text.
@@ -299,19 +293,20 @@ func subpartLen(s string) int {
 	return n
 }
 
-// SpecialTokens returns how many special tokens a sequence gets.
-func (t *Tokenizer) SpecialTokens() int { return len(t.frame.head) + len(t.frame.tail) }
+// SpecialTokens returns how many special tokens a text gets.
+func (t *Tokenizer) SpecialTokens() int { return t.frame.single.special() }
 
-// Frame returns the special tokens before and after a sequence.
+// Frame returns the special tokens before and after a text.
 func (t *Tokenizer) Frame() (head, tail []int32) {
-	return slices.Clone(t.frame.head), slices.Clone(t.frame.tail)
+	return slices.Clone(t.frame.single.head.ids), slices.Clone(t.frame.single.tail.ids)
 }
 
-// EndedBy returns a tokenizer like t, but for the special tokens around a text: id
-// comes after it, and nothing before it.
+// EndedBy returns a tokenizer like t, but for the special tokens around a text, or each
+// of a pair: id comes after it, and nothing before it.
 func (t *Tokenizer) EndedBy(id int32) *Tokenizer {
 	ended := *t
-	ended.frame = frame{tail: []int32{id}}
+	ended.frame = bareFrame()
+	ended.frame.surround(nil, nil, []int32{id})
 	return &ended
 }
 
@@ -375,6 +370,6 @@ func (t *Tokenizer) Lowercase() *Tokenizer {
 // Unframed returns a tokenizer that adds no special tokens.
 func (t *Tokenizer) Unframed() *Tokenizer {
 	plain := *t
-	plain.frame = frame{}
+	plain.frame = bareFrame()
 	return &plain
 }
