@@ -16,7 +16,6 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/transformer"
-	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -180,10 +179,10 @@ func TestModuleIsCutWhileLoaded(t *testing.T) {
 // file was cut: a fault in assembly is one that the process outlives.
 func TestPackingOfWeightsThatWereCut(t *testing.T) {
 	for _, name := range []string{"bert", "bert-f16-prefix", "qwen3-bf16-sharded"} {
-		for _, scheme := range []quant.Scheme{0, quant.Int8, quant.Int4} {
+		for _, stored := range []Precision{Float32, Int8, Int4} {
 			dir := filepath.Join(goldens, name, "model")
-			if scheme != 0 {
-				dir = quantized(t, dir, scheme)
+			if stored != Float32 {
+				dir = quantized(t, dir, stored)
 			} else {
 				dir = onDisk(t, t.TempDir(), "model", readModel(t, name))
 			}

@@ -34,22 +34,23 @@ type QuantizedKind struct {
 }
 
 // Quantize writes a copy of the model in the folder dir to the new folder out, in
-// which the weights of the transformers' linear layers have the given scheme, see
-// quant.Matrix. Embedding tables, norms and biases stay as they are, and so do the
+// which the weights of the transformers' linear layers are stored at precision p,
+// Int8 or Int4, see docs/quantization.md. Embedding tables, norms and biases stay as they are, and so do the
 // router of a mixture of experts, the second weight of its experts, Dense modules
 // and adapters. The copy has the files that Load reads, README.md, and those whose
 // names begin with LICENSE or NOTICE, and loads like any other folder; its
 // config.json has a quantization_config.
 //
 // Weights are read, and written in shards, one after the other, in memory that does
-// not grow with the number of layers. In quant.Int8 the outliers of docs/int8.md are
+// not grow with the number of layers. In Int8 the outliers of docs/int8.md are
 // found first, as Load finds them. Progress, where it is not nil, is told how many
 // bytes of the weights in dir are done. Out is there complete or not at all; that it
-// exists is an error, and so are weights that are quantized already or not
-// finite, and a model without linear layers.
-func Quantize(ctx context.Context, dir, out string, s quant.Scheme, progress func(done, total int64)) (*Quantized, error) {
-	if !slices.Contains(quant.Schemes(), s) {
-		return nil, fmt.Errorf("unknown %v, expected one of %v", s, quant.Schemes())
+// exists is an error, and so are another precision, weights that are quantized
+// already or not finite, and a model without linear layers.
+func Quantize(ctx context.Context, dir, out string, p Precision, progress func(done, total int64)) (*Quantized, error) {
+	scheme, err := p.scheme()
+	if err != nil {
+		return nil, err
 	}
 	out = filepath.Clean(out)
 	if _, err := os.Lstat(out); err == nil {
@@ -58,11 +59,7 @@ func Quantize(ctx context.Context, dir, out string, s quant.Scheme, progress fun
 		return nil, err
 	}
 	seen := &seenFiles{fsys: os.DirFS(dir), names: map[string]bool{}}
-	precision := Int4
-	if s == quant.Int8 {
-		precision = Int8
-	}
-	l, err := newLoader(seen, Config{Precision: precision, dir: dir, inspect: true, calibrate: true})
+	l, err := newLoader(seen, Config{Precision: p, dir: dir, inspect: true, calibrate: true})
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +72,7 @@ func Quantize(ctx context.Context, dir, out string, s quant.Scheme, progress fun
 		return nil, err
 	}
 	defer os.RemoveAll(work) //nolint:errcheck // what is left of it after an error
-	q := &quantizer{loader: l, seen: seen, out: work, scheme: s, progress: progress, kinds: map[string]*kindSum{}}
+	q := &quantizer{loader: l, seen: seen, out: work, scheme: scheme, progress: progress, kinds: map[string]*kindSum{}}
 	if err := guard(l.model.weightFiles, func() error { return q.run(ctx) }); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
@@ -86,6 +83,17 @@ func Quantize(ctx context.Context, dir, out string, s quant.Scheme, progress fun
 		return nil, err
 	}
 	return q.summary(), nil
+}
+
+// scheme returns how a copy at precision p stores weights.
+func (p Precision) scheme() (quant.Scheme, error) {
+	switch p {
+	case Int8:
+		return quant.Int8, nil
+	case Int4:
+		return quant.Int4, nil
+	}
+	return 0, fmt.Errorf("precision: %v, expected %v or %v", p, Int8, Int4)
 }
 
 // seenFiles is a folder that remembers which files were read.

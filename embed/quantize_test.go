@@ -14,14 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
-	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
 // quantized returns a quantized copy of the model in dir.
-func quantized(t testing.TB, dir string, s quant.Scheme) string {
+func quantized(t testing.TB, dir string, p Precision) string {
 	out := filepath.Join(t.TempDir(), "out")
-	_, err := Quantize(context.Background(), dir, out+string(filepath.Separator), s, nil)
+	_, err := Quantize(context.Background(), dir, out+string(filepath.Separator), p, nil)
 	require.NoError(t, err)
 	return out
 }
@@ -60,9 +59,9 @@ func TestQuantizedGoldens(t *testing.T) {
 			require.NoError(t, os.CopyFS(dir, files))
 			ids := [][]int32{{2, 9, 17, 3}, {2, 30, 31, 5, 8, 13, 21, 3}}
 			exact := embedIn(t, dir, Float32, ids)
-			int4 := quantized(t, dir, quant.Int4)
+			int4 := quantized(t, dir, Int4)
 			assert.Equal(t, embedIn(t, dir, Int4, ids), embedIn(t, int4, Int4, ids))
-			int8 := quantized(t, dir, quant.Int8)
+			int8 := quantized(t, dir, Int8)
 			assert.Equal(t, embedIn(t, dir, Int8, ids), embedIn(t, int8, Int8, ids))
 			outliers, err := filepath.Glob(filepath.Join(int8, "*", outliersName))
 			require.NoError(t, err)
@@ -122,12 +121,12 @@ func TestQuantizedTensors(t *testing.T) {
 		codes       []string
 		left        []string
 		dtype       tensor.DType
-		scheme      quant.Scheme
+		precision   Precision
 		scalesDType tensor.DType
 	}{
 		{"nomic-moe", []string{"encoder.layers.0.attn.Wqkv.weight", "encoder.layers.1.mlp.experts.mlp.w1"},
-			[]string{"embeddings.word_embeddings.weight", "encoder.layers.1.mlp.router.layer.weight", "encoder.layers.1.mlp.experts.mlp.w2"}, tensor.U8, quant.Int4, tensor.BF16},
-		{"nomic-moe", []string{"encoder.layers.0.attn.Wqkv.weight"}, []string{"emb_ln.weight"}, tensor.I8, quant.Int8, tensor.F32},
+			[]string{"embeddings.word_embeddings.weight", "encoder.layers.1.mlp.router.layer.weight", "encoder.layers.1.mlp.experts.mlp.w2"}, tensor.U8, Int4, tensor.BF16},
+		{"nomic-moe", []string{"encoder.layers.0.attn.Wqkv.weight"}, []string{"emb_ln.weight"}, tensor.I8, Int8, tensor.F32},
 	} {
 		dir := filepath.Join(goldens, "..", "variants", tt.dir)
 		before, err := tensor.Open(filepath.Join(dir, "model.safetensors"))
@@ -142,7 +141,7 @@ func TestQuantizedTensors(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join(folder, name), data, 0o644))
 		}
-		after, err := tensor.Open(filepath.Join(quantized(t, folder, tt.scheme), "model.safetensors"))
+		after, err := tensor.Open(filepath.Join(quantized(t, folder, tt.precision), "model.safetensors"))
 		require.NoError(t, err)
 		for _, name := range tt.codes {
 			codes, ok := after.Tensor(name)
@@ -150,7 +149,7 @@ func TestQuantizedTensors(t *testing.T) {
 			was, _ := before.Tensor(name)
 			assert.Equal(t, tt.dtype, codes.DType)
 			want := []int{was.Shape[0], was.Shape[1]}
-			if tt.scheme == quant.Int4 {
+			if tt.precision == Int4 {
 				want[1] = (was.Shape[1] + 31) / 32 * 16
 			}
 			assert.Equal(t, want, codes.Shape)
@@ -172,7 +171,7 @@ func TestQuantizedTensors(t *testing.T) {
 // What cannot be copied is an error that names it, and leaves nothing behind.
 func TestQuantizeErrors(t *testing.T) {
 	bert := filepath.Join(goldens, "bert", "model")
-	ready := quantized(t, bert, quant.Int8)
+	ready := quantized(t, bert, Int8)
 	infinite := t.TempDir()
 	require.NoError(t, os.CopyFS(infinite, readModel(t, "bert")))
 	changeTensor(t, filepath.Join(infinite, "model.safetensors"), "encoder.layer.1.output.dense.weight", func(data []byte) {
@@ -182,18 +181,19 @@ func TestQuantizeErrors(t *testing.T) {
 	require.NoError(t, os.CopyFS(static, moduleFiles(t, "static")))
 	for _, tt := range []struct {
 		name, dir, want string
-		scheme          quant.Scheme
+		precision       Precision
 	}{
-		{"quantized already", ready, "config.json: quantization_config: weights are int8 already, expected floats", quant.Int4},
-		{"no linear layers", static, "no transformer, expected linear layers", quant.Int4},
-		{"infinite", infinite, "model.safetensors: tensor encoder.layer.1.output.dense.weight: row 0: component 5 is +Inf", quant.Int8},
-		{"infinite, 4 bits", infinite, "model.safetensors: tensor encoder.layer.1.output.dense.weight: row 0: component 5 is +Inf", quant.Int4},
-		{"unknown scheme", bert, "unknown Scheme(0), expected one of [int8 int4]", 0},
-		{"no folder", filepath.Join(bert, "none"), "no such file", quant.Int4},
+		{"quantized already", ready, "config.json: quantization_config: weights are int8 already, expected floats", Int4},
+		{"no linear layers", static, "no transformer, expected linear layers", Int4},
+		{"infinite", infinite, "model.safetensors: tensor encoder.layer.1.output.dense.weight: row 0: component 5 is +Inf", Int8},
+		{"infinite, 4 bits", infinite, "model.safetensors: tensor encoder.layer.1.output.dense.weight: row 0: component 5 is +Inf", Int4},
+		{"floats", bert, "precision: float32, expected int8 or int4", Float32},
+		{"unknown precision", bert, "precision: Precision(9), expected int8 or int4", 9},
+		{"no folder", filepath.Join(bert, "none"), "no such file", Int4},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			parent := t.TempDir()
-			_, err := Quantize(context.Background(), tt.dir, filepath.Join(parent, "out"), tt.scheme, nil)
+			_, err := Quantize(context.Background(), tt.dir, filepath.Join(parent, "out"), tt.precision, nil)
 			require.ErrorContains(t, err, tt.want)
 			left, err := os.ReadDir(parent)
 			require.NoError(t, err)
@@ -201,13 +201,13 @@ func TestQuantizeErrors(t *testing.T) {
 		})
 	}
 	t.Run("exists", func(t *testing.T) {
-		_, err := Quantize(context.Background(), bert, ready, quant.Int4, nil)
+		_, err := Quantize(context.Background(), bert, ready, Int4, nil)
 		require.ErrorContains(t, err, "exists, expected a new folder")
 	})
 	t.Run("interrupted", func(t *testing.T) {
 		parent := t.TempDir()
 		ctx, cancel := context.WithCancel(context.Background())
-		_, err := Quantize(ctx, bert, filepath.Join(parent, "out"), quant.Int4, func(int64, int64) { cancel() })
+		_, err := Quantize(ctx, bert, filepath.Join(parent, "out"), Int4, func(int64, int64) { cancel() })
 		require.ErrorIs(t, err, context.Canceled)
 		left, err := os.ReadDir(parent)
 		require.NoError(t, err)
@@ -246,7 +246,7 @@ func TestBadQuantizedFolders(t *testing.T) {
 		{"without scales", func(t *testing.T, dir string) { dropTensor(t, dir, weight+"_scale") }, "tensor " + weight + ": shape"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			dir := quantized(t, filepath.Join(goldens, "bert", "model"), quant.Int4)
+			dir := quantized(t, filepath.Join(goldens, "bert", "model"), Int4)
 			tt.edit(t, dir)
 			_, err := Load(dir, Config{})
 			require.ErrorContains(t, err, tt.want)

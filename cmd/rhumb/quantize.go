@@ -7,15 +7,10 @@ import (
 	"strings"
 
 	"github.com/rhumb-go/rhumb/embed"
-	"github.com/rhumb-go/rhumb/quant"
 	"github.com/spf13/cobra"
 )
 
 func (c *console) quantizeCommand() *cobra.Command {
-	var schemes []string
-	for _, s := range quant.Schemes() {
-		schemes = append(schemes, s.String())
-	}
 	cmd := &cobra.Command{
 		Use:   "quantize DIR OUT",
 		Short: "Copy a model with its weights in 8 bits or 4",
@@ -27,16 +22,16 @@ precision: to compute with 4 bits, give --precision int4 there too.`,
   rhumb embed --model Qwen3-Embedding-8B-int4 --precision int4 "one text"`,
 		Args: cobra.ExactArgs(2),
 	}
-	precision := addChoice(cmd, "precision", "number format of the weights in OUT", schemes...)
+	precision := addChoice(cmd, "precision", "number format of the weights in OUT", embed.Int8.String(), embed.Int4.String())
 	progress := addProgress(cmd)
 	cmd.RunE = action(func(ctx context.Context, _ *cobra.Command, args []string) error {
-		scheme, err := quant.ParseScheme(precision.value)
+		p, err := embed.ParsePrecision(precision.value)
 		if err != nil {
 			return err
 		}
 		bar := c.newBar(progress.value, false)
 		defer bar.clear()
-		made, err := embed.Quantize(ctx, args[0], args[1], scheme, func(done, total int64) { bar.download("weights", done, total) })
+		made, err := embed.Quantize(ctx, args[0], args[1], p, func(done, total int64) { bar.download("weights", done, total) })
 		if err != nil {
 			return err
 		}
