@@ -15,7 +15,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -86,12 +86,12 @@ func Quantize(ctx context.Context, dir, out string, p Precision, progress func(d
 }
 
 // scheme returns how a copy at precision p stores weights.
-func (p Precision) scheme() (quant.Scheme, error) {
+func (p Precision) scheme() (weight.Scheme, error) {
 	switch p {
 	case Int8:
-		return quant.Int8, nil
+		return weight.Int8, nil
 	case Int4:
-		return quant.Int4, nil
+		return weight.Int4, nil
 	}
 	return 0, fmt.Errorf("precision: %v, expected %v or %v", p, Int8, Int4)
 }
@@ -134,7 +134,7 @@ type quantizer struct {
 	*loader
 	seen     *seenFiles
 	out      string
-	scheme   quant.Scheme
+	scheme   weight.Scheme
 	progress func(done, total int64)
 
 	done, total   int64 // bytes of weights

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/parallel"
-	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -117,7 +117,7 @@ const quantizeRows = 16
 // A quantizeTask quantizes some rows of a tensor.
 type quantizeTask struct {
 	from   tensor.Tensor
-	to     *quant.Matrix
+	to     *weight.Matrix
 	rows   [][]float32 // of each worker, as read and as quantized
 	errs   []error     // of each part
 	wrong  []float64   // sums of squares of each part: of the errors
@@ -154,7 +154,7 @@ func (t *quantizeTask) Run(worker, i int) {
 // quantize returns the tensors that stand for t, the weight of linear layers with
 // these outliers.
 func (q *quantizer) quantize(team *parallel.Team, t tensor.Tensor, outliers []int) ([]tensor.Tensor, error) {
-	to := quant.NewMatrix(q.scheme, t.Shape[0], t.Shape[1], outliers...)
+	to := weight.NewMatrix(q.scheme, t.Shape[0], t.Shape[1], outliers...)
 	parts := (to.Rows + quantizeRows - 1) / quantizeRows
 	task := &quantizeTask{from: t, to: to, rows: make([][]float32, team.Size()),
 		errs: make([]error, parts), wrong: make([]float64, parts), square: make([]float64, parts)}

@@ -45,12 +45,13 @@ var layers = map[string]row{
 	"internal/kernel":          {ours: []string{"tensor"}, others: []string{"golang.org/x/sys/cpu"}},
 	"internal/kernel/generate": {},
 	"internal/mutate":          {},
-	"quant":                    {ours: []string{"tensor", "internal/kernel"}, others: []string{"github.com/x448/float16"}},
+	"quant":                    {ours: []string{"internal/kernel"}, others: []string{"github.com/x448/float16"}},
 	"encoding":                 {ours: []string{"quant"}, others: []string{"github.com/x448/float16"}},
-	"internal/transformer":     {ours: []string{"tensor", "quant", "internal/kernel", "internal/parallel"}},
+	"internal/weight":          {ours: []string{"tensor", "quant", "internal/kernel"}},
+	"internal/transformer":     {ours: []string{"tensor", "internal/kernel", "internal/parallel", "internal/weight"}},
 	"embed": {ours: []string{
 		"tensor", "tokenizer", "quant", "encoding",
-		"internal/kernel", "internal/manifest", "internal/parallel", "internal/transformer",
+		"internal/kernel", "internal/manifest", "internal/parallel", "internal/transformer", "internal/weight",
 	}},
 	"internal/filelock": {others: []string{"golang.org/x/sys/windows"}},
 	"internal/rows": {ours: []string{"embed", "encoding"}, others: []string{

@@ -13,7 +13,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
-	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -240,12 +240,12 @@ func zeros(shape ...int) tensor.Tensor {
 func TestAdapterReplacesQuantizedWeight(t *testing.T) {
 	const name = "encoder.layer.0.output.dense.weight"
 	config, base := openFiles(t, filepath.Join(goldens, "bert", "model"))
-	weight, ok := base.Tensor(name)
+	stored, ok := base.Tensor(name)
 	require.True(t, ok)
-	row := make([]float32, weight.Shape[1])
-	m := quant.NewMatrix(quant.Int8, weight.Shape[0], weight.Shape[1], 3, 5)
+	row := make([]float32, stored.Shape[1])
+	m := weight.NewMatrix(weight.Int8, stored.Shape[0], stored.Shape[1], 3, 5)
 	for i := range m.Rows {
-		require.NoError(t, weight.Float32sAt(row, i*m.Cols))
+		require.NoError(t, stored.Float32sAt(row, i*m.Cols))
 		require.NoError(t, m.QuantizeRow(i, row))
 	}
 	quantized := changed(t, base, func(all map[string]tensor.Tensor) {
@@ -261,14 +261,14 @@ func TestAdapterReplacesQuantizedWeight(t *testing.T) {
 	require.NoError(t, err)
 	defer original.Close()
 	file := changed(t, original, func(all map[string]tensor.Tensor) {
-		all["base_model.model."+name] = zeros(weight.Shape...)
+		all["base_model.model."+name] = zeros(stored.Shape...)
 	})
 	g := readGolden(t, "bert")
 	var want tensor.Matrix
 	for _, base := range []struct {
 		config []byte
 		file   *tensor.File
-	}{{config, base}, {set(t, config, map[string]any{"quantization_config": quant.Int8}), quantized}} {
+	}{{config, base}, {set(t, config, map[string]any{"quantization_config": weight.Int8}), quantized}} {
 		a, err := OpenAdapter(data, file)
 		require.NoError(t, err)
 		m, err := Open(Config{JSON: base.config, Weights: base.file, Adapter: a, Set: kernel.Best()})

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
-	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -82,7 +82,7 @@ func (w *weights) open() (*Model, error) {
 	var head struct {
 		ModelType string         `json:"model_type"`
 		AutoMap   map[string]any `json:"auto_map"`
-		Quantized quant.Scheme   `json:"quantization_config"`
+		Quantized weight.Scheme  `json:"quantization_config"`
 	}
 	if err := Unmarshal(w.config, &head); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)

@@ -4,15 +4,15 @@ import (
 	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
-	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
 // rowsOf are rows from, to (exclusive) of a weight and of its update, which is
 // nil where there is none.
 type rowsOf struct {
-	tensor    tensor.Tensor // the weight, or its codes
-	quantized *quant.Matrix // nil where the tensor has floats
+	tensor    tensor.Tensor  // the weight, or its codes
+	quantized *weight.Matrix // nil where the tensor has floats
 	update    *lowRank
 	from, to  int
 }
@@ -21,10 +21,10 @@ type rowsOf struct {
 func (w *weights) rowsOf(p part, in int) (rowsOf, bool) {
 	r := rowsOf{update: w.adapter.linear(w.own(p.weight), p.rows, in), from: p.from, to: p.to}
 	name := w.full(p.weight)
-	scales, quantized := w.file.Tensor(quant.ScaleName(name))
-	columns, kept := quant.OutlierNames(name)
+	scales, quantized := w.file.Tensor(weight.ScaleName(name))
+	columns, kept := weight.OutlierNames(name)
 	quantized = quantized && w.scheme != 0
-	outliers := quantized && w.scheme == quant.Int8 && w.has(columns)
+	outliers := quantized && w.scheme == weight.Int8 && w.has(columns)
 	if quantized {
 		w.read[scales.Name] = true
 	}
@@ -42,7 +42,7 @@ func (w *weights) rowsOf(p part, in int) (rowsOf, bool) {
 		return r, false
 	}
 	w.read[name] = true
-	m, err := quant.FromTensors(w.scheme, p.rows, in, codes, scales)
+	m, err := weight.FromTensors(w.scheme, p.rows, in, codes, scales)
 	if err != nil {
 		w.errorf("%w", err)
 		return r, false
@@ -66,7 +66,7 @@ func (w *weights) rowsOf(p part, in int) (rowsOf, bool) {
 // fits reports whether the codes of r are those of l, which is in Int8.
 func (r *rowsOf) fits(l *Linear) bool {
 	q := r.quantized
-	return q != nil && q.Scheme == quant.Int8 && r.update == nil && slices.Equal(q.Outliers, l.Outliers)
+	return q != nil && q.Scheme == weight.Int8 && r.update == nil && slices.Equal(q.Outliers, l.Outliers)
 }
 
 // read writes rows from, from+1, … of the whole weight, in float32, to dst; sum
@@ -159,7 +159,7 @@ func (t *panelTask) halves(first, last int) []byte {
 }
 
 // take appends rows from, from+1, … of q as they are.
-func (m *packMemory) take(q *quant.Matrix, from, rows int) {
+func (m *packMemory) take(q *weight.Matrix, from, rows int) {
 	for i := from; i < from+rows; i++ {
 		codes, scales := q.Row(i)
 		m.codes, m.scales, m.kept = append(m.codes, codes...), append(m.scales, scales...), append(m.kept, q.KeptRow(i)...)
@@ -169,7 +169,7 @@ func (m *packMemory) take(q *quant.Matrix, from, rows int) {
 // addCodes appends the codes and scales of rows from, from+1, … of s, as they are
 // where s has them; rows is memory for all of them.
 func (m *packMemory) addCodes(set *kernel.Set, s *rowsOf, rows tensor.Matrix, from int) {
-	if q := s.quantized; q != nil && q.Scheme == quant.Int4 && s.update == nil {
+	if q := s.quantized; q != nil && q.Scheme == weight.Int4 && s.update == nil {
 		m.take(q, from, rows.Rows)
 		return
 	}

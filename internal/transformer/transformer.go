@@ -9,7 +9,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
-	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -34,9 +34,9 @@ type Model struct {
 	Embeddings   Embeddings
 	Layers       []Layer
 	FinalNorm    *Norm
-	Head         *Head        // that the model was opened with
-	Tasks        []Task       // that a batch may ask for
-	Scheme       quant.Scheme // of the weights in the file
+	Head         *Head         // that the model was opened with
+	Tasks        []Task        // that a batch may ask for
+	Scheme       weight.Scheme // of the weights in the file
 	// Linears has the tensors with the weights of linear layers that may be
 	// quantized, and which layer that is, as in Outliers; "" where there are several.
 	Linears map[string]string

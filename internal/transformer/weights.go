@@ -10,7 +10,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
-	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -34,7 +34,7 @@ type source struct {
 	set      *kernel.Set              // nil = linear layers are only counted
 	outliers Outliers                 // in Int8
 	names    map[*Linear]string       // of linear layers in Int8: see Outliers
-	scheme   quant.Scheme             // of the linear layers in the file
+	scheme   weight.Scheme            // of the linear layers in the file
 	format   kernel.Format            // of most linear layers
 	linears  map[string]string        // the tensors with the weights of layers in that, see Model.Linears
 	deferred map[*Linear]func()       // packs a layer that is packed when it is used; nil = all are packed at once

@@ -1,6 +1,7 @@
-package quant
+package weight
 
 import (
+	"encoding/binary"
 	"math"
 	"testing"
 
@@ -8,6 +9,29 @@ import (
 
 	"github.com/rhumb-go/rhumb/tensor"
 )
+
+// An array is a tensor of two dimensions, or of one as a row.
+type array[E any] struct {
+	data  []E
+	width int
+}
+
+func (a array[E]) rows() int     { return len(a.data) / a.width }
+func (a array[E]) row(i int) []E { return a.data[i*a.width:][:a.width] }
+
+// read returns the array of that name, whose elements are E in the file too.
+func read[E float32 | int8 | uint8](t testing.TB, file, name string) array[E] {
+	f, err := tensor.Open(file)
+	require.NoError(t, err)
+	defer f.Close() //nolint:errcheck // nothing was written
+	x, ok := f.Tensor(name)
+	require.True(t, ok, "%s has no %s", file, name)
+	a := array[E]{make([]E, x.Len()), x.Shape[len(x.Shape)-1]}
+	require.Len(t, x.Data, binary.Size(a.data), "%s in %s: %v", name, file, x.DType)
+	_, err = binary.Decode(x.Data, binary.LittleEndian, a.data)
+	require.NoError(t, err)
+	return a
+}
 
 // Codes and scales are those that numpy computes by the rules.
 func TestWeightsAreThoseOfNumpy(t *testing.T) {

@@ -1,4 +1,6 @@
-package quant
+// Package weight holds the weights of linear layers in fewer bits, in memory and as
+// the tensors of a file.
+package weight
 
 import (
 	"encoding/binary"
@@ -8,8 +10,12 @@ import (
 	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/tensor"
 )
+
+// kernels serve every call: their conversions have the same bits in every set.
+var kernels = kernel.Best()
 
 // A Scheme is how the weights of linear layers are stored in fewer bits. The zero
 // Scheme is none: floats.
@@ -111,7 +117,7 @@ func (m *Matrix) KeptRow(i int) []float32 {
 // an infinity is an error. Rows may be set at the same time.
 func (m *Matrix) QuantizeRow(i int, w []float32) (err error) {
 	codes, scales := m.Row(i)
-	if err = Finite(w); err != nil {
+	if err = quant.Finite(w); err != nil {
 		return err
 	}
 	if m.Scheme == Int4 {
