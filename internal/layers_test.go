@@ -53,6 +53,7 @@ var layers = map[string]row{
 		"tensor", "tokenizer", "quant", "encoding",
 		"internal/kernel", "internal/manifest", "internal/parallel", "internal/transformer", "internal/weight",
 	}},
+	"search":            {ours: []string{"quant", "internal/kernel"}, others: []string{"github.com/x448/float16"}},
 	"internal/filelock": {others: []string{"golang.org/x/sys/windows"}},
 	"internal/rows": {ours: []string{"embed", "encoding"}, others: []string{
 		"github.com/parquet-go/parquet-go", "github.com/klauspost/compress", "github.com/x448/float16",

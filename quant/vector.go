@@ -1,8 +1,7 @@
-// Package quant holds embeddings in fewer bits: their conversion, the ranges
-// that a conversion may be calibrated with, and exact search over what is stored.
+// Package quant holds embeddings in fewer bits: their conversion, and the ranges
+// that a conversion may be calibrated with. Package search compares what is stored.
 //
-// A vector of int8 is one of uint8 less 128, in every conversion and every
-// distance. So is a vector of packed bits as int8 ("binary") one as uint8 ("ubinary").
+// A vector of int8 is one of uint8 less 128, in every conversion. So is a vector of packed bits as int8 ("binary") one as uint8 ("ubinary").
 package quant
 
 import (

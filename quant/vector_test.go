@@ -25,7 +25,7 @@ func (a array[E]) rows() int     { return len(a.data) / a.width }
 func (a array[E]) row(i int) []E { return a.data[i*a.width:][:a.width] }
 
 // read returns the array of that name, whose elements are E in the file too.
-func read[E float32 | int8 | uint8 | int32 | float16.Float16](t testing.TB, file, name string) array[E] {
+func read[E float32 | int8 | uint8 | float16.Float16](t testing.TB, file, name string) array[E] {
 	f, err := tensor.Open(file)
 	require.NoError(t, err)
 	defer f.Close() //nolint:errcheck // nothing was written

@@ -11,6 +11,7 @@ import (
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/search"
 	"github.com/spf13/cobra"
 )
 
@@ -155,34 +156,34 @@ const candidates = 16
 
 // search returns the k lines with the highest cosine with query, the highest first.
 // Of binary these are the k of the lines that the bits chose.
-func (x *index) search(query []float32, k int) ([]quant.Match, error) {
+func (x *index) search(query []float32, k int) ([]search.Match, error) {
 	k = min(k, len(x.lines))
 	switch {
 	case k == 0:
 		return nil, nil
 	case x.encoding == "float":
-		return quant.Search(quant.Cosine, query, x.floats, k)
+		return search.Nearest(search.Cosine, query, x.floats, k)
 	case x.encoding == "int8":
-		return quant.Search(quant.Cosine, query, x.bytes, k)
+		return search.Nearest(search.Cosine, query, x.bytes, k)
 	}
 	signs, err := quant.AppendBits([]byte(nil), query)
 	if err != nil {
 		return nil, err
 	}
-	matches, err := quant.Search(quant.Hamming, signs, x.bits, candidates*k)
+	matches, err := search.Nearest(search.Hamming, signs, x.bits, candidates*k)
 	if err != nil {
 		return nil, err
 	}
 	d := len(query)
-	err = quant.Rescore(quant.Cosine, matches, func(row int) (float32, error) {
-		return quant.Score(quant.Cosine, query, x.bytes[row*d:(row+1)*d])
+	err = search.Rescore(search.Cosine, matches, func(row int) (float32, error) {
+		return search.Score(search.Cosine, query, x.bytes[row*d:(row+1)*d])
 	})
 	return matches[:k], err
 }
 
 // writeTable writes what was found for people to read: score, line, text. Errors
 // are w's to keep.
-func (x *index) writeTable(w *bufio.Writer, query string, matches []quant.Match) {
+func (x *index) writeTable(w *bufio.Writer, query string, matches []search.Match) {
 	fmt.Fprintln(w, excerpt(query, 80))
 	for _, m := range matches {
 		line := &x.lines[m.Row]
@@ -191,7 +192,7 @@ func (x *index) writeTable(w *bufio.Writer, query string, matches []quant.Match)
 }
 
 // writeJSON writes what was found as one line. Errors are w's to keep.
-func (x *index) writeJSON(w io.Writer, n int, query string, matches []quant.Match) {
+func (x *index) writeJSON(w io.Writer, n int, query string, matches []search.Match) {
 	b := fmt.Appendf(nil, `{"index":%d,"query":%s,"matches":[`, n, rows.Quote(query))
 	for i, m := range matches {
 		if i > 0 {

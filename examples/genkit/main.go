@@ -13,7 +13,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/minilm"
-	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/search"
 )
 
 func main() {
@@ -45,7 +45,7 @@ func rank(ctx context.Context, question string, texts []string) (err error) {
 		return err
 	}
 	for i, row := range rows.Embeddings {
-		cosine, err := quant.Score(quant.Dot, query.Embeddings[0].Embedding, row.Embedding)
+		cosine, err := search.Score(search.Dot, query.Embeddings[0].Embedding, row.Embedding)
 		if err != nil {
 			return err
 		}

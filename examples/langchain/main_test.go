@@ -11,7 +11,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/adapt"
-	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/search"
 )
 
 var _ embeddings.Embedder = adapt.Embedder{}
@@ -45,7 +45,7 @@ func TestStore(t *testing.T) {
 		scores[d.PageContent] = d.Score
 	}
 	for i, text := range texts {
-		want, err := quant.Score(quant.Dot, query.Embeddings[0].Float32, documents.Embeddings[i].Float32)
+		want, err := search.Score(search.Dot, query.Embeddings[0].Float32, documents.Embeddings[i].Float32)
 		require.NoError(t, err)
 		assert.Equal(t, want, scores[text])
 	}

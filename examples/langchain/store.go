@@ -9,7 +9,7 @@ import (
 	"github.com/tmc/langchaingo/schema"
 	"github.com/tmc/langchaingo/vectorstores"
 
-	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/search"
 )
 
 // A store is a vectorstores.VectorStore in memory. Of the options it takes the
@@ -55,7 +55,7 @@ func (s *store) SimilaritySearch(ctx context.Context, query string, n int, optio
 	if err != nil {
 		return nil, err
 	}
-	matches, err := quant.Search(quant.Dot, vector, s.vectors, n)
+	matches, err := search.Nearest(search.Dot, vector, s.vectors, n)
 	if err != nil {
 		return nil, err
 	}

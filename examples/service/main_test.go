@@ -17,7 +17,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/minilm"
-	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/search"
 )
 
 const deadline = 5 * time.Minute // for a slow machine
@@ -81,7 +81,7 @@ func TestService(t *testing.T) {
 	require.NoError(t, json.Unmarshal(answer, &found))
 	require.Len(t, found, nearest)
 	assert.Equal(t, "The train was late", found[0].Text)
-	score, err := quant.Score(quant.Dot, want.Embeddings[0].Float32, want.Embeddings[2].Float32)
+	score, err := search.Score(search.Dot, want.Embeddings[0].Float32, want.Embeddings[2].Float32)
 	require.NoError(t, err)
 	assert.Equal(t, score, found[0].Score)
 

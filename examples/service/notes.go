@@ -8,7 +8,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/adapt"
-	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/search"
 )
 
 const (
@@ -63,7 +63,7 @@ func (n *notes) search(w http.ResponseWriter, r *http.Request) {
 	n.mu.RLock()
 	texts, vectors := n.texts, n.vectors
 	n.mu.RUnlock()
-	matches, err := quant.Search(quant.Dot, query, vectors, nearest)
+	matches, err := search.Nearest(search.Dot, query, vectors, nearest)
 	if err != nil {
 		refuse(w, err)
 		return

@@ -1,7 +1,8 @@
-package quant
+package search
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -13,37 +14,92 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/tensor"
 )
+
+// An array is a tensor of two dimensions, or of one as a row.
+type array[E any] struct {
+	data  []E
+	width int
+}
+
+func (a array[E]) rows() int     { return len(a.data) / a.width }
+func (a array[E]) row(i int) []E { return a.data[i*a.width:][:a.width] }
+
+// read returns the array of that name, whose elements are E in the file too.
+func read[E float32 | int32](t testing.TB, file, name string) array[E] {
+	f, err := tensor.Open(file)
+	require.NoError(t, err)
+	defer f.Close() //nolint:errcheck // nothing was written
+	x, ok := f.Tensor(name)
+	require.True(t, ok, "%s has no %s", file, name)
+	a := array[E]{make([]E, x.Len()), x.Shape[len(x.Shape)-1]}
+	require.Len(t, x.Data, binary.Size(a.data), "%s in %s: %v", name, file, x.DType)
+	_, err = binary.Decode(x.Data, binary.LittleEndian, a.data)
+	require.NoError(t, err)
+	return a
+}
+
+const reference = "testdata/numpy.safetensors" // what numpy answers, see generate.py
+
+// similarity is the cosine in float64.
+func similarity(a, b []float32) float64 {
+	var ab, aa, bb float64
+	for i, x := range a {
+		y := float64(b[i])
+		ab, aa, bb = ab+float64(x)*y, aa+float64(x)*float64(x), bb+y*y
+	}
+	return ab / math.Sqrt(aa*bb)
+}
+
+func randomUnit(rng *rand.Rand, d int) []float32 {
+	v := make([]float32, d)
+	sum := 0.0
+	for i := range v {
+		x := rng.NormFloat64()
+		v[i] = float32(x)
+		sum += x * x
+	}
+	for i := range v {
+		v[i] = float32(float64(v[i]) / math.Sqrt(sum))
+	}
+	return v
+}
 
 // narrow returns integers in another type; 128 more as uint8.
 func narrow[E int8 | uint8](x []float32) []E {
+	zero := 0
+	if ^E(0) > 0 { // uint8
+		zero = 128
+	}
 	y := make([]E, len(x))
 	for i, v := range x {
-		y[i] = E(int(v) + int(flip[E]()))
+		y[i] = E(int(v) + zero)
 	}
 	return y
 }
 
 // pack returns the bits of each row.
-func pack[E Byte](t testing.TB, x []float32, d int) []E {
+func pack[E quant.Byte](t testing.TB, x []float32, d int) []E {
 	var b []E
 	for row := range slices.Chunk(x, d) {
 		var err error
-		b, err = AppendBits(b, row)
+		b, err = quant.AppendBits(b, row)
 		require.NoError(t, err)
 	}
 	return b
 }
 
 func halves(t testing.TB, x []float32) []float16.Float16 {
-	h, err := AppendFloat16(nil, x)
+	h, err := quant.AppendFloat16(nil, x)
 	require.NoError(t, err)
 	return h
 }
 
 // The scores of numpy and its nearest rows, in every encoding. All numbers are
 // small integers: every sum is exact.
-func TestSearchIsThatOfNumpy(t *testing.T) {
+func TestNearestIsThatOfNumpy(t *testing.T) {
 	query, rows := read[float32](t, reference, "query").data, read[float32](t, reference, "rows")
 	d := rows.width
 	for _, m := range []Metric{Dot, Cosine, Euclidean, Hamming, Signs} {
@@ -59,23 +115,23 @@ func TestSearchIsThatOfNumpy(t *testing.T) {
 		k := len(scores)
 		switch m {
 		case Hamming:
-			found, err := Search(m, pack[int8](t, query, d), pack[int8](t, rows.data, d), k)
+			found, err := Nearest(m, pack[int8](t, query, d), pack[int8](t, rows.data, d), k)
 			check("binary", found, err)
-			found, err = Search(m, pack[uint8](t, query, d), pack[uint8](t, rows.data, d), k)
+			found, err = Nearest(m, pack[uint8](t, query, d), pack[uint8](t, rows.data, d), k)
 			check("ubinary", found, err)
 			continue
 		case Signs:
-			found, err := Search(m, query, pack[int8](t, rows.data, d), k)
+			found, err := Nearest(m, query, pack[int8](t, rows.data, d), k)
 			check("binary", found, err)
-			found, err = Search(m, query, pack[uint8](t, rows.data, d), k)
+			found, err = Nearest(m, query, pack[uint8](t, rows.data, d), k)
 			check("ubinary", found, err)
 			continue
 		}
-		found, err := Search(m, query, rows.data, k)
+		found, err := Nearest(m, query, rows.data, k)
 		check("float32", found, err)
-		found, err = Search(m, halves(t, query), halves(t, rows.data), k)
+		found, err = Nearest(m, halves(t, query), halves(t, rows.data), k)
 		check("float16", found, err)
-		found, err = Search(m, query, halves(t, rows.data), k)
+		found, err = Nearest(m, query, halves(t, rows.data), k)
 		check("float32 and float16", found, err)
 		found, err = ranked(m, narrow[int8](query), narrow[int8](rows.data), k)
 		check("int8", found, err)
@@ -90,10 +146,10 @@ func TestSearchIsThatOfNumpy(t *testing.T) {
 	}
 }
 
-// ranked is Search, which does not take some metrics over bytes, by all scores.
+// ranked is Nearest, which does not take some metrics over bytes, by all scores.
 func ranked[Q, E Number](m Metric, query []Q, rows []E, k int) ([]Match, error) {
 	if m == Cosine {
-		return Search(m, query, rows, k)
+		return Nearest(m, query, rows, k)
 	}
 	scores := make([]float32, len(rows)/len(query))
 	err := Scores(scores, m, query, rows)
@@ -107,28 +163,28 @@ func ranked[Q, E Number](m Metric, query []Q, rows []E, k int) ([]Match, error) 
 
 // Rows at scales of their own are not ranked without them: dot products of their
 // numbers have another order than those of the vectors.
-func TestSearchNeedsNoScales(t *testing.T) {
+func TestNearestNeedsNoScales(t *testing.T) {
 	query := []float32{0.3, 1}
-	rows, _, err := AppendScaled([]int8(nil), []float32{0.743, 0.669})
+	rows, _, err := quant.AppendScaled([]int8(nil), []float32{0.743, 0.669})
 	require.NoError(t, err)
-	rows, _, err = AppendScaled(rows, []float32{0.928, 0.371})
+	rows, _, err = quant.AppendScaled(rows, []float32{0.928, 0.371})
 	require.NoError(t, err)
 	for _, m := range []Metric{Dot, Euclidean} {
-		_, err := Search(m, rows[:2], rows, 1)
+		_, err := Nearest(m, rows[:2], rows, 1)
 		assert.EqualError(t, err, m.String()+" over rows of int8, which have scales of their own: expected cosine, or for packed bits hamming or signs")
 	}
-	_, err = Search(Dot, []uint8{1, 2}, []uint8{3, 4}, 1)
+	_, err = Nearest(Dot, []uint8{1, 2}, []uint8{3, 4}, 1)
 	assert.ErrorContains(t, err, "dot over rows of uint8")
-	_, err = Search(Dot, query, rows, 1)
+	_, err = Nearest(Dot, query, rows, 1)
 	assert.ErrorContains(t, err, "dot over rows of int8")
-	found, err := Search(Cosine, query, rows, 1)
+	found, err := Nearest(Cosine, query, rows, 1)
 	require.NoError(t, err)
 	assert.Equal(t, 0, found[0].Row)
 }
 
 // The same as sorting all scores, whatever k and the number of rows, with many
 // equal scores and some that are no number.
-func TestSearchIsASort(t *testing.T) {
+func TestNearestIsASort(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	for _, n := range []int{0, 1, 2, 3, 5, block - 1, block, block + 1, 3*block + 7} {
 		rows := make([]float32, 3*n)
@@ -157,7 +213,7 @@ func TestSearchIsASort(t *testing.T) {
 				return cmp.Compare(y, x)
 			})
 			for _, k := range []int{1, 2, 7, n/2 + 1, n + 1, 10 * block} {
-				found, err := Search(m, query, rows, k)
+				found, err := Nearest(m, query, rows, k)
 				require.NoError(t, err)
 				require.Len(t, found, min(k, n))
 				for i, f := range found {
@@ -237,9 +293,9 @@ func TestScoresOfStoredVectors(t *testing.T) {
 	for range 50 {
 		a, b := randomUnit(rng, d), randomUnit(rng, d)
 		want := similarity(a, b)
-		qa, sa, err := AppendScaled([]int8(nil), a)
+		qa, sa, err := quant.AppendScaled([]int8(nil), a)
 		require.NoError(t, err)
-		qb, sb, err := AppendScaled([]int8(nil), b)
+		qb, sb, err := quant.AppendScaled([]int8(nil), b)
 		require.NoError(t, err)
 		// An error of half a step, evenly spread: its part of a dot product has a
 		// standard deviation of step/√12 for each unit vector. Six of them.
@@ -298,8 +354,8 @@ func TestScoreErrors(t *testing.T) {
 		{second(Score(Dot, bytes, floats)), "dot of a query of int8 with rows of float32"},
 		{second(Score(Metric(9), floats, floats)), "Metric(9) of a query of float32 with rows of float32"},
 		{second(Score(Signs, floats, make([]uint8, 2))), "2 rows, expected 1"},
-		{second(Search(Dot, floats, floats, 0)), "k is 0, expected at least 1"},
-		{second(Search(Dot, floats, floats[:5], 1)), "rows have 5 elements, expected a multiple of 6"},
+		{second(Nearest(Dot, floats, floats, 0)), "k is 0, expected at least 1"},
+		{second(Nearest(Dot, floats, floats[:5], 1)), "rows have 5 elements, expected a multiple of 6"},
 	} {
 		assert.EqualError(t, c.err, c.want)
 	}
@@ -321,9 +377,9 @@ func TestRescore(t *testing.T) {
 	for i, x := range randomUnit(rng, d) {
 		query[i] += 0.8 * x
 	}
-	exact, err := Search(Dot, query, rows, k)
+	exact, err := Nearest(Dot, query, rows, k)
 	require.NoError(t, err)
-	bits, err := Search(Hamming, pack[uint8](t, query, d), pack[uint8](t, rows, d), n)
+	bits, err := Nearest(Hamming, pack[uint8](t, query, d), pack[uint8](t, rows, d), n)
 	require.NoError(t, err)
 	require.NoError(t, Rescore(Dot, bits, func(row int) (float32, error) {
 		return Score(Dot, query, rows[row*d:][:d])

@@ -1,4 +1,6 @@
-package quant
+// Package search finds the vectors nearest to another one, exactly, among embeddings
+// as they are stored: float32, or the formats of package quant.
+package search
 
 import (
 	"fmt"
@@ -7,7 +9,11 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/quant"
 )
+
+// kernels serve every call: their sums have the same bits in every set.
+var kernels = kernel.Best()
 
 // A Number is the element of a stored vector.
 type Number interface {
@@ -24,7 +30,7 @@ type Number interface {
 //	uint8              uint8        yes  yes     yes        bits
 //	float32            int8, uint8  yes  yes                         bits
 //
-// where "bits" are packed, as AppendBits makes them.
+// where "bits" are packed, as quant.AppendBits makes them.
 type Metric uint8
 
 const (
@@ -130,13 +136,13 @@ func newScorer[Q, E Number](m Metric, query []Q, rows []E) (s scorer, err error)
 	case []float32:
 		s.floats = q
 	case []float16.Float16:
-		s.floats = FromFloat16(nil, q)
+		s.floats = quant.FromFloat16(nil, q)
 	case []int8:
 		s.bytes = kernel.Bytes(q)
 	case []uint8:
 		s.bytes = q
 	}
-	if _, err := largest(s.floats); err != nil {
+	if err := quant.Finite(s.floats); err != nil {
 		return s, fmt.Errorf("query: %w", err)
 	}
 	switch r := any(rows).(type) {

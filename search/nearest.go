@@ -1,4 +1,4 @@
-package quant
+package search
 
 import (
 	"cmp"
@@ -12,7 +12,7 @@ type Match struct {
 	Score float32 // what the metric says of it
 }
 
-// Search returns the k rows nearest to query, the nearest first, all where there
+// Nearest returns the k rows nearest to query, the nearest first, all where there
 // are fewer. Of equal scores the lower row is taken first; one that is not a
 // number comes last. The search is exact: it scores every row. Errors are
 // those of Scores, a k below 1, and Dot or Euclidean over rows of bytes: each has a
@@ -21,7 +21,7 @@ type Match struct {
 //
 // To search with several goroutines, give each some of the rows, and sort what
 // they find.
-func Search[Q, E Number](m Metric, query []Q, rows []E, k int) ([]Match, error) {
+func Nearest[Q, E Number](m Metric, query []Q, rows []E, k int) ([]Match, error) {
 	if k < 1 {
 		return nil, fmt.Errorf("k is %d, expected at least 1", k)
 	}

@@ -1,15 +1,17 @@
-package quant
+package search
 
 import (
 	"math/rand/v2"
 	"testing"
 
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/rhumb-go/rhumb/quant"
 )
 
 // Rows of 384 components that no cache holds: 151 MB of float32. memmove is what
 // memory gives.
-func BenchmarkSearch(b *testing.B) {
+func BenchmarkNearest(b *testing.B) {
 	const d, n = 384, 98304
 	rng := rand.New(rand.NewPCG(1, 1))
 	rows := make([]float32, n*d)
@@ -49,12 +51,12 @@ func BenchmarkSearch(b *testing.B) {
 			scores[i] = blas32.Dot(blas32.Vector{N: d, Inc: 1, Data: query}, blas32.Vector{N: d, Inc: 1, Data: rows[i*d:][:d]})
 		}
 	})
-	search("float32/dot", 4*n*d, func() ([]Match, error) { return Search(Dot, query, rows, 10) })
-	search("float32/cosine", 4*n*d, func() ([]Match, error) { return Search(Cosine, query, rows, 10) })
-	search("float32/euclidean", 4*n*d, func() ([]Match, error) { return Search(Euclidean, query, rows, 10) })
+	search("float32/dot", 4*n*d, func() ([]Match, error) { return Nearest(Dot, query, rows, 10) })
+	search("float32/cosine", 4*n*d, func() ([]Match, error) { return Nearest(Cosine, query, rows, 10) })
+	search("float32/euclidean", 4*n*d, func() ([]Match, error) { return Nearest(Euclidean, query, rows, 10) })
 	half := halves(b, rows)
-	search("float16/dot", 2*n*d, func() ([]Match, error) { return Search(Dot, query, half, 10) })
-	q, _, err := AppendScaled([]int8(nil), rows)
+	search("float16/dot", 2*n*d, func() ([]Match, error) { return Nearest(Dot, query, half, 10) })
+	q, _, err := quant.AppendScaled([]int8(nil), rows)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -72,11 +74,11 @@ func BenchmarkSearch(b *testing.B) {
 			b.Fatal(err)
 		}
 	})
-	search("int8/cosine", n*d, func() ([]Match, error) { return Search(Cosine, q[:d], q, 10) })
-	search("int8/float32 query", n*d, func() ([]Match, error) { return Search(Cosine, query, q, 10) })
+	search("int8/cosine", n*d, func() ([]Match, error) { return Nearest(Cosine, q[:d], q, 10) })
+	search("int8/float32 query", n*d, func() ([]Match, error) { return Nearest(Cosine, query, q, 10) })
 	bits := pack[uint8](b, rows, d)
-	search("binary/hamming", n*d/8, func() ([]Match, error) { return Search(Hamming, bits[:d/8], bits, 10) })
-	search("binary/float32 query", n*d/8, func() ([]Match, error) { return Search(Signs, query, bits, 10) })
+	search("binary/hamming", n*d/8, func() ([]Match, error) { return Nearest(Hamming, bits[:d/8], bits, 10) })
+	search("binary/float32 query", n*d/8, func() ([]Match, error) { return Nearest(Signs, query, bits, 10) })
 }
 
 func BenchmarkScore(b *testing.B) {

@@ -1,9 +1,10 @@
-package quant_test
+package search_test
 
 import (
 	"fmt"
 
 	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/search"
 )
 
 // Three vectors are stored as bits, which a search goes through first, and as
@@ -32,12 +33,12 @@ func Example() {
 		scales = append(scales, scale)
 	}
 
-	found, err := quant.Search(quant.Signs, query, bits, 2)
+	found, err := search.Nearest(search.Signs, query, bits, 2)
 	if err != nil {
 		fmt.Println(err)
 	}
-	err = quant.Rescore(quant.Dot, found, func(row int) (float32, error) {
-		score, err := quant.Score(quant.Dot, query, numbers[row*d:][:d])
+	err = search.Rescore(search.Dot, found, func(row int) (float32, error) {
+		score, err := search.Score(search.Dot, query, numbers[row*d:][:d])
 		return score * scales[row], err
 	})
 	if err != nil {
