@@ -303,6 +303,9 @@ func (f folder) tokenizer() (*tokenizer.Tokenizer, string, error) {
 	if err != nil {
 		return nil, "", f.errorIn("", err)
 	}
+	if types := t.AppendTypes(nil, t.SpecialTokens()+1, tokenizer.Options{}); slices.Max(types) > 0 {
+		return nil, "", f.errorIn("tokenizer.json", fmt.Errorf("post_processor: token types %d of one text, expected 0 for all", types))
+	}
 	if beside := t.Beside(); beside != nil {
 		fmt.Fprintf(r, "%q\n", beside)
 	}

@@ -57,6 +57,12 @@ func TestBadFolders(t *testing.T) {
 			f["special_tokens_map.json"] = &fstest.MapFile{Data: []byte("nowhere"), Mode: fs.ModeSymlink}
 		}, []string{"special_tokens_map.json: a link to a file that does not exist"}},
 		{"tokenizer with an unknown step", change("tokenizer.json", `"BertPreTokenizer"`, `"BirdPreTokenizer"`), []string{"tokenizer.json: pre_tokenizer", `"BirdPreTokenizer"`}},
+		{"tokenizer with token types", func(t *testing.T, f fstest.MapFS) {
+			file := string(f["tokenizer.json"].Data)
+			at := strings.Index(file, `"post_processor"`)
+			write(f, "tokenizer.json", file[:at]+`"post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 1}}],
+				"pair": null, "special_tokens": {}}, `+file[strings.Index(file, `"decoder"`):])
+		}, []string{"tokenizer.json: post_processor: token types [1] of one text, expected 0 for all"}},
 		{"tokenizer is no JSON", put("tokenizer.json", `{"version"`), []string{"tokenizer.json"}},
 
 		{"no weights", remove("model.safetensors"), []string{"model.safetensors: file does not exist, expected it or model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json"}},

@@ -18,14 +18,16 @@ type fallbackFolders struct {
 	Types   map[string]string // classes of model_type
 	Forced  []string          // model types whose tokenizer_class does not count
 	Files   []string          // contents; folders have indices into them
-	Folders []struct {
-		Name  string
-		Files map[string]int
-		Size  int // vocabulary and added tokens
-		Cases []struct {
-			IDs, Special []int32
-			Text         *string
-		}
+	Folders []fallbackFolder
+}
+
+type fallbackFolder struct {
+	Name  string
+	Files map[string]int
+	Size  int // vocabulary and added tokens
+	Cases []struct {
+		IDs, Special []int32
+		Text         *string
 	}
 }
 
