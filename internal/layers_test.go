@@ -41,6 +41,7 @@ var layers = map[string]row{
 	"tokenizer": {ours: []string{"internal/manifest"}, others: []string{
 		"golang.org/x/text/unicode/norm", "github.com/dlclark/regexp2",
 	}},
+	"internal/chattemplate":    {others: []string{"golang.org/x/text/cases", "golang.org/x/text/language"}},
 	"internal/parallel":        {},
 	"internal/kernel":          {ours: []string{"tensor"}, others: []string{"golang.org/x/sys/cpu"}},
 	"internal/kernel/generate": {},
