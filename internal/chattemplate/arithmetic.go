@@ -45,11 +45,11 @@ func (r *run) binary(x *binary) (any, error) {
 		return right, err
 	}
 	if x.op == "~" {
-		s, err := r.str(left)
+		s, err := r.plain(left)
 		if err != nil {
 			return nil, err
 		}
-		t, err := r.str(right)
+		t, err := r.plain(right)
 		if err != nil {
 			return nil, err
 		}

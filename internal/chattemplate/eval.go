@@ -1,6 +1,7 @@
 package chattemplate
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -189,7 +190,7 @@ func (r *run) call(x *call, caller *callable) (any, error) {
 		a.names, a.named = append(slices.Clone(a.names), "caller"), append(a.named, caller)
 	}
 	v, err := f.call(r, a)
-	if err != nil {
+	if err != nil && !errors.As(err, new(*lineError)) {
 		err = fmt.Errorf("%s: %w", f.name, err)
 	}
 	return v, err

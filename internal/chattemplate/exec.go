@@ -176,8 +176,16 @@ func (r *run) output(s *output) error {
 	return r.print(v)
 }
 
+// plain is str for what is printed or joined by ~.
+func (r *run) plain(v any) (string, error) {
+	if s, ok := v.(safe); ok {
+		return string(s), nil
+	}
+	return r.str(v)
+}
+
 func (r *run) print(v any) error {
-	t, err := r.str(v)
+	t, err := r.plain(v)
 	if err != nil {
 		return err
 	}

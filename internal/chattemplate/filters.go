@@ -61,13 +61,17 @@ func init() {
 		"replace":    f(replaceFilter, "old new count", nil),
 		"reverse":    f(reverse, ""),
 		"round":      f(round, "precision method", int64(0), "common"),
-		"sort":       f(sortFilter, "reverse case_sensitive attribute", false, false, nil),
-		"string":     ofString(func(s string) string { return s }),
-		"sum":        f(sum, "attribute start", nil, int64(0)),
-		"tojson":     f(toJSON, "ensure_ascii indent separators sort_keys", false, nil, nil, false),
-		"trim":       f(trim, "chars", nil),
-		"unique":     f(unique, "case_sensitive attribute", false, nil),
-		"upper":      ofString(upper),
+		"safe": f(func(r *run, v any, _ []any) (any, error) {
+			s, err := r.plain(v)
+			return safe(s), err
+		}, ""),
+		"sort":   f(sortFilter, "reverse case_sensitive attribute", false, false, nil),
+		"string": ofString(func(s string) string { return s }),
+		"sum":    f(sum, "attribute start", nil, int64(0)),
+		"tojson": f(toJSON, "ensure_ascii indent separators sort_keys", false, nil, nil, false),
+		"trim":   f(trim, "chars", nil),
+		"unique": f(unique, "case_sensitive attribute", false, nil),
+		"upper":  ofString(upper),
 	}
 }
 

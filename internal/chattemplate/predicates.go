@@ -53,8 +53,9 @@ func (r *run) test(name string, v any, a args) (bool, error) {
 		_, ok := toFloat(v)
 		return ok, nil
 	case "string":
+		_, marked := v.(safe)
 		_, ok := v.(string)
-		return ok, nil
+		return ok || marked, nil
 	case "mapping":
 		_, ok := v.(*dict)
 		return ok, nil

@@ -88,6 +88,8 @@ var refused = map[string]string{
 	"{{ '<' | escape }}":                                      `unknown filter "escape"`,
 	"{{ [1] | batch(2) | list }}":                             `unknown filter "batch"`,
 	"{{ 'a' is filter }}":                                     `unknown test "filter"`,
+	"{{ ('<'|safe) + '<' }}":                                  "a safe string + a string: not defined", // Python escapes the second
+	"{{ 'a'|safe|upper + '<' }}":                              "filter upper: a safe string printed as text",
 	"{% block b %}{% endblock %}":                             `unknown tag "block"`,
 	"{{ '\\N{BULLET}' }}":                                     "is not read",
 	"{{ 'a'.title() }}":                                       "a string's title is not read",

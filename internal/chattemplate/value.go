@@ -23,7 +23,10 @@ type (
 		index        map[any]int // by hashKey
 	}
 	namespace struct{ attributes map[string]any }
-	callable  struct {
+	// safe is what the filter of that name makes. Templates can print it and
+	// join it by ~; what else Python makes of its Markup is an error.
+	safe     string
+	callable struct {
 		name string
 		call func(r *run, a args) (any, error)
 	}
@@ -109,6 +112,8 @@ func typeName(v any) string {
 		return "a dict"
 	case *namespace:
 		return "a namespace"
+	case safe:
+		return "a safe string"
 	}
 	return "a function"
 }
@@ -129,6 +134,8 @@ func truth(v any) bool {
 		return len(v.items) > 0 || v.kind == iteratorList
 	case *dict:
 		return len(v.keys) > 0
+	case safe:
+		return v != ""
 	}
 	return true
 }

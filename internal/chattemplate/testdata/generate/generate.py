@@ -19,6 +19,8 @@ def chats():
         return [{"role": r, "content": c} for r, c in pairs]
     yield "pair", m(("query", "what is it?"), ("document", "It is this.\nAnd that."))
     yield "pair-system", m(("system", " Judge \"it\" "), ("query", "naïve \u00a0 q'uery"), ("document", LONG))
+    yield "filler-1", m(("system", "Judge"), ("query", "0"), ("document", "0"))
+    yield "filler-2", m(("system", "Judge"), ("query", "1 2 3 4"), ("document", "1 2 3 4"))
     yield "pair-empty", m(("query", ""), ("document", ""))
     yield "user", m(("user", "  hi  \n"))
     yield "turns", m(("system", "Be brief."), ("user", LONG), ("assistant", "<think>\nhm\n</think>\n\nwell"), ("user", "and?"))
@@ -48,8 +50,21 @@ for path in sorted((HERE / "../templates").glob("*.jinja")):
                 c = chat if form == "flat" else structured(chat)
                 renders.append({"template": path.name, "chat": name, "format": form, "prompt": prompt,
                                 **render(source, c, add_generation_prompt=prompt, **TOKENS)})
+
+
+def dropped(source, form):
+    """The roles that sentence-transformers 6.2's pair_roles_failure finds missing; None where the template raises."""
+    texts = []
+    for q, d in ("alpha", "bravo"), ("charlie", "bravo"), ("alpha", "foxtrot"):
+        chat = [{"role": "query", "content": q}, {"role": "document", "content": d}]
+        texts.append(render(source, chat if form == "flat" else structured(chat), **TOKENS).get("want"))
+    return None if None in texts else [r for r, t in zip(("query", "document"), texts[1:]) if t == texts[0]]
+
+
+pairs = [{"template": p.name, "format": form, "dropped": dropped(p.read_bytes().decode(), form)}
+         for p in sorted((HERE / "../templates").glob("*.jinja")) for form in ("flat", "structured")]
 plain = {name: [[m["role"], m["content"]] for m in chat] for name, chat in chats()}
-(HERE / "../renders.json").write_text(json.dumps({"chats": plain, "cases": renders}, ensure_ascii=False, indent=0) + "\n")
+(HERE / "../renders.json").write_text(json.dumps({"chats": plain, "pairs": pairs, "cases": renders}, ensure_ascii=False, indent=0) + "\n")
 
 CHAT = [{"role": "query", "content": LONG}, {"role": "document", "content": "Ünï code\n"}]
 expressions = [{"source": s, **render(s, CHAT, **TOKENS)} for s in EXPRESSIONS]
