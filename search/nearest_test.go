@@ -24,9 +24,6 @@ type array[E any] struct {
 	width int
 }
 
-func (a array[E]) rows() int     { return len(a.data) / a.width }
-func (a array[E]) row(i int) []E { return a.data[i*a.width:][:a.width] }
-
 // read returns the array of that name, whose elements are E in the file too.
 func read[E float32 | int32](t testing.TB, file, name string) array[E] {
 	f, err := tensor.Open(file)
