@@ -185,8 +185,13 @@ func stringMethod(s, name string) (any, bool, error) {
 		return change(capitalize)
 	case "isspace":
 		return check(every(isSpace))
-	case "isdigit", "isnumeric", "isdecimal":
-		return check(every(unicode.IsDigit)) // of isdigit's and isnumeric's, the decimal ones
+	case "isdecimal":
+		return check(every(unicode.IsDigit))
+	case "isdigit":
+		if strings.IndexFunc(s, func(r rune) bool { return unicode.Is(unicode.No, r) }) >= 0 {
+			return nil, false, fmt.Errorf("isdigit of a number such as ² is not read")
+		}
+		return check(every(unicode.IsDigit))
 	case "isalpha":
 		return check(every(unicode.IsLetter))
 	case "isalnum":
@@ -202,7 +207,7 @@ func stringMethod(s, name string) (any, bool, error) {
 	return nil, false, nil
 }
 
-var otherStringMethods = strings.Fields(`casefold center encode expandtabs format format_map isascii isidentifier
+var otherStringMethods = strings.Fields(`casefold center encode expandtabs format format_map isascii isidentifier isnumeric
 	isprintable istitle ljust maketrans rjust swapcase title translate zfill`)
 
 func every(f func(rune) bool) func(string) bool {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 func absolute(_ *run, v any, _ []any) (any, error) {
@@ -40,6 +41,9 @@ func asInt(r *run, v any, a []any) (any, error) {
 			return nil, fmt.Errorf("a base other than 10 is not read")
 		}
 		s := strings.TrimFunc(v, isSpace)
+		if err := oddDigits(s); err != nil {
+			return nil, err
+		}
 		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 			return n, nil
 		}
@@ -62,17 +66,31 @@ func asFloat(_ *run, v any, a []any) (any, error) {
 		return f, nil
 	}
 	if s, ok := v.(string); ok {
-		if f, ok := parseFloat(strings.TrimFunc(s, isSpace)); ok {
+		s = strings.TrimFunc(s, isSpace)
+		if err := oddDigits(s); err != nil {
+			return nil, err
+		}
+		if f, ok := parseFloat(s); ok {
 			return f, nil
 		}
 	}
 	return a[0], nil
 }
 
+// oddDigits refuses what Python may read as a number and Go does not:
+// underscores between digits and digits beyond ASCII.
+func oddDigits(s string) error {
+	odd := strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII && unicode.IsDigit(r) })
+	if odd || strings.Contains(s, "_") && strings.ContainsAny(s, "0123456789") {
+		return fmt.Errorf("the number %.40q is not read", s)
+	}
+	return nil
+}
+
 // parseFloat reads a decimal number as Python's float does; Go's hexadecimal
-// ones and underscores are none.
+// ones are none.
 func parseFloat(s string) (float64, bool) {
-	if strings.ContainsAny(s, "xX_") {
+	if strings.ContainsAny(s, "xX") {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(s, 64)

@@ -90,6 +90,9 @@ var refused = map[string]string{
 	"{{ 'a' is filter }}":                                     `unknown test "filter"`,
 	"{{ ('<'|safe) + '<' }}":                                  "a safe string + a string: not defined", // Python escapes the second
 	"{{ 'a'|safe|upper + '<' }}":                              "filter upper: a safe string printed as text",
+	"{{ '1_0'|int }}":                                         `the number "1_0" is not read`,
+	"{{ '٣'|float }}":                                         `the number "٣" is not read`,
+	"{{ '²'.isdigit() }}":                                     "isdigit of a number such as ² is not read",
 	"{% block b %}{% endblock %}":                             `unknown tag "block"`,
 	"{{ '\\N{BULLET}' }}":                                     "is not read",
 	"{{ 'a'.title() }}":                                       "a string's title is not read",
