@@ -46,7 +46,7 @@ func (c *pairCase) UnmarshalJSON(data []byte) error {
 
 func readPairs(t testing.TB, name string) (all []pairsLine) {
 	t.Helper()
-	data := []byte{}
+	var data []byte
 	if path := os.Getenv("RHUMB_PAIRS_CASES"); path != "" && name == "pairs.json.gz" {
 		var err error
 		data, err = os.ReadFile(path)

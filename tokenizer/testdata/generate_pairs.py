@@ -29,9 +29,9 @@ assert tokenizers.__version__ == "0.23.3"
 
 
 def template(rng, pieces, whole):
-    """One of TemplateProcessing; whole has no special tokens, and may be in any place of a Sequence."""
+    """One of TemplateProcessing. whole has no special tokens, and may come before other processors in a Sequence."""
     names = [] if whole else rng.sample(pieces[:5], 3)
-    special = {n: {"id": n, "ids": [pieces.index(n)] + ([2] if rng.random() < 0.1 else []), "tokens": [n] * 1} for n in names}
+    special = {n: {"id": n, "ids": [pieces.index(n)] + ([2] if rng.random() < 0.1 else [])} for n in names}
     for s in special.values():
         s["tokens"] = [s["id"]] * len(s["ids"])
     some = lambda: [{"SpecialToken": {"id": n, "type_id": rng.choice([0, 0, 0, 1, 2])}} for n in rng.sample(names, rng.choice([0, 1, 1, 2]) if names else 0)]
@@ -58,7 +58,8 @@ def processor(rng, pieces):
 
 def texts_of(t, e):
     """Which text each token is of. Post-processors after others count otherwise: null."""
-    if json.loads(t.to_str())["post_processor"] and json.loads(t.to_str())["post_processor"]["type"] == "Sequence":
+    post = json.loads(t.to_str())["post_processor"]
+    if post and post["type"] == "Sequence":
         return None
     return [-1 if q is None else q for q in e.sequence_ids]
 
