@@ -62,7 +62,7 @@ func (l *loader) adapter(f folder, r *encoderRecipe) (base folder, a *transforme
 	if err != nil {
 		return f, nil, err
 	}
-	l.model.files = append(l.model.files, file)
+	l.model.pipeline.Files = append(l.model.pipeline.Files, file)
 	if a, err = transformer.OpenAdapter(config, file); err != nil {
 		return f, nil, f.errorIn("", err)
 	}

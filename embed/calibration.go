@@ -11,6 +11,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/internal/transformer"
 )
 
@@ -50,7 +51,7 @@ func OutlierColumns(dir string, cfg Config) (map[string][]int, error) {
 		return nil, errors.New("the model has no linear layers")
 	}
 	var columns map[string][]int
-	err = guard(m.weightFiles, func() error {
+	err = m.pipeline.Guard(func() error {
 		columns, err = m.route.calibrate(context.Background(), &m.info)
 		return err
 	})
@@ -102,7 +103,7 @@ func (e *encoder) calibrate(ctx context.Context, info *Info) (transformer.Outlie
 		if n == 0 {
 			continue
 		}
-		if err := e.checkIDs(batch.IDs[before:]); err != nil {
+		if err := e.Check(pipeline.Tokens{IDs: batch.IDs[before:]}); err != nil {
 			return nil, fmt.Errorf("calibration: %w", err)
 		}
 		batch.Starts = append(batch.Starts, len(batch.IDs))

@@ -11,10 +11,10 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/internal/transformer"
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -88,7 +88,7 @@ func TestWeightsChangeWhileServed(t *testing.T) {
 					defer m.Close() //nolint:errcheck
 					ids := [][]int32{{1, 2, 3}, {4, 5}, {6, 7, 8, 9}}
 					embedIDs(t, m, ids, Options{})
-					path := m.files[0].Files()
+					path := m.pipeline.Files[0].Files()
 					where := filepath.Join(dir, filepath.FromSlash(path[len(path)-1]))
 					apply(t, where)
 
@@ -168,7 +168,7 @@ func TestModuleIsCutWhileLoaded(t *testing.T) {
 	require.NoError(t, err)
 	defer f.Close() //nolint:errcheck
 	require.NoError(t, os.Truncate(path, 0))
-	err = guard(func() []*tensor.File { return []*tensor.File{f} }, func() error {
+	err = pipeline.Guard(func() []*tensor.File { return []*tensor.File{f} }, func() error {
 		_, err := readAll(map[string][]float32{}, f, map[string][]int{"linear.weight": {12, 20}, "linear.bias": {12}})
 		return err
 	})
@@ -196,7 +196,7 @@ func TestPackingOfWeightsThatWereCut(t *testing.T) {
 			require.NoError(t, os.Truncate(path, 0))
 			for _, set := range kernel.Sets() {
 				for _, p := range Precisions() {
-					err := guard(func() []*tensor.File { return []*tensor.File{f} }, func() error {
+					err := pipeline.Guard(func() []*tensor.File { return []*tensor.File{f} }, func() error {
 						_, err := transformer.Open(transformer.Config{JSON: config, Weights: f, Set: set, Format: p.format()})
 						return err
 					})
@@ -205,17 +205,4 @@ func TestPackingOfWeightsThatWereCut(t *testing.T) {
 			}
 		}
 	}
-}
-
-// A panic that is no fault of a file stays one.
-func TestGuardLeavesPanicsAlone(t *testing.T) {
-	require.PanicsWithError(t, "panic: bug", func() {
-		defer func() {
-			p := recover().(error)
-			require.ErrorContains(t, p, "guard")
-			panic(fmt.Errorf("%.10s", p.Error()))
-		}()
-		_ = guard(func() []*tensor.File { return nil }, func() error { panic("bug") })
-	})
-	assert.NoError(t, guard(func() []*tensor.File { return nil }, func() error { return nil }))
 }

@@ -15,17 +15,16 @@ package embed
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/rhumb-go/rhumb/encoding"
-	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/quant"
-	"github.com/rhumb-go/rhumb/tensor"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
@@ -48,20 +47,14 @@ type Config struct {
 // A Model turns texts into embeddings. It is read-only: any number of calls may
 // run at the same time.
 type Model struct {
-	info        Info
-	route       *route            // of requests that name none, and what Info is about
-	routes      map[string]*route // by name; nil where there is no Router
-	noDefault   bool              // a request must name a route
-	batchTokens int
-	files       []*tensor.File    // of the weights in use
-	settings    [sha256.Size]byte // sum of the recipe
-	sum         sync.Once         // makes print
-	print       string            // Info.Fingerprint
-	calls       sync.Pool         // of *call
-	scratch     sync.Pool         // of *scratch
-
-	mu     sync.RWMutex // read-locked during calls
-	closed bool
+	pipeline  pipeline.Model
+	info      Info
+	route     *route            // of requests that name none, and what Info is about
+	routes    map[string]*route // by name; nil where there is no Router
+	noDefault bool              // a request must name a route
+	settings  [sha256.Size]byte // sum of the recipe
+	sum       sync.Once         // makes print
+	print     string            // Info.Fingerprint
 }
 
 // Info is what a model says about itself.
@@ -102,9 +95,9 @@ type Info struct {
 // prompts, Config.Precision, and the version of this package's arithmetic. The
 // limit of tokens, the kernels and what Options change are not part of it.
 func (m *Model) Info() Info {
-	if m.enter() == nil {
+	if m.pipeline.Enter() == nil {
 		m.fingerprint()
-		m.leave()
+		m.pipeline.Leave()
 	}
 	i := m.Describe()
 	i.Fingerprint = m.print
@@ -130,34 +123,17 @@ func (m *Model) Describe() Info {
 // Operations returns the floating-point operations of the matrix products of one
 // forward pass over inputs of the given lengths, in tokens: none for a table of
 // token vectors.
-func (m *Model) Operations(lengths []int) float64 {
-	if m.route.table != nil {
-		return 0
-	}
-	return m.route.transformer.Operations(lengths)
-}
+func (m *Model) Operations(lengths []int) float64 { return m.route.Operations(lengths) }
 
 // Tokenizer returns the model's tokenizer, that of the default route.
 func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.route.tokenizer }
 
 // Close waits for the calls under way and releases the model's memory. Later
 // calls of Embed and EmbedIDs return ErrClosed. A second Close does nothing.
-func (m *Model) Close() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
-		return nil
-	}
-	m.closed = true
-	var errs []error
-	for _, f := range m.files {
-		errs = append(errs, f.Close())
-	}
-	return errors.Join(errs...)
-}
+func (m *Model) Close() error { return m.pipeline.Close() }
 
 // ErrClosed is the error of calls on a closed Model or Queue.
-var ErrClosed = errors.New("the model is closed, or its queue")
+var ErrClosed = pipeline.ErrClosed
 
 // A Truncation says what becomes of an input of more tokens than the limit.
 // Special tokens and the prompt are never dropped.
@@ -235,7 +211,8 @@ func optionError(option, format string, args ...any) error {
 // Memory beyond the result and the token ids grows with Config.Workers and
 // Config.BatchTokens, and with the longest text, but not with the number of texts.
 func (m *Model) Embed(ctx context.Context, inputs []string, opts Options) (*Result, error) {
-	return m.embed(ctx, texts(inputs), opts)
+	c := m.texts(inputs, opts)
+	return c.outcome(m.pipeline.Run(ctx, c))
 }
 
 // EmbedIDs is Embed for token ids of this model's tokenizer. They are used as
@@ -244,50 +221,38 @@ func (m *Model) Embed(ctx context.Context, inputs []string, opts Options) (*Resu
 // an *InputError, and so are ids over the limit, unless opts.Truncate says
 // otherwise: then the special tokens stay that frame ids as the tokenizer would.
 func (m *Model) EmbedIDs(ctx context.Context, inputs [][]int32, opts Options) (*Result, error) {
-	return m.embed(ctx, tokenLists(inputs), opts)
+	c := m.tokenLists(inputs, opts)
+	return c.outcome(m.pipeline.Run(ctx, c))
 }
 
-// embed turns inputs into ids, ids into batches, and each batch into vectors.
-func (m *Model) embed(ctx context.Context, in inputs, opts Options) (*Result, error) {
-	if err := m.enter(); err != nil {
-		return nil, err
+// EmbedSeq returns the embeddings of inputs in their order, as Embed makes them,
+// for any number of texts: memory does not grow with it. Some hundred texts are
+// computed together, while the next ones are read and tokenized.
+//
+// A fault of one input is yielded in its place as an *InputError, with an empty
+// Embedding, and the sequence goes on; its Index counts from the first input.
+// Any other error is yielded last. inputs and the loop over the embeddings run
+// in one goroutine; leaving the loop ends the computation too.
+func (m *Model) EmbedSeq(ctx context.Context, inputs iter.Seq[string], opts Options) iter.Seq2[Embedding, error] {
+	return func(yield func(Embedding, error) bool) {
+		delivered := 0
+		parts := pipeline.Stream(ctx, &m.pipeline, inputs, func(part []string) *texts { return m.texts(part, opts) })
+		for part, err := range parts {
+			faults, ok := err.(pipeline.Faults)
+			if err != nil && !ok {
+				yield(Embedding{}, err)
+				return
+			}
+			for i, e := range part.result.Embeddings {
+				var err error
+				if fault, ok := faults[i]; ok {
+					e, err = Embedding{}, &InputError{delivered, fault}
+				}
+				delivered++
+				if !yield(e, err) {
+					return
+				}
+			}
+		}
 	}
-	defer m.leave()
-	r, err := in.request(m, opts)
-	if err != nil {
-		return nil, err
-	}
-	team := parallel.NewTeam(m.info.Workers)
-	defer team.Close()
-	c := m.tokenize(ctx, team, in, r)
-	defer m.release(c)
-	if _, err := c.outcome(); err != nil {
-		return nil, err
-	}
-	c.compute(team)
-	return c.outcome()
 }
-
-// enter keeps the model from being closed until leave, or returns ErrClosed.
-func (m *Model) enter() error {
-	m.mu.RLock()
-	if m.closed {
-		m.mu.RUnlock()
-		return ErrClosed
-	}
-	return nil
-}
-
-// tryEnter is enter where the model may be entered already: it says no where Close waits.
-func (m *Model) tryEnter() bool {
-	if !m.mu.TryRLock() {
-		return false
-	}
-	closed := m.closed
-	if closed {
-		m.mu.RUnlock()
-	}
-	return !closed
-}
-
-func (m *Model) leave() { m.mu.RUnlock() }

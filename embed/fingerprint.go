@@ -45,7 +45,7 @@ type encoderRecipe struct {
 	Tokenizer string // sum of its files
 	Lowercase bool   // before what the files say
 	Unknown   int32  // encoder.unknown
-	Weights   int    // in Model.files
+	Weights   int    // in pipeline.Model.Files
 	Outliers  string `json:",omitempty"` // of Int8: those of the folder, or how they are found
 }
 
@@ -64,14 +64,12 @@ func (m *Model) newRecipe() recipe {
 func (r *route) recipe() routeRecipe {
 	all := routeRecipe{Encoder: r.encoder.recipe, Pooling: r.poolingNames(), Normalized: r.normalized}
 	all.Encoder.Unknown = r.unknown
-	if r.pooling != nil {
-		all.IncludePrompt = r.pooling.includePrompt
-	}
+	all.IncludePrompt = r.head.Pooling != nil && !r.leavesPromptOut
 	for _, m := range r.tokens {
-		all.Tokens = append(all.Tokens, m.recipe())
+		all.Tokens = append(all.Tokens, m.recipe)
 	}
 	for _, m := range r.modules {
-		all.Modules = append(all.Modules, m.recipe())
+		all.Modules = append(all.Modules, m.recipe)
 	}
 	return all
 }
@@ -124,8 +122,8 @@ func (m *Model) fingerprint() string {
 		defer team.Close()
 		h := sha256.New()
 		h.Write(m.settings[:])
-		err := guard(m.weightFiles, func() error {
-			for _, f := range m.files {
+		err := m.pipeline.Guard(func() error {
+			for _, f := range m.pipeline.Files {
 				h.Write(sumTensors(f, team))
 			}
 			return nil
@@ -151,7 +149,7 @@ func sumTensors(f *tensor.File, team *parallel.Team) []byte {
 		t, _ := f.Tensor(name)
 		fmt.Fprintf(h, "%q %v %v\n", name, t.DType, t.Shape)
 		s.chunks = slices.AppendSeq(s.chunks[:0], slices.Chunk(t.Data, sumChunk))
-		s.sums = grow(&s.sums, len(s.chunks))
+		s.sums = slices.Grow(s.sums[:0], len(s.chunks))[:len(s.chunks)]
 		team.For(len(s.chunks), &s)
 		f.Release(t)
 		for _, sum := range s.sums {

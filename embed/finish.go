@@ -5,27 +5,16 @@ import (
 	"math"
 
 	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/tensor"
 )
-
-// normalize brings vectors to unit length, sentence-transformers' Normalize.
-type normalize struct{}
-
-func (normalize) recipe() string { return "Normalize" }
-
-func (normalize) apply(_ *scratch, x tensor.Matrix) tensor.Matrix {
-	for i := range x.Rows {
-		scaleToUnit(x.Row(i))
-	}
-	return x
-}
 
 // ErrNotFinite is the fault of an input whose vector has a NaN or an infinity: it
 // comes of the model's weights, not of the input.
 var ErrNotFinite = errors.New("the embedding has a NaN or an infinity")
 
 // newResult returns the result of n inputs for r, with memory for each of its
-// formats, one array each, which finish fills.
+// formats, one array each, which Take fills.
 func newResult(n int, r *request) *Result {
 	result := &Result{Embeddings: make([]Embedding, n), Dimensions: r.dimensions}
 	d, bytes := r.dimensions, (r.dimensions+7)/8
@@ -65,36 +54,28 @@ func take[E any](memory *[]E, size, left int) []E {
 	return room
 }
 
-// finish writes the first components of v, which is lost, to dst in the formats
-// of the request, of unit length unless that is for an unnormalized vector.
-func (r *request) finish(dst *encoding.Vector, v []float32) error {
-	v = v[:r.dimensions]
-	if sum := squares(v); math.IsNaN(sum) || math.IsInf(sum, 0) {
+// Take is that of pipeline.Sink: it writes the first components of the one row to the
+// embedding of input i in the formats of the request, of unit length unless that is
+// for an unnormalized vector.
+func (r *request) Take(i int, rows tensor.Matrix) error {
+	v := rows.Row(0)[:r.dimensions]
+	if sum := pipeline.Squares(v); math.IsNaN(sum) || math.IsInf(sum, 0) {
 		return ErrNotFinite
 	}
 	if !r.unnormalized {
-		scaleToUnit(v)
+		pipeline.ScaleToUnit(v)
 	}
-	return encoding.Encode(dst, v, r.formats, r.ranges)
+	return encoding.Encode(&r.result.Embeddings[i].Vector, v, r.formats, r.ranges)
 }
 
-// squares returns the sum of the squares of v. Each square is exact in float64,
-// and none overflows; they are added in order.
-func squares(v []float32) (sum float64) {
-	for _, x := range v {
-		sum += float64(float64(x) * float64(x))
+// outcome returns the result of a call that ended with err.
+func (r *request) outcome(err error) (*Result, error) {
+	if faults, ok := err.(pipeline.Faults); ok {
+		i, err := faults.First()
+		return nil, &InputError{i, err}
 	}
-	return sum
-}
-
-// scaleToUnit divides v by its L2 length, in float64. A zero vector stays zero.
-func scaleToUnit(v []float32) {
-	sum := squares(v)
-	if sum == 0 {
-		return
+	if err != nil {
+		return nil, err
 	}
-	length := math.Sqrt(sum)
-	for i, x := range v {
-		v[i] = float32(float64(x) / length)
-	}
+	return r.result, nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/manifest"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/internal/transformer"
 	"github.com/rhumb-go/rhumb/tensor"
 	"github.com/rhumb-go/rhumb/tokenizer"
@@ -79,7 +80,7 @@ func newLoader(fsys fs.FS, cfg Config) (*loader, error) {
 	case cfg.Workers < 0:
 		return nil, fmt.Errorf("workers: %d, expected 1 or more, or 0 for GOMAXPROCS", cfg.Workers)
 	case cfg.BatchTokens < 0:
-		return nil, fmt.Errorf("batch tokens: %d, expected 1 or more, or 0 for %d", cfg.BatchTokens, defaultBatchTokens)
+		return nil, fmt.Errorf("batch tokens: %d, expected 1 or more, or 0 for %d", cfg.BatchTokens, pipeline.DefaultBatchTokens)
 	case cfg.MaxTokens < 0:
 		return nil, fmt.Errorf("max tokens: %d, expected 1 or more, or 0 for the folder's limit", cfg.MaxTokens)
 	}
@@ -87,9 +88,9 @@ func newLoader(fsys fs.FS, cfg Config) (*loader, error) {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
 	if cfg.BatchTokens == 0 {
-		cfg.BatchTokens = defaultBatchTokens
+		cfg.BatchTokens = pipeline.DefaultBatchTokens
 	}
-	m := &Model{batchTokens: cfg.BatchTokens}
+	m := &Model{pipeline: pipeline.Model{Workers: cfg.Workers, BatchTokens: cfg.BatchTokens}}
 	m.info = Info{
 		Name: cfg.Name, Precision: cfg.Precision, Arithmetic: set.How(cfg.Precision.format()),
 		Kernels: set.Name(), Workers: cfg.Workers,
@@ -106,7 +107,7 @@ func newLoader(fsys fs.FS, cfg Config) (*loader, error) {
 }
 
 // load loads the folder, whose weights must not change meanwhile.
-func (l *loader) load() error { return guard(l.model.weightFiles, l.read) }
+func (l *loader) load() error { return l.model.pipeline.Guard(l.read) }
 
 // read reads the folder's files in the order of their use.
 func (l *loader) read() error {
@@ -181,6 +182,7 @@ func (l *loader) openTransformer(src *source, s settings) (*encoder, error) {
 	if err != nil {
 		return nil, src.errorIn(err)
 	}
+	e.Encoder = pipeline.Transformer{Model: e.transformer}
 	l.model.info.MemoryBytes += e.transformer.Bytes()
 	if err := e.loadTokenizer(src.dir, s, l.maxTokens); err != nil {
 		return nil, err
@@ -189,7 +191,9 @@ func (l *loader) openTransformer(src *source, s settings) (*encoder, error) {
 		if e.outliers, err = e.calibrate(context.Background(), &l.model.info); err != nil {
 			return nil, err
 		}
-		err = build()
+		if err = build(); err == nil {
+			e.Encoder = pipeline.Transformer{Model: e.transformer}
+		}
 	}
 	return e, err
 }
@@ -201,7 +205,7 @@ func (e *encoder) open(l *loader, src *source) (build func() error, err error) {
 	if err := e.loadOutliers(l, dir); err != nil {
 		return nil, err
 	}
-	e.recipe.Config, e.recipe.Weights = string(canonical(data)), len(l.model.files)
+	e.recipe.Config, e.recipe.Weights = string(canonical(data)), len(l.model.pipeline.Files)
 	file, err := l.weights(dir)
 	if err != nil {
 		return nil, err
@@ -225,7 +229,7 @@ func (e *encoder) open(l *loader, src *source) (build func() error, err error) {
 func (l *loader) weights(dir folder) (*tensor.File, error) {
 	file, err := dir.weights()
 	if err == nil {
-		l.model.files = append(l.model.files, file)
+		l.model.pipeline.Files = append(l.model.pipeline.Files, file)
 	}
 	return file, err
 }
@@ -246,7 +250,7 @@ func (e *encoder) loadTokenizer(dir folder, s settings, maxTokens int) error {
 	}
 	if config.ends() {
 		id, ok := e.tokenizer.ID(config.EOSToken.Content)
-		if !ok || int(id) >= e.vocabulary() {
+		if !ok || int(id) >= e.Vocabulary() {
 			return dir.errorIn("tokenizer_config.json", fmt.Errorf("eos_token: %q, which tokenizer.json lacks", config.EOSToken.Content))
 		}
 		e.tokenizer = e.tokenizer.EndedBy(id)
@@ -346,9 +350,9 @@ func (m *Model) loadSentenceConfig(root folder) error {
 // setInfo completes Info once the modules are there.
 func (m *Model) setInfo() error {
 	r := m.route
-	m.info.Family = r.family()
-	m.info.Layers = r.layers()
-	m.info.Vocabulary = r.vocabulary()
+	m.info.Family = r.Family()
+	m.info.Layers = r.Layers()
+	m.info.Vocabulary = r.Vocabulary()
 	m.info.MaxTokens = r.encode.MaxTokens
 	m.info.Dimensions = r.dimensions
 	m.info.Pooling = r.poolingNames()

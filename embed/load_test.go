@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -196,11 +197,8 @@ func TestEndTokenByCode(t *testing.T) {
 	for _, end := range []string{`"<|endoftext|>"`, `{"content": "<|endoftext|>", "special": true}`} {
 		write(files, "tokenizer_config.json", strings.Replace(endingConfig("x"), `"x"`, end, 1))
 		m := loadFiles(t, files, Config{})
-		r, err := texts(c.Texts).request(m, Options{})
-		require.NoError(t, err)
 		for i := range c.Texts[1:] {
-			ids, _, err := texts(c.Texts).append(nil, i+1, r)
-			require.NoError(t, err)
+			ids, _ := tokenized(t, m, c.Texts[i+1], Options{})
 			require.Equal(t, c.IDs[i+1], ids)
 		}
 	}
@@ -463,11 +461,11 @@ func TestModulesInOrder(t *testing.T) {
 	assert.Equal(t, 3, m.Info().Dimensions)
 
 	pooled := embedTexts(t, loadGolden(t, "bert", Config{}), []string{"a b"}, Options{Unnormalized: true}).Embeddings[0].Float32[:2]
-	scaleToUnit(pooled)
+	pipeline.ScaleToUnit(pooled)
 	want := []float32{pooled[0], 2 * pooled[1], 4 * pooled[0]}
 	got := embedTexts(t, m, []string{"a b"}, Options{Unnormalized: true})
 	assert.InDeltaSlice(t, want, got.Embeddings[0].Float32, 1e-6) // float32's last bit
-	scaleToUnit(want)
+	pipeline.ScaleToUnit(want)
 	got = embedTexts(t, m, []string{"a b"}, Options{})
 	assert.InDeltaSlice(t, want, got.Embeddings[0].Float32, 1e-6)
 }

@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
+	"github.com/rhumb-go/rhumb/internal/transformer"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // A moduleEntry is an element of modules.json.
@@ -76,22 +80,59 @@ func (f folder) modules() ([]moduleEntry, error) {
 	return list, nil
 }
 
+// An encoder reads the tokens of a text, the first module of a route.
+type encoder struct {
+	pipeline.Encoder
+	tokenizer   *tokenizer.Tokenizer
+	encode      tokenizer.Options    // of a request that asks for nothing; MaxTokens is the limit, 0 for none
+	unknown     int32                // the token that is dropped from texts, -1 for none
+	transformer *transformer.Model   // Encoder's; nil for a table
+	outliers    transformer.Outliers // of the transformer, in Int8
+	config      modelConfig          // that of a transformer
+	base        folder               // of a transformer's config.json and weights
+	recipe      encoderRecipe
+}
+
+// A module is one behind the encoder, but for Pooling.
+type module struct {
+	pipeline.Module
+	recipe string
+	width  int // of the vectors that it makes
+}
+
 // A route is what a text passes to become a vector. Most models have one.
 type route struct {
 	*encoder
-	tokens     []module // what works on hidden states, before pooling
-	pooling    *pooling // nil for a table, which gives vectors at once
-	modules    []module // what follows, without the Normalize modules at the end
-	normalized bool     // there are such
-	dimensions int
+	way             pipeline.Way // the encoder's and head
+	head            pipeline.Pooled
+	tokens, modules []module // head's
+	leavesPromptOut bool     // of pooling
+	normalized      bool     // there are Normalize modules at the end, which modules lack
+	dimensions      int
+}
+
+// ready makes r's way once the rest is there.
+func (r *route) ready() *route {
+	for _, m := range r.tokens {
+		r.head.Tokens = append(r.head.Tokens, m.Module)
+	}
+	for _, m := range r.modules {
+		r.head.Modules = append(r.head.Modules, m.Module)
+	}
+	r.way = pipeline.Way{Encoder: r.Encoder, Head: &r.head}
+	return r
 }
 
 // poolingNames returns the names of the modes.
-func (r *route) poolingNames() []string {
-	if r.pooling == nil {
-		return []string{modes[poolMean].name}
+func (r *route) poolingNames() (names []string) {
+	modes := []pipeline.Mode{pipeline.PoolMean} // of a table
+	if p := r.head.Pooling; p != nil {
+		modes = p.Modes
 	}
-	return r.pooling.names()
+	for _, m := range modes {
+		names = append(names, m.String())
+	}
+	return slices.Clip(names)
 }
 
 // A loader makes routes, which share the modules that they have in common.
@@ -148,13 +189,14 @@ func (l *loader) plain(declared bool) (*route, error) {
 	if r.encoder, err = l.openTransformer(src, settings{}); err != nil {
 		return nil, err
 	}
-	r.dimensions = r.width()
-	r.pooling = &pooling{set: l.set, modes: []mode{poolMean}, includePrompt: true}
+	r.dimensions = r.Width()
+	mode := pipeline.PoolMean
 	causal := r.config.IsCausal == nil || *r.config.IsCausal
 	if a := r.config.Architectures; len(a) > 0 && strings.HasSuffix(a[0], "ForCausalLM") && causal {
-		r.pooling.modes[0] = poolLastToken
+		mode = pipeline.PoolLastToken
 	}
-	return r, nil
+	r.head.Pooling = &pipeline.Pooling{Set: l.set, Modes: []pipeline.Mode{mode}}
+	return r.ready(), nil
 }
 
 // route loads the modules of list, in which there is no Router.
@@ -180,26 +222,26 @@ func (l *loader) route(list []moduleEntry) (*route, error) {
 		return nil, err
 	}
 	input := tokenFeature
-	if r.table != nil {
+	if r.transformer == nil {
 		input = sentenceFeature
 	}
-	width := r.width()
+	width := r.Width()
 	for i := range list[1:] {
 		e := &list[1+i]
 		dir := folder{l.root.fsys, e.Path}
 		var m module
 		switch class := e.class(); {
 		case class == "Pooling":
-			if r.pooling != nil {
+			if r.head.Pooling != nil {
 				return nil, e.errorf("a second Pooling")
 			}
-			if r.table != nil {
+			if r.transformer == nil {
 				return nil, e.errorf("found after a StaticEmbedding, which has the pooled vector already")
 			}
-			if r.pooling, err = dir.pooling(width, l.set); err != nil {
+			if r.head.Pooling, r.leavesPromptOut, err = dir.pooling(width, l.set); err != nil {
 				return nil, err
 			}
-			width *= len(r.pooling.modes)
+			width *= len(r.head.Pooling.Modes)
 			input = sentenceFeature
 			continue
 		case class == "Dropout" && input == sentenceFeature:
@@ -218,20 +260,18 @@ func (l *loader) route(list []moduleEntry) (*route, error) {
 		} else {
 			r.modules = append(r.modules, m)
 		}
-		if d, ok := m.(*dense); ok {
-			width = d.panels.N
-		}
+		width = m.width
 	}
 	if input == tokenFeature {
 		return nil, errors.New("modules.json: no Pooling")
 	}
-	// The end is finish's.
-	for n := len(r.modules); n > 0 && r.modules[n-1] == module(normalize{}); n-- {
+	// The end is that of a request.
+	for n := len(r.modules); n > 0 && r.modules[n-1].Module == pipeline.Module(pipeline.Normalize{}); n-- {
 		r.modules = r.modules[:n-1]
 		r.normalized = true
 	}
 	r.dimensions = width
-	return r, nil
+	return r.ready(), nil
 }
 
 // encoder returns the first module of a route, loaded once.
@@ -249,7 +289,7 @@ func (l *loader) encoder(first *moduleEntry, load func(folder) (*encoder, error)
 func (l *loader) module(dir folder, class string, width int, input feature) (m module, err error) {
 	key := moduleKey{dir.path, class, width, input}
 	if class == "Normalize" {
-		return normalize{}, dir.checkNormalize(input)
+		return module{pipeline.Normalize{}, "Normalize", width}, dir.checkNormalize(input)
 	}
 	if m, ok := l.modules[key]; ok {
 		return m, nil
@@ -264,8 +304,8 @@ func (l *loader) module(dir folder, class string, width int, input feature) (m m
 }
 
 // pooling reads the configuration of a Pooling module, in the keys from
-// sentence-transformers 5.4 on or in those before.
-func (f folder) pooling(width int, set *kernel.Set) (*pooling, error) {
+// sentence-transformers 5.4 on or in those before, and whether it leaves prompts out.
+func (f folder) pooling(width int, set *kernel.Set) (p *pipeline.Pooling, leavesPromptOut bool, err error) {
 	const name = "config.json"
 	var config struct {
 		WordEmbeddingDimension *int            `json:"word_embedding_dimension"`
@@ -281,35 +321,35 @@ func (f folder) pooling(width int, set *kernel.Set) (*pooling, error) {
 	}
 	found, err := f.readJSON(name, &config)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if !found {
-		return nil, f.errorIn(name, fs.ErrNotExist)
+		return nil, false, f.errorIn(name, fs.ErrNotExist)
 	}
 	dimension := config.EmbeddingDimension
 	if dimension == nil {
 		dimension = config.WordEmbeddingDimension
 	}
 	if dimension == nil || *dimension != width {
-		return nil, f.errorIn(name, fmt.Errorf("embedding_dimension, word_embedding_dimension: %s, expected %d, the width of a hidden state", number(dimension), width))
+		return nil, false, f.errorIn(name, fmt.Errorf("embedding_dimension, word_embedding_dimension: %s, expected %d, the width of a hidden state", number(dimension), width))
 	}
-	p := &pooling{set: set, includePrompt: config.IncludePrompt == nil || *config.IncludePrompt}
+	p, leavesPromptOut = &pipeline.Pooling{Set: set}, config.IncludePrompt != nil && !*config.IncludePrompt
 	if config.PoolingMode != nil {
-		p.modes, err = parseModes(config.PoolingMode)
-		return p, f.errorIn(name, err)
+		p.Modes, err = parseModes(config.PoolingMode)
+		return p, leavesPromptOut, f.errorIn(name, err)
 	}
 	for m, on := range []bool{
-		poolCLS: config.CLS, poolMax: config.Max, poolMean: config.Mean, poolMeanSqrtLen: config.MeanSqrtLen,
-		poolWeightedMean: config.WeightedMean, poolLastToken: config.LastToken,
+		pipeline.PoolCLS: config.CLS, pipeline.PoolMax: config.Max, pipeline.PoolMean: config.Mean, pipeline.PoolMeanSqrtLen: config.MeanSqrtLen,
+		pipeline.PoolWeightedMean: config.WeightedMean, pipeline.PoolLastToken: config.LastToken,
 	} {
 		if on {
-			p.modes = append(p.modes, mode(m))
+			p.Modes = append(p.Modes, pipeline.Mode(m))
 		}
 	}
-	if len(p.modes) == 0 {
-		p.modes = []mode{poolMean}
+	if len(p.Modes) == 0 {
+		p.Modes = []pipeline.Mode{pipeline.PoolMean}
 	}
-	return p, nil
+	return p, leavesPromptOut, nil
 }
 
 // number returns n for an error.
@@ -321,7 +361,7 @@ func number(n *int) string {
 }
 
 // parseModes reads a pooling_mode: a name or a list of names.
-func parseModes(data json.RawMessage) ([]mode, error) {
+func parseModes(data json.RawMessage) ([]pipeline.Mode, error) {
 	var names []string
 	if json.Unmarshal(data, &names) != nil {
 		names = make([]string, 1)
@@ -332,9 +372,9 @@ func parseModes(data json.RawMessage) ([]mode, error) {
 	if len(names) == 0 {
 		return nil, fmt.Errorf("pooling_mode: %.100s, expected at least one name", data)
 	}
-	var list []mode
+	var list []pipeline.Mode
 	for _, name := range names {
-		m, err := parseMode(name)
+		m, err := pipeline.ParseMode(name)
 		if err != nil {
 			return nil, fmt.Errorf("pooling_mode: %w", err)
 		}

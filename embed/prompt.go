@@ -46,7 +46,7 @@ func (m *Model) prompt(opts Options) (prompt, name string, err error) {
 // addTasks lists the adapters that requests choose by the name of a prompt. A
 // task without a prompt of its name has an empty one.
 func (m *Model) addTasks() {
-	for _, name := range m.route.tasks() {
+	for _, name := range m.route.Tasks() {
 		m.info.Tasks = append(m.info.Tasks, name)
 		if _, ok := m.info.Prompts[name]; !ok {
 			if m.info.Prompts == nil {
@@ -55,15 +55,4 @@ func (m *Model) addTasks() {
 			m.info.Prompts[name] = ""
 		}
 	}
-}
-
-// tasks returns the names of the adapters that the encoder has, in the order of
-// transformer.Batch.Task, which counts from 1.
-func (e *encoder) tasks() (names []string) {
-	if e.transformer != nil {
-		for i := range e.transformer.Tasks {
-			names = append(names, e.transformer.Tasks[i].Name)
-		}
-	}
-	return names
 }

@@ -73,7 +73,7 @@ func Quantize(ctx context.Context, dir, out string, p Precision, progress func(d
 	}
 	defer os.RemoveAll(work) //nolint:errcheck // what is left of it after an error
 	q := &quantizer{loader: l, seen: seen, out: work, scheme: scheme, progress: progress, kinds: map[string]*kindSum{}}
-	if err := guard(l.model.weightFiles, func() error { return q.run(ctx) }); err != nil {
+	if err := l.model.pipeline.Guard(func() error { return q.run(ctx) }); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	if err := os.Chmod(work, 0o755); err != nil {
@@ -153,7 +153,7 @@ func (q *quantizer) run(ctx context.Context) error {
 		if e.base.fsys != fs.FS(q.seen) {
 			return errors.New(adapterConfig + ": the base model is in another folder, expected one that can be copied: quantize that one")
 		}
-		file := q.model.files[e.recipe.Weights]
+		file := q.model.pipeline.Files[e.recipe.Weights]
 		if at := e.transformer.Scheme; at != 0 {
 			return fmt.Errorf("%s: quantization_config: weights are %v already, expected floats", path.Join(e.base.path, "config.json"), at)
 		}

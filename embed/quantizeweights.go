@@ -41,7 +41,7 @@ func (q *quantizer) summary() *Quantized {
 
 // weights writes those of a transformer: one file, or shards with an index.
 func (q *quantizer) weights(ctx context.Context, e *encoder) error {
-	file := q.model.files[e.recipe.Weights]
+	file := q.model.pipeline.Files[e.recipe.Weights]
 	linear := e.transformer.Linears
 	var shards [][]tensor.Tensor // as they are in the file
 	size := int64(shardBytes)

@@ -2,25 +2,13 @@ package embed
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
-)
 
-const (
-	defaultQueueTexts  = 16384   // eight requests of the largest size that OpenAI's endpoint takes
-	defaultQueueTokens = 1 << 20 // 4 MiB of ids
+	"github.com/rhumb-go/rhumb/internal/pipeline"
 )
-
-// longBytes is what a call has at most to be tokenized whatever else is: a millisecond
-// or a few.
-const longBytes = 64 << 10
 
 // ErrQueueFull is the error of calls that find too much waiting in a Queue.
-var ErrQueueFull = errors.New("the queue is full")
+var ErrQueueFull = pipeline.ErrQueueFull
 
 // QueueConfig says how much may wait in a Queue, and who is told what it does.
 type QueueConfig struct {
@@ -51,48 +39,16 @@ type QueueStats struct {
 // time. The bits are those of Model.Embed. An idle Queue has no goroutine.
 type Queue struct {
 	model *Model
-	cfg   QueueConfig
-
-	mu       sync.Mutex
-	calls    []*queued // that have items waiting, in the order of their next turns
-	stats    QueueStats
-	admitted size // of calls that are being tokenized
-	serving  bool
-	closed   bool
-	servers  sync.WaitGroup
-	stopping chan struct{} // closed when nobody waits any longer for what was accepted
-	stop     sync.Once
-
-	long      chan struct{} // has an element for each long call that is being tokenized
-	arrivals  atomic.Int64  // calls that ever waited
-	observing sync.Mutex    // held while Observe runs
-}
-
-// A size says how much the inputs of a call are.
-type size struct {
-	texts, tokens int
-	bytes         int // to tokenize, 0 for token ids
-}
-
-// A queued is a call in a Queue.
-type queued struct {
-	*call
-	waiting []item
-	since   time.Time
+	queue *pipeline.Queue
 }
 
 // NewQueue returns a queue of calls to m. A negative bound is 0.
 func NewQueue(m *Model, cfg QueueConfig) *Queue {
-	if cfg.MaxTexts <= 0 {
-		cfg.MaxTexts = defaultQueueTexts
+	own := pipeline.QueueConfig{MaxInputs: cfg.MaxTexts, MaxTokens: cfg.MaxTokens}
+	if cfg.Observe != nil {
+		own.Observe = func(e pipeline.Event) { cfg.Observe(QueueEvent{e.Inputs, e.Tokens, e.Compute}) }
 	}
-	if cfg.MaxTokens <= 0 {
-		cfg.MaxTokens = defaultQueueTokens
-	}
-	return &Queue{
-		model: m, cfg: cfg, stopping: make(chan struct{}),
-		long: make(chan struct{}, max(1, m.info.Workers/2)),
-	}
+	return &Queue{m, pipeline.NewQueue(&m.pipeline, own)}
 }
 
 // Embed is Model.Embed, and returns the same bits. Texts are tokenized in the
@@ -104,185 +60,48 @@ func NewQueue(m *Model, cfg QueueConfig) *Queue {
 // leaves the queue; other calls do not notice. ErrClosed is the error of calls
 // after Close of the queue, and of those that the model's Close comes before.
 func (q *Queue) Embed(ctx context.Context, inputs []string, opts Options) (*Result, error) {
-	return q.embed(ctx, texts(inputs), opts)
+	c := q.model.texts(inputs, opts)
+	return q.run(ctx, c, &c.request)
 }
 
 // EmbedIDs is Model.EmbedIDs in the manner of Embed.
 func (q *Queue) EmbedIDs(ctx context.Context, inputs [][]int32, opts Options) (*Result, error) {
-	return q.embed(ctx, tokenLists(inputs), opts)
+	c := q.model.tokenLists(inputs, opts)
+	return q.run(ctx, c, &c.request)
+}
+
+// run runs c, a call of r.
+func (q *Queue) run(ctx context.Context, c pipeline.Call, r *request) (*Result, error) {
+	wait, err := q.queue.Run(ctx, c)
+	result, err := r.outcome(err)
+	if err == nil {
+		result.Wait = wait
+	}
+	return result, err
 }
 
 // Stats returns the state of q. It is cheap.
 func (q *Queue) Stats() QueueStats {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.stats
+	s := q.queue.Stats()
+	return QueueStats{s.WaitingInputs, s.WaitingTokens, s.Passes, s.Inputs, s.Tokens}
 }
 
 // Full reports whether so much waits in q that it takes no call, of whatever size.
-func (q *Queue) Full() bool {
-	s := q.Stats()
-	return s.WaitingTexts >= q.cfg.MaxTexts || s.WaitingTokens >= q.cfg.MaxTokens
-}
+func (q *Queue) Full() bool { return q.queue.Full() }
 
 // Close refuses new calls, and waits until those that were accepted are done. If
 // ctx ends before, they return ErrClosed, and Close returns the error of ctx
 // without waiting for the batch under way, which ends within a layer.
-func (q *Queue) Close(ctx context.Context) error {
-	q.mu.Lock()
-	q.closed = true
-	q.mu.Unlock()
-	done := make(chan struct{})
-	go func() {
-		q.servers.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		q.stop.Do(func() { close(q.stopping) })
-		return ctx.Err()
-	}
-}
+func (q *Queue) Close(ctx context.Context) error { return q.queue.Close(ctx) }
 
-// embed makes the ids of inputs, and waits for their turns.
-func (q *Queue) embed(ctx context.Context, in inputs, opts Options) (*Result, error) {
-	if err := q.refusal(size{texts: in.count()}); err != nil { // before any work
-		return nil, err
-	}
-	c, err := q.tokenize(ctx, in, opts)
+// Frame returns the special tokens that the model's tokenizer puts before and
+// after a text: that of the route of promptName, "" for the default one. EmbedIDs
+// takes ids without them too; another tokenizer's look the same.
+func (q *Queue) Frame(promptName string) (head, tail []int32, err error) {
+	route, err := q.model.routeOf(promptName)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	w := &queued{call: c, waiting: c.items}
-	if err := q.add(w); err != nil {
-		q.model.release(c)
-		return nil, err
-	}
-	select {
-	case <-c.done:
-		defer q.model.release(c)
-		return c.outcome()
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-q.stopping:
-		err = ErrClosed
-	}
-	c.ended.Store(true) // c is not released: it may be in the batch under way
-	q.drop(w)
-	return nil, err
-}
-
-// tokenize returns a call that has the ids of all its inputs, if q has room for it.
-func (q *Queue) tokenize(ctx context.Context, in inputs, opts Options) (*call, error) {
-	m := q.model
-	if err := m.enter(); err != nil {
-		return nil, err
-	}
-	defer m.leave()
-	r, err := in.request(m, opts)
-	if err != nil {
-		return nil, err
-	}
-	s := in.size(r)
-	if err := q.admit(s); err != nil {
-		return nil, err
-	}
-	defer q.tokenized(s)
-	if s.bytes > longBytes {
-		select {
-		case q.long <- struct{}{}:
-			defer func() { <-q.long }()
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-q.stopping:
-			return nil, ErrClosed
-		}
-	}
-	c := m.tokenize(ctx, nil, in, r)
-	if _, err := c.outcome(); err != nil {
-		m.release(c)
-		return nil, err
-	}
-	c.done = make(chan struct{})
-	c.left.Store(int64(len(c.items)))
-	if len(c.items) == 0 {
-		close(c.done)
-	}
-	return c, nil
-}
-
-// refusal returns why q does not take a call of that size.
-func (q *Queue) refusal(s size) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.refuse(s)
-}
-
-// admit counts a call of that size as one that is being tokenized, or returns why q
-// does not take it.
-func (q *Queue) admit(s size) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if err := q.refuse(s); err != nil {
-		return err
-	}
-	q.admitted.texts += s.texts
-	q.admitted.tokens += s.tokens
-	return nil
-}
-
-// tokenized takes back what admit counted.
-func (q *Queue) tokenized(s size) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.admitted.texts -= s.texts
-	q.admitted.tokens -= s.tokens
-}
-
-// refuse is refusal where q is locked.
-func (q *Queue) refuse(s size) error {
-	texts, tokens := q.stats.WaitingTexts+q.admitted.texts, q.stats.WaitingTokens+q.admitted.tokens
-	switch {
-	case q.closed:
-		return ErrClosed
-	case texts+s.texts > q.cfg.MaxTexts:
-		return fmt.Errorf("%w: %d inputs wait, with the call's %d more than %d", ErrQueueFull, texts, s.texts, q.cfg.MaxTexts)
-	case texts > 0 && tokens+s.tokens > q.cfg.MaxTokens:
-		return fmt.Errorf("%w: %d tokens wait, with this call's more than %d", ErrQueueFull, tokens, q.cfg.MaxTokens)
-	}
-	return nil
-}
-
-// add puts w at the end, and starts to serve where nobody does.
-func (q *Queue) add(w *queued) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return ErrClosed
-	}
-	if len(w.waiting) == 0 {
-		return nil
-	}
-	w.since = time.Now()
-	q.calls = append(q.calls, w)
-	q.stats.WaitingTexts += len(w.waiting)
-	q.stats.WaitingTokens += countTokens(w.waiting)
-	q.arrivals.Add(1)
-	if !q.serving {
-		q.serving = true
-		q.servers.Go(q.serve)
-	}
-	return nil
-}
-
-// drop takes what w has waiting out of q.
-func (q *Queue) drop(w *queued) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.stats.WaitingTexts -= len(w.waiting)
-	q.stats.WaitingTokens -= countTokens(w.waiting)
-	w.waiting = nil
-	q.calls = slices.DeleteFunc(q.calls, func(c *queued) bool { return c == w })
+	head, tail = route.tokenizer.Frame()
+	return head, tail, nil
 }

@@ -2,7 +2,6 @@ package embed
 
 import (
 	"context"
-	"errors"
 	"math"
 	"runtime"
 	"slices"
@@ -10,13 +9,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/encoding"
-	"github.com/rhumb-go/rhumb/tensor"
 )
 
 // A gate holds up a queue after each batch until it is told to go on.
@@ -77,7 +74,7 @@ func noGoroutines(t *testing.T) {
 	buffer := make([]byte, 1<<20)
 	for range 1_000_000 {
 		stacks := string(buffer[:runtime.Stack(buffer, true)])
-		if !strings.Contains(stacks, "embed.(*Queue)") && !strings.Contains(stacks, "embed.(*stream)") && !strings.Contains(stacks, "parallel.(*Team)") {
+		if !strings.Contains(stacks, "pipeline.(*Queue)") && !strings.Contains(stacks, "pipeline.(*stream") && !strings.Contains(stacks, "parallel.(*Team)") {
 			return
 		}
 		runtime.Gosched()
@@ -187,59 +184,6 @@ func TestQueueNotFinite(t *testing.T) {
 	require.NoError(t, q.Close(context.Background()))
 }
 
-// A call of many texts and single ones take turns.
-func TestQueueIsFair(t *testing.T) {
-	m := loadGolden(t, "bert", Config{Workers: 1, BatchTokens: 20})
-	q, g := held(t, m, QueueConfig{})
-	ctx := context.Background()
-	large := background(ctx, q, slices.Repeat([]string{"a"}, 2000), Options{})
-	other := background(ctx, q, slices.Repeat([]string{"a"}, 100), Options{Layers: 1}) // in no batch with the large one
-	var single [3]chan reply
-	for i := range single {
-		single[i] = background(ctx, q, []string{"a"}, Options{})
-	}
-	batches := 0
-	for len(single[0])+len(single[1])+len(single[2]) < 3 {
-		g.next <- struct{}{}
-		<-g.event
-		for range 1000 { // who is done may say so
-			runtime.Gosched()
-		}
-		batches++
-		require.LessOrEqual(t, batches, 3, "single texts wait for one batch of another way at most")
-	}
-	assert.Empty(t, large)
-	assert.Empty(t, other)
-	g.open()
-	for _, c := range []chan reply{large, other, single[0], single[1], single[2]} {
-		require.NoError(t, (<-c).err)
-	}
-	require.NoError(t, q.Close(ctx))
-}
-
-// A caller that is canceled returns at once, its texts leave the queue, and the others stay.
-func TestQueueCancel(t *testing.T) {
-	m := loadGolden(t, "bert", Config{})
-	q, g := held(t, m, QueueConfig{})
-	ctx, cancel := context.WithCancel(context.Background())
-	canceled := background(ctx, q, slices.Repeat([]string{"a river bank"}, 50), Options{})
-	other := background(context.Background(), q, []string{"a", "b"}, Options{})
-	require.Equal(t, 52, q.Stats().WaitingTexts)
-	tokens := q.Stats().WaitingTokens
-	cancel()
-	require.Equal(t, context.Canceled, (<-canceled).err) // while the queue is held up
-	assert.Equal(t, 2, q.Stats().WaitingTexts)
-	assert.Less(t, q.Stats().WaitingTokens, tokens)
-	g.next <- struct{}{}
-	assert.Equal(t, 2, (<-g.event).Texts)
-	g.open()
-	got := <-other
-	require.NoError(t, got.err)
-	assert.Equal(t, embedTexts(t, m, []string{"a", "b"}, Options{}).Embeddings, got.result.Embeddings)
-	require.NoError(t, q.Close(context.Background()))
-	assert.Equal(t, QueueStats{Batches: 2, Texts: 3, Tokens: q.Stats().Tokens}, q.Stats())
-}
-
 // Calls that are canceled at any moment return, and spoil no other's result.
 func TestQueueCancelAnytime(t *testing.T) {
 	m := loadGolden(t, "bert", Config{Workers: 2, BatchTokens: 20})
@@ -300,6 +244,7 @@ func TestQueueFull(t *testing.T) {
 	require.ErrorIs(t, err, ErrQueueFull)
 	long := background(ctx, q, []string{strings.Repeat("river ", 40)}, Options{}) // 32 tokens, and nothing waits
 	require.Equal(t, 32, q.Stats().WaitingTokens)
+	require.True(t, q.Full())
 	_, err = q.Embed(ctx, []string{"a"}, Options{})
 	require.ErrorIs(t, err, ErrQueueFull)
 	assert.EqualError(t, err, "the queue is full: 32 tokens wait, with this call's more than 20")
@@ -311,34 +256,6 @@ func TestQueueFull(t *testing.T) {
 	_, err = q.Embed(ctx, []string{"a", "b", "c"}, Options{})
 	require.NoError(t, err)
 	require.NoError(t, q.Close(ctx))
-}
-
-// Close waits for what was accepted, as long as its context lasts.
-func TestQueueClose(t *testing.T) {
-	m := loadGolden(t, "bert", Config{})
-	q, g := held(t, m, QueueConfig{})
-	waiting := background(context.Background(), q, []string{"a"}, Options{})
-	closed := make(chan error)
-	go func() { closed <- q.Close(context.Background()) }()
-	for !errors.Is(q.refusal(size{texts: 1, tokens: 1}), ErrClosed) {
-		runtime.Gosched()
-	}
-	assert.Empty(t, waiting)
-	g.open()
-	require.NoError(t, (<-waiting).err)
-	require.NoError(t, <-closed)
-	noGoroutines(t)
-
-	q, g = held(t, m, QueueConfig{})
-	waiting = background(context.Background(), q, []string{"a"}, Options{})
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	require.Equal(t, context.Canceled, q.Close(ctx))
-	require.Equal(t, ErrClosed, (<-waiting).err)
-	require.Equal(t, context.Canceled, q.Close(ctx))
-	g.open()
-	require.NoError(t, q.Close(context.Background()))
-	noGoroutines(t)
 }
 
 // The model's Close does not wait for what waits in a queue.
@@ -369,68 +286,11 @@ func TestQueueEvents(t *testing.T) {
 	assert.Positive(t, e.Compute)
 	assert.Equal(t, QueueStats{Batches: 2, Texts: 4, Tokens: stats.Tokens + int64(e.Tokens)}, q.Stats())
 	g.open()
-	require.NoError(t, (<-a).err)
-	require.NoError(t, (<-b).err)
+	for _, c := range []chan reply{a, b} {
+		r := <-c
+		require.NoError(t, r.err)
+		assert.Positive(t, r.result.Wait)
+	}
 	require.NoError(t, q.Close(context.Background()))
-}
-
-// A call's wait is until its first turn, however many it needs.
-func TestQueueWait(t *testing.T) {
-	m := loadGolden(t, "bert", Config{Workers: 1, BatchTokens: 8})
-	q, g := held(t, m, QueueConfig{})
-	called := time.Now()
-	long := background(context.Background(), q, slices.Repeat([]string{"the river"}, 20), Options{})
-	waiting := time.Now()
-	for time.Since(waiting) < time.Millisecond { // while the batch before holds it up
-		runtime.Gosched()
-	}
-	least := time.Since(waiting)
-	g.next <- struct{}{}
-	require.Less(t, (<-g.event).Texts, 20)
-	most := time.Since(called)
-	g.open()
-	r := <-long
-	require.NoError(t, r.err)
-	assert.GreaterOrEqual(t, r.result.Wait, least)
-	assert.LessOrEqual(t, r.result.Wait, most)
-	alone, err := m.Embed(context.Background(), []string{"a"}, Options{})
-	require.NoError(t, err)
-	assert.Zero(t, alone.Wait, "there is no queue")
-	require.NoError(t, q.Close(context.Background()))
-}
-
-// A trap is a module that panics while it is set.
-type trap struct{ set *atomic.Bool }
-
-func (t trap) apply(_ *scratch, x tensor.Matrix) tensor.Matrix {
-	if t.set.Load() {
-		panic("a bug")
-	}
-	return x
-}
-
-func (trap) recipe() string { return "" }
-
-// A panic while a batch is computed fails its calls alone.
-func TestPanicInABatch(t *testing.T) {
-	m := loadGolden(t, "bert", Config{Workers: 2})
-	var set atomic.Bool
-	m.route.modules = append(slices.Clone(m.route.modules), trap{&set})
-	q := NewQueue(m, QueueConfig{})
-	texts := []string{"summer", strings.Repeat("a long winter ", 20)}
-	want, err := m.Embed(t.Context(), texts, Options{})
-	require.NoError(t, err)
-	for range 3 {
-		set.Store(true)
-		for _, embed := range []func(context.Context, []string, Options) (*Result, error){m.Embed, q.Embed} {
-			_, err := embed(t.Context(), texts, Options{})
-			require.ErrorContains(t, err, "panic: a bug")
-			require.ErrorContains(t, err, "trap")
-		}
-		set.Store(false)
-		got, err := q.Embed(t.Context(), texts, Options{})
-		require.NoError(t, err)
-		require.Equal(t, want.Embeddings, got.Embeddings)
-	}
-	require.NoError(t, q.Close(t.Context()))
+	assert.Zero(t, embedTexts(t, m, []string{"a"}, Options{}).Wait, "there is no queue")
 }

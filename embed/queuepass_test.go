@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -83,106 +82,6 @@ func TestQueueOpeningsSameBits(t *testing.T) {
 	require.NoError(t, q.Close(context.Background()))
 	assert.Zero(t, q.Stats().WaitingTexts)
 	noGoroutines(t)
-}
-
-// What is let in gets half of a pass's time at most, and of a short pass none.
-func TestOpeningShares(t *testing.T) {
-	m := loadGolden(t, "bert", Config{Workers: 2, BatchTokens: 8})
-	q := NewQueue(m, QueueConfig{})
-	assert.Nil(t, q.open(16, 2))
-	q.open(16, 2).yield()
-	o := q.open(64, 2)
-	assert.Equal(t, 8, o.longest)
-	ctx := context.Background()
-	c, err := q.tokenize(ctx, texts{"a", "b"}, Options{})
-	require.NoError(t, err)
-	q.serving = true // by the pass that o is of
-	require.NoError(t, q.add(&queued{call: c, waiting: c.items}))
-	o.spent.Store(1 << 60)
-	o.yield()
-	assert.Equal(t, 2, q.Stats().WaitingTexts, "more time went to others than to the pass")
-	o.spent.Store(0)
-	o.yield()
-	<-c.done
-	assert.Equal(t, QueueStats{Batches: 1, Texts: 2, Tokens: 6}, q.Stats())
-	assert.Positive(t, o.spent.Load())
-	o.yield()
-	assert.Equal(t, q.arrivals.Load(), o.looked.Load())
-}
-
-// A watched is texts that say when they are tokenized.
-type watched struct {
-	texts
-	begun    chan<- int
-	ended    <-chan struct{}
-	appended *atomic.Int32
-}
-
-func (c watched) append(dst []int32, i int, r *request) ([]int32, int, error) {
-	c.appended.Add(1)
-	c.begun <- i
-	<-c.ended
-	return c.texts.append(dst, i, r)
-}
-
-// What a full queue does not take is not tokenized, and what it takes is not refused
-// once that work is done.
-func TestQueueRefusesBeforeTokenizing(t *testing.T) {
-	m := loadGolden(t, "bert", Config{})
-	q := NewQueue(m, QueueConfig{MaxTokens: 40})
-	ctx := context.Background()
-	begun, ended := make(chan int), make(chan struct{})
-	var count atomic.Int32
-	many := watched{slices.Repeat(texts{"a river in the valley"}, 20), begun, ended, &count} // 6 tokens each, by estimate and in truth
-	first := make(chan reply)
-	go func() {
-		r, err := q.embed(ctx, many, Options{})
-		first <- reply{r, err}
-	}()
-	<-begun
-	for range 5 {
-		_, err := q.embed(ctx, many, Options{})
-		assert.EqualError(t, err, "the queue is full: 120 tokens wait, with this call's more than 40")
-	}
-	assert.EqualValues(t, 1, count.Load())
-	assert.Zero(t, q.Stats().WaitingTexts)
-	close(ended)
-	for i := range 19 {
-		assert.Equal(t, i+1, <-begun)
-	}
-	require.NoError(t, (<-first).err)
-	assert.Equal(t, size{}, q.admitted)
-	require.NoError(t, q.Close(ctx))
-}
-
-// Of long calls one is tokenized at a time, and short ones do not wait for it.
-func TestQueueTokenizesLongCallsInTurns(t *testing.T) {
-	m := loadGolden(t, "bert", Config{Workers: 2})
-	q := NewQueue(m, QueueConfig{})
-	begun, ended := make(chan int, 3), make(chan struct{})
-	var count atomic.Int32
-	long := watched{texts{strings.Repeat("a", longBytes+1)}, begun, ended, &count}
-	replies := make(chan reply, 3)
-	for range 3 {
-		go func() {
-			r, err := q.embed(context.Background(), long, Options{})
-			replies <- reply{r, err}
-		}()
-	}
-	<-begun
-	_, err := q.Embed(context.Background(), []string{"a"}, Options{})
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	_, err = q.embed(ctx, long, Options{})
-	require.Equal(t, context.Canceled, err, "a caller that leaves while it waits")
-	assert.EqualValues(t, 1, count.Load())
-	for range 3 {
-		ended <- struct{}{}
-		require.NoError(t, (<-replies).err)
-	}
-	assert.EqualValues(t, 3, count.Load())
-	require.NoError(t, q.Close(context.Background()))
 }
 
 // wideModel returns a Qwen3 of MiniLM's size that reads 32,768 tokens. Its weights are noise.

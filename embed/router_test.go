@@ -165,10 +165,10 @@ func TestRoutes(t *testing.T) {
 func TestSharedModules(t *testing.T) {
 	shared := loadFiles(t, moduleFiles(t, "router-shared"), Config{})
 	assert.Equal(t, loadGolden(t, "bert", Config{}).Info().MemoryBytes, shared.Info().MemoryBytes)
-	assert.Len(t, shared.files, 1)
+	assert.Len(t, shared.pipeline.Files, 1)
 	dense := loadFiles(t, moduleFiles(t, "router-dense"), Config{})
 	assert.Same(t, dense.routes["query"].encoder, dense.routes["document"].encoder)
-	assert.NotSame(t, dense.routes["query"].modules[0], dense.routes["document"].modules[0])
+	assert.NotSame(t, dense.routes["query"].modules[0].Module, dense.routes["document"].modules[0].Module)
 	assert.Same(t, dense.route, dense.routes["document"])
 }
 

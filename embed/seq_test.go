@@ -16,6 +16,9 @@ import (
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
+// partTexts is the short texts that are computed together, for each worker.
+const partTexts = 128
+
 // collect returns what a sequence yields; where it is an error, its text.
 func collect(seq iter.Seq2[Embedding, error]) (all []Embedding, errs map[int]string) {
 	errs = map[int]string{}
@@ -34,7 +37,7 @@ func TestEmbedSeq(t *testing.T) {
 	for _, workers := range []int{1, 2} {
 		m := loadGolden(t, "bert", Config{Workers: workers})
 		some := readCases(t, "bert").Texts[1:]
-		for _, n := range []int{0, 1, 39, seqTexts*workers - 1, seqTexts * workers, seqTexts*workers + 1, 1000} {
+		for _, n := range []int{0, 1, 39, partTexts*workers - 1, partTexts * workers, partTexts*workers + 1, 1000} {
 			texts := slices.Repeat(some, n/len(some)+1)[:n]
 			for _, opts := range []Options{{}, {PromptName: "query", Dimensions: 7, Formats: everyFormat}} {
 				want := embedTexts(t, m, texts, opts)
@@ -109,7 +112,7 @@ func TestEmbedSeqErrors(t *testing.T) {
 		if got++; got == 100 {
 			cancel()
 		}
-		require.LessOrEqual(t, got, 3*seqTexts*2, "what was computed before is yielded, and no more")
+		require.LessOrEqual(t, got, 3*partTexts*2, "what was computed before is yielded, and no more")
 	}
 	assert.Less(t, got, len(texts))
 
@@ -144,7 +147,7 @@ func TestEmbedSeqBreak(t *testing.T) {
 				break
 			}
 		}
-		assert.LessOrEqual(t, read, after+3*seqTexts*2)
+		assert.LessOrEqual(t, read, after+3*partTexts*2)
 		noGoroutines(t)
 	}
 	failing := func(yield func(string) bool) {

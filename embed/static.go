@@ -10,66 +10,11 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/manifest"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/internal/transformer"
 	"github.com/rhumb-go/rhumb/tensor"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
-
-// A table holds a vector for each token; that of a text is their mean. It is
-// sentence-transformers' StaticEmbedding and a model2vec model. A token's vector
-// is a row of the file times a weight.
-type table struct {
-	set        *kernel.Set
-	rows       tensor.Tensor // rows×width, left in the file
-	width      int
-	vocabulary int
-	mapping    []int32   // the row of each token; nil for its id
-	weights    []float32 // of each token; nil for 1
-}
-
-// meanBlock is how many vectors are added in float32 before their sum is added
-// to the others' in float64.
-const meanBlock = 32
-
-// mean writes the mean of the vectors of ids to dst, zero where there are none.
-// The sums are in the order of ids.
-func (t *table) mean(dst []float32, ids []int32, s *scratch) {
-	sums := grow(&s.sums, t.width)
-	clear(sums)
-	buffers := grow(&s.hidden, 2*t.width)
-	row, part := buffers[:t.width], buffers[t.width:]
-	for from := 0; from < len(ids); from += meanBlock {
-		clear(part)
-		for _, id := range ids[from:min(from+meanBlock, len(ids))] {
-			weight := float32(1)
-			if t.weights != nil {
-				weight = t.weights[id]
-			}
-			t.row(row, int(id))
-			t.set.Axpy(part, row, weight)
-		}
-		for j, x := range part {
-			sums[j] += float64(x)
-		}
-	}
-	divide(dst, sums, float64(len(ids)))
-}
-
-// row writes the row of a token to dst.
-func (t *table) row(dst []float32, id int) {
-	if t.mapping != nil {
-		id = int(t.mapping[id])
-	}
-	if t.rows.DType == tensor.I8 { // whole numbers: model2vec's int8
-		for j, b := range t.rows.Data[id*t.width : (id+1)*t.width] {
-			dst[j] = float32(int8(b))
-		}
-		return
-	}
-	if err := t.set.Float32sAt(dst, t.rows, id*t.width); err != nil {
-		panic(err) // the dtype and the shape were checked
-	}
-}
 
 // static reads a StaticEmbedding module: tokenizer.json and the table. As in
 // sentence-transformers 6.2 there are no special tokens, the limit is what
@@ -85,7 +30,7 @@ func (l *loader) static(dir folder) (*encoder, error) {
 		return nil, dir.errorIn("", err)
 	}
 	sum := hex.EncodeToString(r.Sum(nil))
-	e := &encoder{unknown: -1, tokenizer: t.Unframed(), recipe: encoderRecipe{Tokenizer: sum, Weights: len(l.model.files)}}
+	e := &encoder{unknown: -1, tokenizer: t.Unframed(), recipe: encoderRecipe{Tokenizer: sum, Weights: len(l.model.pipeline.Files)}}
 	limit, side, err := dir.truncation(t)
 	if err != nil {
 		return nil, err
@@ -102,10 +47,12 @@ func (l *loader) static(dir folder) (*encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.table, err = openTable(file, l.set); err != nil {
+	table, err := openTable(file, l.set)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file.Name(), err)
 	}
-	l.model.info.MemoryBytes += int64(len(e.table.rows.Data)) + 4*int64(len(e.table.mapping)+len(e.table.weights))
+	e.Encoder = table
+	l.model.info.MemoryBytes += table.Bytes()
 	return e, nil
 }
 
@@ -148,36 +95,34 @@ func (f folder) tokenizerJSON(v any) error {
 
 // openTable returns the table in file: embedding.weight, or model2vec's
 // embeddings with its mapping and its weights, if it has them.
-func openTable(file *tensor.File, set *kernel.Set) (*table, error) {
-	t := &table{set: set}
+func openTable(file *tensor.File, set *kernel.Set) (*pipeline.Table, error) {
+	t := &pipeline.Table{Set: set}
 	name := "embedding.weight"
 	var ok bool
-	if t.rows, ok = file.Tensor(name); !ok {
+	if t.Rows, ok = file.Tensor(name); !ok {
 		name = "embeddings"
-		t.rows, ok = file.Tensor(name)
+		t.Rows, ok = file.Tensor(name)
 	}
 	switch {
 	case !ok:
 		return nil, errors.New("tensor embedding.weight or embeddings: missing, expected a row for each token")
-	case len(t.rows.Shape) != 2 || t.rows.Shape[0] < 1 || t.rows.Shape[1] < 1:
-		return nil, fmt.Errorf("tensor %s: shape %v, expected tokens×dimensions", name, t.rows.Shape)
-	case t.rows.DType != tensor.I8:
-		if err := t.rows.Float32sAt(nil, 0); err != nil {
+	case len(t.Rows.Shape) != 2 || t.Rows.Shape[0] < 1 || t.Rows.Shape[1] < 1:
+		return nil, fmt.Errorf("tensor %s: shape %v, expected tokens×dimensions", name, t.Rows.Shape)
+	case t.Rows.DType != tensor.I8:
+		if err := t.Rows.Float32sAt(nil, 0); err != nil {
 			return nil, err
 		}
 	}
-	t.vocabulary, t.width = t.rows.Shape[0], t.rows.Shape[1]
 	for _, other := range file.Names() {
 		x, _ := file.Tensor(other)
 		var err error
 		switch {
 		case other == name:
 		case other == "mapping" && name == "embeddings":
-			t.mapping, err = readMapping(x, t.rows.Shape[0])
-			t.vocabulary = len(t.mapping)
+			t.Mapping, err = readMapping(x, t.Rows.Shape[0])
 		case other == "weights" && name == "embeddings":
-			t.weights = make([]float32, x.Len())
-			err = x.Float32s(t.weights)
+			t.Weights = make([]float32, x.Len())
+			err = x.Float32s(t.Weights)
 		default:
 			err = fmt.Errorf("tensor %s: not used by this module", other)
 		}
@@ -185,8 +130,8 @@ func openTable(file *tensor.File, set *kernel.Set) (*table, error) {
 			return nil, err
 		}
 	}
-	if t.weights != nil && len(t.weights) != t.vocabulary {
-		return nil, fmt.Errorf("tensor weights: %d elements, expected %d, one for each token", len(t.weights), t.vocabulary)
+	if n := t.Vocabulary(); t.Weights != nil && len(t.Weights) != n {
+		return nil, fmt.Errorf("tensor weights: %d elements, expected %d, one for each token", len(t.Weights), n)
 	}
 	return t, nil
 }
@@ -277,5 +222,6 @@ func (l *loader) model2vec() (*route, error) {
 	} else if u := file.Model.UnkID; u != nil {
 		e.unknown = *u
 	}
-	return &route{encoder: e, normalized: config.Normalize, dimensions: e.table.width}, nil
+	r := &route{encoder: e, normalized: config.Normalize, dimensions: e.Width()}
+	return r.ready(), nil
 }

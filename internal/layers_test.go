@@ -50,9 +50,10 @@ var layers = map[string]row{
 	"encoding":                 {ours: []string{"quant"}, others: []string{"github.com/x448/float16"}},
 	"internal/weight":          {ours: []string{"tensor", "quant", "internal/kernel"}},
 	"internal/transformer":     {ours: []string{"tensor", "internal/kernel", "internal/parallel", "internal/weight"}},
+	"internal/pipeline":        {ours: []string{"tensor", "internal/kernel", "internal/parallel", "internal/transformer"}},
 	"embed": {ours: []string{
 		"tensor", "tokenizer", "quant", "encoding",
-		"internal/kernel", "internal/manifest", "internal/parallel", "internal/transformer", "internal/weight",
+		"internal/kernel", "internal/manifest", "internal/parallel", "internal/pipeline", "internal/transformer", "internal/weight",
 	}},
 	"search":            {ours: []string{"quant", "internal/kernel"}, others: []string{"github.com/x448/float16"}},
 	"internal/filelock": {others: []string{"golang.org/x/sys/windows"}},

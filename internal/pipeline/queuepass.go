@@ -1,4 +1,4 @@
-package embed
+package pipeline
 
 import (
 	"math"
@@ -13,7 +13,7 @@ import (
 func (q *Queue) serve() {
 	m := q.model
 	var under atomic.Pointer[opening] // of the pass under way
-	team := parallel.NewYieldingTeam(m.info.Workers, func() { under.Load().yield() })
+	team := parallel.NewYieldingTeam(m.Workers, func() { under.Load().yield() })
 	defer team.Close()
 	var p pass
 	for {
@@ -21,17 +21,17 @@ func (q *Queue) serve() {
 		if len(p.items) == 0 {
 			return
 		}
-		event := QueueEvent{Texts: len(p.items), Tokens: tokens}
+		event := Event{Inputs: len(p.items), Tokens: tokens}
 		start := time.Now()
-		under.Store(q.open(tokens, m.info.Workers))
-		if err := m.enter(); err != nil {
+		under.Store(q.open(tokens, m.Workers))
+		if err := m.Enter(); err != nil {
 			for _, i := range p.items {
 				i.call.fail(err)
 				i.call.settle()
 			}
 		} else {
 			p.run(m, team)
-			m.leave()
+			m.Leave()
 		}
 		under.Store(nil)
 		event.Compute = time.Since(start)
@@ -40,7 +40,7 @@ func (q *Queue) serve() {
 	}
 }
 
-func (q *Queue) observe(e QueueEvent) {
+func (q *Queue) observe(e Event) {
 	if q.cfg.Observe != nil {
 		q.observing.Lock()
 		defer q.observing.Unlock()
@@ -53,7 +53,7 @@ func (q *Queue) observe(e QueueEvent) {
 func (q *Queue) next(p *pass) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	tokens := q.take(p, max(2, q.model.info.Workers)*q.model.batchTokens, math.MaxInt)
+	tokens := q.take(p, max(2, q.model.Workers)*q.model.BatchTokens, math.MaxInt)
 	q.serving = len(p.items) > 0
 	return tokens
 }
@@ -65,7 +65,7 @@ func (q *Queue) take(p *pass, room, longest int) (tokens int) {
 	p.items = p.items[:0]
 	var served, others []*queued
 	for _, c := range q.calls {
-		if len(c.waiting[0].ids) <= longest && (served == nil || c.sameWay(served[0].request)) {
+		if len(c.waiting[0].tokens.IDs) <= longest && (served == nil || c.sameWay(&served[0].Request)) {
 			served = append(served, c)
 		} else {
 			others = append(others, c)
@@ -76,7 +76,7 @@ func (q *Queue) take(p *pass, room, longest int) (tokens int) {
 		turn := rest
 		rest = turn[:0]
 		for k, c := range turn {
-			n := len(c.waiting[0].ids)
+			n := len(c.waiting[0].tokens.IDs)
 			if n > longest {
 				others = append(others, c)
 				continue
@@ -87,7 +87,7 @@ func (q *Queue) take(p *pass, room, longest int) (tokens int) {
 				break
 			}
 			if len(c.waiting) == len(c.items) {
-				c.result.Wait = time.Since(c.since)
+				c.wait = time.Since(c.since)
 			}
 			p.items = append(p.items, c.waiting[0])
 			c.waiting = c.waiting[1:]
@@ -100,10 +100,10 @@ func (q *Queue) take(p *pass, room, longest int) (tokens int) {
 	q.calls = append(others, rest...)
 	if len(p.items) > 0 {
 		s := &q.stats
-		s.WaitingTexts -= len(p.items)
+		s.WaitingInputs -= len(p.items)
 		s.WaitingTokens -= tokens
-		s.Batches++
-		s.Texts += int64(len(p.items))
+		s.Passes++
+		s.Inputs += int64(len(p.items))
 		s.Tokens += int64(tokens)
 	}
 	return tokens
@@ -123,7 +123,7 @@ type opening struct {
 // open returns the opening of a pass of so many tokens over that many workers, nil where
 // it is not long: in about the time of two full batches of one worker it is done.
 func (q *Queue) open(tokens, workers int) *opening {
-	if tokens <= 2*q.model.batchTokens {
+	if tokens <= 2*q.model.BatchTokens {
 		return nil
 	}
 	return &opening{queue: q, longest: tokens / 8, workers: workers, start: time.Now()}
@@ -139,24 +139,24 @@ func (o *opening) yield() {
 	if o.looked.Load() == arrivals || 2*o.spent.Load() > int64(time.Since(o.start))*int64(o.workers) {
 		return
 	}
-	if event := o.run(arrivals); event.Texts > 0 {
+	if event := o.run(arrivals); event.Inputs > 0 {
 		o.spent.Add(int64(event.Compute))
 		q.observe(event)
 	}
 }
 
-// run runs a batch of what may be let in, of all the arrivals so far.
-func (o *opening) run(arrivals int64) (event QueueEvent) {
+// run runs a pass of what may be let in, of all the arrivals so far.
+func (o *opening) run(arrivals int64) (event Event) {
 	q := o.queue
 	if !q.model.tryEnter() {
 		return event
 	}
-	defer q.model.leave()
+	defer q.model.Leave()
 	var p pass
 	q.mu.Lock()
-	event.Tokens = q.take(&p, q.model.batchTokens, o.longest)
+	event.Tokens = q.take(&p, q.model.BatchTokens, o.longest)
 	q.mu.Unlock()
-	if event.Texts = len(p.items); event.Texts == 0 {
+	if event.Inputs = len(p.items); event.Inputs == 0 {
 		o.looked.Store(arrivals)
 		return event
 	}

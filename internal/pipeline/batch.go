@@ -1,23 +1,19 @@
-package embed
+package pipeline
 
 import (
 	"context"
 	"runtime/debug"
 	"slices"
 
-	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
-	"github.com/rhumb-go/rhumb/internal/transformer"
-	"github.com/rhumb-go/rhumb/tensor"
 )
 
-const (
-	defaultBatchTokens = 256 // activations of so many tokens stay in a core's second cache
-	leastBatchTokens   = 32  // below, reading the weights takes longer than computing with them
-)
+// leastBatchTokens is the tokens below which reading the weights takes longer than
+// computing with them.
+const leastBatchTokens = 32
 
 // A pass runs items through the model in batches: those of one call, or of
-// several that share their way through the model.
+// several whose Requests let them go together.
 type pass struct {
 	model  *Model
 	alone  *parallel.Team // of a worker that runs a batch
@@ -26,10 +22,10 @@ type pass struct {
 	whole  int            // the batches from this one on are run by a worker each
 }
 
-// run makes the embeddings of p.items, each in its call's result.
+// run gives the rows of p.items to their calls.
 func (p *pass) run(m *Model, team *parallel.Team) {
 	p.model, p.alone = m, team.Alone()
-	p.cut(m.batchTokens, team.Size())
+	p.cut(m.BatchTokens, team.Size())
 	for b := range p.whole { // batches that the workers share
 		p.forward(team, b)
 	}
@@ -39,7 +35,7 @@ func (p *pass) run(m *Model, team *parallel.Team) {
 // cut orders the items by length and makes batches of them.
 func (p *pass) cut(budget, workers int) {
 	total := countTokens(p.items)
-	slices.SortStableFunc(p.items, func(a, b item) int { return len(b.ids) - len(a.ids) })
+	slices.SortStableFunc(p.items, func(a, b item) int { return len(b.tokens.IDs) - len(a.tokens.IDs) })
 	p.starts = appendBatches(p.starts[:0], p.items, total, batchCount(total, budget, workers), budget)
 	p.whole = p.firstWhole(total, workers)
 }
@@ -53,7 +49,7 @@ func (p *pass) batch(b int) []item { return p.items[p.starts[b]:p.starts[b+1]] }
 // countTokens returns the tokens of items.
 func countTokens(items []item) (n int) {
 	for _, i := range items {
-		n += len(i.ids)
+		n += len(i.tokens.IDs)
 	}
 	return n
 }
@@ -72,7 +68,7 @@ func batchCount(total, budget, workers int) int {
 func appendBatches(starts []int, items []item, total, count, budget int) []int {
 	before, size := 0, 0 // tokens before items[k], and those of them in its batch
 	for k, i := range items {
-		n := len(i.ids)
+		n := len(i.tokens.IDs)
 		// An item goes to the batch that its middle lies in.
 		beyond := int64(2*before+n)*int64(count) > int64(2*total)*int64(len(starts))
 		if k == 0 || size+n > budget || beyond {
@@ -105,11 +101,11 @@ type forwarding pass
 // Run does batch whole+i.
 func (f *forwarding) Run(_, i int) { (*pass)(f).forward(f.alone, f.whole+i) }
 
-// forward makes the embeddings of batch b, but for those that nobody waits for.
+// forward runs the items of batch b, but for those that nobody waits for.
 func (p *pass) forward(team *parallel.Team, b int) {
-	s, _ := p.model.scratch.Get().(*scratch)
+	s, _ := p.model.scratch.Get().(*Scratch)
 	if s == nil {
-		s = new(scratch)
+		s = new(Scratch)
 	}
 	defer p.model.scratch.Put(s)
 
@@ -133,8 +129,8 @@ func (p *pass) forward(team *parallel.Team, b int) {
 
 // survive runs forward. Weights that changed meanwhile, and a panic, which is a bug
 // or comes of weights that were cut, fail the calls of items.
-func (s *scratch) survive(team *parallel.Team, items []item) {
-	files := items[0].call.model.files
+func (s *Scratch) survive(team *parallel.Team, items []item) {
+	files := items[0].call.model.Files
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
@@ -154,37 +150,21 @@ func failAll(items []item, err error) {
 	}
 }
 
-// forward makes the embeddings of items, one at least, which s.audience has too.
-func (s *scratch) forward(team *parallel.Team, items []item) {
-	lead := items[0].call.request // the others take the same way
-	var vectors tensor.Matrix
-	if r := lead.route; r.table != nil {
-		vectors = s.matrix(len(items), r.table.width)
-		for j, i := range items {
-			r.table.mean(vectors.Row(j), i.ids, s)
-		}
-	} else {
-		batch := s.batch(items)
-		batch.Layers, batch.Task = lead.layers, lead.task
-		hidden := asMatrix(grow(&s.hidden, len(batch.IDs)*r.width()), len(batch.IDs), r.width())
-		if err := r.transformer.Forward(&s.audience, team, hidden, batch); err != nil {
-			failAll(items, err)
-			return
-		}
-		for _, module := range r.tokens {
-			hidden = module.apply(s, hidden)
-		}
-		vectors = s.matrix(len(items), len(r.pooling.modes)*hidden.Cols)
-		sums := grow(&s.sums, hidden.Cols)
-		for j, i := range items {
-			r.pooling.apply(vectors.Row(j), hidden.Slice(batch.Starts[j], batch.Starts[j+1]), i.call.skip, sums)
-		}
+// forward runs items, one at least, which s.audience has too.
+func (s *Scratch) forward(team *parallel.Team, items []item) {
+	batch, way := s.batch(items), items[0].call.Way
+	hidden, err := way.Encoder.Forward(&s.audience, team, s, batch)
+	if err != nil {
+		failAll(items, err)
+		return
 	}
-	for _, module := range lead.route.modules {
-		vectors = module.apply(s, vectors)
-	}
+	rows, starts := way.Head.Apply(s, team, Hidden{batch, hidden})
 	for j, i := range items {
-		if err := i.call.finish(&i.call.result.Embeddings[i.index].Vector, vectors.Row(j)); err != nil {
+		from, to := j, j+1
+		if starts != nil {
+			from, to = starts[j], starts[j+1]
+		}
+		if err := i.call.Take(i.index, rows.Slice(from, to)); err != nil {
 			i.call.fault(i.index, err)
 		}
 	}
@@ -205,47 +185,4 @@ func (a *audience) Err() (err error) {
 		}
 	}
 	return err
-}
-
-// scratch is the memory of one batch, leased from its model.
-type scratch struct {
-	audience audience // the items of the batch
-	ids      []int32
-	starts   []int
-	hidden   []float32    // tokens×hidden
-	vectors  [2][]float32 // what a module makes, in turns
-	turn     int
-	residual []float32
-	sums     []float64
-	rows     kernel.Rows
-}
-
-// batch lays the ids of items end to end.
-func (s *scratch) batch(items []item) transformer.Batch {
-	s.ids, s.starts = s.ids[:0], append(s.starts[:0], 0)
-	for _, i := range items {
-		s.ids = append(s.ids, i.ids...)
-		s.starts = append(s.starts, len(s.ids))
-	}
-	return transformer.Batch{IDs: s.ids, Starts: s.starts}
-}
-
-// matrix returns rows×cols of memory, which the matrix before does not share,
-// but the one before that does.
-func (s *scratch) matrix(rows, cols int) tensor.Matrix {
-	s.turn = 1 - s.turn
-	return asMatrix(grow(&s.vectors[s.turn], rows*cols), rows, cols)
-}
-
-// asMatrix returns data, of rows·cols elements, as a matrix.
-func asMatrix(data []float32, rows, cols int) tensor.Matrix {
-	return tensor.Matrix{Rows: rows, Cols: cols, Stride: cols, Data: data}
-}
-
-// grow returns n elements of *buffer, which it replaces where it has fewer.
-func grow[T any](buffer *[]T, n int) []T {
-	if cap(*buffer) < n {
-		*buffer = make([]T, n)
-	}
-	return (*buffer)[:n]
 }

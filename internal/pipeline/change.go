@@ -1,4 +1,4 @@
-package embed
+package pipeline
 
 import (
 	"runtime/debug"
@@ -7,10 +7,10 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// guard runs read, which reads the weights in files, as they are when it ends. That
+// Guard runs read, which reads the weights in files, as they are when it ends. That
 // one of them has changed since it was opened is an error, whatever read says: one
 // that was cut makes it panic where it lies beyond the end.
-func guard(files func() []*tensor.File, read func() error) (err error) {
+func Guard(files func() []*tensor.File, read func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
@@ -47,6 +47,3 @@ func fault(files []*tensor.File, p *parallel.Panic) error {
 	}
 	return p
 }
-
-// weightFiles returns the files of the weights in use.
-func (m *Model) weightFiles() []*tensor.File { return m.files }

@@ -1,10 +1,11 @@
-package embed
+package pipeline
 
 import (
 	"math"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/tensor"
@@ -17,19 +18,22 @@ func TestPooling(t *testing.T) {
 	root := func(x, n float64) float32 { return float32(x / math.Sqrt(n)) }
 	for _, c := range []struct {
 		name string
-		mode mode
+		mode Mode
 		want [][]float32 // with the first 0, 1, … tokens left out
 	}{
-		{"cls", poolCLS, [][]float32{{1, -8}, {3, -2}, {8, -2}, {1, -8}}},
-		{"max", poolMax, [][]float32{{8, -2}, {8, -2}, {8, -2}, {inf, inf}}},
-		{"mean", poolMean, [][]float32{{4, -4}, {5.5, -2}, {8, -2}, {0, 0}}},
-		{"mean_sqrt_len_tokens", poolMeanSqrtLen, [][]float32{{root(12, 3), root(-12, 3)}, {root(11, 2), root(-4, 2)}, {8, -2}, {0, 0}}},
-		{"weightedmean", poolWeightedMean, [][]float32{{31. / 6, -3}, {6, -2}, {8, -2}, {0, 0}}},
-		{"lasttoken", poolLastToken, [][]float32{{8, -2}, {8, -2}, {8, -2}, {0, 0}}},
+		{"cls", PoolCLS, [][]float32{{1, -8}, {3, -2}, {8, -2}, {1, -8}}},
+		{"max", PoolMax, [][]float32{{8, -2}, {8, -2}, {8, -2}, {inf, inf}}},
+		{"mean", PoolMean, [][]float32{{4, -4}, {5.5, -2}, {8, -2}, {0, 0}}},
+		{"mean_sqrt_len_tokens", PoolMeanSqrtLen, [][]float32{{root(12, 3), root(-12, 3)}, {root(11, 2), root(-4, 2)}, {8, -2}, {0, 0}}},
+		{"weightedmean", PoolWeightedMean, [][]float32{{31. / 6, -3}, {6, -2}, {8, -2}, {0, 0}}},
+		{"lasttoken", PoolLastToken, [][]float32{{8, -2}, {8, -2}, {8, -2}, {0, 0}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := pooling{set: kernel.Best(), modes: []mode{c.mode}}
-			assert.Equal(t, []string{c.name}, p.names())
+			p := Pooling{Set: kernel.Best(), Modes: []Mode{c.mode}}
+			assert.Equal(t, c.name, c.mode.String())
+			parsed, err := ParseMode(c.name)
+			require.NoError(t, err)
+			assert.Equal(t, c.mode, parsed)
 			for skip, want := range c.want {
 				got := []float32{7, 7}
 				p.apply(got, h, skip, make([]float64, 2))
@@ -45,9 +49,9 @@ func TestPooling(t *testing.T) {
 func TestPoolingKeepsNaN(t *testing.T) {
 	nan := float32(math.NaN())
 	h := tensor.Matrix{Rows: 3, Cols: 1, Stride: 1, Data: []float32{1, nan, 3}}
-	for _, m := range []mode{poolMax, poolMean, poolMeanSqrtLen, poolWeightedMean} {
+	for _, m := range []Mode{PoolMax, PoolMean, PoolMeanSqrtLen, PoolWeightedMean} {
 		got := make([]float32, 1)
-		(&pooling{set: kernel.Best(), modes: []mode{m}}).apply(got, h, 0, make([]float64, 1))
+		(&Pooling{Set: kernel.Best(), Modes: []Mode{m}}).apply(got, h, 0, make([]float64, 1))
 		assert.True(t, math.IsNaN(float64(got[0])))
 	}
 }
@@ -59,7 +63,7 @@ func TestScaleToUnit(t *testing.T) {
 		{[]float32{1.5e38, 0, -2e38}, []float32{0.6, 0, -0.8}},
 		{[]float32{3e-42, 4e-42}, []float32{0.6, 0.8}},
 	} {
-		scaleToUnit(c.v)
+		ScaleToUnit(c.v)
 		assert.InDeltaSlice(t, c.want, c.v, 2e-4) // the last has few bits
 	}
 }
@@ -70,9 +74,9 @@ func BenchmarkPooling(b *testing.B) {
 	for i := range h.Data {
 		h.Data[i] = float32(i%97) - 48
 	}
-	for _, m := range []mode{poolMean, poolMax, poolWeightedMean} {
-		b.Run(modes[m].name, func(b *testing.B) {
-			p := pooling{set: kernel.Best(), modes: []mode{m}}
+	for _, m := range []Mode{PoolMean, PoolMax, PoolWeightedMean} {
+		b.Run(m.String(), func(b *testing.B) {
+			p := Pooling{Set: kernel.Best(), Modes: []Mode{m}}
 			dst, sums := make([]float32, h.Cols), make([]float64, h.Cols)
 			for b.Loop() {
 				p.apply(dst, h, 0, sums)

@@ -1,4 +1,4 @@
-package embed
+package pipeline
 
 import (
 	"fmt"
@@ -9,46 +9,44 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// A mode is a way to make one vector of the hidden states of a sequence. The
+// A Mode is how one vector is made of the hidden states of a sequence. The
 // names and rules are those of sentence-transformers 6.2, Pooling.
-type mode uint8
+type Mode uint8
 
 const (
-	poolCLS          mode = iota // the first token
-	poolMax                      // the largest of each component
-	poolMean                     // the sum over the count
-	poolMeanSqrtLen              // the sum over the count's square root
-	poolWeightedMean             // tokens weigh their position, counted from 1 and the prompt included
-	poolLastToken                // the last token
+	PoolCLS          Mode = iota // the first token
+	PoolMax                      // the largest of each component
+	PoolMean                     // the sum over the count
+	PoolMeanSqrtLen              // the sum over the count's square root
+	PoolWeightedMean             // tokens weigh their position, counted from 1 and the prompt included
+	PoolLastToken                // the last token
 )
 
-// modes holds the name of each mode, and its key in configurations before sentence-transformers 5.4.
-var modes = [...]struct{ name, key string }{
-	poolCLS:          {"cls", "pooling_mode_cls_token"},
-	poolMax:          {"max", "pooling_mode_max_tokens"},
-	poolMean:         {"mean", "pooling_mode_mean_tokens"},
-	poolMeanSqrtLen:  {"mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens"},
-	poolWeightedMean: {"weightedmean", "pooling_mode_weightedmean_tokens"},
-	poolLastToken:    {"lasttoken", "pooling_mode_lasttoken"},
+var modes = [...]string{
+	PoolCLS:          "cls",
+	PoolMax:          "max",
+	PoolMean:         "mean",
+	PoolMeanSqrtLen:  "mean_sqrt_len_tokens",
+	PoolWeightedMean: "weightedmean",
+	PoolLastToken:    "lasttoken",
 }
 
-func parseMode(name string) (mode, error) {
-	var have []string
-	for m, known := range modes {
-		if known.name == name {
-			return mode(m), nil
-		}
-		have = append(have, known.name)
+// String returns the name of m, such as "mean".
+func (m Mode) String() string { return modes[m] }
+
+// ParseMode returns the mode of that name.
+func ParseMode(name string) (Mode, error) {
+	if m := slices.Index(modes[:], name); m >= 0 {
+		return Mode(m), nil
 	}
-	return 0, fmt.Errorf("unknown mode %.50q, expected one of %q", name, have)
+	return 0, fmt.Errorf("unknown mode %.50q, expected one of %q", name, modes)
 }
 
-// pooling makes one vector of the hidden states of a sequence, that of each
+// A Pooling makes one vector of the hidden states of a sequence, that of each
 // mode after the other.
-type pooling struct {
-	set           *kernel.Set
-	modes         []mode
-	includePrompt bool
+type Pooling struct {
+	Set   *kernel.Set
+	Modes []Mode
 }
 
 // apply writes the vector of the hidden states h (tokens×hidden) to dst, which
@@ -57,28 +55,28 @@ type pooling struct {
 // zero, as in the reference. sums has hidden elements.
 //
 // Sums are in float64, in the order of the tokens.
-func (p *pooling) apply(dst []float32, h tensor.Matrix, skip int, sums []float64) {
+func (p *Pooling) apply(dst []float32, h tensor.Matrix, skip int, sums []float64) {
 	skip = min(skip, h.Rows)
 	rest := h.Slice(skip, h.Rows)
-	for i, m := range p.modes {
+	for i, m := range p.Modes {
 		out := dst[i*h.Cols : (i+1)*h.Cols]
 		switch m {
-		case poolCLS:
+		case PoolCLS:
 			copy(out, h.Row(skip%h.Rows))
-		case poolLastToken:
+		case PoolLastToken:
 			clear(out)
 			if rest.Rows > 0 {
 				copy(out, rest.Row(rest.Rows-1))
 			}
-		case poolMax:
-			maxRows(p.set, out, rest)
-		case poolMean:
+		case PoolMax:
+			maxRows(p.Set, out, rest)
+		case PoolMean:
 			sumRows(sums, rest)
 			divide(out, sums, float64(rest.Rows))
-		case poolMeanSqrtLen:
+		case PoolMeanSqrtLen:
 			sumRows(sums, rest)
 			divide(out, sums, math.Sqrt(float64(rest.Rows)))
-		case poolWeightedMean:
+		case PoolWeightedMean:
 			divide(out, sums, weightRows(sums, rest, skip))
 		}
 	}
@@ -126,13 +124,4 @@ func divide(dst []float32, sums []float64, by float64) {
 	for j, s := range sums {
 		dst[j] = float32(s / by)
 	}
-}
-
-// names returns the names of the modes.
-func (p *pooling) names() []string {
-	var names []string
-	for _, m := range p.modes {
-		names = append(names, modes[m].name)
-	}
-	return slices.Clip(names)
 }
