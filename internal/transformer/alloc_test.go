@@ -48,5 +48,18 @@ func TestLogitsDoNotAllocate(t *testing.T) {
 		for _, team := range []*parallel.Team{nil, team} {
 			require.Zero(t, testing.AllocsPerRun(20, func() { m.Logits(team, dst, h, g.batch) }), name)
 		}
+		if !m.SharesPrefixes() {
+			continue
+		}
+		prefix, err := m.Prefix(context.Background(), nil, g.batch.IDs[:40], nil)
+		require.NoError(t, err)
+		b := g.batch
+		b.Prefix = prefix
+		for _, team := range []*parallel.Team{nil, team} {
+			require.Zero(t, testing.AllocsPerRun(20, func() {
+				_, _ = m.Prefix(context.Background(), team, g.batch.IDs[:40], prefix)
+				_ = m.Forward(context.Background(), team, h, b)
+			}), name)
+		}
 	}
 }

@@ -48,14 +48,25 @@ func (a *Attention) pairs(length int) float64 {
 	return float64(n)
 }
 
-// attend writes the attention of x to p.y, which may be x.
-func (p *pass) attend(team *parallel.Team, x tensor.Matrix, a *Attention) {
+// attend writes the attention of x, in layer l, to p.y, which may be x. A pass for a
+// prefix ends in the last layer, as soon as there are keys and values.
+func (p *pass) attend(team *parallel.Team, x tensor.Matrix, l int) {
+	a := &p.model.Layers[l].Attention
 	qkv := p.matrix(bufferInner, x.Rows, a.QKV.N)
 	p.apply(team, qkv, x, a.QKV, kernel.Identity)
 	p.turn(team, qkv, a)
+	if p.keep != nil {
+		p.keep.keep(l, columns(qkv, a.Heads*a.HeadDim, qkv.Cols))
+		if l+1 == len(p.model.Layers) {
+			return
+		}
+	}
 
 	t := &p.attention
 	t.p, t.attention, t.qkv, t.team = p, a, qkv, team
+	if t.before = (tensor.Matrix{}); p.batch.Prefix != nil {
+		t.before = p.batch.Prefix.layers[l]
+	}
 	for len(t.heads) < team.Size() {
 		t.heads = append(t.heads, new(head))
 	}
@@ -70,6 +81,7 @@ type attentionTask struct {
 	p         *pass
 	attention *Attention
 	qkv       tensor.Matrix
+	before    tensor.Matrix  // the keys and values of the batch's prefix, side by side
 	team      *parallel.Team // that yields within a part
 	heads     []*head        // one for each worker
 }
@@ -85,13 +97,17 @@ func (t *attentionTask) Run(worker, i int) {
 		return columns(rows, head*a.HeadDim, (head+1)*a.HeadDim)
 	}
 	shared := h * a.KVHeads / a.Heads
-	q, k, v := at(h), at(a.Heads+shared), at(a.Heads+a.KVHeads+shared)
+	q, k, v := at(h), joined{after: at(a.Heads + shared)}, joined{after: at(a.Heads + a.KVHeads + shared)}
+	if t.before.Rows > 0 {
+		k.before = columns(t.before, shared*a.HeadDim, (shared+1)*a.HeadDim)
+		v.before = columns(t.before, (a.KVHeads+shared)*a.HeadDim, (a.KVHeads+shared+1)*a.HeadDim)
+	}
 	own := t.heads[worker]
 	if a.Bias != nil {
 		own.bias = a.Bias.appendTo(own.bias[:0], h, rows.Rows)
 	}
 	if a.Disentangled != nil {
-		own.positions.prepare(t.p.model.set, t.p.model.mixing, a.Disentangled, h, k)
+		own.positions.prepare(t.p.model.set, t.p.model.mixing, a.Disentangled, h, k.after)
 	}
 	own.mix(t.p.model.set, t.p.model.mixing, a, q, q, k, v, t.team)
 }
@@ -105,25 +121,21 @@ type head struct {
 	scores  []float32     // of one tile: rows×length
 	weights kernel.Rows   // of one tile
 	totals  [kernel.MaxTileRows]float32
+	seam    []float32 // rows of a prefix and of what follows it
 
 	positions headPositions
 }
 
-// mix writes softmax(scale·(q·kᵀ + positions) + bias)·v to dst, all length×headDim, where each
-// token mixes what it sees. dst may be q. Where that takes long, team yields.
-func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q, k, v tensor.Matrix, team *parallel.Team) {
-	length, dim := q.Rows, q.Cols
-	h.keys.Resize(f, dim, length)
-	for i := range h.keys.Count() {
-		s.PackTransposed(&h.keys, i, k.Slice(i*kernel.Panel, min((i+1)*kernel.Panel, length)))
-	}
-	h.queries.Resize(s, length, &h.keys)
+// mix writes softmax(scale·(q·kᵀ + positions) + bias)·v to dst, where each token mixes
+// what it sees. k and v are length×headDim; q and dst, which may be q, have the last
+// of these rows, or all. Where that takes long, team yields.
+func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.Matrix, k, v joined, team *parallel.Team) {
+	before, dim := k.before.Rows, q.Cols
+	length := before + q.Rows
+	h.packKeys(s, f, k, v, length, dim)
+	h.queries.Resize(s, q.Rows, &h.keys)
 	for t := range h.queries.Tiles() {
 		s.PackRows(&h.queries, t, q)
-	}
-	h.values.Resize(f, length, dim)
-	for i := range h.values.Count() {
-		s.Pack(&h.values, i, v)
 	}
 	apart := stride(length)
 	if need := kernel.MaxTileRows * apart; cap(h.scores) < need {
@@ -134,8 +146,8 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q, k, v te
 	for t := range h.queries.Tiles() {
 		from, to := h.queries.Span(t)
 		scores := tensor.Matrix{Rows: to - from, Cols: length, Stride: apart, Data: h.scores[:(to-from)*apart]}
-		first, _ := a.sees(from, length)
-		_, last := a.sees(to-1, length)
+		first, _ := a.sees(before+from, length)
+		_, last := a.sees(before+to-1, length)
 		first, last = first/group*group, min(parts(last, group)*group, length)
 		s.Multiply(scores, &h.queries, t, t+1, &h.keys, first/kernel.Panel, parts(last, kernel.Panel), 0, kernel.Identity)
 		if a.Disentangled != nil {
@@ -143,7 +155,7 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q, k, v te
 		}
 		if a.Bias != nil || a.Causal || a.Window > 0 {
 			for i := range scores.Rows {
-				h.mask(s, a, scores.Row(i)[:last], from+i, first)
+				h.mask(s, a, scores.Row(i)[:last], before+from+i, first, length)
 			}
 		}
 		values := h.values.Terms(first, last)
@@ -159,10 +171,56 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q, k, v te
 	}
 }
 
-// mask adds the bias to the scores of query i, and makes those of what it does not
-// see, from key first on, -Inf.
-func (h *head) mask(s *kernel.Set, a *Attention, scores []float32, i, first int) {
-	length := h.queries.M
+// packKeys packs the keys and the values of a sequence of that length.
+func (h *head) packKeys(s *kernel.Set, f kernel.Format, k, v joined, length, dim int) {
+	h.keys.Resize(f, dim, length)
+	for i := range h.keys.Count() {
+		s.PackTransposed(&h.keys, i, k.slice(&h.seam, i*kernel.Panel, min((i+1)*kernel.Panel, length)))
+	}
+	h.values.Resize(f, length, dim)
+	for from := 0; from < length; {
+		to := length
+		if n := v.before.Rows; from < n { // what lies in both goes in a part of its own
+			to = min(n/kernel.Panel*kernel.Panel, length)
+			if from == to {
+				to = min(from+kernel.Panel, length)
+			}
+		}
+		part, rows := h.values.Terms(from, to), v.slice(&h.seam, from, to)
+		for i := range part.Count() {
+			s.Pack(&part, i, rows)
+		}
+		from = to
+	}
+}
+
+// A joined is the rows of one matrix, and behind them those of another.
+type joined struct{ before, after tensor.Matrix }
+
+// slice returns rows from, to (exclusive), which it copies to memory where they lie
+// in both matrices.
+func (j joined) slice(memory *[]float32, from, to int) tensor.Matrix {
+	n := j.before.Rows
+	switch {
+	case from >= n:
+		return j.after.Slice(from-n, to-n)
+	case to <= n:
+		return j.before.Slice(from, to)
+	}
+	m := reuse(memory, to-from, j.before.Cols)
+	for i := from; i < to; i++ {
+		if i < n {
+			copy(m.Row(i-from), j.before.Row(i))
+		} else {
+			copy(m.Row(i-from), j.after.Row(i-n))
+		}
+	}
+	return m
+}
+
+// mask adds the bias to the scores of query i of a sequence, and makes those of what
+// it does not see, from key first on, -Inf.
+func (h *head) mask(s *kernel.Set, a *Attention, scores []float32, i, first, length int) {
 	from, to := a.sees(i, length)
 	fill(scores[first:from], float32(math.Inf(-1)))
 	fill(scores[to:], float32(math.Inf(-1)))

@@ -15,10 +15,17 @@ import (
 )
 
 // randomDecoder returns the config.json and the weights of a Qwen3 as deep as the
-// published one of 0.6B, and narrower. Weights are bfloat16s of a size that keeps
-// the variance of a row's terms.
+// published one of 0.6B, and narrower.
 func randomDecoder(t testing.TB, seed uint64) (config []byte, file *tensor.File) {
-	const hidden, inner, layers, heads, keys, dim, vocabulary = 128, 384, 28, 4, 2, 32, 100
+	return randomDecoderOf(t, seed, decoderShape{hidden: 128, inner: 384, layers: 28, heads: 4, keys: 2, dim: 32, vocabulary: 100})
+}
+
+type decoderShape struct{ hidden, inner, layers, heads, keys, dim, vocabulary int }
+
+// randomDecoderOf returns a Qwen3 of that shape. Weights are bfloat16s of a size that
+// keeps the variance of a row's terms.
+func randomDecoderOf(t testing.TB, seed uint64, shape decoderShape) (config []byte, file *tensor.File) {
+	hidden, inner, layers, heads, keys, dim, vocabulary := shape.hidden, shape.inner, shape.layers, shape.heads, shape.keys, shape.dim, shape.vocabulary
 	var list []tensor.Tensor
 	random := rand.New(rand.NewPCG(seed, 0))
 	add := func(name string, shape ...int) {
@@ -26,7 +33,7 @@ func randomDecoder(t testing.TB, seed uint64) (config []byte, file *tensor.File)
 		for range x.Len() {
 			v := float32(1) // of a norm
 			if len(shape) > 1 {
-				v = float32(random.NormFloat64() / math.Sqrt(hidden))
+				v = float32(random.NormFloat64() / math.Sqrt(float64(hidden)))
 			}
 			x.Data = binary.LittleEndian.AppendUint16(x.Data, uint16(math.Float32bits(v)>>16))
 		}

@@ -98,13 +98,14 @@ func (p *pass) embedTokens(team *parallel.Team) {
 	if e.Projection != nil {
 		t.dst = p.matrix(bufferInner, p.x.Rows, e.Projection.K)
 	}
+	before := p.batch.Prefix.Len()
 	t.positions = t.positions[:0]
 	for i := range p.batch.Sequences() {
 		from, to := p.batch.Starts[i], p.batch.Starts[i+1]
-		if to <= from || p.model.MaxPositions > 0 && to-from > p.model.MaxPositions {
+		if to <= from || p.model.MaxPositions > 0 && before+to-from > p.model.MaxPositions {
 			panic("transformer: Forward: length of a sequence")
 		}
-		next := int32(e.FirstPosition)
+		next := int32(e.FirstPosition + before)
 		for _, id := range p.batch.IDs[from:to] {
 			if id == e.Padding {
 				t.positions = append(t.positions, int32(e.FirstPosition)-1)

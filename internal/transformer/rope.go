@@ -111,7 +111,7 @@ func (p *pass) turn(team *parallel.Team, qkv tensor.Matrix, a *Attention) {
 		for i := range p.batch.Sequences() {
 			longest = max(longest, p.batch.Starts[i+1]-p.batch.Starts[i])
 		}
-		t.angles = a.RoPE.upTo(longest)
+		t.angles = a.RoPE.upTo(p.batch.Prefix.Len() + longest)
 	}
 	team.For(parts(qkv.Rows, embedRows), t)
 }

@@ -20,6 +20,7 @@ type Batch struct {
 	Starts []int   // Starts[i] is where sequence i begins; the last element is len(IDs)
 	Layers int     // run the first layers only; 0 = all
 	Task   int     // add the updates of Model.Tasks[Task-1]; 0 = none
+	Prefix *Prefix // that each sequence goes on from; nil = none
 }
 
 // Sequences returns the number of sequences.
@@ -87,6 +88,7 @@ type pass struct {
 	y       tensor.Matrix // what goes into a half of a layer, and what that adds to x
 	buffers [8][]float32
 	sums    []float64 // of a head
+	keep    *Prefix   // that the pass is for; nil = none
 
 	embed     embedTask
 	pack      packTask
@@ -123,16 +125,22 @@ const (
 // before each layer.
 func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Matrix, b Batch) error {
 	tokens := len(b.IDs)
-	layers := m.Layers
-	if b.Layers > 0 {
-		layers = layers[:b.Layers]
-	}
 	if dst.Rows != tokens || dst.Cols != m.Hidden || b.Starts[len(b.Starts)-1] != tokens || b.Types != nil && len(b.Types) != tokens {
 		panic("transformer: Forward: shape")
 	}
 	p := m.lease(tokens)
 	defer m.give(p, tokens)
-	p.batch, p.ready = b, nil // a canceled pass may have left rows
+	return p.forward(ctx, team, dst, b, nil)
+}
+
+// forward is Forward; where keep is not nil it ends as soon as that has all it keeps.
+func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matrix, b Batch, keep *Prefix) error {
+	m, tokens := p.model, len(b.IDs)
+	layers := m.Layers
+	if b.Layers > 0 {
+		layers = layers[:b.Layers]
+	}
+	p.batch, p.keep, p.ready = b, keep, nil // a canceled pass may have left rows
 	if p.task = nil; b.Task > 0 {
 		p.task = &m.Tasks[b.Task-1]
 	}
@@ -151,7 +159,10 @@ func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Mat
 		if l.Beside != nil {
 			p.convolve(team, l.Beside)
 		}
-		p.attend(team, p.input(l.AttnIn), &l.Attention)
+		p.attend(team, p.input(l.AttnIn), i)
+		if keep != nil && i+1 == len(layers) {
+			return nil
+		}
 		p.norms(team, normTask{add: p.y, out: l.AttnOut, twice: l.AttnTwice, sum: l.AttnSum, next: l.MLPIn, dst: p.y, feeds: l.MLP.Up})
 		p.mlp(team, p.input(l.MLPIn), &l.MLP)
 		next, to, feeds := m.FinalNorm, p.x, (*Linear)(nil)
@@ -177,7 +188,11 @@ func (m *Model) lease(tokens int) *pass {
 	return &pass{model: m}
 }
 
-func (m *Model) give(p *pass, tokens int) { m.passes(tokens).Put(p) }
+// give gives it back, without what callers own.
+func (m *Model) give(p *pass, tokens int) {
+	p.batch, p.keep, p.attention.before = Batch{}, nil, tensor.Matrix{}
+	m.passes(tokens).Put(p)
+}
 
 func (m *Model) passes(tokens int) *sync.Pool {
 	if tokens > longBatch {
