@@ -157,9 +157,9 @@ func TestConcurrentCalls(t *testing.T) {
 	assert.Equal(t, ErrClosed, err)
 }
 
-// A call allocates the result (3), its request and its kind of inputs (2), and
-// its team of workers, however many inputs there are. A pool that the collector
-// emptied in between adds a few.
+// A call allocates the result (3), its request with the inputs, and its team of
+// workers, however many inputs there are. A pool that the collector emptied in
+// between adds a few.
 func TestAllocations(t *testing.T) {
 	skipUnderRace(t)
 	const bound = 12
