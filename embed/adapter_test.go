@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -29,7 +30,7 @@ func adapted(t testing.TB, name, golden, base string) fstest.MapFS {
 			delete(files, path)
 		}
 	}
-	for _, path := range []string{adapterConfig, adapterWeights} {
+	for _, path := range []string{manifest.Adapter, adapterWeights} {
 		data, err := os.ReadFile(filepath.Join(adapters, name, path))
 		require.NoError(t, err)
 		files[path] = &fstest.MapFile{Data: data}
@@ -37,7 +38,7 @@ func adapted(t testing.TB, name, golden, base string) fstest.MapFS {
 	old := fmt.Sprintf(`"../../goldens/%s/model"`, golden)
 	new, err := json.Marshal(base)
 	require.NoError(t, err)
-	replace(t, files, adapterConfig, old, string(new))
+	replace(t, files, manifest.Adapter, old, string(new))
 	return files
 }
 
@@ -133,7 +134,7 @@ func TestAdapterErrors(t *testing.T) {
 			`adapter_config.json: base_model_name_or_path: "intfloat/e5-mistral-7b-instruct", expected the path of the base model's folder, absolute or from this folder on: models are not downloaded`},
 		{"no base", "", none, `base_model_name_or_path: "", expected the path`},
 		{"a file for the base", adapterWeights, none, `base_model_name_or_path: "adapter_model.safetensors", expected`},
-		{"the base of an adapter that is one", "base", func(f fstest.MapFS) { f["base/"+adapterConfig] = f[adapterConfig] },
+		{"the base of an adapter that is one", "base", func(f fstest.MapFS) { f["base/"+manifest.Adapter] = f[manifest.Adapter] },
 			`base_model_name_or_path: "base", the folder of an adapter`},
 		{"a base without weights", "base", func(f fstest.MapFS) { delete(f, "base/model.safetensors") },
 			"with the base model base: base/model.safetensors: file does not exist"},
@@ -148,11 +149,11 @@ func TestAdapterErrors(t *testing.T) {
 		}, "adapter_model.bin: magic number: byte 2: opcode GLOBAL"},
 		{"weights cut short", "base", func(f fstest.MapFS) { f[adapterWeights].Data = f[adapterWeights].Data[:9000] }, "adapter_model.safetensors: header:"},
 		{"no bytes", "base", func(f fstest.MapFS) { write(f, adapterWeights, "") }, "adapter_model.safetensors: file: 0 bytes"},
-		{"a configuration that is no JSON", "base", func(f fstest.MapFS) { write(f, adapterConfig, "{") }, "adapter_config.json: unexpected end"},
-		{"an empty configuration", "base", func(f fstest.MapFS) { write(f, adapterConfig, "") }, "adapter_config.json:"},
-		{"a list", "base", func(f fstest.MapFS) { write(f, adapterConfig, "[]") }, "adapter_config.json: found array, expected object"},
-		{"null", "base", func(f fstest.MapFS) { write(f, adapterConfig, "null") }, `adapter_config.json: peft_type: found ""`},
-		{"DoRA", "base", func(f fstest.MapFS) { replace(t, f, adapterConfig, `"use_dora": false`, `"use_dora": true`) }, "adapter_config.json: use_dora: found true"},
+		{"a configuration that is no JSON", "base", func(f fstest.MapFS) { write(f, manifest.Adapter, "{") }, "adapter_config.json: unexpected end"},
+		{"an empty configuration", "base", func(f fstest.MapFS) { write(f, manifest.Adapter, "") }, "adapter_config.json:"},
+		{"a list", "base", func(f fstest.MapFS) { write(f, manifest.Adapter, "[]") }, "adapter_config.json: found array, expected object"},
+		{"null", "base", func(f fstest.MapFS) { write(f, manifest.Adapter, "null") }, `adapter_config.json: base_model_name_or_path: "", expected the path`},
+		{"DoRA", "base", func(f fstest.MapFS) { replace(t, f, manifest.Adapter, `"use_dora": false`, `"use_dora": true`) }, "adapter_config.json: use_dora: found true"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			files := adapted(t, "bert", "bert", c.base)
@@ -273,7 +274,9 @@ func TestInspect(t *testing.T) {
 		info, err := Inspect(dir, Config{})
 		require.NoError(t, err)
 		require.Equal(t, m.Info(), info)
-		require.NotEmpty(t, info.Fingerprint)
+		print, err := Fingerprint(t.Context(), dir, Config{})
+		require.NoError(t, err)
+		require.Equal(t, printOf(t, m), print)
 		require.Positive(t, info.MemoryBytes)
 		require.NoError(t, m.Close())
 	}

@@ -1,12 +1,14 @@
 package embed
 
 import (
+	"context"
 	"encoding/json"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/internal/manifest"
 )
 
 // With the outliers in its folder a model answers as with those that it finds.
@@ -15,15 +17,15 @@ func TestOutlierColumns(t *testing.T) {
 	texts := []string{"a text", "and another one", "and one that is a little longer than the other two"}
 	want := embedTexts(t, loadGolden(t, name, Config{Precision: Int8}), texts, Options{})
 	for _, cfg := range []Config{{}, {Workers: 3}, {MaxTokens: 9}, {Precision: BFloat16}} {
-		columns, err := OutlierColumns(goldens+"/"+name+"/model", cfg)
+		columns, err := OutlierColumns(context.Background(), goldens+"/"+name+"/model", cfg)
 		require.NoError(t, err)
 		data, err := json.Marshal(columns)
 		require.NoError(t, err)
 		files := readModel(t, name)
-		write(files, outliersName, string(data))
+		write(files, manifest.Outliers, string(data))
 		require.Equal(t, want, embedTexts(t, loadFiles(t, files, Config{Precision: Int8}), texts, Options{}))
 	}
-	_, err := OutlierColumns("no such folder", Config{})
+	_, err := OutlierColumns(context.Background(), "no such folder", Config{})
 	require.Error(t, err)
 }
 
@@ -35,17 +37,17 @@ func TestOutlierColumnsFile(t *testing.T) {
 	files := readModel(t, "bert")
 	without := loadFiles(t, files, Config{Precision: Int8})
 	exact := embedTexts(t, loadFiles(t, files, Config{}), texts, Options{})
-	write(files, outliersName, `{"`+layer+`": [0, 3, 5]}`)
+	write(files, manifest.Outliers, `{"`+layer+`": [0, 3, 5]}`)
 	with := loadFiles(t, files, Config{Precision: Int8})
-	assert.NotEqual(t, without.Info().Fingerprint, with.Info().Fingerprint)
+	assert.NotEqual(t, printOf(t, without), printOf(t, with))
 	assert.NotEqual(t, embedTexts(t, without, texts, Options{}), embedTexts(t, with, texts, Options{}))
 
-	write(files, outliersName, `{"`+layer+`": [0, 3, 6]}`)
-	assert.NotEqual(t, loadFiles(t, files, Config{Precision: Int8}).Info().Fingerprint, with.Info().Fingerprint)
-	write(files, outliersName, ` { "`+layer+`" : [0, 3, 5]}`)
-	assert.Equal(t, with.Info().Fingerprint, loadFiles(t, files, Config{Precision: Int8}).Info().Fingerprint)
+	write(files, manifest.Outliers, `{"`+layer+`": [0, 3, 6]}`)
+	assert.NotEqual(t, printOf(t, loadFiles(t, files, Config{Precision: Int8})), printOf(t, with))
+	write(files, manifest.Outliers, ` { "`+layer+`" : [0, 3, 5]}`)
+	assert.Equal(t, printOf(t, with), printOf(t, loadFiles(t, files, Config{Precision: Int8})))
 
-	write(files, outliersName, `not JSON`)
+	write(files, manifest.Outliers, `not JSON`)
 	require.Equal(t, exact, embedTexts(t, loadFiles(t, files, Config{}), texts, Options{}))
 	for content, want := range map[string]string{
 		"":                               "outlier_columns.json: expected an object",
@@ -56,7 +58,7 @@ func TestOutlierColumnsFile(t *testing.T) {
 		`{"` + layer + `": [100000000]}`: "outliers of " + layer + ": [100000000], expected ascending numbers",
 		`{"other": [1]}`:                 "outliers of other: this model has no such layer",
 	} {
-		write(files, outliersName, content)
+		write(files, manifest.Outliers, content)
 		_, err := LoadFS(files, Config{Precision: Int8})
 		require.ErrorContains(t, err, want, content)
 	}
@@ -70,22 +72,4 @@ func TestInspectInt8(t *testing.T) {
 	loaded := loadGolden(t, "bert", Config{Precision: Int8}).Info()
 	require.Equal(t, loaded, seen)
 	require.Less(t, seen.MemoryBytes, loadGolden(t, "bert", Config{}).Info().MemoryBytes)
-}
-
-// The texts cover several scripts, and each is short.
-func TestCalibrationTexts(t *testing.T) {
-	lines := strings.Split(strings.TrimSpace(calibrationText), "\n")
-	require.GreaterOrEqual(t, len(lines), 60)
-	scripts := map[string]bool{}
-	for _, line := range lines {
-		require.Less(t, len(line), 200)
-		require.Equal(t, strings.TrimSpace(line), line)
-		for name, of := range map[string]string{"Cyrillic": "о", "Han": "的", "Hangul": "의", "Arabic": "ا", "Devanagari": "ह", "Latin": "e"} {
-			scripts[name] = scripts[name] || strings.Contains(line, of)
-		}
-	}
-	require.Len(t, scripts, 6)
-	for name, ok := range scripts {
-		require.True(t, ok, name)
-	}
 }

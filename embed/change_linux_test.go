@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/modelfolder"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/internal/transformer"
 	"github.com/rhumb-go/rhumb/tensor"
@@ -88,7 +89,7 @@ func TestWeightsChangeWhileServed(t *testing.T) {
 					defer m.Close() //nolint:errcheck
 					ids := [][]int32{{1, 2, 3}, {4, 5}, {6, 7, 8, 9}}
 					embedIDs(t, m, ids, Options{})
-					path := m.pipeline.Files[0].Files()
+					path := m.loaded.Files[0].Files()
 					where := filepath.Join(dir, filepath.FromSlash(path[len(path)-1]))
 					apply(t, where)
 
@@ -101,7 +102,8 @@ func TestWeightsChangeWhileServed(t *testing.T) {
 					for _, err := range m.EmbedSeq(context.Background(), func(yield func(string) bool) { yield("a") }, Options{}) {
 						requireChanged(t, where, err)
 					}
-					require.Empty(t, m.Info().Fingerprint)
+					_, err = m.Fingerprint(context.Background())
+					requireChanged(t, where, err)
 				})
 			}
 		}
@@ -122,7 +124,7 @@ func TestWeightsAreReplacedWhileServed(t *testing.T) {
 	require.Equal(t, want, embedIDs(t, m, ids, Options{}))
 	require.NoError(t, os.Remove(path))
 	require.Equal(t, want, embedIDs(t, m, ids, Options{}))
-	require.NotEmpty(t, m.Info().Fingerprint)
+	printOf(t, m)
 }
 
 // hookedFolder is a folder on disk in which something happens before a file is read.
@@ -141,14 +143,14 @@ func (f hookedFolder) Open(name string) (fs.File, error) {
 }
 
 // Weights that change while they are loaded are an error of Load: here once the
-// tokenizer is read, before outliers are looked for and layers are packed.
+// layers are packed, before the module behind them is read.
 func TestWeightsChangeWhileLoaded(t *testing.T) {
 	for change, apply := range changes {
 		t.Run(change, func(t *testing.T) {
-			dir := onDisk(t, t.TempDir(), "model", readModel(t, "bert"))
+			dir := onDisk(t, t.TempDir(), "model", readModel(t, "bert-cls-dense"))
 			path := filepath.Join(dir, "model.safetensors")
 			done := false
-			_, err := LoadFS(hookedFolder{os.DirFS(dir), "tokenizer.json", func() {
+			_, err := LoadFS(hookedFolder{os.DirFS(dir), "2_Dense/model.safetensors", func() {
 				if !done {
 					done = true
 					apply(t, path)
@@ -158,21 +160,6 @@ func TestWeightsChangeWhileLoaded(t *testing.T) {
 			require.True(t, done)
 		})
 	}
-}
-
-// The weights of a module, which are read and closed again, too.
-func TestModuleIsCutWhileLoaded(t *testing.T) {
-	dir := onDisk(t, t.TempDir(), "model", readModel(t, "bert-cls-dense"))
-	path := filepath.Join(dir, "2_Dense", "model.safetensors")
-	f, err := tensor.Open(path)
-	require.NoError(t, err)
-	defer f.Close() //nolint:errcheck
-	require.NoError(t, os.Truncate(path, 0))
-	err = pipeline.Guard(func() []*tensor.File { return []*tensor.File{f} }, func() error {
-		_, err := readAll(map[string][]float32{}, f, map[string][]int{"linear.weight": {12, 20}, "linear.bias": {12}})
-		return err
-	})
-	requireChanged(t, path, err)
 }
 
 // Every kernel set's way to pack weights of every dtype ends in an error where the
@@ -188,7 +175,7 @@ func TestPackingOfWeightsThatWereCut(t *testing.T) {
 			}
 			config, err := os.ReadFile(filepath.Join(dir, "config.json"))
 			require.NoError(t, err)
-			f, err := folder{os.DirFS(dir), ""}.weights()
+			f, err := modelfolder.Folder{FS: os.DirFS(dir)}.Weights()
 			require.NoError(t, err)
 			defer f.Close() //nolint:errcheck
 			files := f.Files()
@@ -197,7 +184,7 @@ func TestPackingOfWeightsThatWereCut(t *testing.T) {
 			for _, set := range kernel.Sets() {
 				for _, p := range Precisions() {
 					err := pipeline.Guard(func() []*tensor.File { return []*tensor.File{f} }, func() error {
-						_, err := transformer.Open(transformer.Config{JSON: config, Weights: f, Set: set, Format: p.format()})
+						_, err := transformer.Open(transformer.Config{JSON: config, Weights: f, Set: set, Format: kernel.Format(p)})
 						return err
 					})
 					requireChanged(t, path, err)

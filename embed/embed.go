@@ -14,7 +14,6 @@ package embed
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"iter"
 	"maps"
@@ -23,6 +22,7 @@ import (
 	"time"
 
 	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/tokenizer"
@@ -35,26 +35,19 @@ type Config struct {
 	Workers     int       // goroutines of one call, the caller included; 0 = GOMAXPROCS
 	BatchTokens int       // tokens of one forward pass, and with them memory; 0 = 256
 	MaxTokens   int       // limit of one input in place of the folder's, at most the position table's; 0 = the folder's
+	Pooling     string    // "cls", "mean", "lasttoken" …: how to pool the body of a folder without modules.json, whatever its head; "" = as the folder says
 	Kernels     string    // "generic", "avx2", "avx512", "amx", "neon"; "" = the best this CPU has
-
-	dir     string // where the root of the folder lies; "" = not known
-	inspect bool   // the model is not run
-
-	calibrate   bool // where inspect: a model without outliers is opened to find them
-	recalibrate bool // outliers are found by the built-in texts, whatever the folder says
 }
 
 // A Model turns texts into embeddings. It is read-only: any number of calls may
 // run at the same time.
 type Model struct {
-	pipeline  pipeline.Model
-	info      Info
-	route     *route            // of requests that name none, and what Info is about
-	routes    map[string]*route // by name; nil where there is no Router
-	noDefault bool              // a request must name a route
-	settings  [sha256.Size]byte // sum of the recipe
-	sum       sync.Once         // makes print
-	print     string            // Info.Fingerprint
+	loaded *loader.Model
+	info   Info
+	route  *loader.Route // of requests that name none, and what Info is about
+
+	printing sync.Mutex
+	print    string // Fingerprint; "" = not known yet
 }
 
 // Info is what a model says about itself.
@@ -80,32 +73,11 @@ type Info struct {
 	Workers              int
 	Tasks                []string      // prompt names that choose an adapter of the model's own
 	MemoryBytes          int64         // of the weights, those that stay in their file included
-	Fingerprint          string        // of all that makes the vectors; those of two models compare where it is the same
 	Ranges               *quant.Ranges // of int8 and uint8, from the folder's quantization_ranges.json; nil = it has none
 }
 
-// Info returns what the model says about itself. The first call reads all
-// weights once, for the fingerprint, with all workers: 100 MB in some 30 ms on two
-// cores. It is empty where the model was closed before, or its weights have changed
-// in their files.
-//
-// The fingerprint is 128 bits, in hexadecimal, of a SHA-256 over sums of the
-// weights (each tensor's name, dtype, shape and bytes, in whatever files they
-// are), the tokenizer, config.json, an adapter, the pooling and the modules, the
-// prompts, Config.Precision, and the version of this package's arithmetic. The
-// limit of tokens, the kernels and what Options change are not part of it.
+// Info returns what the model says about itself.
 func (m *Model) Info() Info {
-	if m.pipeline.Enter() == nil {
-		m.fingerprint()
-		m.pipeline.Leave()
-	}
-	i := m.Describe()
-	i.Fingerprint = m.print
-	return i
-}
-
-// Describe is Info without the fingerprint: it reads no weights.
-func (m *Model) Describe() Info {
 	i := m.info
 	i.Prompts = maps.Clone(i.Prompts)
 	i.MatryoshkaDimensions = slices.Clone(i.MatryoshkaDimensions)
@@ -120,17 +92,50 @@ func (m *Model) Describe() Info {
 	return i
 }
 
+// Fingerprint returns 128 bits, in hexadecimal, of a SHA-256 over all that makes the
+// vectors: those of two models compare where it is the same. That is sums of the
+// weights (each tensor's name, dtype, shape and bytes, in whatever files they are), the
+// tokenizer, config.json, an adapter, the pooling and the modules, the prompts,
+// Config.Precision, and the version of this module's arithmetic. The limit of tokens,
+// the kernels and what Options change are not part of it.
+//
+// The first call reads all weights once, with all workers: 100 MB in some 30 ms on two
+// cores. Errors are ErrClosed where it comes after Close, that of ctx, which is looked at between tensors, and that
+// weights have changed in their files.
+func (m *Model) Fingerprint(ctx context.Context) (string, error) {
+	if err := m.loaded.Enter(); err != nil {
+		m.printing.Lock()
+		defer m.printing.Unlock()
+		if m.print != "" {
+			err = nil
+		}
+		return m.print, err
+	}
+	defer m.loaded.Leave()
+	return m.fingerprint(ctx)
+}
+
+// fingerprint is Fingerprint where the model has been entered.
+func (m *Model) fingerprint(ctx context.Context) (print string, err error) {
+	m.printing.Lock()
+	defer m.printing.Unlock()
+	if m.print == "" {
+		m.print, err = m.loaded.Fingerprint(ctx)
+	}
+	return m.print, err
+}
+
 // Operations returns the floating-point operations of the matrix products of one
 // forward pass over inputs of the given lengths, in tokens: none for a table of
 // token vectors.
-func (m *Model) Operations(lengths []int) float64 { return m.route.Operations(lengths) }
+func (m *Model) Operations(lengths []int) float64 { return m.route.Encoder.Runs.Operations(lengths) }
 
 // Tokenizer returns the model's tokenizer, that of the default route.
-func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.route.tokenizer }
+func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.route.Encoder.Tokenizer }
 
 // Close waits for the calls under way and releases the model's memory. Later
 // calls of Embed and EmbedIDs return ErrClosed. A second Close does nothing.
-func (m *Model) Close() error { return m.pipeline.Close() }
+func (m *Model) Close() error { return m.loaded.Close() }
 
 // ErrClosed is the error of calls on a closed Model or Queue.
 var ErrClosed = pipeline.ErrClosed
@@ -212,7 +217,7 @@ func optionError(option, format string, args ...any) error {
 // Config.BatchTokens, and with the longest text, but not with the number of texts.
 func (m *Model) Embed(ctx context.Context, inputs []string, opts Options) (*Result, error) {
 	c := m.texts(inputs, opts)
-	return c.outcome(m.pipeline.Run(ctx, c))
+	return c.outcome(m.loaded.Run(ctx, c))
 }
 
 // EmbedIDs is Embed for token ids of this model's tokenizer. They are used as
@@ -222,7 +227,7 @@ func (m *Model) Embed(ctx context.Context, inputs []string, opts Options) (*Resu
 // otherwise: then the special tokens stay that frame ids as the tokenizer would.
 func (m *Model) EmbedIDs(ctx context.Context, inputs [][]int32, opts Options) (*Result, error) {
 	c := m.tokenLists(inputs, opts)
-	return c.outcome(m.pipeline.Run(ctx, c))
+	return c.outcome(m.loaded.Run(ctx, c))
 }
 
 // EmbedSeq returns the embeddings of inputs in their order, as Embed makes them,
@@ -236,7 +241,7 @@ func (m *Model) EmbedIDs(ctx context.Context, inputs [][]int32, opts Options) (*
 func (m *Model) EmbedSeq(ctx context.Context, inputs iter.Seq[string], opts Options) iter.Seq2[Embedding, error] {
 	return func(yield func(Embedding, error) bool) {
 		delivered := 0
-		parts := pipeline.Stream(ctx, &m.pipeline, inputs, func(part []string) *texts { return m.texts(part, opts) })
+		parts := pipeline.Stream(ctx, &m.loaded.Model, inputs, func(part []string) *texts { return m.texts(part, opts) })
 		for part, err := range parts {
 			faults, ok := err.(pipeline.Faults)
 			if err != nil && !ok {

@@ -2,6 +2,7 @@ package embed
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -17,7 +18,7 @@ import (
 
 func fingerprint(t testing.TB, files fstest.MapFS, cfg Config) string {
 	t.Helper()
-	f := loadFiles(t, files, cfg).Info().Fingerprint
+	f := printOf(t, loadFiles(t, files, cfg))
 	require.Regexp(t, "^[0-9a-f]{32}$", f)
 	return f
 }
@@ -105,13 +106,14 @@ func TestOtherFingerprints(t *testing.T) {
 func TestFingerprintOfAClosedModel(t *testing.T) {
 	before, err := LoadFS(readModel(t, "bert"), Config{})
 	require.NoError(t, err)
-	want := before.Info().Fingerprint
+	want := printOf(t, before)
 	require.NoError(t, before.Close())
-	assert.Equal(t, want, before.Info().Fingerprint)
+	assert.Equal(t, want, printOf(t, before))
 	never, err := LoadFS(readModel(t, "bert"), Config{})
 	require.NoError(t, err)
 	require.NoError(t, never.Close())
-	assert.Empty(t, never.Info().Fingerprint)
+	_, err = never.Fingerprint(t.Context())
+	assert.ErrorIs(t, err, ErrClosed)
 }
 
 // Ranges that name a model serve it alone.
@@ -120,11 +122,11 @@ func TestRangesOfAnotherModel(t *testing.T) {
 	m := loadFiles(t, files, Config{})
 	opts := Options{Formats: []encoding.Format{encoding.Int8}, Ranges: &quant.Ranges{Min: make([]float32, 24), Max: make([]float32, 24), Normalized: true}}
 	want := embedTexts(t, m, []string{"a"}, opts)
-	opts.Ranges.Fingerprint = m.Info().Fingerprint
+	opts.Ranges.Fingerprint = printOf(t, m)
 	assert.Equal(t, want, embedTexts(t, m, []string{"a"}, opts))
 	opts.Ranges.Fingerprint = "another"
 	_, err := m.Embed(t.Context(), []string{"a"}, opts)
-	requireOptionError(t, err, fmt.Sprintf("ranges: measured with a model of fingerprint %q, this one has %q", "another", m.Info().Fingerprint))
+	requireOptionError(t, err, fmt.Sprintf("ranges: measured with a model of fingerprint %q, this one has %q", "another", printOf(t, m)))
 
 	var b strings.Builder
 	require.NoError(t, opts.Ranges.Write(&b))
@@ -135,13 +137,20 @@ func TestRangesOfAnotherModel(t *testing.T) {
 	require.ErrorContains(t, err, `ranges: quantization_ranges.json: measured with a model of fingerprint "another"`)
 }
 
-func TestDescribe(t *testing.T) {
-	m := loadGolden(t, "bert-concat-noprompt", Config{})
-	before := m.Describe()
-	require.Empty(t, before.Fingerprint)
-	info := m.Info()
-	require.NotEmpty(t, info.Fingerprint)
-	info.Fingerprint = ""
-	require.Equal(t, info, before)
-	require.Equal(t, info, m.Describe(), "once the fingerprint is known")
+// printOf returns the fingerprint of m.
+func printOf(t testing.TB, m *Model) string {
+	print, err := m.Fingerprint(t.Context())
+	require.NoError(t, err)
+	require.Len(t, print, 32)
+	return print
+}
+
+// Nobody waits for the weights once the context has ended.
+func TestFingerprintIsCanceled(t *testing.T) {
+	m := loadGolden(t, "bert", Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := m.Fingerprint(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	printOf(t, m)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -29,7 +30,7 @@ func edit(t testing.TB, files fstest.MapFS, name string, pairs ...string) {
 // readPlain returns the files of a golden as transformers alone saves them.
 func readPlain(t testing.TB, name string) fstest.MapFS {
 	files := readModel(t, name)
-	for _, file := range []string{"modules.json", "sentence_bert_config.json", sentenceConfig} {
+	for _, file := range []string{"modules.json", "sentence_bert_config.json", manifest.Sentence} {
 		delete(files, file)
 	}
 	return files
@@ -77,7 +78,7 @@ func TestKindsByArchitecture(t *testing.T) {
 	edit(t, files, "config.json", "architectures", `["XForRanking"]`)
 	_, err := LoadFS(files, Config{})
 	assert.ErrorContains(t, err, `config.json: architectures: "XForRanking", which is not known, expected a model without a head or ForCausalLM`)
-	write(files, sentenceConfig, `{"model_type": "SentenceTransformer"}`) // the folder says what it is
+	write(files, manifest.Sentence, `{"model_type": "SentenceTransformer"}`) // the folder says what it is
 	loadFiles(t, files, Config{})
 }
 
@@ -89,10 +90,10 @@ func TestKinds(t *testing.T) {
 		name, kind, want string
 		change           func(fstest.MapFS)
 	}{
-		{"a reranker", "cross-encoder", sentenceConfig + `: model_type: "CrossEncoder"`, put(sentenceConfig, `{"model_type": "CrossEncoder", "activation_fn": "torch.nn.modules.linear.Identity"}`)},
-		{"a sparse model", "sparse model", `model_type: "SparseEncoder"`, put(sentenceConfig, `{"model_type": "SparseEncoder", "max_active_dims": 3}`)},
-		{"many vectors", "multi-vector model", `model_type: "MultiVectorEncoder"`, put(sentenceConfig, `{"model_type": "MultiVectorEncoder"}`)},
-		{"PyLate's", "multi-vector model", `model_type: "ColBERT"`, put(sentenceConfig, `{"model_type": "ColBERT", "query_prefix": "[Q] "}`)},
+		{"a reranker", "cross-encoder", manifest.Sentence + `: model_type: "CrossEncoder"`, put(manifest.Sentence, `{"model_type": "CrossEncoder", "activation_fn": "torch.nn.modules.linear.Identity"}`)},
+		{"a sparse model", "sparse model", `model_type: "SparseEncoder"`, put(manifest.Sentence, `{"model_type": "SparseEncoder", "max_active_dims": 3}`)},
+		{"many vectors", "multi-vector model", `model_type: "MultiVectorEncoder"`, put(manifest.Sentence, `{"model_type": "MultiVectorEncoder"}`)},
+		{"PyLate's", "multi-vector model", `model_type: "ColBERT"`, put(manifest.Sentence, `{"model_type": "ColBERT", "query_prefix": "[Q] "}`)},
 		{"SPLADE", "sparse model", `modules.json: module "0"`, put("modules.json", modulesJSON("MLMTransformer", "SpladePooling"))},
 		{"SPLADE's pooling", "sparse model", "SpladePooling", put("modules.json", modulesJSON("Transformer", "SpladePooling"))},
 		{"sparse static", "sparse model", "SparseStaticEmbedding", put("modules.json", modulesJSON("SparseStaticEmbedding"))},
@@ -106,7 +107,7 @@ func TestKinds(t *testing.T) {
 		{"settings of queries", "multi-vector model", "query_length", put(settings, `{"query_length": 32}`)},
 		{"Stanford's", "multi-vector model", "artifact.metadata", func(f fstest.MapFS) {
 			delete(f, "modules.json")
-			delete(f, sentenceConfig)
+			delete(f, manifest.Sentence)
 			write(f, "artifact.metadata", "{}")
 		}},
 	} {
@@ -141,7 +142,7 @@ func TestAdapterWithoutModules(t *testing.T) {
 		for path, f := range readModel(t, "bert") {
 			files["base/"+path] = f
 		}
-		delete(files, sentenceConfig)
+		delete(files, manifest.Sentence)
 		return files
 	}
 	files := with("base")
@@ -153,11 +154,11 @@ func TestAdapterWithoutModules(t *testing.T) {
 	got := loadFiles(t, files, Config{})
 	require.Equal(t, embedIDs(t, want, ids, Options{}), embedIDs(t, got, ids, Options{}))
 
-	edit(t, files, adapterConfig, "task_type", `"SEQ_CLS"`, "modules_to_save", `["classifier"]`)
+	edit(t, files, manifest.Adapter, "task_type", `"SEQ_CLS"`, "modules_to_save", `["classifier"]`)
 	changeTensors(adapterWeights, func(list []tensor.Tensor) []tensor.Tensor {
 		return append(list, float32Tensor("base_model.model.classifier.weight", make([]float32, 48), 2, 24))
 	})(t, files)
-	requireKind(t, files, "classifier", adapterConfig+`: task_type: "SEQ_CLS"`)
+	requireKind(t, files, "classifier", manifest.Adapter+`: task_type: "SEQ_CLS"`)
 	write(files, "modules.json", modulesJSON("Transformer", "Pooling"))
 	write(files, "1_Pooling/config.json", `{"embedding_dimension": 24, "pooling_mode": "mean"}`)
 	require.Equal(t, embedIDs(t, want, ids, Options{}), embedIDs(t, loadFiles(t, files, Config{}), ids, Options{}))

@@ -15,32 +15,23 @@ import (
 type Precision uint8
 
 const (
-	Float32  Precision = iota // exact, the zero Precision
-	BFloat16                  // attention too; half the memory of float32
-	Int8                      // linear layers: whole numbers in steps of their range, see docs/int8.md; a quarter of the memory
-	Int4                      // weights of 4 bits times inputs of 8, see docs/quantization.md; a seventh of the memory
+	Float32  = Precision(kernel.Float32)  // exact, the zero Precision
+	BFloat16 = Precision(kernel.BFloat16) // attention too; half the memory of float32
+	Int8     = Precision(kernel.Int8)     // linear layers: whole numbers in steps of their range, see docs/int8.md; a quarter of the memory
+	Int4     = Precision(kernel.Int4)     // weights of 4 bits times inputs of 8, see docs/quantization.md; a seventh of the memory
 )
-
-var precisions = [...]kernel.Format{
-	Float32:  kernel.Float32,
-	BFloat16: kernel.BFloat16,
-	Int8:     kernel.Int8,
-	Int4:     kernel.Int4,
-}
-
-func (p Precision) format() kernel.Format { return precisions[p] }
 
 // String returns the name of p, such as "float32".
 func (p Precision) String() string {
-	if int(p) < len(precisions) {
-		return p.format().String()
+	if p < Precision(kernel.Formats) {
+		return kernel.Format(p).String()
 	}
 	return fmt.Sprintf("Precision(%d)", uint8(p))
 }
 
 // Precisions returns all, the default first.
 func Precisions() []Precision {
-	list := make([]Precision, len(precisions))
+	list := make([]Precision, kernel.Formats)
 	for i := range list {
 		list[i] = Precision(i)
 	}

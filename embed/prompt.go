@@ -4,14 +4,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
-)
 
-// fallbacks holds, for the names that every model takes, the prompts that are
-// looked up, the first one that the model has.
-var fallbacks = map[string][]string{
-	"query":    {"query"},
-	"document": {"document", "passage", "corpus"},
-}
+	"github.com/rhumb-go/rhumb/internal/loader"
+	"github.com/rhumb-go/rhumb/internal/modelfolder"
+)
 
 // prompt returns what is put before each text, and the name that it has in the
 // model, "" where it has none.
@@ -28,8 +24,8 @@ func (m *Model) prompt(opts Options) (prompt, name string, err error) {
 	if prompt, ok := m.info.Prompts[opts.PromptName]; ok {
 		return prompt, opts.PromptName, nil
 	}
-	names, ok := fallbacks[opts.PromptName]
-	if _, route := m.routes[opts.PromptName]; !ok && !route {
+	names, ok := modelfolder.Fallbacks[opts.PromptName]
+	if _, route := m.loaded.Routes[opts.PromptName]; !ok && !route {
 		have := slices.AppendSeq([]string{"query", "document"}, maps.Keys(m.info.Prompts))
 		have = append(have, m.info.Routes...)
 		slices.Sort(have)
@@ -43,16 +39,41 @@ func (m *Model) prompt(opts Options) (prompt, name string, err error) {
 	return "", "", nil
 }
 
-// addTasks lists the adapters that requests choose by the name of a prompt. A
-// task without a prompt of its name has an empty one.
-func (m *Model) addTasks() {
-	for _, name := range m.route.Tasks() {
-		m.info.Tasks = append(m.info.Tasks, name)
-		if _, ok := m.info.Prompts[name]; !ok {
-			if m.info.Prompts == nil {
-				m.info.Prompts = map[string]string{}
-			}
-			m.info.Prompts[name] = ""
+// routeNames holds, for the names that every model takes, the routes that are
+// looked up: those of prompts, and the name in the documentation of Asym.
+var routeNames = map[string][]string{
+	"query":    modelfolder.Fallbacks["query"],
+	"document": append(slices.Clone(modelfolder.Fallbacks["document"]), "doc"),
+}
+
+// named returns the route that a prompt name chooses, false where it chooses none.
+func (m *Model) named(name string) (*loader.Route, bool) {
+	names, ok := routeNames[name]
+	if !ok {
+		names = []string{name}
+	}
+	for _, n := range names {
+		if r, ok := m.loaded.Routes[n]; ok {
+			return r, true
 		}
 	}
+	return nil, false
+}
+
+// routeOf returns the route of requests with the given prompt name. The name of
+// a mere prompt takes the default route.
+func (m *Model) routeOf(name string) (*loader.Route, error) {
+	if r, ok := m.named(name); ok {
+		return r, nil
+	}
+	_, task := routeNames[name]
+	s := m.loaded.Spec
+	if s.Routes == nil || !task && !s.NoDefault {
+		return m.route, nil
+	}
+	have := strings.Join(m.info.Routes, ", ")
+	if name == "" {
+		return nil, optionError("prompt name", "none given, and the model has no default route, expected one of: %s", have)
+	}
+	return nil, optionError("prompt name", "%.100q, which is no route of the model, expected one of: %s", name, have)
 }

@@ -15,6 +15,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/loader"
+	"github.com/rhumb-go/rhumb/internal/manifest"
+	"github.com/rhumb-go/rhumb/internal/modelfolder"
 	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -59,21 +63,18 @@ func Quantize(ctx context.Context, dir, out string, p Precision, progress func(d
 		return nil, err
 	}
 	seen := &seenFiles{fsys: os.DirFS(dir), names: map[string]bool{}}
-	l, err := newLoader(seen, Config{Precision: p, dir: dir, inspect: true, calibrate: true})
+	m, err := loader.Open(ctx, seen, dir, loader.Config{Format: kernel.Format(p), Packing: loader.ToCalibrate}, modelfolder.ReadAny)
 	if err != nil {
-		return nil, err
-	}
-	defer l.model.Close() //nolint:errcheck // nothing was written
-	if err := l.load(); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
+	defer m.Close() //nolint:errcheck // nothing was written
 	work, err := os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+"-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(work) //nolint:errcheck // what is left of it after an error
-	q := &quantizer{loader: l, seen: seen, out: work, scheme: scheme, progress: progress, kinds: map[string]*kindSum{}}
-	if err := l.model.pipeline.Guard(func() error { return q.run(ctx) }); err != nil {
+	q := &quantizer{model: m, seen: seen, out: work, scheme: scheme, progress: progress, kinds: map[string]*kindSum{}}
+	if err := m.Guard(func() error { return q.run(ctx) }); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	if err := os.Chmod(work, 0o755); err != nil {
@@ -131,7 +132,7 @@ func (s *seenFiles) ReadFile(name string) ([]byte, error) {
 
 // A quantizer writes the copy of one model.
 type quantizer struct {
-	*loader
+	model    *loader.Model
 	seen     *seenFiles
 	out      string
 	scheme   weight.Scheme
@@ -144,31 +145,30 @@ type quantizer struct {
 
 func (q *quantizer) run(ctx context.Context) error {
 	written := map[string]bool{} // or left out
-	var encoders []*encoder
-	for _, r := range append(slices.Collect(maps.Values(q.model.routes)), q.model.route) {
-		e := r.encoder
-		if e.transformer == nil || slices.Contains(encoders, e) {
+	var encoders []*loader.Encoder
+	for _, e := range q.model.Encoders() {
+		if e.Transformer == nil {
 			continue
 		}
-		if e.base.fsys != fs.FS(q.seen) {
-			return errors.New(adapterConfig + ": the base model is in another folder, expected one that can be copied: quantize that one")
+		if e.Base.FS != fs.FS(q.seen) {
+			return errors.New(manifest.Adapter + ": the base model is in another folder, expected one that can be copied: quantize that one")
 		}
-		file := q.model.pipeline.Files[e.recipe.Weights]
-		if at := e.transformer.Scheme; at != 0 {
-			return fmt.Errorf("%s: quantization_config: weights are %v already, expected floats", path.Join(e.base.path, "config.json"), at)
+		file := q.model.Files[e.Weights]
+		if at := e.Transformer.Scheme; at != 0 {
+			return fmt.Errorf("%s: quantization_config: weights are %v already, expected floats", path.Join(e.Base.Path, manifest.Config), at)
 		}
-		for _, name := range append(file.Files(), path.Join(e.base.path, "config.json")) {
+		for _, name := range append(file.Files(), path.Join(e.Base.Path, manifest.Config)) {
 			written[name] = true
 		}
 		q.total += file.Size()
 		encoders = append(encoders, e)
 	}
-	slices.SortFunc(encoders, func(a, b *encoder) int { return strings.Compare(a.base.path, b.base.path) })
+	slices.SortFunc(encoders, func(a, b *loader.Encoder) int { return strings.Compare(a.Base.Path, b.Base.Path) })
 	if len(encoders) == 0 {
 		return errors.New("no transformer, expected linear layers with weights to quantize")
 	}
 	for _, e := range encoders {
-		if err := os.MkdirAll(q.path(e.base.path), 0o755); err != nil {
+		if err := os.MkdirAll(q.path(e.Base.Path), 0o755); err != nil {
 			return err
 		}
 		if err := q.config(e); err != nil {
@@ -248,8 +248,8 @@ func (q *quantizer) line(name string, data []byte) error {
 }
 
 // config writes the config.json of a transformer.
-func (q *quantizer) config(e *encoder) error {
-	name := path.Join(e.base.path, "config.json")
+func (q *quantizer) config(e *loader.Encoder) error {
+	name := path.Join(e.Base.Path, manifest.Config)
 	data, err := fs.ReadFile(q.seen.fsys, name)
 	if err != nil {
 		return err
@@ -268,18 +268,18 @@ func (q *quantizer) config(e *encoder) error {
 }
 
 // outliers finds those of a transformer, in Int8, and writes them, where its folder has none.
-func (q *quantizer) outliers(ctx context.Context, e *encoder) (err error) {
-	if !e.calibrates(q.loader) {
+func (q *quantizer) outliers(ctx context.Context, e *loader.Encoder) (err error) {
+	if !e.Finds() {
 		return nil
 	}
-	if e.outliers, err = e.calibrate(ctx, &q.model.info); err != nil {
+	if e.Outliers, err = q.model.Calibrate(ctx, e); err != nil {
 		return err
 	}
-	data, err := json.Marshal(e.outliers)
+	data, err := json.Marshal(e.Outliers)
 	if err != nil {
 		return err
 	}
-	return q.line(path.Join(e.base.path, outliersName), data)
+	return q.line(path.Join(e.Base.Path, manifest.Outliers), data)
 }
 
 // report tells the caller that t was read.

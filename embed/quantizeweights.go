@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
@@ -40,9 +41,9 @@ func (q *quantizer) summary() *Quantized {
 }
 
 // weights writes those of a transformer: one file, or shards with an index.
-func (q *quantizer) weights(ctx context.Context, e *encoder) error {
-	file := q.model.pipeline.Files[e.recipe.Weights]
-	linear := e.transformer.Linears
+func (q *quantizer) weights(ctx context.Context, e *loader.Encoder) error {
+	file := q.model.Files[e.Weights]
+	linear := e.Transformer.Linears
 	var shards [][]tensor.Tensor // as they are in the file
 	size := int64(shardBytes)
 	for _, name := range file.Names() {
@@ -56,7 +57,7 @@ func (q *quantizer) weights(ctx context.Context, e *encoder) error {
 		}
 		shards[len(shards)-1] = append(shards[len(shards)-1], t)
 	}
-	team := parallel.NewTeam(q.model.info.Workers)
+	team := parallel.NewTeam(q.model.Workers)
 	defer team.Close()
 	index := map[string]string{}
 	var total int64
@@ -75,7 +76,7 @@ func (q *quantizer) weights(ctx context.Context, e *encoder) error {
 				tensors = append(tensors, t)
 				continue
 			}
-			quantized, err := q.quantize(team, t, e.outliers[layer])
+			quantized, err := q.quantize(team, t, e.Outliers[layer])
 			if err != nil {
 				return fmt.Errorf("%s: tensor %s: %w", file.Name(), t.Name, err)
 			}
@@ -87,7 +88,7 @@ func (q *quantizer) weights(ctx context.Context, e *encoder) error {
 			index[t.Name] = name
 			total += int64(len(t.Data))
 		}
-		err := q.create(path.Join(e.base.path, name), func(w io.Writer) error {
+		err := q.create(path.Join(e.Base.Path, name), func(w io.Writer) error {
 			return tensor.Write(w, tensors, map[string]string{"format": "pt"})
 		})
 		if err != nil {
@@ -108,7 +109,7 @@ func (q *quantizer) weights(ctx context.Context, e *encoder) error {
 	if err != nil {
 		return err
 	}
-	return q.line(path.Join(e.base.path, "model.safetensors.index.json"), data)
+	return q.line(path.Join(e.Base.Path, "model.safetensors.index.json"), data)
 }
 
 // quantizeRows is the rows that a worker quantizes at once.

@@ -48,7 +48,7 @@ func NewQueue(m *Model, cfg QueueConfig) *Queue {
 	if cfg.Observe != nil {
 		own.Observe = func(e pipeline.Event) { cfg.Observe(QueueEvent{e.Inputs, e.Tokens, e.Compute}) }
 	}
-	return &Queue{m, pipeline.NewQueue(&m.pipeline, own)}
+	return &Queue{m, pipeline.NewQueue(&m.loaded.Model, own)}
 }
 
 // Embed is Model.Embed, and returns the same bits. Texts are tokenized in the
@@ -102,6 +102,6 @@ func (q *Queue) Frame(promptName string) (head, tail []int32, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	head, tail = route.tokenizer.Frame()
+	head, tail = route.Encoder.Tokenizer.Frame()
 	return head, tail, nil
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/internal/loader"
+	"github.com/rhumb-go/rhumb/internal/modelfolder"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/tokenizer"
@@ -19,7 +21,7 @@ type request struct {
 	result  *Result
 
 	pipeline.Request
-	route        *route
+	route        *loader.Route
 	prompt       string            // put before each text
 	encode       tokenizer.Options // of texts; MaxTokens and Truncate of token ids too
 	dimensions   int
@@ -35,9 +37,9 @@ func (r *request) check() error {
 	if err != nil {
 		return err
 	}
-	r.route, r.Way = route, &route.way
-	r.encode, r.dimensions, r.unnormalized, r.formats = route.encode, m.info.DefaultDimensions, opts.Unnormalized, opts.Formats
-	limit, special := r.encode.MaxTokens, route.tokenizer.SpecialTokens()
+	r.route, r.Way = route, &route.Way
+	r.encode, r.dimensions, r.unnormalized, r.formats = route.Encoder.Options(), m.info.DefaultDimensions, opts.Unnormalized, opts.Formats
+	limit, special := r.encode.MaxTokens, route.Encoder.Tokenizer.SpecialTokens()
 	if n := opts.MaxTokens; n != 0 {
 		if n < max(1, special) {
 			return optionError("max tokens", "%d, expected at least %d, or 0 for the model's", n, max(1, special))
@@ -67,7 +69,7 @@ func (r *request) check() error {
 		}
 		r.dimensions = d
 	}
-	if n, all := opts.Layers, route.Layers(); n != 0 {
+	if n, all := opts.Layers, route.Encoder.Runs.Layers(); n != 0 {
 		if all == 0 {
 			return optionError("layers", "%d, expected 0, as the model has no layers", n)
 		}
@@ -116,10 +118,10 @@ func (r *request) checkPrompt() (err error) {
 	if r.prompt, name, err = r.model.prompt(r.options); err != nil {
 		return err
 	}
-	if r.Task = slices.Index(r.route.Tasks(), name) + 1; r.prompt == "" {
+	if r.Task = slices.Index(r.route.Encoder.Runs.Tasks(), name) + 1; r.prompt == "" {
 		return nil
 	}
-	tok := r.route.tokenizer
+	tok := r.route.Encoder.Tokenizer
 	e, err := tok.Encode(r.prompt, tokenizer.Options{})
 	if err != nil {
 		return &OptionError{"prompt", err}
@@ -129,7 +131,7 @@ func (r *request) checkPrompt() (err error) {
 		return optionError("prompt", "%d tokens, model reads %d", n, limit)
 	}
 	r.encode.Prefix = n - tok.SpecialTokens()
-	if r.route.leavesPromptOut && n > 0 {
+	if p := r.route.Spec.Pooling; p != nil && !p.IncludePrompt && n > 0 {
 		// As in sentence-transformers 6.2, Transformer._get_prompt_length.
 		if r.Skip = n; tok.Special(e.IDs[n-1]) {
 			r.Skip--
@@ -146,7 +148,7 @@ func (t *texts) Size() (tokens, bytes int) {
 	for _, text := range t.inputs {
 		n := len(t.prompt) + len(text)
 		bytes += n
-		tokens += lowest(t.encode.MaxTokens, 1+n/bytesPerToken)
+		tokens += modelfolder.Lowest(t.encode.MaxTokens, 1+n/bytesPerToken)
 	}
 	return tokens, bytes
 }
@@ -167,8 +169,8 @@ func (t *texts) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 		text = t.prompt + text
 	}
 	from := len(dst.IDs)
-	ids, truncated, err := t.route.tokenizer.Append(dst.IDs, text, t.encode)
-	if unknown := t.route.unknown; unknown >= 0 {
+	ids, truncated, err := t.route.Encoder.Tokenizer.Append(dst.IDs, text, t.encode)
+	if unknown := t.route.Encoder.Unknown; unknown >= 0 {
 		kept := slices.DeleteFunc(ids[from:], func(id int32) bool { return id == unknown })
 		ids = ids[:from+len(kept)]
 	}
@@ -216,7 +218,7 @@ func (t *tokenLists) Check() (pipeline.Request, error) {
 // Size is that of pipeline.Inputs.
 func (t *tokenLists) Size() (tokens, bytes int) {
 	for _, ids := range t.inputs {
-		tokens += lowest(t.encode.MaxTokens, len(ids))
+		tokens += modelfolder.Lowest(t.encode.MaxTokens, len(ids))
 	}
 	return tokens, 0
 }
@@ -233,12 +235,12 @@ func (t *tokenLists) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error)
 	if limit == 0 || len(ids) <= limit {
 		return t.counted(i, dst, append(dst.IDs, ids...), 0), nil
 	}
-	if err := t.route.Check(pipeline.Tokens{IDs: ids}); err != nil {
+	if err := t.route.Encoder.Runs.Check(pipeline.Tokens{IDs: ids}); err != nil {
 		return dst, err // in what will be dropped, too: another tokenizer's ids
 	}
 	// What lies before the tokens to drop, and after them.
 	before, after := 0, 0
-	head, tail := t.route.tokenizer.Frame()
+	head, tail := t.route.Encoder.Tokenizer.Frame()
 	if len(ids) >= len(head) && slices.Equal(ids[:len(head)], head) {
 		before = len(head)
 	}

@@ -97,24 +97,6 @@ func TestBadRouters(t *testing.T) {
 	}
 }
 
-func FuzzRouter(f *testing.F) {
-	for _, name := range []string{"router", "router-mappings", "router-shared"} {
-		f.Add(moduleFiles(f, name)["router_config.json"].Data)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := folder{fstest.MapFS{"router_config.json": {Data: data}}, ""}.router()
-		if err != nil {
-			return
-		}
-		for _, task := range append(r.tasks(), "") {
-			name, ok := r.find(task)
-			if _, exists := r.structure[name]; ok && !exists {
-				t.Errorf("task %q: route %q, which there is not", task, name)
-			}
-		}
-	})
-}
-
 // A prompt name chooses the route; what is no route's name takes the default one.
 func TestRoutes(t *testing.T) {
 	texts := []string{"river garden"}
@@ -128,7 +110,7 @@ func TestRoutes(t *testing.T) {
 	assert.NotEqual(t, vector(m, Options{Prompt: "river search: "}), vector(m, Options{PromptName: "query"}))
 
 	// Token ids are of the route's tokenizer: the query's has no special tokens.
-	ids, _, err := m.routes["query"].tokenizer.Append(nil, "river search: river garden", m.routes["query"].encode)
+	ids, _, err := m.loaded.Routes["query"].Encoder.Tokenizer.Append(nil, "river search: river garden", m.loaded.Routes["query"].Encoder.Options())
 	require.NoError(t, err)
 	assert.Equal(t, vector(m, Options{PromptName: "query"}), embedIDs(t, m, [][]int32{ids}, Options{PromptName: "query"}).Embeddings[0].Float32)
 	_, err = m.EmbedIDs(context.Background(), [][]int32{ids}, Options{PromptName: "s2s"})
@@ -165,11 +147,12 @@ func TestRoutes(t *testing.T) {
 func TestSharedModules(t *testing.T) {
 	shared := loadFiles(t, moduleFiles(t, "router-shared"), Config{})
 	assert.Equal(t, loadGolden(t, "bert", Config{}).Info().MemoryBytes, shared.Info().MemoryBytes)
-	assert.Len(t, shared.pipeline.Files, 1)
+	assert.Len(t, shared.loaded.Files, 1)
 	dense := loadFiles(t, moduleFiles(t, "router-dense"), Config{})
-	assert.Same(t, dense.routes["query"].encoder, dense.routes["document"].encoder)
-	assert.NotSame(t, dense.routes["query"].modules[0].Module, dense.routes["document"].modules[0].Module)
-	assert.Same(t, dense.route, dense.routes["document"])
+	query, document := dense.loaded.Routes["query"], dense.loaded.Routes["document"]
+	assert.Same(t, query.Encoder, document.Encoder)
+	assert.NotSame(t, query.Spec.Modules[0], document.Spec.Modules[0])
+	assert.Same(t, dense.route, document)
 }
 
 // Each file of a folder cut short anywhere is an error, never a panic.
@@ -281,7 +264,9 @@ func TestBadModules(t *testing.T) {
 
 // Modules of other kinds of models say of which.
 func TestOtherKinds(t *testing.T) {
-	for class, kind := range others {
+	for class, kind := range map[string]string{
+		"BoW": "a bag of words", "CNN": "a network over word vectors", "WordEmbeddings": "a model of word vectors", "WeightedLayerPooling": "pooling over all layers",
+	} {
 		files := moduleFiles(t, "left")
 		write(files, "modules.json", modulesJSON("Transformer", "Pooling", class))
 		_, err := LoadFS(files, Config{})

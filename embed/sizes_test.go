@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rhumb-go/rhumb/internal/modelfolder"
 	"github.com/rhumb-go/rhumb/internal/mutate"
 )
 
@@ -28,7 +29,7 @@ func tinyFolders(t testing.TB) map[string]fstest.MapFS {
 		if files["config.json"] == nil {
 			continue
 		}
-		var config modelConfig
+		var config modelfolder.ModelConfig
 		require.NoError(t, json.Unmarshal(files["config.json"].Data, &config))
 		if !seen[config.ModelType] {
 			folders[name], seen[config.ModelType] = files, true

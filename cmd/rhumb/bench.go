@@ -14,10 +14,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/rows"
-	"github.com/spf13/cobra"
 )
 
 // A benchmark measures a model on lists of token ids or texts.
@@ -223,7 +224,7 @@ func (b *benchmark) measure(call func() (*embed.Result, error)) (*measurement, e
 	if err != nil {
 		return nil, err
 	}
-	info := b.model.Describe()
+	info := b.model.Info()
 	m := &measurement{
 		Texts: len(r.Embeddings), Warmup: time.Since(begin).Seconds(),
 		Kernels: info.Kernels, Precision: info.Precision.String(), Threads: b.threads,
@@ -268,7 +269,7 @@ func peak(set *kernel.Set, f kernel.Format, threads int) float64 {
 }
 
 func (b *benchmark) printHeader() error {
-	info := b.model.Describe()
+	info := b.model.Info()
 	w := b.console.stdout
 	fmt.Fprintf(w, "%s, %s, kernels %s, threads %d, %s %s/%s\n", escaped(info.Name), info.Precision, info.Kernels,
 		b.threads, runtime.Version(), runtime.GOOS, runtime.GOARCH)
@@ -322,7 +323,7 @@ func (s shape) ids(m *embed.Model) [][]int32 {
 	if count == 0 {
 		count = 512
 	}
-	vocabulary := int32(m.Describe().Vocabulary)
+	vocabulary := int32(m.Info().Vocabulary)
 	lists := make([][]int32, count)
 	for i := range lists {
 		n := s.tokens

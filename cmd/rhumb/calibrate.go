@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/quant"
-	"github.com/spf13/cobra"
 )
 
 func (c *console) calibrateCommand() *cobra.Command {
@@ -48,7 +49,10 @@ and the normalization that they were measured at.`,
 			return err
 		}
 		defer to.discard()
-		ranges := &quant.Ranges{Normalized: !opts.Unnormalized, Fingerprint: j.model.Info().Fingerprint}
+		ranges := &quant.Ranges{Normalized: !opts.Unnormalized}
+		if ranges.Fingerprint, err = j.model.Fingerprint(ctx); err != nil {
+			return err
+		}
 		bar := c.newBar(model.progress.value, false)
 		defer bar.clear()
 		err = j.run(ctx, bar, func(results []rows.Result) error {

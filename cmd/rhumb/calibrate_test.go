@@ -6,9 +6,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/rhumb-go/rhumb/embed"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/embed"
 )
 
 func TestCalibrate(t *testing.T) {
@@ -42,7 +43,9 @@ func TestCalibrate(t *testing.T) {
 			}
 			m, err := embed.Load(tiny, embed.Config{})
 			require.NoError(t, err)
-			assert.Equal(t, m.Info().Fingerprint, ranges.Fingerprint)
+			print, err := m.Fingerprint(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, print, ranges.Fingerprint)
 			assert.NotEmpty(t, ranges.Fingerprint)
 			require.NoError(t, m.Close())
 			assert.Equal(t, low, ranges.Min)

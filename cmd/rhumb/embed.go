@@ -7,9 +7,10 @@ import (
 	"io"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/rows"
-	"github.com/spf13/cobra"
 )
 
 func (c *console) embedCommand() *cobra.Command {
@@ -58,7 +59,7 @@ func (c *console) embedCommand() *cobra.Command {
 		defer func() { err = errors.Join(err, j.Close()) }()
 		j.opts = opts
 		j.skip = l.Errors
-		l.Complete(j.model.Describe(), opts)
+		l.Complete(j.model.Info(), opts)
 		if format == "npy" {
 			if err := l.CheckNPY(); err != nil {
 				return &usageError{err}

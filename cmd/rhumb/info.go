@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rhumb-go/rhumb/embed"
 	"github.com/spf13/cobra"
 )
 
@@ -38,14 +37,14 @@ func (c *console) infoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			info, memory, err := inspect(dir, cfg)
+			info, err := inspect(ctx, dir, cfg)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return writeInfoJSON(c.stdout, info, memory)
+				return writeInfoJSON(c.stdout, &info)
 			}
-			return writeInfo(c.stdout, info, memory)
+			return writeInfo(c.stdout, &info)
 		}),
 	}
 	model.add(cmd)
@@ -53,9 +52,9 @@ func (c *console) infoCommand() *cobra.Command {
 	return cmd
 }
 
-func writeInfoJSON(w io.Writer, i embed.Info, memory []memoryNeed) error {
+func writeInfoJSON(w io.Writer, i *inspected) error {
 	needs := map[string]int64{}
-	for _, m := range memory {
+	for _, m := range i.memory {
 		needs[m.precision] = m.bytes
 	}
 	prompts := i.Prompts
@@ -92,11 +91,11 @@ func writeInfoJSON(w io.Writer, i embed.Info, memory []memoryNeed) error {
 	}{
 		i.Name, i.Family, i.Layers, i.Vocabulary, i.Dimensions, i.DefaultDimensions,
 		i.Matryoshka, i.MatryoshkaDimensions, i.MaxTokens, prompts, i.DefaultPrompt, i.Routes,
-		i.Pooling, i.Normalized, i.Similarity, i.Precision.String(), i.Arithmetic, i.Kernels, i.Workers, i.Tasks, i.MemoryBytes, needs, i.Fingerprint,
+		i.Pooling, i.Normalized, i.Similarity, i.Precision.String(), i.Arithmetic, i.Kernels, i.Workers, i.Tasks, i.MemoryBytes, needs, i.fingerprint,
 	})
 }
 
-func writeInfo(w io.Writer, i embed.Info, memory []memoryNeed) error {
+func writeInfo(w io.Writer, i *inspected) error {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-14s %s\n", name, escaped(fmt.Sprintf(format, args...)))
@@ -150,10 +149,10 @@ func writeInfo(w io.Writer, i embed.Info, memory []memoryNeed) error {
 	line("arithmetic", "%s", i.Arithmetic)
 	line("kernels", "%s", i.Kernels)
 	line("threads", "%d", i.Workers)
-	for n, m := range memory {
+	for n, m := range i.memory {
 		line([]string{"memory", ""}[min(n, 1)], "%.1f MiB of weights in %s", float64(m.bytes)/(1<<20), m.precision)
 	}
-	line("fingerprint", "%s", i.Fingerprint)
+	line("fingerprint", "%s", i.fingerprint)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

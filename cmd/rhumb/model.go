@@ -8,10 +8,11 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/hub"
 	"github.com/rhumb-go/rhumb/embed/minilm"
-	"github.com/spf13/cobra"
 )
 
 // builtin is the name of the model inside the binary.
@@ -60,38 +61,53 @@ func (f *modelFlags) load(ctx context.Context, c *console) (*embed.Model, error)
 	return embed.Load(dir, cfg)
 }
 
-// inspect returns what the model in a folder, "" for the one inside the binary,
-// says about itself, without loading the folder's weights, and what they need in
-// memory at each precision.
-func inspect(dir string, cfg embed.Config) (info embed.Info, memory []memoryNeed, err error) {
+// An inspected model is what one says about itself, and what its weights need in memory
+// at each precision.
+type inspected struct {
+	embed.Info
+	fingerprint string
+	memory      []memoryNeed
+}
+
+// inspect inspects the model in a folder, "" for the one inside the binary, without
+// loading the folder's weights.
+func inspect(ctx context.Context, dir string, cfg embed.Config) (i inspected, err error) {
+	if i.Info, err = describe(dir, cfg); err != nil {
+		return i, err
+	}
 	if dir != "" {
-		info, err = embed.Inspect(dir, cfg)
+		i.fingerprint, err = embed.Fingerprint(ctx, dir, cfg)
 	} else {
-		info, err = describeBuiltin(cfg, (*embed.Model).Info)
+		var m *embed.Model
+		if m, err = minilm.Load(cfg); err != nil {
+			return i, err
+		}
+		defer m.Close() //nolint:errcheck // nothing was written
+		i.fingerprint, err = m.Fingerprint(ctx)
 	}
 	for _, p := range embed.Precisions() {
 		if err != nil {
-			return info, nil, err
+			return i, err
 		}
 		cfg.Precision = p
 		var other embed.Info
-		if dir != "" {
-			other, err = embed.Describe(dir, cfg)
-		} else {
-			other, err = describeBuiltin(cfg, (*embed.Model).Describe)
-		}
-		memory = append(memory, memoryNeed{p.String(), other.MemoryBytes})
+		other, err = describe(dir, cfg)
+		i.memory = append(i.memory, memoryNeed{p.String(), other.MemoryBytes})
 	}
-	return info, memory, err
+	return i, err
 }
 
-// describeBuiltin returns what the model inside the binary says about itself.
-func describeBuiltin(cfg embed.Config, info func(*embed.Model) embed.Info) (embed.Info, error) {
+// describe returns what the model in a folder, "" for the one inside the binary, says
+// about itself.
+func describe(dir string, cfg embed.Config) (embed.Info, error) {
+	if dir != "" {
+		return embed.Inspect(dir, cfg)
+	}
 	m, err := minilm.Load(cfg)
 	if err != nil {
 		return embed.Info{}, err
 	}
-	return info(m), m.Close()
+	return m.Info(), m.Close()
 }
 
 // find returns the model's folder, "" for the one inside the binary, and how

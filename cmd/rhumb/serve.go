@@ -8,9 +8,10 @@ import (
 	"net"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/embedhttp"
-	"github.com/spf13/cobra"
 )
 
 // serveFlags are those of rhumb serve.
@@ -182,6 +183,9 @@ func (f *serveFlags) load(ctx context.Context, c *console, arg string) (*embed.M
 		return nil, embedhttp.Model{}, err
 	}
 	served := embedhttp.Model{Name: name, Info: model.Info()}
+	if served.Fingerprint, err = model.Fingerprint(ctx); err != nil {
+		return nil, served, errors.Join(err, model.Close())
+	}
 	switch {
 	case named:
 	case from == builtin:

@@ -62,10 +62,11 @@ type Config struct {
 
 // A Model is served under its name and its aliases.
 type Model struct {
-	Name    string
-	Aliases []string
-	Queue   *embed.Queue
-	Info    embed.Info // of the queue's model
+	Name        string
+	Aliases     []string
+	Queue       *embed.Queue
+	Info        embed.Info // of the queue's model
+	Fingerprint string     // and what its Fingerprint returns; "" = it is not told
 }
 
 // An Event is one request, answered.

@@ -33,6 +33,12 @@ func tiny(t testing.TB) *embed.Model {
 	return m
 }
 
+func fingerprint(t testing.TB) string {
+	print, err := tiny(t).Fingerprint(context.Background())
+	require.NoError(t, err)
+	return print
+}
+
 // served returns a handler of the tiny model as "tiny", changed by change, and its queue.
 func served(t testing.TB, change func(*Config)) (*Handler, *embed.Queue) {
 	t.Helper()
@@ -40,7 +46,7 @@ func served(t testing.TB, change func(*Config)) (*Handler, *embed.Queue) {
 	q := embed.NewQueue(m, embed.QueueConfig{})
 	t.Cleanup(func() { _ = q.Close(context.Background()) })
 	cfg := Config{
-		Models: []Model{{Name: "tiny", Aliases: []string{"org/tiny"}, Queue: q, Info: m.Info()}},
+		Models: []Model{{Name: "tiny", Aliases: []string{"org/tiny"}, Queue: q, Info: m.Info(), Fingerprint: fingerprint(t)}},
 		Others: []string{"talker"},
 	}
 	if change != nil {
@@ -155,7 +161,7 @@ func TestAnswer(t *testing.T) {
 		}
 		assert.Equal(t, fmt.Sprint(w.Body.Len()), w.Header().Get("Content-Length"))
 		assert.Regexp(t, `^read;dur=\d+\.\d{3}, wait;dur=\d+\.\d{3}, compute;dur=\d+\.\d{3}, encode;dur=\d+\.\d{3}$`, w.Header().Get("Server-Timing"))
-		assert.Equal(t, tiny(t).Info().Fingerprint, w.Header().Get("X-Model-Fingerprint"))
+		assert.Equal(t, fingerprint(t), w.Header().Get("X-Model-Fingerprint"))
 		r := decode[response](t, w.Body)
 		assert.Regexp(t, `^embd-[A-Z2-7]{26}$`, r.ID)
 		assert.Equal(t, "list", r.Object)

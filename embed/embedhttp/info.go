@@ -35,7 +35,7 @@ func (h *Handler) modelInfo(m *Model) modelInfo {
 		Dimensions:  m.Info.DefaultDimensions,
 		MaxTokens:   m.Info.MaxTokens,
 		Prompts:     append([]string{}, slices.Sorted(maps.Keys(m.Info.Prompts))...),
-		Fingerprint: m.Info.Fingerprint,
+		Fingerprint: m.Fingerprint,
 	}
 }
 

@@ -39,7 +39,7 @@ func (x *exchange) embeddings() error {
 	c.inputs = inputs{}
 	x.leave() // a client that is slow to take the answer holds up nobody
 	x.event.Wait = result.Wait
-	if f := c.model.Info.Fingerprint; f != "" {
+	if f := c.model.Fingerprint; f != "" {
 		x.w.Header().Set("X-Model-Fingerprint", f)
 	}
 	err = x.answer(c, result)

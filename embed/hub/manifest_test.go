@@ -193,7 +193,9 @@ func embedded(t testing.TB, m *embed.Model, err error) (*embed.Result, string) {
 	defer m.Close() //nolint:errcheck
 	r, err := m.EmbedIDs(context.Background(), [][]int32{{1, 2, 3}, {4, 5}}, embed.Options{PromptName: "query"})
 	require.NoError(t, err)
-	return r, m.Info().Fingerprint
+	print, err := m.Fingerprint(context.Background())
+	require.NoError(t, err)
+	return r, print
 }
 
 // Of each folder, all files that embed.Load looks at are downloaded, and no others, and

@@ -156,7 +156,7 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if len(j.layout.Formats) == 0 {
 		j.layout.Formats = defaultFormats
 	}
-	j.layout.Complete(j.model.Describe(), cfg.Options)
+	j.layout.Complete(j.model.Info(), cfg.Options)
 	if cfg.OutputFormat == "npy" {
 		if err := j.layout.CheckNPY(); err != nil {
 			return err
@@ -174,7 +174,11 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if j.layout.Kept, err = columnsOf(ctx, cfg, j.inputs); err != nil {
 		return err
 	}
-	j.settings = newSettings(cfg, j.model.Info(), j.inputs)
+	print, err := j.model.Fingerprint(ctx)
+	if err != nil {
+		return err
+	}
+	j.settings = newSettings(cfg, j.model.Info(), print, j.inputs)
 	return nil
 }
 

@@ -22,12 +22,13 @@ var defaultFormats = []encoding.Format{encoding.Float}
 // in its record.
 type settings map[string]any
 
-// newSettings returns the settings of a job whose Config is complete.
-func newSettings(cfg *Config, m embed.Info, inputs []inputFile) settings {
+// newSettings returns the settings of a job whose Config is complete, with a model of
+// that fingerprint.
+func newSettings(cfg *Config, m embed.Info, fingerprint string, inputs []inputFile) settings {
 	o := &cfg.Options
 	s := settings{
 		"record":           1, // counted up where a job would write other bytes
-		"fingerprint":      m.Fingerprint,
+		"fingerprint":      fingerprint,
 		"kernels":          m.Kernels,
 		"model max tokens": m.MaxTokens,
 		"prompt":           o.Prompt,

@@ -15,7 +15,7 @@ import (
 // rhumb/query for what it is searched for, as their prompts may differ. The vectors
 // are those of Model.Embed, bit for bit.
 func define(g *genkit.Genkit, model *embed.Model) (documents, queries ai.Embedder) {
-	info := model.Describe()
+	info := model.Info()
 	with := func(prompt string) ai.Embedder {
 		return genkit.DefineEmbedder(g, "rhumb/"+prompt, &ai.EmbedderOptions{
 			Label:      info.Name,

@@ -29,13 +29,17 @@ type index struct {
 
 // open opens the index of a model's vectors in db. Those of another model are in
 // another collection.
-func open(db *chromem.DB, model embed.Info, queue *embed.Queue) (*index, error) {
-	e := adapt.Embedder{Model: queue}
-	c, err := db.GetOrCreateCollection(model.Fingerprint, nil, e.EmbedDocument)
+func open(ctx context.Context, db *chromem.DB, model *embed.Model, queue *embed.Queue) (*index, error) {
+	fingerprint, err := model.Fingerprint(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &index{c, e, model.DefaultDimensions}, nil
+	e := adapt.Embedder{Model: queue}
+	c, err := db.GetOrCreateCollection(fingerprint, nil, e.EmbedDocument)
+	if err != nil {
+		return nil, err
+	}
+	return &index{c, e, model.Info().DefaultDimensions}, nil
 }
 
 // update makes passages, and nothing else, what the index holds. It embeds those

@@ -56,7 +56,7 @@ func search(ctx context.Context, out, status io.Writer, dir, root, question stri
 	defer func() { err = errors.Join(err, model.Close()) }()
 	queue := embed.NewQueue(model, embed.QueueConfig{})
 	defer queue.Close(context.Background())
-	x, err := open(db, model.Info(), queue)
+	x, err := open(ctx, db, model, queue)
 	if err != nil {
 		return err
 	}

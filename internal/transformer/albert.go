@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // albertConfig is bertConfig with what ALBERT adds.
@@ -25,7 +26,7 @@ func openALBERT(config []byte, w *weights) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := Unmarshal(config, &c); err != nil {
+	if err := strictjson.Unmarshal(config, &c); err != nil {
 		return nil, err
 	}
 	if err := positive(keyValue{"num_hidden_groups", c.NumHiddenGroups}, keyValue{"inner_group_num", c.InnerGroupNum}); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // bertConfig is what changes the numbers in the config.json of BERT and of the
@@ -49,7 +50,7 @@ func (c *bertConfig) read(config []byte, w *weights) (act kernel.Activation, err
 // readAny is read for a family that looks at position_embedding_type and
 // feed_forward_type itself.
 func (c *bertConfig) readAny(config []byte, w *weights) (act kernel.Activation, err error) {
-	if err := Unmarshal(config, c); err != nil {
+	if err := strictjson.Unmarshal(config, c); err != nil {
 		return 0, err
 	}
 	if err := positive(keyValue{"hidden_size", c.HiddenSize}, keyValue{"num_hidden_layers", c.NumHiddenLayers},

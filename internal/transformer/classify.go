@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -80,14 +81,14 @@ func labels(config []byte) (n int, key string, err error) {
 		NumLabels *int                       `json:"num_labels"`
 		ID2Label  map[string]json.RawMessage `json:"id2label"`
 	}{}
-	if err := Unmarshal(config, &c); err != nil {
+	if err := strictjson.Unmarshal(config, &c); err != nil {
 		return 0, "", err
 	}
 	switch {
-	case c.ID2Label != nil:
-		return len(c.ID2Label), fmt.Sprintf("id2label of %d", len(c.ID2Label)), nil
 	case c.NumLabels != nil:
 		return *c.NumLabels, fmt.Sprintf("num_labels %d", *c.NumLabels), nil
+	case c.ID2Label != nil:
+		return len(c.ID2Label), fmt.Sprintf("id2label of %d", len(c.ID2Label)), nil
 	}
 	return 2, "", nil
 }
@@ -107,7 +108,7 @@ func (w *weights) decoderHead(m *Model, c headConfig) (*Head, error) {
 	if w.head == NoHead {
 		return nil, nil
 	}
-	if err := Unmarshal(w.config, &c); err != nil {
+	if err := strictjson.Unmarshal(w.config, &c); err != nil {
 		return nil, err
 	}
 	if w.head == LanguageHead {

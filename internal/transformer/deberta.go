@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -37,7 +38,7 @@ func (c *debertaConfig) read(config []byte, w *weights) (act kernel.Activation, 
 	if err != nil {
 		return 0, err
 	}
-	if err := Unmarshal(config, c); err != nil {
+	if err := strictjson.Unmarshal(config, c); err != nil {
 		return 0, err
 	}
 	if c.EmbeddingSize == 0 {

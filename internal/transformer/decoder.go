@@ -3,6 +3,8 @@ package transformer
 import (
 	"fmt"
 	"slices"
+
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // decoderConfig is what changes the numbers in the config.json of Llama and of
@@ -35,7 +37,7 @@ type decoderConfig struct {
 
 // read reads config into c, which holds the family's defaults.
 func (c *decoderConfig) read(config []byte) error {
-	if err := Unmarshal(config, c); err != nil {
+	if err := strictjson.Unmarshal(config, c); err != nil {
 		return err
 	}
 	if c.NumKeyValueHeads == 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // distilbertConfig is what changes the numbers in a DistilBERT config.json. The
@@ -24,7 +25,7 @@ type distilbertConfig struct {
 func openDistilBERT(config []byte, w *weights) (*Model, error) {
 	var own distilbertConfig
 	own.Activation = "gelu"
-	if err := Unmarshal(config, &own); err != nil {
+	if err := strictjson.Unmarshal(config, &own); err != nil {
 		return nil, err
 	}
 	if err := positive(keyValue{"dim", own.Dim}, keyValue{"hidden_dim", own.HiddenDim}, keyValue{"n_layers", own.NLayers},

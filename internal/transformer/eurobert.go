@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // openEuroBERT assembles EuroBERT (arXiv:2503.05500) as transformers 5.23 computes
@@ -14,7 +15,7 @@ func openEuroBERT(config []byte, w *weights) (*Model, error) {
 		decoderConfig
 		ClassifierPooling string `json:"classifier_pooling"`
 	}{decoderConfig{HiddenAct: "silu", RMSNormEps: 1e-5, MaxPositionEmbeddings: 8192}, "late"}
-	if err := Unmarshal(config, &c); err != nil {
+	if err := strictjson.Unmarshal(config, &c); err != nil {
 		return nil, err
 	}
 	if err := c.read(config); err != nil {

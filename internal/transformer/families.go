@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -84,7 +85,7 @@ func (w *weights) open() (*Model, error) {
 		AutoMap   map[string]any `json:"auto_map"`
 		Quantized weight.Scheme  `json:"quantization_config"`
 	}
-	if err := Unmarshal(w.config, &head); err != nil {
+	if err := strictjson.Unmarshal(w.config, &head); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	open, err := family(head.ModelType, head.AutoMap, w.head)

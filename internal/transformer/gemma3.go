@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // gemma3Config is what changes the numbers in a config.json of Gemma 3's text
@@ -72,7 +74,7 @@ func openGemma3(config []byte, w *weights) (*Model, error) {
 		NumAttentionHeads: 8, NumKeyValueHeads: 4, HeadDim: 256, HiddenActivation: "gelu_pytorch_tanh", MaxPositionEmbeddings: 131072,
 		RMSNormEps: 1e-6, QueryPreAttnScalar: 256, SlidingWindow: 4096, SlidingWindowPattern: 6, RopeTheta: 1e6, RopeLocalBaseFreq: 10000,
 	}
-	if err := Unmarshal(config, &c); err != nil {
+	if err := strictjson.Unmarshal(config, &c); err != nil {
 		return nil, err
 	}
 	if err := c.check(); err != nil {

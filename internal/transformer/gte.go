@@ -1,6 +1,10 @@
 package transformer
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/rhumb-go/rhumb/internal/strictjson"
+)
 
 // gteConfig is bertConfig with what GTE changes: the names of the code that is
 // published as Alibaba-NLP/new-impl, and those of transformers 5.23.
@@ -50,14 +54,14 @@ func openGTE(config []byte, w *weights) (*Model, error) {
 	var head struct {
 		ModelType string `json:"model_type"`
 	}
-	if err := Unmarshal(config, &head); err != nil {
+	if err := strictjson.Unmarshal(config, &head); err != nil {
 		return nil, err
 	}
 	theta := 10000.0
 	if head.ModelType == "gte" {
 		theta, c.TypeVocabSize = 160000, 1
 	}
-	if err := Unmarshal(config, &c); err != nil {
+	if err := strictjson.Unmarshal(config, &c); err != nil {
 		return nil, err
 	}
 	if err := c.check(); err != nil {

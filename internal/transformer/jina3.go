@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // openJinaV3 assembles the encoder of jina-embeddings-v3 (arXiv:2409.10173) as
@@ -18,7 +19,7 @@ func openJinaV3(config []byte, w *weights) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := Unmarshal(config, &c); err != nil {
+	if err := strictjson.Unmarshal(config, &c); err != nil {
 		return nil, err
 	}
 	if c.RopeParameters == nil {

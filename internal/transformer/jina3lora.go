@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -31,7 +32,7 @@ func openJinaV3LoRA(config []byte, w *weights) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := Unmarshal(config, &c); err != nil {
+	if err := strictjson.Unmarshal(config, &c); err != nil {
 		return nil, err
 	}
 	switch theta := c.RotaryEmbBase; {

@@ -1,6 +1,10 @@
 package transformer
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/rhumb-go/rhumb/internal/strictjson"
+)
 
 // openMistral assembles Mistral 7B (arXiv:2310.06825) as transformers 5.23
 // computes it in modeling_mistral.py: Llama, with a window on what tokens see.
@@ -9,7 +13,7 @@ func openMistral(config []byte, w *weights) (*Model, error) {
 		decoderConfig
 		SlidingWindow *int `json:"sliding_window"`
 	}{decoderConfig: decoderConfig{HiddenAct: "silu", RMSNormEps: 1e-6, MaxPositionEmbeddings: 4096 * 32, NumKeyValueHeads: 8}}
-	if err := Unmarshal(config, &c); err != nil {
+	if err := strictjson.Unmarshal(config, &c); err != nil {
 		return nil, err
 	}
 	if err := c.read(config); err != nil {

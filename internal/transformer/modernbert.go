@@ -3,6 +3,8 @@ package transformer
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // modernbertConfig is what changes the numbers in a ModernBERT config.json. The
@@ -41,7 +43,7 @@ func openModernBERT(config []byte, w *weights) (*Model, error) {
 		GlobalRopeTheta: 160000, LocalRopeTheta: 10000, RopeParameters: new(ropeByLayer),
 		ClassifierPooling: "cls", ClassifierActivation: "gelu",
 	}
-	if err := Unmarshal(config, &c); err != nil {
+	if err := strictjson.Unmarshal(config, &c); err != nil {
 		return nil, err
 	}
 	if err := positive(keyValue{"hidden_size", c.HiddenSize}, keyValue{"num_hidden_layers", c.NumHiddenLayers},

@@ -1,6 +1,10 @@
 package transformer
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/rhumb-go/rhumb/internal/strictjson"
+)
 
 // mpnetConfig is bertConfig with what MPNet adds.
 type mpnetConfig struct {
@@ -21,7 +25,7 @@ func openMPNet(config []byte, w *weights) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := Unmarshal(config, &c); err != nil {
+	if err := strictjson.Unmarshal(config, &c); err != nil {
 		return nil, err
 	}
 	const padding, farthest = 1, 128 // modeling_mpnet.py has these two from no config

@@ -2,6 +2,8 @@ package transformer
 
 import (
 	"fmt"
+
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // nomicConfig is what changes the numbers in a Nomic BERT config.json, under the
@@ -51,13 +53,13 @@ func (c *nomicConfig) read(config []byte) error {
 		HiddenSize *int `json:"hidden_size"`
 		NEmbd      *int `json:"n_embd"`
 	}
-	if err := Unmarshal(config, &head); err != nil {
+	if err := strictjson.Unmarshal(config, &head); err != nil {
 		return err
 	}
 	var err error
 	if head.NEmbd == nil && head.HiddenSize != nil {
 		err = c.readTransformers(config)
-	} else if err = Unmarshal(config, c); err == nil {
+	} else if err = strictjson.Unmarshal(config, c); err == nil {
 		theta := ropeParameter{RopeTheta: &c.RotaryEmbBase, PartialRotary: c.RotaryEmbFraction}
 		if c.NHead > 0 {
 			c.rope, err = theta.rope("rotary_emb_base", c.NEmbd/c.NHead, c.NPositions, c.RotaryEmbBase)
@@ -77,7 +79,7 @@ func (c *nomicConfig) readTransformers(config []byte) error {
 		HeadDim        int            `json:"head_dim"`
 		RopeParameters *ropeParameter `json:"rope_parameters"`
 	}{bertConfig: bertConfig{HiddenAct: "silu", LayerNormEps: 1e-12, TypeVocabSize: 2, MaxPositionEmbeddings: 2048}}
-	if err := Unmarshal(config, &own); err != nil {
+	if err := strictjson.Unmarshal(config, &own); err != nil {
 		return err
 	}
 	if own.NumAttentionHeads < 1 || own.HeadDim != 0 && own.HeadDim*own.NumAttentionHeads != own.HiddenSize {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rhumb-go/rhumb/internal/strictjson"
+
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -143,12 +145,12 @@ func OpenAdapter(config []byte, file *tensor.File) (*Adapter, error) {
 
 // read reads data into c, which holds the defaults.
 func (c *peftConfig) read(data []byte) error {
-	if err := Unmarshal(data, c); err != nil {
+	if err := strictjson.Unmarshal(data, c); err != nil {
 		return err
 	}
 	var all map[string]any
 	if err := json.Unmarshal(data, &all); err != nil {
-		return Explain(err)
+		return err
 	}
 	if c.PEFTType != "LORA" {
 		return fmt.Errorf("peft_type: found %q, expected \"LORA\"", c.PEFTType)

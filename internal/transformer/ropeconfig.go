@@ -1,10 +1,10 @@
 package transformer
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
+
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // ropeConfig is what a config.json says about RoPE: rope_theta and rope_scaling
@@ -41,9 +41,7 @@ type ropeParameter struct {
 // UnmarshalJSON decodes the object in data, which must have known keys alone.
 func (p *ropeParameter) UnmarshalJSON(data []byte) error {
 	type plain ropeParameter
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	p.err = Explain(dec.Decode((*plain)(p)))
+	p.err = strictjson.UnmarshalKnown(data, (*plain)(p))
 	return nil
 }
 

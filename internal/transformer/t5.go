@@ -3,6 +3,8 @@ package transformer
 import (
 	"fmt"
 	"strings"
+
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // t5Config is what changes the numbers in a T5 config.json. The names are those
@@ -29,7 +31,7 @@ func openT5(config []byte, w *weights) (*Model, error) {
 		DKV: 64, FeedForwardProj: "relu", LayerNormEpsilon: 1e-6,
 		RelativeAttentionNumBuckets: 32, RelativeAttentionMaxDistance: 128,
 	}
-	if err := Unmarshal(config, &c); err != nil {
+	if err := strictjson.Unmarshal(config, &c); err != nil {
 		return nil, err
 	}
 	if err := positive(keyValue{"d_model", c.DModel}, keyValue{"d_kv", c.DKV}, keyValue{"d_ff", c.DFF},

@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"flag"
@@ -82,7 +83,7 @@ func generate(from, to string) error {
 	if err := write(filepath.Join(to, "model.safetensors"), b.Bytes()); err != nil {
 		return err
 	}
-	outliers, err := embed.OutlierColumns(to, embed.Config{})
+	outliers, err := embed.OutlierColumns(context.Background(), to, embed.Config{})
 	if err != nil {
 		return err
 	}

@@ -1,23 +1,29 @@
-package transformer
+// Package strictjson decodes the JSON files of models: with errors that name the key
+// in the words of the file, and without taking one key for another.
+package strictjson
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 )
 
 // Unmarshal decodes the JSON in data into the struct that v points to, as
-// encoding/json does, but for keys that CheckKeys refuses. Errors name the key.
+// encoding/json does, but for keys that differ from those of its fields in case alone,
+// which are errors: encoding/json takes one for the other, and Python, for which these
+// files are made, does not. Errors name the key.
 func Unmarshal(data []byte, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
 		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
 			wrong.Field = withoutEmbedded(wrong.Field, reflect.TypeOf(v).Elem())
 		}
-		return Explain(err)
+		return explain(err)
 	}
-	return CheckKeys(data, v)
+	return checkKeys(data, reflect.TypeOf(v))
 }
 
 // withoutEmbedded returns the path of a key of t, a struct, without the names of
@@ -30,13 +36,28 @@ func withoutEmbedded(path string, t reflect.Type) string {
 	return path
 }
 
-// CheckKeys returns an error where a key of the JSON in data differs from that
-// of a field of v in case alone: encoding/json takes it for the field, and
-// Python, for which these files are made, for a key of its own.
-func CheckKeys(data []byte, v any) error {
-	return checkKeys(data, reflect.TypeOf(v))
+// UnmarshalKnown is Unmarshal for a file all of whose keys v must have, and which has
+// nothing behind its value.
+func UnmarshalKnown(data []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err == io.EOF {
+		return errors.New("an empty file, expected JSON")
+	} else if err != nil {
+		return explain(err)
+	}
+	if err := checkKeys(data, reflect.TypeOf(v)); err != nil {
+		return err
+	}
+	end := dec.InputOffset()
+	if _, err := dec.Token(); err != io.EOF {
+		return fmt.Errorf("more after the JSON value, which ends at byte %d", end)
+	}
+	return nil
 }
 
+// checkKeys returns an error where a key of the JSON in data differs from that
+// of a field of t in case alone.
 func checkKeys(data []byte, t reflect.Type) error {
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -79,9 +100,9 @@ func checkKeys(data []byte, t reflect.Type) error {
 	return nil
 }
 
-// Explain says of an error of encoding/json which key has a value of the wrong
+// explain says of an error of encoding/json which key has a value of the wrong
 // type, in the words of the file.
-func Explain(err error) error {
+func explain(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if !errors.As(err, &wrong) {
 		return err

@@ -1,4 +1,4 @@
-package embed
+package modelfolder
 
 import (
 	"bytes"
@@ -23,7 +23,7 @@ type router struct {
 }
 
 // router reads a Router's router_config.json, or an Asym's config.json.
-func (f folder) router() (*router, error) {
+func (f Folder) router() (*router, error) {
 	var config struct {
 		Types      map[string]string `json:"types"`
 		Structure  json.RawMessage   `json:"structure"`
@@ -34,10 +34,10 @@ func (f folder) router() (*router, error) {
 		} `json:"parameters"`
 	}
 	name := "router_config.json"
-	found, err := f.readJSON(name, &config)
+	found, err := f.ReadJSON(name, &config)
 	if err == nil && !found {
 		name = "config.json"
-		if found, err = f.readJSON(name, &config); err != nil {
+		if found, err = f.ReadJSON(name, &config); err != nil {
 			err = fmt.Errorf("%w, expected router_config.json, or a config.json of an Asym", err)
 		}
 	}
@@ -45,34 +45,34 @@ func (f folder) router() (*router, error) {
 		return nil, err
 	}
 	if !found {
-		return nil, f.errorIn("router_config.json", fs.ErrNotExist)
+		return nil, f.ErrorIn("router_config.json", fs.ErrNotExist)
 	}
-	r := &router{file: path.Join(f.path, name), mappings: map[[2]string]string{}, structure: map[string][]moduleEntry{}}
+	r := &router{file: path.Join(f.Path, name), mappings: map[[2]string]string{}, structure: map[string][]moduleEntry{}}
 	var structure map[string][]string
 	if err := json.Unmarshal(config.Structure, &structure); err != nil || len(structure) == 0 {
-		return nil, f.errorIn(name, errors.New("structure: expected for each route the list of its modules"))
+		return nil, f.ErrorIn(name, errors.New("structure: expected for each route the list of its modules"))
 	}
 	for _, route := range slices.Sorted(maps.Keys(structure)) {
 		r.structure[route] = nil // a route may have no modules
 		for _, id := range structure[route] {
 			class, ok := config.Types[id]
 			if !ok {
-				return nil, f.errorIn(name, fmt.Errorf("structure: %s: %q, which types lacks", route, id))
+				return nil, f.ErrorIn(name, fmt.Errorf("structure: %s: %q, which types lacks", route, id))
 			}
-			e := moduleEntry{Name: id, Path: path.Join(f.path, id), Type: class, file: r.file}
+			e := moduleEntry{Name: id, Path: path.Join(f.Path, id), Type: class, file: r.file}
 			if !fs.ValidPath(id) || id == "." {
-				return nil, e.errorf("expected a folder within the router's")
+				return nil, e.errorf("expected a Folder within the router's")
 			}
 			r.structure[route] = append(r.structure[route], e)
 		}
 	}
 	for key, route := range config.Parameters.RouteMappings {
 		if _, ok := structure[route]; !ok {
-			return nil, f.errorIn(name, fmt.Errorf("route_mappings: %s: %q, which structure lacks", key, route))
+			return nil, f.ErrorIn(name, fmt.Errorf("route_mappings: %s: %q, which structure lacks", key, route))
 		}
 		task, modality, err := parseMapping(key)
 		if err != nil {
-			return nil, f.errorIn(name, fmt.Errorf("route_mappings: %w", err))
+			return nil, f.ErrorIn(name, fmt.Errorf("route_mappings: %w", err))
 		}
 		r.mappings[[2]string{task, modality}] = route
 	}
@@ -80,7 +80,7 @@ func (f folder) router() (*router, error) {
 	case p.DefaultRoute != nil:
 		r.defaultRoute = *p.DefaultRoute
 		if _, ok := structure[r.defaultRoute]; !ok {
-			return nil, f.errorIn(name, fmt.Errorf("default_route: %q, which structure lacks", r.defaultRoute))
+			return nil, f.ErrorIn(name, fmt.Errorf("default_route: %q, which structure lacks", r.defaultRoute))
 		}
 	case p.AllowEmptyKey == nil || *p.AllowEmptyKey:
 		r.defaultRoute = firstKey(config.Structure)
@@ -142,9 +142,9 @@ func (r *router) tasks() []string {
 	return names
 }
 
-// routes loads the routes through the modules of list.
-func (l *loader) routes(list []moduleEntry) error {
-	m := l.model
+// routes reads the routes through the modules of list.
+func (r *reader) routes(list []moduleEntry) error {
+	s := r.spec
 	routers := map[int]*router{} // by index in list
 	tasks := map[string]bool{}
 	for i := range list {
@@ -152,23 +152,23 @@ func (l *loader) routes(list []moduleEntry) error {
 		if class := e.class(); class != "Router" && class != "Asym" {
 			continue
 		}
-		r, err := folder{l.root.fsys, e.Path}.router()
+		found, err := Folder{r.root.FS, e.Path}.router()
 		if err != nil {
 			return err
 		}
-		routers[i] = r
-		for _, name := range r.tasks() {
+		routers[i] = found
+		for _, name := range found.tasks() {
 			tasks[name] = true
 		}
 	}
 	delete(tasks, "")
 	if len(routers) == 0 {
 		var err error
-		m.route, err = l.route(list)
+		s.Default, err = r.route(list)
 		return err
 	}
-	m.routes = map[string]*route{}
-	loaded := map[string]*route{} // by the paths of their modules
+	s.Routes = map[string]*Route{}
+	read := map[string]*Route{} // by the paths of their modules
 	for _, task := range append([]string{""}, slices.Sorted(maps.Keys(tasks))...) {
 		flat, ok := flatten(list, routers, task)
 		if !ok {
@@ -178,28 +178,28 @@ func (l *loader) routes(list []moduleEntry) error {
 		for _, e := range flat {
 			fmt.Fprintf(&key, "%s\x00%s\x00", e.Path, e.Type)
 		}
-		r, ok := loaded[key.String()]
+		route, ok := read[key.String()]
 		if !ok {
 			var err error
-			if r, err = l.route(flat); err != nil {
+			if route, err = r.route(flat); err != nil {
 				return err
 			}
-			loaded[key.String()] = r
+			read[key.String()] = route
 		}
 		if task == "" {
-			m.route = r
+			s.Default = route
 		} else {
-			m.routes[task] = r
+			s.Routes[task] = route
 		}
 	}
-	if m.route == nil {
-		m.noDefault = true
-		for _, task := range slices.Sorted(maps.Keys(m.routes)) {
-			m.route = m.routes[task]
+	if s.Default == nil {
+		s.NoDefault = true
+		for _, task := range slices.Sorted(maps.Keys(s.Routes)) {
+			s.Default = s.Routes[task]
 			break
 		}
 	}
-	if m.route == nil {
+	if s.Default == nil {
 		return errors.New("modules.json: no task has a route through all Routers")
 	}
 	return nil
@@ -222,42 +222,4 @@ func flatten(list []moduleEntry, routers map[int]*router, task string) ([]module
 		flat = append(flat, r.structure[route]...)
 	}
 	return flat, true
-}
-
-// routeNames holds, for the names that every model takes, the routes that are
-// looked up: those of prompts, and the name in the documentation of Asym.
-var routeNames = map[string][]string{
-	"query":    fallbacks["query"],
-	"document": append(slices.Clone(fallbacks["document"]), "doc"),
-}
-
-// named returns the route that a prompt name chooses, false where it chooses none.
-func (m *Model) named(name string) (*route, bool) {
-	names, ok := routeNames[name]
-	if !ok {
-		names = []string{name}
-	}
-	for _, n := range names {
-		if r, ok := m.routes[n]; ok {
-			return r, true
-		}
-	}
-	return nil, false
-}
-
-// routeOf returns the route of requests with the given prompt name. The name of
-// a mere prompt takes the default route.
-func (m *Model) routeOf(name string) (*route, error) {
-	if r, ok := m.named(name); ok {
-		return r, nil
-	}
-	_, task := routeNames[name]
-	if m.routes == nil || !task && !m.noDefault {
-		return m.route, nil
-	}
-	have := strings.Join(m.info.Routes, ", ")
-	if name == "" {
-		return nil, optionError("prompt name", "none given, and the model has no default route, expected one of: %s", have)
-	}
-	return nil, optionError("prompt name", "%.100q, which is no route of the model, expected one of: %s", name, have)
 }

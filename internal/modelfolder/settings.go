@@ -1,4 +1,4 @@
-package embed
+package modelfolder
 
 import (
 	"encoding/json"
@@ -31,6 +31,7 @@ type settings struct {
 	DocumentLength   any                        `json:"document_length"`
 	QueryExpansion   any                        `json:"query_expansion"`
 
+	file    string // that they are in; "" for none
 	limited bool   // there is a limit in place of the tokenizer's
 	limit   int    // of tokens; 0 for none
 	side    string // truncation_side in place of the tokenizer's; "" for the tokenizer's
@@ -81,10 +82,21 @@ func (s *settings) check() error {
 			return fmt.Errorf("processing_kwargs: %s: %v, expected none", key, values)
 		}
 	}
-	if kind, ok := transformerTaskKinds[s.TransformerTask]; ok {
-		return kindError(kind, `"feature-extraction"`, "transformer_task: %q", s.TransformerTask)
+	return nil
+}
+
+// checkTask returns an error unless a Transformer module with these settings does in a
+// model of that kind what it would do here.
+func (s *settings) checkTask(kind Kind) error {
+	expected := taskSettings{"feature-extraction", "token_embeddings", "last_hidden_state"}
+	if kind != Embedding {
+		if t, ok := crossTasks[s.TransformerTask]; ok {
+			expected = t
+		}
+	} else if found, ok := transformerTaskKinds[s.TransformerTask]; ok {
+		return kindError(found, kind, "transformer_task: %q", s.TransformerTask)
 	}
-	if _, ok := s.ModalityConfig["message"]; ok {
+	if _, ok := s.ModalityConfig["message"]; ok && kind == Embedding {
 		return fmt.Errorf("modality_config: message: %w", errTemplate)
 	}
 	if s.ModalityConfig != nil {
@@ -96,19 +108,32 @@ func (s *settings) check() error {
 		if !ok {
 			return errors.New(`modality_config: no "text"`)
 		}
-		if err := json.Unmarshal(text, &how); err != nil || how.Method != "forward" || how.Output != "last_hidden_state" {
-			return fmt.Errorf(`modality_config: text: %s, expected method "forward" with output "last_hidden_state"`, text)
+		if err := json.Unmarshal(text, &how); err != nil || how.Method != "forward" || how.Output != expected.result {
+			return fmt.Errorf(`modality_config: text: %s, expected method "forward" with output %q`, text, expected.result)
 		}
 	}
 	switch {
-	case s.TransformerTask != "" && s.TransformerTask != "feature-extraction":
-		return fmt.Errorf(`transformer_task: %q, expected "feature-extraction"`, s.TransformerTask)
-	case s.ModuleOutputName != "" && s.ModuleOutputName != "token_embeddings":
-		return fmt.Errorf(`module_output_name: %q, expected "token_embeddings"`, s.ModuleOutputName)
+	case s.TransformerTask != "" && s.TransformerTask != expected.task:
+		return fmt.Errorf(`transformer_task: %q, expected %q`, s.TransformerTask, expected.task)
+	case s.ModuleOutputName != "" && s.ModuleOutputName != expected.feature:
+		return fmt.Errorf(`module_output_name: %q, expected %q`, s.ModuleOutputName, expected.feature)
 	case s.QueryLength != nil || s.DocumentLength != nil || s.QueryExpansion != nil:
-		return kindError(kindMultiVector, "none", "query_length, document_length, query_expansion: found one of them")
+		return kindError(kindMultiVector, kind, "query_length, document_length, query_expansion: found one of them")
 	}
 	return nil
+}
+
+// taskSettings are what a Transformer module says of its task in modules that go together.
+type taskSettings struct {
+	task    string // transformer_task
+	feature string // module_output_name
+	result  string // method_output_name of modality_config
+}
+
+// The tasks of cross-encoders beside that of embedding models.
+var crossTasks = map[string]taskSettings{
+	"sequence-classification": {"sequence-classification", "scores", "logits"},
+	"text-generation":         {"text-generation", "causal_logits", "logits"},
 }
 
 // setTokenizer takes an argument of the tokenizer's loading, if it is known.
@@ -151,12 +176,13 @@ func (s *settings) setLimit(value any) (err error) {
 }
 
 // settings reads those of the Transformer module in f.
-func (f folder) settings() (settings, error) {
+func (f Folder) settings() (settings, error) {
 	for _, name := range manifest.Settings {
 		var s settings
-		found, err := f.readJSON(name, &s)
+		found, err := f.ReadJSON(name, &s)
 		if err == nil && found {
-			err = f.errorIn(name, s.check())
+			s.file = name
+			err = f.ErrorIn(name, s.check())
 		}
 		if err != nil || found {
 			return s, err

@@ -1,0 +1,134 @@
+package loader
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/rhumb-go/rhumb/internal/modelfolder"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// A moduleKey is a module at a place that it fits in.
+type moduleKey struct {
+	spec  *modelfolder.Module
+	width int
+}
+
+// A loaded module, its part of the recipe, and how many components it makes.
+type loaded struct {
+	module pipeline.Module
+	recipe string
+	width  int
+}
+
+// module loads a module that reads vectors of so many components, once.
+func (m *Model) module(spec *modelfolder.Module, width int) (loaded, error) {
+	key := moduleKey{spec, width}
+	if made, ok := m.modules[key]; ok {
+		return made, nil
+	}
+	err := spec.Fits(width)
+	made := loaded{pipeline.Normalize{}, "Normalize", width}
+	if err == nil {
+		switch spec.Class {
+		case modelfolder.Dense:
+			made, err = m.dense(spec)
+		case modelfolder.LayerNorm:
+			made, err = m.layerNorm(spec)
+		}
+	}
+	m.modules[key] = made
+	return made, err
+}
+
+// dense loads a Dense module.
+func (m *Model) dense(spec *modelfolder.Module) (made loaded, err error) {
+	inputs, outputs := spec.Inputs, spec.Outputs
+	act, err := pipeline.ParseActivation(spec.Activation)
+	if err != nil {
+		return made, spec.Error(fmt.Errorf("activation_function: %w", err))
+	}
+	shapes := map[string][]int{"linear.weight": {outputs, inputs}}
+	if spec.Bias {
+		shapes["linear.bias"] = []int{outputs}
+	}
+	projected := spec.Residual && inputs != outputs
+	if projected {
+		shapes["residual.weight"] = []int{outputs, inputs}
+	}
+	values, sum, err := readTensors(spec.Folder, shapes)
+	if err != nil {
+		return made, err
+	}
+	weight := func(name string) tensor.Matrix {
+		return tensor.Matrix{Rows: outputs, Cols: inputs, Stride: inputs, Data: values[name]}
+	}
+	d := pipeline.NewDense(m.Set, weight("linear.weight"), values["linear.bias"], act)
+	switch {
+	case projected:
+		d.AddProjection(weight("residual.weight"))
+	case spec.Residual:
+		d.AddInput()
+	}
+	m.Bytes += d.Bytes()
+	class := spec.Activation[strings.LastIndexByte(spec.Activation, '.')+1:]
+	return loaded{d, fmt.Sprintf("Dense %s residual=%t %s", class, spec.Residual, sum), outputs}, nil
+}
+
+// layerNorm loads a LayerNorm module.
+func (m *Model) layerNorm(spec *modelfolder.Module) (made loaded, err error) {
+	width := spec.Inputs
+	values, sum, err := readTensors(spec.Folder, map[string][]int{"norm.weight": {width}, "norm.bias": {width}})
+	if err != nil {
+		return made, err
+	}
+	m.Bytes += 8 * int64(width)
+	return loaded{&pipeline.LayerNorm{Set: m.Set, Gamma: values["norm.weight"], Beta: values["norm.bias"]}, "LayerNorm " + sum, width}, nil
+}
+
+// readTensors reads the weights of a module: those of the given shapes, which must
+// be all that there are. It returns their sum too.
+func readTensors(f modelfolder.Folder, shapes map[string][]int) (values map[string][]float32, sum string, err error) {
+	file, err := f.Weights()
+	if err != nil {
+		return nil, "", err
+	}
+	defer file.Close() //nolint:errcheck // nothing was written
+	values = map[string][]float32{}
+	err = pipeline.Guard(func() []*tensor.File { return []*tensor.File{file} }, func() error {
+		sum, err = readAll(values, file, shapes)
+		return err
+	})
+	return values, sum, err
+}
+
+// readAll reads all tensors of file into values, and returns their sum.
+func readAll(values map[string][]float32, file *tensor.File, shapes map[string][]int) (sum string, err error) {
+	for _, name := range slices.Sorted(maps.Keys(shapes)) {
+		t, ok := file.Tensor(name)
+		switch {
+		case !ok:
+			err = fmt.Errorf("tensor %s: missing, expected shape %v", name, shapes[name])
+		case !slices.Equal(t.Shape, shapes[name]):
+			err = fmt.Errorf("tensor %s: shape %v, expected %v", name, t.Shape, shapes[name])
+		default:
+			values[name] = make([]float32, t.Len())
+			err = t.Float32s(values[name])
+		}
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", file.Name(), err)
+		}
+	}
+	for _, name := range file.Names() {
+		if _, ok := shapes[name]; !ok {
+			return "", fmt.Errorf("%s: tensor %s: not used by this module", file.Name(), name)
+		}
+	}
+	bytes, err := sumTensors(context.Background(), file, nil)
+	return hex.EncodeToString(bytes), err
+}

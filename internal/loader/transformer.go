@@ -1,0 +1,135 @@
+package loader
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/manifest"
+	"github.com/rhumb-go/rhumb/internal/modelfolder"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
+	"github.com/rhumb-go/rhumb/internal/transformer"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// openTransformer opens a transformer and its weights, where its outliers are to be
+// found one for that, and then that with them.
+func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) (*Encoder, error) {
+	e := &Encoder{Encoder: spec}
+	if err := e.readOutliers(&m.config); err != nil {
+		return nil, spec.ErrorIn(err)
+	}
+	open := transformer.Config{JSON: spec.Config, Set: m.Set, Format: m.config.Format}
+	if c := m.Spec.Cross; c != nil {
+		open.Head, open.Tokens = headOf(c, m.Spec.Default)
+	}
+	if m.config.Packing != ToRun {
+		open.Set = nil
+	}
+	var err error
+	if open.Adapter, err = m.adapter(spec); err != nil {
+		return nil, err
+	}
+	e.Weights = len(m.Files)
+	if open.Weights, err = m.weights(spec.Base); err != nil {
+		return nil, spec.ErrorIn(err)
+	}
+	finds := e.Finds() && m.config.Packing != ToCount
+	if finds {
+		calibrated := open
+		calibrated.Set = m.Set
+		e.Transformer, err = transformer.OpenToCalibrate(calibrated)
+	} else {
+		open.Outliers = e.Outliers
+		e.Transformer, err = transformer.Open(open)
+	}
+	if err == nil {
+		err = e.check()
+	}
+	if err != nil {
+		return nil, spec.ErrorIn(spec.Base.ErrorIn("", err))
+	}
+	m.Bytes += e.Transformer.Bytes()
+	if finds && m.config.Packing == ToRun {
+		if open.Outliers, err = m.Calibrate(ctx, e); err != nil {
+			return nil, err
+		}
+		e.Outliers = open.Outliers
+		if e.Transformer, err = transformer.Open(open); err != nil {
+			return nil, spec.ErrorIn(spec.Base.ErrorIn("", err))
+		}
+	}
+	e.Runs = pipeline.Transformer{Model: e.Transformer}
+	return e, nil
+}
+
+// headOf returns the head of a cross-encoder's transformer, and the tokens that it is for.
+func headOf(c *modelfolder.Cross, r *modelfolder.Route) (transformer.HeadKind, []int32) {
+	switch {
+	case c.Logit != nil && c.Logit.False >= 0:
+		return transformer.LanguageHead, []int32{c.Logit.True, c.Logit.False}
+	case c.Logit != nil:
+		return transformer.LanguageHead, []int32{c.Logit.True}
+	case r.Pooling != nil:
+		return transformer.NoHead, nil
+	}
+	return transformer.ClassificationHead, nil
+}
+
+// check checks the tokenizer against the transformer, which limits the tokens.
+func (e *Encoder) check() error {
+	if id, ok := e.Tokenizer.ID(e.End); e.End != "" && (!ok || int(id) >= e.Transformer.Embeddings.Tokens.Rows) {
+		return fmt.Errorf("tokenizer_config.json: eos_token: %q, which tokenizer.json lacks, or the model", e.End)
+	}
+	e.limit = modelfolder.Lowest(e.Encoder.MaxTokens, e.Transformer.MaxPositions)
+	if special := e.Tokenizer.SpecialTokens(); e.limit > 0 && e.limit < special {
+		return fmt.Errorf("%s: %d special tokens, and the model reads %d tokens", manifest.Tokenizer, special, e.limit)
+	}
+	return nil
+}
+
+// adapter opens the adapter of a transformer, nil where there is none.
+func (m *Model) adapter(spec *modelfolder.Encoder) (*transformer.Adapter, error) {
+	if spec.Adapter == nil {
+		return nil, nil
+	}
+	file, err := spec.Folder.AdapterWeights()
+	if err != nil {
+		return nil, err
+	}
+	m.Files = append(m.Files, file)
+	a, err := transformer.OpenAdapter(spec.Adapter, file)
+	return a, spec.Folder.ErrorIn("", err)
+}
+
+// weights opens the weights in f, for as long as the model is.
+func (m *Model) weights(f modelfolder.Folder) (*tensor.File, error) {
+	file, err := f.Weights()
+	if err == nil {
+		m.Files = append(m.Files, file)
+	}
+	return file, err
+}
+
+// readOutliers reads those that the folder names, in Int8. Where it names none, they
+// are to be found.
+func (e *Encoder) readOutliers(cfg *Config) error {
+	if cfg.Format != kernel.Int8 {
+		return nil
+	}
+	e.calibrated = calibrationVersion
+	data := e.Encoder.Outliers
+	if data == nil || cfg.Packing == Recalibrate {
+		return nil
+	}
+	if err := json.Unmarshal(data, &e.Outliers); err != nil || e.Outliers == nil {
+		return e.Base.ErrorIn(manifest.Outliers, errors.New("expected an object with a list of whole numbers for each linear layer"))
+	}
+	e.calibrated = string(modelfolder.Canonical(data))
+	return nil
+}
+
+// Finds reports whether e's outliers, in Int8, are not in its folder, but to be found.
+func (e *Encoder) Finds() bool { return e.calibrated == calibrationVersion }

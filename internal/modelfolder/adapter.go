@@ -1,0 +1,83 @@
+package modelfolder
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/rhumb-go/rhumb/internal/manifest"
+	"github.com/rhumb-go/rhumb/internal/strictjson"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+const adapterConfig = manifest.Adapter
+
+// readAdapter finds the LoRA adapter in the module's folder, and the folder of the
+// model that it is merged into: the module's own where that has a config.json, else
+// the one that base_model_name_or_path names (as transformers 5.23 chooses). Without
+// an adapter that is the module's. dir is Options.Dir.
+func (e *Encoder) readAdapter(dir string) error {
+	e.Base = e.Folder
+	data, err := e.Folder.Read(adapterConfig)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var config struct {
+		Base string `json:"base_model_name_or_path"`
+		Task string `json:"task_type"`
+	}
+	if err = strictjson.Unmarshal(data, &config); err == nil {
+		e.Adapter, e.base, e.task = data, config.Base, config.Task
+		e.Base, err = e.Folder.base(config.Base, dir)
+	}
+	return e.Folder.ErrorIn(adapterConfig, err)
+}
+
+// AdapterWeights opens the tensors of the adapter in f.
+func (f Folder) AdapterWeights() (*tensor.File, error) {
+	names := manifest.AdapterWeights // as PEFT looks for them
+	return f.open(names, ", expected it or "+names[1]+" beside "+adapterConfig)
+}
+
+// elsewhere reports whether Windows may read path as a folder of another machine, which
+// it would send proof of the user's password: \\host\share, and \??\UNC\host\share.
+func elsewhere(path string) bool {
+	path = strings.ReplaceAll(path, `\`, "/")
+	return strings.HasPrefix(path, "//") || strings.HasPrefix(path, "/??/")
+}
+
+// base returns the folder of the model that an adapter in f is for. dir is where
+// the root of f's file system lies, "" where that is not known.
+func (f Folder) base(name, dir string) (Folder, error) {
+	if f.Exists(configName) {
+		return f, nil
+	}
+	if elsewhere(name) {
+		return f, fmt.Errorf("base_model_name_or_path: %.100q, a folder of another machine, expected one of this", name)
+	}
+	var found []Folder
+	if p := path.Join(f.Path, name); name != "" && !path.IsAbs(name) && fs.ValidPath(p) {
+		found = append(found, Folder{f.FS, p})
+	}
+	if filepath.IsAbs(name) {
+		found = append(found, Folder{os.DirFS(name), ""})
+	} else if name != "" && dir != "" {
+		found = append(found, Folder{os.DirFS(filepath.Join(dir, f.Path, name)), ""})
+	}
+	for _, base := range found {
+		if base.Exists(adapterConfig) {
+			return f, fmt.Errorf("base_model_name_or_path: %q, the folder of an adapter, expected a model's", name)
+		}
+		if base.Exists(configName) {
+			return base, nil
+		}
+	}
+	return f, fmt.Errorf("base_model_name_or_path: %q, expected the path of the base model's folder, absolute or from this folder on: models are not downloaded", name)
+}
