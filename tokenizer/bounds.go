@@ -20,15 +20,19 @@ type bounds struct {
 // begin begins the work on a text.
 func (b *bounds) begin(size int, done <-chan struct{}) {
 	*b = bounds{size: size, done: done}
-	if done != nil {
-		b.poll()
-	}
+	b.poll()
 }
 
 var errStopped = errors.New("stopped, as Options.Done is closed")
 
 // poll ends the work where nobody waits for it.
 func (b *bounds) poll() {
+	if b.done != nil { // where it is nil, that is not worth a call
+		b.look()
+	}
+}
+
+func (b *bounds) look() {
 	select {
 	case <-b.done:
 		b.fail(errStopped)
@@ -96,8 +100,8 @@ func (b *bounds) grows(n int) bool {
 // as long, as other programs take time too. matchPatience is how long one match may
 // take until it is begun anew, or is given up.
 const (
-	matchPatience = 500 * time.Millisecond
-	leastMatching = time.Second
+	matchPatience = 400 * time.Millisecond
+	leastMatching = 800 * time.Millisecond
 	matchingByte  = 20 * time.Microsecond
 )
 
