@@ -2,8 +2,6 @@
 
 package kernel
 
-//go:generate go run ./generate
-
 func tileAVX512(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
 	tilesAVX512[m](c, ldc, a, b, bias, steps, n, next, r)
 }

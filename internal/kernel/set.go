@@ -15,6 +15,8 @@ import (
 	"sync"
 )
 
+//go:generate go run ./generate
+
 // A Set is the kernels of one CPU level. It is read-only and safe for
 // concurrent use. Its methods check lengths and panic where a caller breaks
 // them; its fields are the bare loops.

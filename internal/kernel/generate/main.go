@@ -16,27 +16,33 @@ import (
 func main() {
 	dir := flag.String("dir", ".", "folder of the package")
 	flag.Parse()
-	write := func(name string, data []byte) {
-		if err := os.WriteFile(filepath.Join(*dir, name), data, 0o644); err != nil {
+	for name, source := range files(*dir) {
+		if err := os.WriteFile(filepath.Join(*dir, name), source, 0o644); err != nil {
 			log.Fatal(err)
 		}
 	}
+}
+
+// files returns the generated files of the package in the folder dir, by name. Those
+// of arm64 have constants of assembly that is written by hand there.
+func files(dir string) map[string][]byte {
+	all := map[string][]byte{"tiles_amd64.go": declarations()}
 	for _, l := range levels {
-		write(l.file, l.source(l.tile))
+		all[l.file] = l.source(l.tile)
 	}
 	for _, l := range int8Levels {
-		write(l.file, l.source(l.tile))
+		all[l.file] = l.source(l.tile)
 	}
 	for _, l := range int4Levels {
-		write(l.file, l.source())
+		all[l.file] = l.source()
 	}
 	for _, l := range amxLevels {
-		write(l.file, l.source())
+		all[l.file] = l.source()
 	}
-	write("tiles_amd64.go", declarations())
 	for name, source := range neonFiles {
-		write(name, source(*dir))
+		all[name] = source(dir)
 	}
+	return all
 }
 
 // A level is the tile of a CPU level and a format: rows×(2·lanes) accumulators.
