@@ -17,13 +17,14 @@ var int8Levels = []int8Level{
 
 // tile writes the kernel of m rows.
 func (l int8Level) tile(w *bytes.Buffer, m int) {
+	step := fmt.Sprintf("$%d", 16*m)
 	fmt.Fprintf(w, `
 // func tile%dx%d%s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
 // c = (a·b in whole numbers)·scales + bias + a·b of the outliers, for %d rows and
 // n ≤ %d columns, 16·steps terms, r.count times; see tileInt8Generic.
 // Registers: SI ldc in bytes, AX a, BX b, CX steps left, DX bias, R8 DI what follows
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
-// the tile's c, a and b begin, %s-%s c (two for each row), from %s on b and a.
+// the tile's c, a and b begin, %s%s-%s c (two for each row), from %s on b and a.
 // Requires: %s
 TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-104
 %s	MOVQ R12, AX
@@ -34,13 +35,13 @@ TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-104
 	MOVQ CX, DI
 	SHLQ $9, DI
 	ADDQ BX, DI
-`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, l.acc(0, 0), l.acc(m-1, 1), l.b(0), l.requires, m, 2*l.lanes, l.suffix, begin, 16*m)
+`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, l.masks(), l.acc(0, 0), l.acc(m-1, 1), l.b(0), l.requires, m, 2*l.lanes, l.suffix, l.begin(), 16*m)
 	l.zeroPoints(w, m, "R8", "DI")
-	fmt.Fprintf(w, "\tTESTQ CX, CX\n\tJZ    scale\n\nloop:\n")
-	l.words(w, m, l.word)
-	fmt.Fprintf(w, "\tADDQ $%d, AX\n\tADDQ $%d, BX\n\tADDQ $%d, R9\n\tDECQ CX\n\tJNZ  loop\n\nscale:\n", 16*m, 16*panel, 16*panel)
+	fmt.Fprintf(w, "\tTESTQ CX, CX\n\tJZ    scale\n")
+	l.steps(w, "loop", m, step, l.word)
+	fmt.Fprintf(w, "\nscale:\n")
 	l.scale(w, m)
-	l.outliers(w, m, fmt.Sprintf("$%d", 16*m))
+	l.outliers(w, m, step)
 	fmt.Fprintf(w, "\tMOVQ R11, DI\n")
 	l.store(w, m, l.b(0), l.b(1))
 }
@@ -79,9 +80,9 @@ func (l int8Level) scale(w *bytes.Buffer, m int) {
 // four of a row's outliers to the next four, in bytes.
 func (l int8Level) outliers(w *bytes.Buffer, m int, apart string) {
 	fmt.Fprintf(w, "\tMOVL 8(AX), CX // steps of outliers\n\tADDQ %s, AX\n\tADDQ $%d, BX\n", apart, 8*panel)
-	fmt.Fprintf(w, "\tTESTL CX, CX\n\tJZ    store\n\noutliers:\n")
-	l.words(w, m, level.float32Word)
-	fmt.Fprintf(w, "\tADDQ %s, AX\n\tADDQ $%d, BX\n\tADDQ $%d, R9\n\tDECQ CX\n\tJNZ  outliers\n\nstore:\n", apart, 16*panel, 16*panel)
+	fmt.Fprintf(w, "\tTESTL CX, CX\n\tJZ    store\n")
+	l.steps(w, "outliers", m, apart, level.float32Word)
+	fmt.Fprintf(w, "\nstore:\n")
 }
 
 // loadWord writes the load of word k of the columns.

@@ -98,8 +98,13 @@ func (l level) source(tile func(w *bytes.Buffer, m int)) []byte {
 	return w.Bytes()
 }
 
-// begin is how a tile's kernel begins, up to the first tile of its run.
-const begin = `	MOVQ c+0(FP), R11
+// begin returns how a tile's kernel begins, up to the first tile of its run.
+func (l level) begin() string {
+	masks := ""
+	if l.register == "Z" {
+		masks = "\tMOVQ n+48(FP), CX\n" + columnMasks
+	}
+	return `	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R13
@@ -107,9 +112,18 @@ const begin = `	MOVQ c+0(FP), R11
 	MOVQ next+56(FP), R9
 	MOVQ r_count+64(FP), R10
 	SHLQ $2, SI
-
+` + masks + `
 tile:
 `
+}
+
+// masks says which registers hold the masks of the columns.
+func (l level) masks() string {
+	if l.register == "Z" {
+		return "K1 K2 masks of the columns, "
+	}
+	return ""
+}
 
 // reg, acc, b and a name the registers: acc those of row r and half of the
 // columns, b those of the columns, a those of the rows, used in turn.
@@ -127,14 +141,14 @@ func (l level) tile(w *bytes.Buffer, m int) {
 // func tile%dx%d%s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
 // c[i*ldc+j] = bias[j] + a·b for %d rows and n ≤ %d columns, 4·steps words, r.count times.
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
-// R11 R12 R13 where the tile's c, a and b begin, %s-%s c (two for each row), %s %s b[k], %s %s a[i][k].
+// R11 R12 R13 where the tile's c, a and b begin, %s%s-%s c (two for each row), %s %s b[k], %s %s a[i][k].
 // Requires: %s
 TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-104
 %s	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
 	MOVQ steps+40(FP), CX
-`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, acc(0, 0), acc(m-1, 1), b0, b1, a[0], a[1], l.requires, m, 2*l.lanes, l.suffix, begin)
+`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, l.masks(), acc(0, 0), acc(m-1, 1), b0, b1, a[0], a[1], l.requires, m, 2*l.lanes, l.suffix, l.begin())
 	for h := range 2 {
 		fmt.Fprintf(w, "\tVMOVUPS %d(DX), %s\n", h*bytes, acc(0, h))
 	}
@@ -143,18 +157,45 @@ TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-104
 			fmt.Fprintf(w, "\tVMOVAPS %s, %s\n", acc(0, h), acc(r, h))
 		}
 	}
-	fmt.Fprintf(w, "\tTESTQ CX, CX\n\tJZ    store\n\nloop:\n")
-	l.words(w, m, l.word)
-	fmt.Fprintf(w, "\tADDQ $%d, AX\n\tADDQ $%d, BX\n\tADDQ $%d, R9\n\tDECQ CX\n\tJNZ  loop\n\nstore:\n", 16*m, 16*panel, 16*panel)
+	fmt.Fprintf(w, "\tTESTQ CX, CX\n\tJZ    store\n")
+	l.steps(w, "loop", m, fmt.Sprintf("$%d", 16*m), l.word)
+	fmt.Fprintf(w, "\nstore:\n")
 	l.store(w, m, b0, b1)
 }
 
-// words writes one step of multiply-adds: 4 words.
-func (l level) words(w *bytes.Buffer, m int, word func(l level, w *bytes.Buffer, m, k int)) {
-	for k := range 4 {
-		l.prefetch(w, k)
-		word(l, w, m, k)
+// longWord is of how many instructions the work on a word is looped: those of the loop
+// itself are then few enough beside it.
+const longWord = 30
+
+// steps writes the loop over CX > 0 steps of 4 words; apart is from one step of a row
+// to the next, in bytes.
+func (l level) steps(w *bytes.Buffer, label string, m int, apart string, word func(l level, w *bytes.Buffer, m, k int)) {
+	var first bytes.Buffer
+	l.prefetch(&first, 0)
+	word(l, &first, m, 0)
+	if bytes.Count(first.Bytes(), []byte("\n")) < longWord {
+		fmt.Fprintf(w, "\n%s:\n", label)
+		for k := range 4 {
+			l.prefetch(w, k)
+			word(l, w, m, k)
+		}
+		fmt.Fprintf(w, "\tADDQ %s, AX\n\tADDQ $%d, BX\n\tADDQ $%d, R9\n\tDECQ CX\n\tJNZ  %s\n", apart, 16*panel, 16*panel, label)
+		return
 	}
+	fmt.Fprintf(w, `	SHLQ $2, CX // words
+
+%[1]s:
+%[2]s	ADDQ $4, AX
+	ADDQ $%[3]d, BX
+	ADDQ $%[3]d, R9
+	DECQ CX
+	TESTB $3, CX
+	JNZ  %[1]s
+	SUBQ $16, AX
+	ADDQ %[4]s, AX
+	TESTQ CX, CX
+	JNZ  %[1]s
+`, label, first.Bytes(), 4*panel, apart)
 }
 
 // prefetch writes the prefetch of word k of the next panel's step.
@@ -168,12 +209,34 @@ func (l level) prefetch(w *bytes.Buffer, k int) {
 // Registers b0 and b1 are lost.
 func (l level) store(w *bytes.Buffer, m int, b0, b1 string) {
 	acc, bytes := l.acc, 4*l.lanes
+	if l.register == "Z" {
+		l.rowsOut(w, m, func(r, h int) {
+			fmt.Fprintf(w, "\tVMOVUPS %s, K%d, %d(DI)\n", acc(r, h), h+1, h*bytes)
+		})
+		fmt.Fprint(w, nextTile)
+		return
+	}
 	fmt.Fprintf(w, "\tMOVQ n+48(FP), CX\n\tCMPQ CX, $%d\n\tJLT  masked\n", 2*l.lanes)
 	l.rowsOut(w, m, func(r, h int) {
 		fmt.Fprintf(w, "\tVMOVUPS %s, %d(DI)\n", acc(r, h), h*bytes)
 	})
-	fmt.Fprint(w, `
-next:
+	fmt.Fprintf(w, `
+next:%s
+masked:
+	LEAQ laneMask<>(SB), R8
+	SHLQ $2, CX
+	SUBQ CX, R8
+	VMOVUPS 64(R8), %s // columns 0 to 7
+	VMOVUPS 96(R8), %s // columns 8 to 15
+`, nextTile, b0, b1)
+	l.rowsOut(w, m, func(r, h int) {
+		fmt.Fprintf(w, "\tVMASKMOVPS %s, %s, %d(DI)\n", acc(r, h), []string{b0, b1}[h], h*bytes)
+	})
+	fmt.Fprintf(w, "\tJMP next\n")
+}
+
+// nextTile goes on with the next tile of the run, or ends it.
+const nextTile = `
 	DECQ R10
 	JZ   done
 	MOVQ r_c+72(FP), R8
@@ -190,27 +253,7 @@ next:
 done:
 	VZEROUPPER
 	RET
-`)
-	fmt.Fprintf(w, "\nmasked:\n")
-	if l.register == "Z" {
-		fmt.Fprint(w, columnMasks)
-		l.rowsOut(w, m, func(r, h int) {
-			fmt.Fprintf(w, "\tVMOVUPS %s, K%d, %d(DI)\n", acc(r, h), h+1, h*bytes)
-		})
-		fmt.Fprintf(w, "\tJMP next\n")
-		return
-	}
-	fmt.Fprintf(w, `	LEAQ laneMask<>(SB), R8
-	SHLQ $2, CX
-	SUBQ CX, R8
-	VMOVUPS 64(R8), %s // columns 0 to 7
-	VMOVUPS 96(R8), %s // columns 8 to 15
-`, b0, b1)
-	l.rowsOut(w, m, func(r, h int) {
-		fmt.Fprintf(w, "\tVMASKMOVPS %s, %s, %d(DI)\n", acc(r, h), []string{b0, b1}[h], h*bytes)
-	})
-	fmt.Fprintf(w, "\tJMP next\n")
-}
+`
 
 // columnMasks makes the masks of the CX columns that there are. R8 is lost.
 const columnMasks = `	MOVQ  $1, R8
