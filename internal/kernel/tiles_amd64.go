@@ -291,58 +291,6 @@ func tile5x16AVXVNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, nex
 //go:noescape
 func tile6x16AVXVNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
 
-var tilesInt8AVX512 = [...]rowsFunc{
-	nil,
-	tile1x32Int8AVX512,
-	tile2x32Int8AVX512,
-	tile3x32Int8AVX512,
-	tile4x32Int8AVX512,
-	tile5x32Int8AVX512,
-	tile6x32Int8AVX512,
-	tile7x32Int8AVX512,
-	tile8x32Int8AVX512,
-	tile9x32Int8AVX512,
-	tile10x32Int8AVX512,
-	tile11x32Int8AVX512,
-	tile12x32Int8AVX512,
-}
-
-//go:noescape
-func tile1x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile2x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile3x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile4x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile5x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile6x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile7x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile8x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile9x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile10x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile11x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
-//go:noescape
-func tile12x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-
 var tilesAVX512VNNI = [...]rowsFunc{
 	nil,
 	tile1x32AVX512VNNI,

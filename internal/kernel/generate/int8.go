@@ -11,7 +11,6 @@ type int8Level struct{ level }
 var int8Levels = []int8Level{
 	{level{"tile_int8_avx2_amd64.s", "Int8AVX2", "Y", 4, 8, "AVX2, FMA", multiplyPairs}},
 	{level{"tile_int8_avxvnni_amd64.s", "AVXVNNI", "Y", 6, 8, "AVX-VNNI, FMA", multiplyWordsVEX}},
-	{level{"tile_int8_avx512_amd64.s", "Int8AVX512", "Z", 12, 16, "AVX-512 F, BW", multiplyPairs}},
 	{level{"tile_int8_avx512vnni_amd64.s", "AVX512VNNI", "Z", 14, 16, "AVX-512 F, VNNI", multiplyWords}},
 }
 
