@@ -33,7 +33,7 @@ func (a *asm) round(x, t, m group) {
 }
 
 func neonBFloat16(dir string) []byte {
-	a := newAsm()
+	a := newAsm("arm64")
 	a.activation("roughGELU", "x = x·Φ(x), error 2.5e-5", (*asm).roughGELU)
 	a.packBFloat16()
 	a.interleaveBFloat16()

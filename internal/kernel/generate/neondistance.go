@@ -6,7 +6,7 @@ import "fmt"
 // components are V0 to V3, the query's V4 to V7, V8 to V11 change; V16 to V19 are
 // the row's sums, V22 = flip in every byte.
 func neonDistance(string) []byte {
-	a := newAsm()
+	a := newAsm("arm64")
 	fmt.Fprint(a, `
 // The products take one row after the other, as memory is read fastest: R0 =
 // place in the query, R1 = place in the row, R2 = row, R3 = stride, R4 = steps

@@ -3,7 +3,7 @@ package main
 import "fmt"
 
 func neonElementwise(dir string) []byte {
-	a := newAsm()
+	a := newAsm("arm64")
 	a.lanes()
 	a.activation("gelu", "x = x·Φ(x), Φ(x) = (1 + erf(x/√2))/2", (*asm).gelu)
 	a.activation("geluTanh", "x = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))", (*asm).geluTanh)

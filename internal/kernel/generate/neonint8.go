@@ -161,12 +161,13 @@ func (a *asm) int8End(m int) {
 
 // neonInt8 writes the loops over float32s that become whole numbers.
 func neonInt8(string) []byte {
-	a := newAsm()
+	a := newAsm("arm64")
 	fmt.Fprint(a, "\n// laneBits is the bit of each of 16 lanes.\n")
-	for i := range 16 {
-		fmt.Fprintf(a, "DATA laneBits<>+%d(SB)/4, $%#x\n", 4*i, 1<<i)
+	var each [16]uint32
+	for i := range each {
+		each[i] = 1 << i
 	}
-	fmt.Fprint(a, "GLOBL laneBits<>(SB), RODATA|NOPTR, $64\n")
+	a.data("laneBits", 64, each[:]...)
 	low, high, marks, bits := span(16, 4), span(20, 4), span(24, 4), span(28, 4)
 	fmt.Fprint(a, `
 // func extremesNEON(x *float32, kept *uint16, groups int) (low, high float32)

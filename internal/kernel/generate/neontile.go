@@ -34,7 +34,7 @@ const (
 // neonTiles returns the source of one kind of tile.
 func neonTiles(kind int) func(string) []byte {
 	return func(string) []byte {
-		a, t := newAsm(), neonTileKinds[kind]
+		a, t := newAsm("arm64"), neonTileKinds[kind]
 		for m := 1; m <= t.rows; m++ {
 			fmt.Fprintf(a, `
 // func tile%[1]dx16%[2]s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)

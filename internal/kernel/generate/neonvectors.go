@@ -38,7 +38,7 @@ var (
 
 // neonVectors writes the conversions of finished embeddings.
 func neonVectors(string) []byte {
-	a := newAsm()
+	a := newAsm("arm64")
 	a.conversion("maxBits", "x []float32", "ret = max(x[i] &^ sign). V4 to V7 = largest so far", 28, func() {
 		a.line("MOVD x_base+0(FP), R1")
 		a.line("MOVD x_len+8(FP), R2")

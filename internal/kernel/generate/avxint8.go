@@ -1,9 +1,6 @@
 package main
 
-import (
-	"bytes"
-	"fmt"
-)
+import "fmt"
 
 // An int8Level is a CPU level's tile of format Int8.
 type int8Level struct{ level }
@@ -15,7 +12,7 @@ var int8Levels = []int8Level{
 }
 
 // tile writes the kernel of m rows.
-func (l int8Level) tile(w *bytes.Buffer, m int) {
+func (l int8Level) tile(w *asm, m int) {
 	step := fmt.Sprintf("$%d", 16*m)
 	fmt.Fprintf(w, `
 // func tile%dx%d%s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
@@ -36,58 +33,62 @@ TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-104
 	ADDQ BX, DI
 `, m, 2*l.lanes, l.suffix, m, 2*l.lanes, l.masks(), l.acc(0, 0), l.acc(m-1, 1), l.b(0), l.requires, m, 2*l.lanes, l.suffix, l.begin(), 16*m)
 	l.zeroPoints(w, m, "R8", "DI")
-	fmt.Fprintf(w, "\tTESTQ CX, CX\n\tJZ    scale\n")
+	w.line("TESTQ CX, CX")
+	w.line("JZ    scale")
 	l.steps(w, "loop", m, step, l.word)
-	fmt.Fprintf(w, "\nscale:\n")
+	w.label("\nscale")
 	l.scale(w, m)
 	l.outliers(w, m, step)
-	fmt.Fprintf(w, "\tMOVQ R11, DI\n")
+	w.line("MOVQ R11, DI")
 	l.store(w, m, l.b(0), l.b(1))
 }
 
 // zeroPoints writes what the zero points of the rows add to the sums, which begin
 // with it. The registers hold where the rows' heads and the panel's tail lie.
-func (l int8Level) zeroPoints(w *bytes.Buffer, m int, heads, tail string) {
+func (l int8Level) zeroPoints(w *asm, m int, heads, tail string) {
 	b0, b1, a := l.b(0), l.b(1), [2]string{l.a(0), l.a(1)}
-	fmt.Fprintf(w, "\t%s %d(%s), %s // sums of the columns\n", l.load(), 4*panel, tail, b0)
-	fmt.Fprintf(w, "\t%s %d(%s), %s\n", l.load(), 4*panel+4*l.lanes, tail, b1)
+	w.line("%s %d(%s), %s // sums of the columns", l.load(), 4*panel, tail, b0)
+	w.line("%s %d(%s), %s", l.load(), 4*panel+4*l.lanes, tail, b1)
 	for r := range m {
-		fmt.Fprintf(w, "\tVPBROADCASTD %d(%s), %s // minus the zero point\n", 16*r+4, heads, a[r%2])
-		fmt.Fprintf(w, "\tVPMULLD %s, %s, %s\n", b0, a[r%2], l.acc(r, 0))
-		fmt.Fprintf(w, "\tVPMULLD %s, %s, %s\n", b1, a[r%2], l.acc(r, 1))
+		w.line("VPBROADCASTD %d(%s), %s // minus the zero point", 16*r+4, heads, a[r%2])
+		w.line("VPMULLD %s, %s, %s", b0, a[r%2], l.acc(r, 0))
+		w.line("VPMULLD %s, %s, %s", b1, a[r%2], l.acc(r, 1))
 	}
 }
 
 // scale writes what makes the sums float32s, with AX at the heads and BX at the tail.
-func (l int8Level) scale(w *bytes.Buffer, m int) {
+func (l int8Level) scale(w *asm, m int) {
 	b0, b1, a, half := l.b(0), l.b(1), [2]string{l.a(0), l.a(1)}, 4*l.lanes
-	fmt.Fprintf(w, "\tVMOVUPS (BX), %s // scales of the columns\n", b0)
-	fmt.Fprintf(w, "\tVMOVUPS %d(BX), %s\n", half, b1)
+	w.line("VMOVUPS (BX), %s // scales of the columns", b0)
+	w.line("VMOVUPS %d(BX), %s", half, b1)
 	bias := a[1]
 	for h, b := range []string{b0, b1} {
-		fmt.Fprintf(w, "\tVMOVUPS %d(DX), %s\n", h*half, bias)
+		w.line("VMOVUPS %d(DX), %s", h*half, bias)
 		for r := range m {
-			fmt.Fprintf(w, "\tVCVTDQ2PS %s, %s\n", l.acc(r, h), l.acc(r, h))
-			fmt.Fprintf(w, "\tVBROADCASTSS %d(AX), %s // scale of the row\n", 16*r, a[0])
-			fmt.Fprintf(w, "\tVMULPS %s, %s, %s\n", a[0], l.acc(r, h), l.acc(r, h))
-			fmt.Fprintf(w, "\tVFMADD213PS %s, %s, %s\n", bias, b, l.acc(r, h))
+			w.line("VCVTDQ2PS %s, %s", l.acc(r, h), l.acc(r, h))
+			w.line("VBROADCASTSS %d(AX), %s // scale of the row", 16*r, a[0])
+			w.line("VMULPS %s, %s, %s", a[0], l.acc(r, h), l.acc(r, h))
+			w.line("VFMADD213PS %s, %s, %s", bias, b, l.acc(r, h))
 		}
 	}
 }
 
 // outliers writes the sums with the outliers, up to the label store. apart is from
 // four of a row's outliers to the next four, in bytes.
-func (l int8Level) outliers(w *bytes.Buffer, m int, apart string) {
-	fmt.Fprintf(w, "\tMOVL 8(AX), CX // steps of outliers\n\tADDQ %s, AX\n\tADDQ $%d, BX\n", apart, 8*panel)
-	fmt.Fprintf(w, "\tTESTL CX, CX\n\tJZ    store\n")
+func (l int8Level) outliers(w *asm, m int, apart string) {
+	w.line("MOVL 8(AX), CX // steps of outliers")
+	w.line("ADDQ %s, AX", apart)
+	w.line("ADDQ $%d, BX", 8*panel)
+	w.line("TESTL CX, CX")
+	w.line("JZ    store")
 	l.steps(w, "outliers", m, apart, level.float32Word)
-	fmt.Fprintf(w, "\nstore:\n")
+	w.label("\nstore")
 }
 
 // loadWord writes the load of word k of the columns.
-func (l level) loadWord(w *bytes.Buffer, k int) {
+func (l level) loadWord(w *asm, k int) {
 	for h := range 2 {
-		fmt.Fprintf(w, "\t%s %d(BX), %s\n", l.load(), k*4*panel+h*4*l.lanes, l.b(h))
+		w.line("%s %d(BX), %s", l.load(), k*4*panel+h*4*l.lanes, l.b(h))
 	}
 }
 
@@ -100,56 +101,52 @@ func (l level) load() string {
 }
 
 // multiplyWords writes four products of bytes to a lane at once.
-func multiplyWords(l level, w *bytes.Buffer, m, k int) {
+func multiplyWords(l level, w *asm, m, k int) {
 	l.loadWord(w, k)
 	for r := range m {
 		a := l.a(r)
-		fmt.Fprintf(w, "\tVPBROADCASTD %d(AX), %s\n", r*16+k*4, a)
+		w.line("VPBROADCASTD %d(AX), %s", r*16+k*4, a)
 		for h := range 2 {
-			fmt.Fprintf(w, "\tVPDPBUSD %s, %s, %s\n", l.b(h), a, l.acc(r, h))
+			w.line("VPDPBUSD %s, %s, %s", l.b(h), a, l.acc(r, h))
 		}
 	}
 }
 
 // multiplyWordsVEX is multiplyWords with VPDPBUSD in its VEX form, which the
 // assembler lacks.
-func multiplyWordsVEX(l level, w *bytes.Buffer, m, k int) {
+func multiplyWordsVEX(l level, w *asm, m, k int) {
 	l.loadWord(w, k)
 	for r := range m {
 		a := 2*l.rows + 2 + r%2
-		fmt.Fprintf(w, "\tVPBROADCASTD %d(AX), %s\n", r*16+k*4, l.reg(a))
+		w.line("VPBROADCASTD %d(AX), %s", r*16+k*4, l.reg(a))
 		for h := range 2 {
-			b, c := 2*l.rows+h, 2*r+h
-			// VEX.256.66.0F38.W0 50 /r: the bits of registers beyond 7 and the second
-			// operand are inverted.
-			fmt.Fprintf(w, "\tBYTE $0xc4; BYTE $%#02x; BYTE $%#02x; BYTE $0x50; BYTE $%#02x // VPDPBUSD Y%d, Y%d, Y%d\n",
-				(^c>>3&1)<<7|1<<6|(^b>>3&1)<<5|2, (^a&15)<<3|1<<2|1, 3<<6|(c&7)<<3|b&7, b, a, c)
+			w.ymm(vpdpbusd, 2*l.rows+h, a, 2*r+h)
 		}
 	}
 }
 
 // multiplyPairs writes two products of 16-bit numbers to a lane at once, twice:
 // of the even and of the odd bytes of the words.
-func multiplyPairs(l level, w *bytes.Buffer, m, k int) {
+func multiplyPairs(l level, w *asm, m, k int) {
 	l.loadWord(w, k)
 	first := 2 * l.rows
 	b := [2]string{l.reg(first), l.reg(first + 1)}
 	odd := [2]string{l.reg(first + 2), l.reg(first + 3)}
 	even, a, product := b, [2]string{l.reg(first + 4), l.reg(first + 5)}, l.reg(first+6)
 	for h := range 2 {
-		fmt.Fprintf(w, "\tVPSRAW $8, %s, %s // odd bytes\n", b[h], odd[h])
-		fmt.Fprintf(w, "\tVPSLLW $8, %s, %s\n", b[h], b[h])
-		fmt.Fprintf(w, "\tVPSRAW $8, %s, %s // even bytes\n", b[h], b[h])
+		w.line("VPSRAW $8, %s, %s // odd bytes", b[h], odd[h])
+		w.line("VPSLLW $8, %s, %s", b[h], b[h])
+		w.line("VPSRAW $8, %s, %s // even bytes", b[h], b[h])
 	}
 	for r := range m {
-		fmt.Fprintf(w, "\tVPBROADCASTD %d(AX), %s\n", r*16+k*4, a[0])
-		fmt.Fprintf(w, "\tVPSRLW $8, %s, %s // odd bytes\n", a[0], a[1])
-		fmt.Fprintf(w, "\tVPSLLW $8, %s, %s\n", a[0], a[0])
-		fmt.Fprintf(w, "\tVPSRLW $8, %s, %s // even bytes\n", a[0], a[0])
+		w.line("VPBROADCASTD %d(AX), %s", r*16+k*4, a[0])
+		w.line("VPSRLW $8, %s, %s // odd bytes", a[0], a[1])
+		w.line("VPSLLW $8, %s, %s", a[0], a[0])
+		w.line("VPSRLW $8, %s, %s // even bytes", a[0], a[0])
 		for h := range 2 {
 			for i, terms := range [2]string{even[h], odd[h]} {
-				fmt.Fprintf(w, "\tVPMADDWD %s, %s, %s\n", terms, a[i], product)
-				fmt.Fprintf(w, "\tVPADDD %s, %s, %s\n", product, l.acc(r, h), l.acc(r, h))
+				w.line("VPMADDWD %s, %s, %s", terms, a[i], product)
+				w.line("VPADDD %s, %s, %s", product, l.acc(r, h), l.acc(r, h))
 			}
 		}
 	}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// A level is the tile of a CPU level and a format: rows×(2·lanes) accumulators.
+type level struct {
+	file     string
+	suffix   string
+	register string // Y or Z
+	rows     int
+	lanes    int // float32s of one register
+	requires string
+	word     func(l level, w *asm, m, k int) // writes the sums with word k of 4
+}
+
+var levels = []level{
+	{"tile_avx2_amd64.s", "AVX2", "Y", 6, 8, "AVX2, FMA", level.float32Word},
+	{"tile_avx512_amd64.s", "AVX512", "Z", 14, 16, "AVX512F", level.float32Word},
+	{"tile_bfloat16_avx2_amd64.s", "BFloat16AVX2", "Y", 6, 8, "AVX2, FMA", level.bfloat16Halves},
+	{"tile_bfloat16_avx512_amd64.s", "BFloat16AVX512", "Z", 14, 16, "AVX512F", level.bfloat16Halves},
+	{"tile_bfloat16_dot_amd64.s", "BFloat16Dot", "Z", 14, 16, "AVX512F, AVX512BF16", level.bfloat16Dot},
+}
+
+// panel is the number of columns of a packed panel of b.
+const panel = 32
+
+func (l level) source(tile func(w *asm, m int)) []byte {
+	w := newAsm("amd64")
+	if l.register == "Y" {
+		fmt.Fprint(w, `
+// laneMask is 16 words of ones, then 16 of zeros: the 16 words that begin at
+// word 16-n mask the first n lanes.
+`)
+		w.data("laneMask", 128, repeat(16, 0xffffffff)...)
+	}
+	if strings.Contains(l.suffix, "BFloat16AVX") {
+		fmt.Fprint(w, "\n// highHalf masks the high term of each word.\n")
+		w.data("highHalf", 32, repeat(8, 0xffff0000)...)
+	}
+	for m := 1; m <= l.rows; m++ {
+		tile(w, m)
+	}
+	return w.Bytes()
+}
+
+// begin returns how a tile's kernel begins, up to the first tile of its run.
+func (l level) begin() string {
+	masks := ""
+	if l.register == "Z" {
+		masks = "\tMOVQ n+48(FP), CX\n" + columnMasks
+	}
+	return `	MOVQ c+0(FP), R11
+	MOVQ ldc+8(FP), SI
+	MOVQ a+16(FP), R12
+	MOVQ b+24(FP), R13
+	MOVQ bias+32(FP), DX
+	MOVQ next+56(FP), R9
+	MOVQ r_count+64(FP), R10
+	SHLQ $2, SI
+` + masks + `
+tile:
+`
+}
+
+// masks says which registers hold the masks of the columns.
+func (l level) masks() string {
+	if l.register == "Z" {
+		return "K1 K2 masks of the columns, "
+	}
+	return ""
+}
+
+// reg, acc, b and a name the registers: acc those of row r and half of the
+// columns, b those of the columns, a those of the rows, used in turn.
+func (l level) reg(i int) string       { return fmt.Sprintf("%s%d", l.register, i) }
+func (l level) acc(r, half int) string { return l.reg(2*r + half) }
+func (l level) b(half int) string      { return l.reg(2*l.rows + half) }
+func (l level) a(r int) string         { return l.reg(2*l.rows + 2 + r%2) }
+
+// tile writes the kernel of m rows.
+func (l level) tile(w *asm, m int) {
+	acc, b0, b1, a := l.acc, l.b(0), l.b(1), [2]string{l.a(0), l.a(1)}
+	bytes := 4 * l.lanes
+
+	fmt.Fprintf(w, `
+// func tile%dx%d%s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+// c[i*ldc+j] = bias[j] + a·b for %d rows and n ≤ %d columns, 4·steps words, r.count times.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// R11 R12 R13 where the tile's c, a and b begin, %s%s-%s c (two for each row), %s %s b[k], %s %s a[i][k].
+// Requires: %s
+TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-104
+%s	MOVQ R11, DI
+	MOVQ R12, AX
+	MOVQ R13, BX
+	MOVQ steps+40(FP), CX
+`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, l.masks(), acc(0, 0), acc(m-1, 1), b0, b1, a[0], a[1], l.requires, m, 2*l.lanes, l.suffix, l.begin())
+	for h := range 2 {
+		w.line("VMOVUPS %d(DX), %s", h*bytes, acc(0, h))
+	}
+	for r := 1; r < m; r++ {
+		for h := range 2 {
+			w.line("VMOVAPS %s, %s", acc(0, h), acc(r, h))
+		}
+	}
+	w.line("TESTQ CX, CX")
+	w.line("JZ    store")
+	l.steps(w, "loop", m, fmt.Sprintf("$%d", 16*m), l.word)
+	w.label("\nstore")
+	l.store(w, m, b0, b1)
+}
+
+// longWord is of how many instructions the work on a word is looped: those of the loop
+// itself are then few enough beside it.
+const longWord = 30
+
+// steps writes the loop over CX > 0 steps of 4 words; apart is from one step of a row
+// to the next, in bytes.
+func (l level) steps(w *asm, label string, m int, apart string, word func(l level, w *asm, m, k int)) {
+	first := new(asm)
+	l.prefetch(first, 0)
+	word(l, first, m, 0)
+	if bytes.Count(first.Bytes(), []byte("\n")) < longWord {
+		w.label("\n" + label)
+		for k := range 4 {
+			l.prefetch(w, k)
+			word(l, w, m, k)
+		}
+		w.line("ADDQ %s, AX", apart)
+		w.line("ADDQ $%d, BX", 16*panel)
+		w.line("ADDQ $%d, R9", 16*panel)
+		w.line("DECQ CX")
+		w.line("JNZ  %s", label)
+		return
+	}
+	w.line("SHLQ $2, CX // words")
+	w.label("\n" + label)
+	w.Write(first.Bytes())
+	w.line("ADDQ $4, AX")
+	w.line("ADDQ $%d, BX", 4*panel)
+	w.line("ADDQ $%d, R9", 4*panel)
+	w.line("DECQ CX")
+	w.line("TESTB $3, CX")
+	w.line("JNZ  %s", label)
+	w.line("SUBQ $16, AX")
+	w.line("ADDQ %s, AX", apart)
+	w.line("TESTQ CX, CX")
+	w.line("JNZ  %s", label)
+}
+
+// prefetch writes the prefetch of word k of the next panel's step.
+func (l level) prefetch(w *asm, k int) {
+	for line := 0; line < 8*l.lanes; line += 64 {
+		w.line("PREFETCHT1 %d(R9)", k*4*panel+line)
+	}
+}
+
+// store writes the end of a kernel, which stores c and goes on with the next tile.
+// Registers b0 and b1 are lost.
+func (l level) store(w *asm, m int, b0, b1 string) {
+	acc, bytes := l.acc, 4*l.lanes
+	if l.register == "Z" {
+		l.rowsOut(w, m, func(r, h int) {
+			w.line("VMOVUPS %s, K%d, %d(DI)", acc(r, h), h+1, h*bytes)
+		})
+		fmt.Fprint(w, nextTile)
+		return
+	}
+	w.line("MOVQ n+48(FP), CX")
+	w.line("CMPQ CX, $%d", 2*l.lanes)
+	w.line("JLT  masked")
+	l.rowsOut(w, m, func(r, h int) {
+		w.line("VMOVUPS %s, %d(DI)", acc(r, h), h*bytes)
+	})
+	fmt.Fprintf(w, `
+next:%s
+masked:
+	LEAQ laneMask<>(SB), R8
+	SHLQ $2, CX
+	SUBQ CX, R8
+	VMOVUPS 64(R8), %s // columns 0 to 7
+	VMOVUPS 96(R8), %s // columns 8 to 15
+`, nextTile, b0, b1)
+	l.rowsOut(w, m, func(r, h int) {
+		w.line("VMASKMOVPS %s, %s, %d(DI)", acc(r, h), []string{b0, b1}[h], h*bytes)
+	})
+	w.line("JMP next")
+}
+
+// nextTile goes on with the next tile of the run, or ends it.
+const nextTile = `
+	DECQ R10
+	JZ   done
+	MOVQ r_c+72(FP), R8
+	LEAQ (R11)(R8*4), R11
+	MOVQ r_a+80(FP), R8
+	LEAQ (R12)(R8*4), R12
+	MOVQ r_b+88(FP), R8
+	LEAQ (R13)(R8*4), R13
+	LEAQ (R13)(R8*4), R9
+	MOVQ r_bias+96(FP), R8
+	LEAQ (DX)(R8*4), DX
+	JMP  tile
+
+done:
+	VZEROUPPER
+	RET
+`
+
+// columnMasks makes the masks of the CX columns that there are. R8 is lost.
+const columnMasks = `	MOVQ  $1, R8
+	SHLQ  CX, R8
+	DECQ  R8
+	KMOVW R8, K1 // columns 0 to 15
+	SHRQ  $16, R8
+	KMOVW R8, K2 // columns 16 to 31
+`
+
+// rowsOut writes the stores of m rows.
+func (l level) rowsOut(w *asm, m int, store func(r, half int)) {
+	for r := range m {
+		if r > 0 {
+			w.line("ADDQ SI, DI")
+		}
+		store(r, 0)
+		store(r, 1)
+	}
+}
