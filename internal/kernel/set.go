@@ -7,6 +7,11 @@
 // and exp, erf and tanh are one polynomial with one order of fused steps. Only the
 // sums of bfloat16s by AMX have an order of their own. The generic set is plain Go and
 // agrees within a bound that each test derives.
+//
+// The name of a file begins with what it works on: products, of matrices; rows, which
+// are norms, activations and softmax; or vectors, which are distances and conversions.
+// The others hold the sets together. Products are packed by the assembly of rows, which
+// is why they are one package.
 package kernel
 
 import (

@@ -14,8 +14,8 @@ type amxLevel struct {
 }
 
 var amxLevels = []amxLevel{
-	{"tile_bfloat16_amx_amd64.s", "BFloat16AMX", tdpbf16ps, true, "AMX-TILE, AMX-BF16"},
-	{"tile_int8_amx_amd64.s", "Int8AMX", tdpbusd, false, "AMX-TILE, AMX-INT8"},
+	{"products_tile_bfloat16_amx_amd64.s", "BFloat16AMX", tdpbf16ps, true, "AMX-TILE, AMX-BF16"},
+	{"products_tile_int8_amx_amd64.s", "Int8AMX", tdpbusd, false, "AMX-TILE, AMX-INT8"},
 }
 
 // amxArguments are those of a tile's kernel.

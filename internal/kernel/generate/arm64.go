@@ -75,15 +75,15 @@ func (a *asm) move(dst, src int) {
 
 // neonFiles are the files of arm64.
 var neonFiles = map[string]func(dir string) []byte{
-	"tile_neon_arm64.s":          neonTiles(0),
-	"tile_bfloat16_neon_arm64.s": neonTiles(1),
-	"tile_int8_neon_arm64.s":     neonTiles(2),
-	"tile_int8_sdot_arm64.s":     neonTiles(3),
-	"tile_int8_usmmla_arm64.s":   neonTiles(4),
-	"tiles_arm64.go":             neonDeclarations,
-	"elementwise_neon_arm64.s":   neonElementwise,
-	"bfloat16_neon_arm64.s":      neonBFloat16,
-	"int8_neon_arm64.s":          neonInt8,
-	"vectors_neon_arm64.s":       neonVectors,
-	"distance_neon_arm64.s":      neonDistance,
+	"products_tile_neon_arm64.s":          neonTiles(0),
+	"products_tile_bfloat16_neon_arm64.s": neonTiles(1),
+	"products_tile_int8_neon_arm64.s":     neonTiles(2),
+	"products_tile_int8_sdot_arm64.s":     neonTiles(3),
+	"products_tile_int8_usmmla_arm64.s":   neonTiles(4),
+	"products_tiles_arm64.go":             neonDeclarations,
+	"rows_neon_arm64.s":                   neonElementwise,
+	"products_bfloat16_neon_arm64.s":      neonBFloat16,
+	"products_int8_neon_arm64.s":          neonInt8,
+	"vectors_neon_arm64.s":                neonVectors,
+	"vectors_distance_neon_arm64.s":       neonDistance,
 }

@@ -15,8 +15,8 @@ type int4Level struct {
 }
 
 var int4Levels = []int4Level{
-	{"tile_int4_avx2_amd64.s", "Int4AVX2", "Y", 4, 16, 8, "AVX2, FMA"},
-	{"tile_int4_avx512_amd64.s", "Int4AVX512", "Z", 9, 32, 16, "AVX512F, AVX512VNNI"},
+	{"products_tile_int4_avx2_amd64.s", "Int4AVX2", "Y", 4, 16, 8, "AVX2, FMA"},
+	{"products_tile_int4_avx512_amd64.s", "Int4AVX512", "Z", 9, 32, 16, "AVX512F, AVX512VNNI"},
 }
 
 const (

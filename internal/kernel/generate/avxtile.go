@@ -18,11 +18,11 @@ type level struct {
 }
 
 var levels = []level{
-	{"tile_avx2_amd64.s", "AVX2", "Y", 6, 8, "AVX2, FMA", level.float32Word},
-	{"tile_avx512_amd64.s", "AVX512", "Z", 14, 16, "AVX512F", level.float32Word},
-	{"tile_bfloat16_avx2_amd64.s", "BFloat16AVX2", "Y", 6, 8, "AVX2, FMA", level.bfloat16Halves},
-	{"tile_bfloat16_avx512_amd64.s", "BFloat16AVX512", "Z", 14, 16, "AVX512F", level.bfloat16Halves},
-	{"tile_bfloat16_dot_amd64.s", "BFloat16Dot", "Z", 14, 16, "AVX512F, AVX512BF16", level.bfloat16Dot},
+	{"products_tile_avx2_amd64.s", "AVX2", "Y", 6, 8, "AVX2, FMA", level.float32Word},
+	{"products_tile_avx512_amd64.s", "AVX512", "Z", 14, 16, "AVX512F", level.float32Word},
+	{"products_tile_bfloat16_avx2_amd64.s", "BFloat16AVX2", "Y", 6, 8, "AVX2, FMA", level.bfloat16Halves},
+	{"products_tile_bfloat16_avx512_amd64.s", "BFloat16AVX512", "Z", 14, 16, "AVX512F", level.bfloat16Halves},
+	{"products_tile_bfloat16_dot_amd64.s", "BFloat16Dot", "Z", 14, 16, "AVX512F, AVX512BF16", level.bfloat16Dot},
 }
 
 // panel is the number of columns of a packed panel of b.

@@ -1,4 +1,4 @@
-// Command generate writes the tiles of matrix products in assembly, and all other
+// Command generate writes the tiles of matrix products in assembly, and most other
 // assembly of arm64.
 //
 //	go run ./generate [-dir .]
@@ -22,9 +22,9 @@ func main() {
 }
 
 // files returns the generated files of the package in the folder dir, by name. Those
-// of arm64 have the constants of elementwise_amd64.h there.
+// of arm64 have the constants of rows_amd64.h there.
 func files(dir string) map[string][]byte {
-	all := map[string][]byte{"tiles_amd64.go": declarations()}
+	all := map[string][]byte{"products_tiles_amd64.go": declarations()}
 	for _, l := range levels {
 		all[l.file] = l.source(l.tile)
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The steps of elementwise_amd64.h for arm64: the same order, so the same
+// The steps of rows_amd64.h for arm64: the same order, so the same
 // result. Where x86 takes the larger or smaller of a value and a constant that
 // is not 0, fmax and fmin do the same: a NaN stays.
 
@@ -54,9 +54,9 @@ func (a *asm) constant(g group, name string) {
 	}
 }
 
-// table writes the constants in use, with their bits in elementwise_amd64.h.
+// table writes the constants in use, with their bits in rows_amd64.h.
 func (a *asm) table(dir string) {
-	source, err := os.ReadFile(filepath.Join(dir, "elementwise_amd64.h"))
+	source, err := os.ReadFile(filepath.Join(dir, "rows_amd64.h"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -64,10 +64,10 @@ func (a *asm) table(dir string) {
 	for _, m := range regexp.MustCompile(`(?m)^CONST\((\w+), 0x([0-9a-f]{8})\)`).FindAllSubmatch(source, -1) {
 		bits[string(m[1])] = string(m[2])
 	}
-	fmt.Fprintf(a, "\n// Four copies of each constant of elementwise_amd64.h that is used here.\n")
+	fmt.Fprintf(a, "\n// Four copies of each constant of rows_amd64.h that is used here.\n")
 	for i, name := range a.names {
 		if bits[name] == "" {
-			log.Fatalf("elementwise_amd64.h: no constant %s", name)
+			log.Fatalf("rows_amd64.h: no constant %s", name)
 		}
 		for j := range 2 {
 			fmt.Fprintf(a, "DATA constants<>+%d(SB)/8, $0x%s // %s\n", 16*i+8*j, strings.Repeat(bits[name], 2), name)
@@ -180,7 +180,7 @@ func (a *asm) power(l lane, y group, coefficients ...string) {
 	a.all(fmul, l.k, f, l.k)
 }
 
-// roughPower is power with the error of POWER in elementwise_amd64.h.
+// roughPower is power with the error of POWER in rows_amd64.h.
 func (a *asm) roughPower(l lane, y group) {
 	a.power(l, y, "short3", "short2", "short1", "one")
 }

@@ -1,4 +1,4 @@
-"""Fits the coefficients of elementwise_amd64.h and elementwise_generic.go.
+"""Fits the coefficients of rows_amd64.h and rows_generic.go.
 
 usage: python fit.py   (needs numpy and scipy)
 

@@ -1,7 +1,7 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
-#include "distance_amd64.h"
+#include "vectors_distance_amd64.h"
 
 // QUERYINT8 loads 64 bytes of the query to Z8 as int8.
 #define QUERYINT8 \

@@ -10,7 +10,7 @@
 #define VSUBPSC VSUBPS
 #define VFMADD213PSC VFMADD213PS
 
-#include "elementwise_amd64.h"
+#include "rows_amd64.h"
 
 // lanes is 8 words of ones, then 8 of zeros: the 8 words that begin at word 8-n
 // mask the first n lanes.

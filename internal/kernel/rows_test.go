@@ -49,7 +49,7 @@ func sameBits(t *testing.T, want, got []float32, format string, args ...any) {
 
 func clone(x []float32) []float32 { return append([]float32(nil), x...) }
 
-// The steps of elementwise_amd64.h, each rounded once: what a SIMD set computes.
+// The steps of rows_amd64.h, each rounded once: what a SIMD set computes.
 
 func exp32(x float32) float32 {
 	if x < expLow {

@@ -20,7 +20,7 @@
 #define LOADTAIL(P, V) VMOVUPS.Z (P), K1, V
 #define STORETAIL(V, P) VMOVUPS V, K1, (P)
 
-#include "elementwise_amd64.h"
+#include "rows_amd64.h"
 
 // MASK sets K1 to the mask of CX&15 lanes. Changes CX, R9.
 #define MASK \

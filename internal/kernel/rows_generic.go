@@ -2,7 +2,7 @@ package kernel
 
 import "math"
 
-// The coefficients come from testdata/fit.py; elementwise_amd64.h has the same.
+// The coefficients come from testdata/fit.py; rows_amd64.h has the same.
 const (
 	expLow   = -88.02969 // -127·ln 2: the factor is 2^-127, taken as 0
 	expHigh  = 89        // the factor is 2^128, +Inf

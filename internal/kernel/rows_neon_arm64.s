@@ -2031,7 +2031,7 @@ out:
 done:
 	RET
 
-// Four copies of each constant of elementwise_amd64.h that is used here.
+// Four copies of each constant of rows_amd64.h that is used here.
 DATA constants<>+0(SB)/8, $0x4126361141263611 // phiHigh
 DATA constants<>+8(SB)/8, $0x4126361141263611 // phiHigh
 DATA constants<>+16(SB)/8, $0xb5ff91ffb5ff91ff // phi8

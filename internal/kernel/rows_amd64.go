@@ -3,7 +3,7 @@
 package kernel
 
 // Every function here computes what its generic twin says, with fused
-// multiply-adds and in the order of steps of elementwise_amd64.h, and reads and
+// multiply-adds and in the order of steps of rows_amd64.h, and reads and
 // writes exactly the elements named. The functions do not yield to the
 // scheduler: callers bound their work (see maxWork).
 

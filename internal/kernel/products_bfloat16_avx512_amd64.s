@@ -10,7 +10,7 @@
 #define VSUBPSC VSUBPS.BCST
 #define VFMADD213PSC VFMADD213PS.BCST
 
-#include "elementwise_amd64.h"
+#include "rows_amd64.h"
 
 // ROUND: Z16 = 32 bfloat16s, those of Z16 and behind them those of Z17.
 #define ROUND LONG $0x4077a262; WORD $0xc072 // VCVTNE2PS2BF16 Z16, Z17, Z16

@@ -48,28 +48,3 @@ func TestFloat32sAt(t *testing.T) {
 	ints := tensor.Tensor{Name: "x", DType: tensor.I16, Shape: []int{64}, Data: make([]byte, 128)}
 	require.ErrorContains(t, Best().Float32sAt(make([]float32, 64), ints, 0), "expected a float type")
 }
-
-// Panels of bfloat16s are those of the float32s that they stand for.
-func TestPackBFloat16(t *testing.T) {
-	for _, s := range Sets() {
-		for _, k := range []int{2, 6, 16, 70, 128} {
-			for _, rows := range []int{1, 7, Panel} {
-				w, memory := tensor.NewMatrix(rows, k), make([]byte, 2*rows*k+2)
-				halves := memory[rows%4/2*2:][:2*rows*k] // of 7 rows in the middle of a word
-				for i := range w.Data {
-					binary.LittleEndian.PutUint16(halves[2*i:], uint16(0x3000+7*i*i%0x2000+i%2<<15))
-				}
-				require.NoError(t, tensor.Tensor{DType: tensor.BF16, Shape: []int{rows, k}, Data: halves}.Float32s(w.Data))
-				var want, got Panels
-				want.Resize(BFloat16, k, rows)
-				got.Resize(BFloat16, k, rows)
-				for i := range got.data {
-					got.data[i] = 7 // packing leaves nothing as it was
-				}
-				s.PackTransposed(&want, 0, w)
-				s.PackBFloat16(&got, 0, halves)
-				require.Equal(t, bitsOf(want.data), bitsOf(got.data), "%s: %d×%d", s.Name(), rows, k)
-			}
-		}
-	}
-}

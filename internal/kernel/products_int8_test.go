@@ -47,7 +47,7 @@ func multiplyInt8(s *Set, dst, x, w tensor.Matrix, bias []float32, outliers []in
 	s.Multiply(dst, &a, 0, a.Tiles(), &b, 0, b.Count(), 0, Identity)
 }
 
-// whole is a row or column in whole numbers, as int8.go says.
+// whole is a row or column in whole numbers, as products_int8.go says.
 type whole struct {
 	scale float32
 	zero  int64

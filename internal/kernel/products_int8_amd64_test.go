@@ -24,7 +24,7 @@ func TestProvenInt8(t *testing.T) {
 
 // VPDPBUSD in its VEX form, as GNU as 2.40 assembles {vex} vpdpbusd.
 func TestAVXVNNIEncoding(t *testing.T) {
-	data, err := os.ReadFile("tile_int8_avxvnni_amd64.s")
+	data, err := os.ReadFile("products_tile_int8_avxvnni_amd64.s")
 	require.NoError(t, err)
 	for _, line := range []string{
 		"BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xc4 // VPDPBUSD Y12, Y14, Y0",

@@ -2,9 +2,9 @@
 
 #include "textflag.h"
 
-#include "distance_amd64.h"
+#include "vectors_distance_amd64.h"
 
-// Beyond the registers of distance_amd64.h: sums of floats are in Y0 and Y1
+// Beyond the registers of vectors_distance_amd64.h: sums of floats are in Y0 and Y1
 // (partial sums 0 to 7 and 8 to 15 of the first row) to Y6 and Y7, those of
 // integers in Y0, Y2, Y4, Y6; Y8 to Y14 are for steps, Y15 = flip in every byte.
 

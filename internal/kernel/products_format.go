@@ -8,8 +8,8 @@ type Format uint8
 const (
 	Float32  Format = iota
 	BFloat16        // rounded to the nearest, summed in float32
-	Int8            // whole numbers in steps of their row's and column's range, see int8.go
-	Int4            // weights of 16 levels, times 8 bits; see int4.go
+	Int8            // whole numbers in steps of their row's and column's range, see products_int8.go
+	Int4            // weights of 16 levels, times 8 bits; see products_int4.go
 	Formats         // how many there are
 )
 

@@ -20,7 +20,7 @@
 #define LOADTAIL(P, V) VMASKMOVPS (P), Y15, V
 #define STORETAIL(V, P) VMASKMOVPS V, Y15, (P)
 
-#include "elementwise_amd64.h"
+#include "rows_amd64.h"
 
 // lanes is 16 words of ones, then 16 of zeros: the 16 words at (16-n)·4 bytes
 // are a mask of n lanes.

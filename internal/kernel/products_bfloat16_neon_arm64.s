@@ -574,7 +574,7 @@ total:
 	FMOVS F16, ret+48(FP)
 	RET
 
-// Four copies of each constant of elementwise_amd64.h that is used here.
+// Four copies of each constant of rows_amd64.h that is used here.
 DATA constants<>+0(SB)/8, $0x40b0000040b00000 // roughHigh
 DATA constants<>+8(SB)/8, $0x40b0000040b00000 // roughHigh
 DATA constants<>+16(SB)/8, $0x3b7d612c3b7d612c // rough4

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -167,7 +168,7 @@ func TestRoundBFloat16(t *testing.T) {
 	}
 }
 
-// The steps of elementwise_amd64.h, each rounded once, as in elementwise_test.go.
+// The steps of rows_amd64.h, each rounded once, as in rows_test.go.
 
 func shortPower32(y float32) float32 {
 	k := y + round127
@@ -337,6 +338,31 @@ func TestMultiplyPacked(t *testing.T) {
 				}
 				s.MultiplyPacked(&got, Floats((1+rng.IntN(3))*MaxTileRows*Panel), &a, 0, a.Tiles(), &b, 0, b.Count(), 0, act)
 				require.Equal(t, bits(want.data), bits(got.data), "%s %v %v %v", s.name, f, shape, act)
+			}
+		}
+	}
+}
+
+// Panels of bfloat16s are those of the float32s that they stand for.
+func TestPackBFloat16(t *testing.T) {
+	for _, s := range Sets() {
+		for _, k := range []int{2, 6, 16, 70, 128} {
+			for _, rows := range []int{1, 7, Panel} {
+				w, memory := tensor.NewMatrix(rows, k), make([]byte, 2*rows*k+2)
+				halves := memory[rows%4/2*2:][:2*rows*k] // of 7 rows in the middle of a word
+				for i := range w.Data {
+					binary.LittleEndian.PutUint16(halves[2*i:], uint16(0x3000+7*i*i%0x2000+i%2<<15))
+				}
+				require.NoError(t, tensor.Tensor{DType: tensor.BF16, Shape: []int{rows, k}, Data: halves}.Float32s(w.Data))
+				var want, got Panels
+				want.Resize(BFloat16, k, rows)
+				got.Resize(BFloat16, k, rows)
+				for i := range got.data {
+					got.data[i] = 7 // packing leaves nothing as it was
+				}
+				s.PackTransposed(&want, 0, w)
+				s.PackBFloat16(&got, 0, halves)
+				require.Equal(t, bitsOf(want.data), bitsOf(got.data), "%s: %d×%d", s.Name(), rows, k)
 			}
 		}
 	}

@@ -23,8 +23,8 @@ func init() {
 	}
 	modeled = amxOf(&avx512)
 	modeled.name = "amx by a model"
-	modeled.products[BFloat16].tile = modelTiles("tile_bfloat16_amx_amd64.s", "BFloat16AMX").bfloat16
-	modeled.products[Int8].tile = modelTiles("tile_int8_amx_amd64.s", "Int8AMX").int8
+	modeled.products[BFloat16].tile = modelTiles("products_tile_bfloat16_amx_amd64.s", "BFloat16AMX").bfloat16
+	modeled.products[Int8].tile = modelTiles("products_tile_int8_amx_amd64.s", "Int8AMX").int8
 	variants, int8Variants = append(variants, modeled), append(int8Variants, modeled)
 }
 
@@ -150,7 +150,7 @@ func TestAMXDoesNotAllocate(t *testing.T) {
 
 // What LDTILECFG and the products refuse is a fault of the model.
 func TestTileModelFaults(t *testing.T) {
-	source, err := os.ReadFile("tile_int8_amx_amd64.s")
+	source, err := os.ReadFile("products_tile_int8_amx_amd64.s")
 	require.NoError(t, err)
 	memory := Floats(32 * 32 * 4)
 	p := &memory[0]
