@@ -2,11 +2,10 @@
 
 package kernel
 
-// The tiles of CPUs with and without VPDPBUSD, in the order of their speed. AVX-512 without
-// it has AVX2's, see docs/int8.md.
+// The tiles of CPUs with and without VPDPBUSD, in the order of their speed.
 var (
 	int8PairsAVX2   = product{how: pairs, tileRows: 4, tile: tileInt8AVX2, gelu: roughGELUAVX2}
-	int8PairsAVX512 = product{how: pairs, tileRows: 4, tile: tileInt8AVX2, gelu: roughGELUAVX512}
+	int8PairsAVX512 = product{how: pairs, tileRows: 12, tile: tileInt8AVX512, gelu: roughGELUAVX512}
 	int8AVXVNNI     = product{how: "int8 by VPDPBUSD (AVX-VNNI)", tileRows: 6, tile: tileAVXVNNI, gelu: roughGELUAVX2}
 	int8AVX512VNNI  = product{how: "int8 by VPDPBUSD", tileRows: 14, tile: tileAVX512VNNI, gelu: roughGELUAVX512}
 )
@@ -25,6 +24,10 @@ func tileInt8AVX2(c *float32, ldc int, a, b, bias *float32, steps, m, n int, nex
 
 func tileAVXVNNI(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
 	inHalves(tilesAVXVNNI[m], c, ldc, a, b, bias, steps, n, next, r)
+}
+
+func tileInt8AVX512(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
+	tilesInt8AVX512[m](c, ldc, a, b, bias, steps, n, next, r)
 }
 
 func tileAVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {

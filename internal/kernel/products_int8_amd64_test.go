@@ -39,7 +39,10 @@ func init() {
 		if s != &avx512 {
 			continue
 		}
-		int8Variants = append(int8Variants, with(s, "avx512 without VNNI", int8PairsAVX512))
+		int8Variants = append(int8Variants, with(s, "avx512 with 256-bit pairs", int8PairsAVX2))
+		if cpu.X86.HasAVX512BW {
+			int8Variants = append(int8Variants, with(s, "avx512 without VNNI", int8PairsAVX512))
+		}
 	}
 	if cpu.X86.HasAVXVNNI {
 		int8Variants = append(int8Variants, with(&avx2, "avx2 with VNNI", int8AVXVNNI))

@@ -263,6 +263,58 @@ func tile3x16Int8AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, ne
 //go:noescape
 func tile4x16Int8AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
 
+var tilesInt8AVX512 = [...]rowsFunc{
+	nil,
+	tile1x32Int8AVX512,
+	tile2x32Int8AVX512,
+	tile3x32Int8AVX512,
+	tile4x32Int8AVX512,
+	tile5x32Int8AVX512,
+	tile6x32Int8AVX512,
+	tile7x32Int8AVX512,
+	tile8x32Int8AVX512,
+	tile9x32Int8AVX512,
+	tile10x32Int8AVX512,
+	tile11x32Int8AVX512,
+	tile12x32Int8AVX512,
+}
+
+//go:noescape
+func tile1x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile2x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile3x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile4x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile5x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile6x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile7x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile8x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile9x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile10x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile11x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile12x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
 var tilesAVXVNNI = [...]rowsFunc{
 	nil,
 	tile1x16AVXVNNI,

@@ -19,8 +19,11 @@ func detect(permitted func() bool) []*Set {
 			if cpu.X86.HasAVX512BF16 && cpu.X86.HasAVX512BW {
 				avx512.products[BFloat16] = bfloat16Dot
 			}
-			if cpu.X86.HasAVX512VNNI {
+			switch {
+			case cpu.X86.HasAVX512VNNI:
 				avx512.products[Int8], avx512.products[Int4] = int8AVX512VNNI, int4AVX512
+			case cpu.X86.HasAVX512BW:
+				avx512.products[Int8] = int8PairsAVX512
 			}
 			sets = append(sets, &avx512)
 			if amx := withAMX(&avx512, permitted); amx != nil {
@@ -66,7 +69,7 @@ var avx512 = Set{
 	products: [Formats]product{
 		Float32:  {how: "float32", tileRows: 14, tile: tileAVX512, transpose: transposeAVX2, interleave: interleaveAVX2, packRows: packRowsAVX2, packExponentials: packExponentialsAVX512, packGELU: packGELUAVX512},
 		BFloat16: bfloat16AVX512,
-		Int8:     int8PairsAVX512,
+		Int8:     int8PairsAVX2,
 		Int4:     int4AVX2,
 	},
 	int8Loops:  int8AVX512,

@@ -7,6 +7,7 @@ type int8Level struct{ level }
 
 var int8Levels = []int8Level{
 	{level{"products_tile_int8_avx2_amd64.s", "Int8AVX2", "Y", 4, 8, "AVX2, FMA", multiplyPairs}},
+	{level{"products_tile_int8_avx512_amd64.s", "Int8AVX512", "Z", 12, 16, "AVX-512 F, BW", multiplyPairs}},
 	{level{"products_tile_int8_avxvnni_amd64.s", "AVXVNNI", "Y", 6, 8, "AVX-VNNI, FMA", multiplyWordsVEX}},
 	{level{"products_tile_int8_avx512vnni_amd64.s", "AVX512VNNI", "Z", 14, 16, "AVX-512 F, VNNI", multiplyWords}},
 }
