@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
@@ -80,19 +78,14 @@ func OutlierColumns(ctx context.Context, dir string, cfg Config) (columns map[st
 
 // loadDir loads the model in dir.
 func loadDir(ctx context.Context, dir string, cfg Config, packing loader.Packing) (*Model, error) {
-	info, err := os.Stat(dir)
+	fsys, name, err := loader.Dir(dir)
 	if err != nil {
 		return nil, err
 	}
-	if !info.IsDir() {
-		return nil, fmt.Errorf("%s: a file, expected the folder of a model", dir)
-	}
 	if cfg.Name == "" {
-		if abs, err := filepath.Abs(dir); err == nil {
-			cfg.Name = filepath.Base(abs)
-		}
+		cfg.Name = name
 	}
-	m, err := load(ctx, os.DirFS(dir), dir, cfg, packing)
+	m, err := load(ctx, fsys, dir, cfg, packing)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}

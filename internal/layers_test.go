@@ -61,6 +61,10 @@ var layers = map[string]row{
 		"tensor", "tokenizer", "quant", "encoding",
 		"internal/kernel", "internal/loader", "internal/manifest", "internal/modelfolder", "internal/parallel", "internal/pipeline", "internal/weight",
 	}},
+	"embed/rerank": {ours: []string{
+		"tensor", "tokenizer", "embed",
+		"internal/chattemplate", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
+	}},
 	"search":            {ours: []string{"quant", "internal/kernel"}, others: []string{"github.com/x448/float16"}},
 	"internal/filelock": {others: []string{"golang.org/x/sys/windows"}},
 	"internal/rows": {ours: []string{"embed", "encoding"}, others: []string{

@@ -108,6 +108,17 @@ func ParseActivation(path string) (Activation, error) {
 	return a, nil
 }
 
+// Apply applies a to each element of x.
+func (a Activation) Apply(set *kernel.Set, x []float32) {
+	if len(x) == 0 {
+		return
+	}
+	set.Activate(a.kernel, x, len(x), 1, len(x))
+	if a.then != nil {
+		a.then(set, x)
+	}
+}
+
 // sigmoid is 1/(1+exp(-x)) as (1+tanh(x/2))/2, within 1e-7: halves are exact.
 func sigmoid(s *kernel.Set, x []float32) {
 	s.Scale(x, 0.5)

@@ -1,0 +1,120 @@
+package rerank
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/modelfolder"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
+	"github.com/rhumb-go/rhumb/tensor"
+	"github.com/rhumb-go/rhumb/tokenizer"
+)
+
+// A call is a pipeline.Call of texts or of pairs: what every entry point runs. What
+// comes of it are the logits of each input.
+type call struct {
+	model   *Model
+	options Options
+	pairs   [][2]string // or texts, which have no second
+	single  bool        // texts
+	scores  bool        // of a reranker are asked for
+
+	prompt string
+	encode tokenizer.Options
+	logits []float32 // inputs×labels
+	counts []count
+}
+
+// A count is the tokens of an input: what is read, and what was dropped.
+type count struct{ tokens, truncated int }
+
+// Count is that of pipeline.Inputs.
+func (c *call) Count() int { return len(c.pairs) }
+
+// Check is that of pipeline.Inputs.
+func (c *call) Check() (pipeline.Request, error) {
+	r := pipeline.Request{Way: &c.model.loaded.Default.Way}
+	if c.scores {
+		if err := c.model.checkKind(); err != nil {
+			return r, err
+		}
+	}
+	if err := c.model.noPairs; err != nil && !c.single {
+		return r, err
+	}
+	return r, c.checkOptions()
+}
+
+// bytesPerToken is about how many bytes of a text a token stands for.
+const bytesPerToken = 4
+
+// Size is that of pipeline.Inputs.
+func (c *call) Size() (tokens, bytes int) {
+	for _, p := range c.pairs {
+		n := len(c.prompt) + len(p[0]) + len(p[1])
+		bytes += n
+		tokens += modelfolder.Lowest(c.encode.MaxTokens, 1+n/bytesPerToken)
+	}
+	return tokens, bytes
+}
+
+// Begin is that of pipeline.Inputs.
+func (c *call) Begin(ctx context.Context) {
+	c.encode.Done = ctx.Done()
+	c.logits = make([]float32, len(c.pairs)*len(c.model.info.Labels))
+	c.counts = make([]count, len(c.pairs))
+}
+
+// Append is that of pipeline.Inputs.
+func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
+	before := dst
+	p := c.pairs[i]
+	if p[0] == "" {
+		return dst, errEmptyText
+	}
+	if c.prompt != "" {
+		p[0] = c.prompt + p[0]
+	}
+	var truncated int
+	var err error
+	tok := c.model.loaded.Default.Encoder.Tokenizer
+	if c.single || !c.scores && p[1] == "" {
+		dst.IDs, truncated, err = tok.Append(dst.IDs, p[0], c.encode)
+	} else {
+		dst.IDs, dst.Types, truncated, err = tok.AppendPair(dst.IDs, dst.Types, p[0], p[1], c.encode)
+		if !c.model.typed {
+			dst.Types = dst.Types[:len(before.Types)]
+		}
+	}
+	c.counts[i] = count{len(dst.IDs) - len(before.IDs), truncated}
+	return dst, err
+}
+
+// Take is that of pipeline.Sink: it keeps the one row of input i.
+func (c *call) Take(i int, rows tensor.Matrix) error {
+	row := rows.Row(0)
+	for _, x := range row {
+		if x := float64(x); math.IsNaN(x) || math.IsInf(x, 0) {
+			return embed.ErrNotFinite
+		}
+	}
+	copy(c.row(i), row)
+	return nil
+}
+
+// row returns the logits of input i.
+func (c *call) row(i int) []float32 {
+	n := len(c.model.info.Labels)
+	return c.logits[i*n : (i+1)*n]
+}
+
+// outcome returns the error of a call that ended with err.
+func outcome(err error) error {
+	if faults := (pipeline.Faults)(nil); errors.As(err, &faults) {
+		i, err := faults.First()
+		return &embed.InputError{Index: i, Err: err}
+	}
+	return err
+}

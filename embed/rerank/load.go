@@ -1,0 +1,70 @@
+package rerank
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/loader"
+	"github.com/rhumb-go/rhumb/internal/modelfolder"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
+	"github.com/rhumb-go/rhumb/tokenizer"
+)
+
+// open loads the model at the root of fsys, which lies in dir, "" where that is not known.
+func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing loader.Packing) (*Model, error) {
+	if _, err := embed.ParsePrecision(cfg.Precision.String()); err != nil {
+		return nil, err
+	}
+	if cfg.Pooling != "" {
+		return nil, fmt.Errorf("pooling: %.50q given, expected none for a reranker or a classifier", cfg.Pooling)
+	}
+	loaded, err := loader.Open(ctx, fsys, dir, loader.Config{
+		Kernels: cfg.Kernels, Format: kernel.Format(cfg.Precision), Workers: cfg.Workers,
+		BatchTokens: cfg.BatchTokens, MaxTokens: cfg.MaxTokens, Packing: packing,
+	}, modelfolder.ReadCross)
+	if other := (*modelfolder.KindError)(nil); errors.As(err, &other) {
+		err = &embed.KindError{Kind: string(other.Kind), Err: err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{loaded: loaded}
+	if err := m.complete(cfg); err != nil {
+		_ = m.Close() // err says more
+		return nil, err
+	}
+	return m, nil
+}
+
+// complete sets what follows from what was loaded.
+func (m *Model) complete(cfg embed.Config) (err error) {
+	l := m.loaded
+	s, e, c := l.Spec, l.Default.Encoder, l.Spec.Cross
+	if l.Default.Dimensions != len(c.Labels) {
+		return fmt.Errorf("%d outputs, expected %d, one for each label", l.Default.Dimensions, len(c.Labels))
+	}
+	if m.activation, err = pipeline.ParseActivation(c.Activation); err != nil {
+		return fmt.Errorf("activation_fn: %w", err)
+	}
+	if c.Logit != nil {
+		return errors.New("modules.json: a LogitScore, which is not read yet")
+	}
+	m.info = Info{
+		Name: cfg.Name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: e.Runs.Vocabulary(),
+		Labels: c.Labels, MultiLabel: c.Problem == "multi_label_classification", MaxTokens: e.Options().MaxTokens,
+		Prompts: l.Prompts, DefaultPrompt: s.DefaultPrompt, Activation: c.Activation[strings.LastIndexByte(c.Activation, '.')+1:],
+		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
+		MemoryBytes: l.Bytes,
+	}
+	if t := e.Transformer; t != nil {
+		m.typed = e.Types && t.Types() > 1
+	}
+	pair, err := e.Tokenizer.EncodePair("", "", tokenizer.Options{})
+	m.special, m.noPairs = [2]int{e.Tokenizer.SpecialTokens(), len(pair.IDs)}, err
+	return nil
+}

@@ -1,0 +1,141 @@
+// Package rerank scores pairs of texts with cross-encoders: rerankers and classifiers.
+//
+//	model, err := rerank.Load("ms-marco-MiniLM-L6-v2", embed.Config{})
+//	…
+//	ranked, err := model.Rank(ctx, "a query", documents, 3, rerank.Options{})
+//	fmt.Println(documents[ranked[0].Index], ranked[0].Value)
+//
+// A score has the same bits whatever else is scored with it, with any number of workers,
+// and on every SIMD kernel set, as embed says of embeddings.
+package rerank
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/loader"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
+)
+
+// A Model scores pairs of texts. It is read-only: any number of calls may run at the
+// same time.
+type Model struct {
+	loaded     *loader.Model
+	info       Info
+	activation pipeline.Activation // of scores
+	typed      bool                // the model reads the token types of pairs
+	special    [2]int              // tokens of an empty text, and of an empty pair
+	noPairs    error               // why the tokenizer makes no pairs
+
+	printing sync.Mutex
+	print    string // Fingerprint; "" = not known yet
+}
+
+// Info is what a model says about itself.
+type Info struct {
+	Name          string
+	Family        string            // config.json's model_type
+	Layers        int               // transformer blocks
+	Vocabulary    int               // token ids are 0 to Vocabulary-1
+	Labels        []string          // of a classifier, in the order of its outputs; one of a reranker
+	MultiLabel    bool              // each label is true or not by itself
+	MaxTokens     int               // of a pair, special tokens included; 0 = no limit
+	Prompts       map[string]string // by name
+	DefaultPrompt string            // the name of the prompt of requests without one; "" = none
+	Activation    string            // of a score: the class of torch.nn, "Sigmoid", "Identity" …
+	Precision     embed.Precision
+	Arithmetic    string // how Kernels multiply in Precision, such as "bfloat16 by VDPBF16PS"
+	Kernels       string
+	Workers       int
+	MemoryBytes   int64 // of the weights, those that stay in their file included
+}
+
+// Load loads the reranker or the classifier in the folder dir, as sentence-transformers'
+// CrossEncoder writes it up to version 6.2, or as transformers writes a model for
+// sequence classification. It is embed.Load in all else: how weights are held, and what
+// errors say. A folder of another kind is an *embed.KindError that names what serves it.
+// cfg.Pooling must be empty.
+func Load(dir string, cfg embed.Config) (*Model, error) {
+	return loadDir(context.Background(), dir, cfg, loader.ToRun)
+}
+
+// LoadFS loads the model at the root of fsys as Load does. Weights in a file with a
+// method Bytes() []byte are used in place, see tensor.OpenFS.
+func LoadFS(fsys fs.FS, cfg embed.Config) (*Model, error) {
+	return open(context.Background(), fsys, "", cfg, loader.ToRun)
+}
+
+// Inspect returns what Load(dir, cfg) would say about its model, without packing the
+// weights, as embed.Inspect does.
+func Inspect(dir string, cfg embed.Config) (Info, error) {
+	m, err := loadDir(context.Background(), dir, cfg, loader.ToCount)
+	if err != nil {
+		return Info{}, err
+	}
+	return m.Info(), m.Close()
+}
+
+// Fingerprint returns that of the model which Load(dir, cfg) would load, without packing
+// the weights: it reads them once.
+func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, error) {
+	m, err := loadDir(ctx, dir, cfg, loader.ToCount)
+	if err != nil {
+		return "", err
+	}
+	print, err := m.Fingerprint(ctx)
+	return print, errors.Join(err, m.Close())
+}
+
+// loadDir loads the model in dir.
+func loadDir(ctx context.Context, dir string, cfg embed.Config, packing loader.Packing) (*Model, error) {
+	fsys, name, err := loader.Dir(dir)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Name == "" {
+		cfg.Name = name
+	}
+	m, err := open(ctx, fsys, dir, cfg, packing)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return m, nil
+}
+
+// Info returns what the model says about itself.
+func (m *Model) Info() Info {
+	i := m.info
+	i.Labels, i.Prompts = slices.Clone(i.Labels), maps.Clone(i.Prompts)
+	return i
+}
+
+// Reranks reports whether the model has one output: then Score, Rank and Pairs serve it.
+// Classify and ClassifyPairs serve every model.
+func (m *Model) Reranks() bool { return len(m.info.Labels) == 1 }
+
+// Fingerprint is embed.Model's, and is of all that makes the scores: labels, activation
+// and chat template too.
+func (m *Model) Fingerprint(ctx context.Context) (string, error) {
+	m.printing.Lock()
+	defer m.printing.Unlock()
+	if m.print != "" {
+		return m.print, nil
+	}
+	if err := m.loaded.Enter(); err != nil {
+		return "", err
+	}
+	defer m.loaded.Leave()
+	var err error
+	m.print, err = m.loaded.Fingerprint(ctx)
+	return m.print, err
+}
+
+// Close waits for the calls under way and releases the model's memory. Later calls
+// return embed.ErrClosed. A second Close does nothing.
+func (m *Model) Close() error { return m.loaded.Close() }
