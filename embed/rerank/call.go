@@ -23,6 +23,7 @@ type call struct {
 
 	prompt string
 	encode tokenizer.Options
+	tail   []int32   // behind every pair, of a model with a template
 	logits []float32 // inputs×labels
 	counts []count
 }
@@ -41,10 +42,14 @@ func (c *call) Check() (pipeline.Request, error) {
 			return r, err
 		}
 	}
-	if err := c.model.noPairs; err != nil && !c.single {
-		return r, err
+	if c.single && c.model.template != nil {
+		return r, &embed.KindError{Kind: "reranker", Err: errors.New("the model reads pairs through its chat template, a reranker, expected one of single texts; Score, Rank, Pairs and ClassifyPairs serve it")}
 	}
-	return r, c.checkOptions()
+	err := c.checkPrompt()
+	if err == nil {
+		err = c.checkLength()
+	}
+	return r, err
 }
 
 // bytesPerToken is about how many bytes of a text a token stands for.
@@ -74,16 +79,19 @@ func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 	if p[0] == "" {
 		return dst, errEmptyText
 	}
+	query := p[0]
 	if c.prompt != "" {
-		p[0] = c.prompt + p[0]
+		query = c.prompt + query
 	}
 	var truncated int
 	var err error
-	tok := c.model.loaded.Default.Encoder.Tokenizer
-	if c.single || !c.scores && p[1] == "" {
-		dst.IDs, truncated, err = tok.Append(dst.IDs, p[0], c.encode)
-	} else {
-		dst.IDs, dst.Types, truncated, err = tok.AppendPair(dst.IDs, dst.Types, p[0], p[1], c.encode)
+	switch tok := c.model.tokenizer(); {
+	case c.chats():
+		dst, truncated, err = c.appendChat(dst, p[0], p[1])
+	case c.single || !c.scores && p[1] == "":
+		dst.IDs, truncated, err = tok.Append(dst.IDs, query, c.encode)
+	default:
+		dst.IDs, dst.Types, truncated, err = tok.AppendPair(dst.IDs, dst.Types, query, p[1], c.encode)
 		if !c.model.typed {
 			dst.Types = dst.Types[:len(before.Types)]
 		}
@@ -99,6 +107,10 @@ func (c *call) Take(i int, rows tensor.Matrix) error {
 		if x := float64(x); math.IsNaN(x) || math.IsInf(x, 0) {
 			return embed.ErrNotFinite
 		}
+	}
+	if len(row) == 2 && c.model.loaded.Spec.Cross.Logit != nil { // the logit of one token less that of another
+		row = row[:1]
+		row[0] -= rows.Row(0)[1]
 	}
 	copy(c.row(i), row)
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -88,7 +89,7 @@ func TestScoresAreTheReferences(t *testing.T) {
 	ctx := context.Background()
 	for _, set := range kernel.Sets() {
 		all := 0.0
-		for _, name := range goldenNames(t, "rerank-") {
+		for _, name := range goldenNames(t, "rerank-", "logit-") {
 			t.Run(set.Name()+"/"+name, func(t *testing.T) {
 				g := readGolden(t, name)
 				m := load(t, g.dir, embed.Config{Kernels: set.Name()})
@@ -163,5 +164,58 @@ func TestProbabilitiesAreTheReferences(t *testing.T) {
 			})
 		}
 		t.Logf("%s: worst difference %.1e", set.Name(), all)
+	}
+}
+
+// tokens returns what c makes of its inputs.
+func tokens(t testing.TB, c *call) []pipeline.Tokens {
+	_, err := c.Check()
+	require.NoError(t, err)
+	c.Begin(context.Background())
+	list := make([]pipeline.Tokens, c.Count())
+	for i := range list {
+		list[i], err = c.Append(pipeline.Tokens{}, i)
+		require.NoError(t, err)
+	}
+	return list
+}
+
+// The tokens of pairs and of texts, and their types, are the reference's.
+func TestTokensAreTheReferences(t *testing.T) {
+	for _, name := range goldenNames(t, "rerank-", "logit-") {
+		g := readGolden(t, name)
+		m := load(t, g.dir, embed.Config{Workers: 1})
+		var ids [][][]int32
+		require.NoError(t, json.Unmarshal(g.cases.IDs, &ids))
+		assert.Equal(t, g.cases.Types != nil, m.typed, name)
+		for i, query := range g.cases.Queries {
+			c := &call{model: m, scores: true}
+			for _, d := range g.cases.Documents {
+				c.pairs = append(c.pairs, [2]string{query, d})
+			}
+			for j, got := range tokens(t, c) {
+				require.Equal(t, ids[i][j], got.IDs, "%s: query %d, document %d", name, i, j)
+				if m.typed {
+					require.Equal(t, g.cases.Types[i][j], got.Types, "%s: query %d, document %d", name, i, j)
+				}
+				require.Equal(t, len(got.IDs), c.counts[j].tokens)
+			}
+		}
+	}
+	for _, name := range goldenNames(t, "classify-") {
+		g := readGolden(t, name)
+		m := load(t, g.dir, embed.Config{Workers: 1})
+		var ids struct{ Texts, Pairs [][]int32 }
+		require.NoError(t, json.Unmarshal(g.cases.IDs, &ids))
+		for i, got := range tokens(t, &call{model: m, pairs: g.cases.Pairs}) {
+			require.Equal(t, ids.Pairs[i], got.IDs, "%s: pair %d", name, i)
+		}
+		texts := &call{model: m, single: true}
+		for _, text := range g.cases.Texts {
+			texts.pairs = append(texts.pairs, [2]string{text})
+		}
+		for i, got := range tokens(t, texts) {
+			require.Equal(t, ids.Texts[i], got.IDs, "%s: text %d", name, i)
+		}
 	}
 }

@@ -45,14 +45,14 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 func (m *Model) complete(cfg embed.Config) (err error) {
 	l := m.loaded
 	s, e, c := l.Spec, l.Default.Encoder, l.Spec.Cross
-	if l.Default.Dimensions != len(c.Labels) {
-		return fmt.Errorf("%d outputs, expected %d, one for each label", l.Default.Dimensions, len(c.Labels))
+	if n := l.Default.Dimensions; n != len(c.Labels) && c.Logit == nil {
+		return fmt.Errorf("%d outputs, expected %d, one for each label", n, len(c.Labels))
 	}
 	if m.activation, err = pipeline.ParseActivation(c.Activation); err != nil {
 		return fmt.Errorf("activation_fn: %w", err)
 	}
-	if c.Logit != nil {
-		return errors.New("modules.json: a LogitScore, which is not read yet")
+	if m.template, err = parseTemplate(c.Logit, e.Runs.Family()); err != nil {
+		return err
 	}
 	m.info = Info{
 		Name: cfg.Name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: e.Runs.Vocabulary(),
@@ -68,3 +68,6 @@ func (m *Model) complete(cfg embed.Config) (err error) {
 	m.special, m.noPairs = [2]int{e.Tokenizer.SpecialTokens(), len(pair.IDs)}, err
 	return nil
 }
+
+// tokenizer returns the model's.
+func (m *Model) tokenizer() *tokenizer.Tokenizer { return m.loaded.Default.Encoder.Tokenizer }

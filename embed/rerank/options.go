@@ -24,27 +24,29 @@ func optionError(option, format string, args ...any) error {
 	return &embed.OptionError{Option: option, Err: fmt.Errorf(format, args...)}
 }
 
-// checkOptions finds the prompt, and how inputs are cut.
-func (c *call) checkOptions() error {
+// checkLength finds how inputs are cut.
+func (c *call) checkLength() error {
 	m, opts := c.model, &c.options
-	if err := c.checkPrompt(); err != nil {
+	least, err := c.least()
+	if err != nil {
 		return err
 	}
 	c.encode = m.loaded.Default.Encoder.Options()
 	switch opts.Truncate {
-	case embed.TruncateDefault: // the model's
+	case embed.TruncateDefault: // the model's, or the end of what a template makes
+		if c.chats() {
+			c.encode.Truncate = tokenizer.TruncateEnd
+		}
 	case embed.TruncateEnd:
 		c.encode.Truncate = tokenizer.TruncateEnd
 	case embed.TruncateStart:
-		c.encode.Truncate = tokenizer.TruncateStart
+		if c.encode.Truncate = tokenizer.TruncateStart; c.chats() {
+			return optionError("truncate", "at the start, where the model's chat template has its instruction, expected TruncateEnd or TruncateNone")
+		}
 	case embed.TruncateNone:
 		c.encode.Truncate = tokenizer.TruncateNone
 	default:
 		return optionError("truncate", "%d, expected TruncateDefault, TruncateEnd, TruncateStart or TruncateNone", opts.Truncate)
-	}
-	least := m.special[1]
-	if c.single {
-		least = m.special[0]
 	}
 	limit := c.encode.MaxTokens
 	if limit > 0 && limit < least {
@@ -59,6 +61,21 @@ func (c *call) checkOptions() error {
 		}
 	}
 	return nil
+}
+
+// chats reports whether inputs are what a chat template makes of a pair.
+func (c *call) chats() bool { return c.model.template != nil }
+
+// least returns how many tokens an input has in any case.
+func (c *call) least() (int, error) {
+	switch {
+	case c.single:
+		return c.model.special[0], nil
+	case c.chats():
+		err := c.findTail()
+		return len(c.tail) + 1, err
+	}
+	return c.model.special[1], c.model.noPairs
 }
 
 // checkPrompt finds the prompt.

@@ -266,9 +266,20 @@ func (f Folder) chatTemplate() (template string, tokens map[string]string, err e
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return "", nil, err
 	}
-	value, ok := object["chat_template"]
-	if !ok || json.Unmarshal(value, &template) != nil {
-		return "", nil, f.ErrorIn(tokenizerConfigName, fmt.Errorf("chat_template: expected one text, or %s", file))
+	value := object["chat_template"]
+	var named []struct { // transformers 4 could write several
+		Name     string `json:"name"`
+		Template string `json:"template"`
+	}
+	if json.Unmarshal(value, &named) == nil {
+		for _, n := range named {
+			if n.Name == "default" {
+				return n.Template, tokens, nil
+			}
+		}
+	}
+	if json.Unmarshal(value, &template) != nil || template == "" {
+		return "", nil, f.ErrorIn(tokenizerConfigName, fmt.Errorf(`chat_template: expected a text, or a list with one of name "default", or %s`, file))
 	}
 	return template, tokens, nil
 }
