@@ -25,6 +25,9 @@ type pass struct {
 // run gives the rows of p.items to their calls.
 func (p *pass) run(m *Model, team *parallel.Team) {
 	p.model, p.alone = m, team.Alone()
+	if prefix := p.share(team); prefix != nil {
+		defer m.prefixes.Put(prefix)
+	}
 	p.cut(m.BatchTokens, team.Size())
 	for b := range p.whole { // batches that the workers share
 		p.forward(team, b)

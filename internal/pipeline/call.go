@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/internal/transformer"
 )
 
 // A call is the state of a Call that is run, by itself, as a part of a Stream or in
@@ -38,6 +39,7 @@ type item struct {
 	call   *call // nil where the input is at fault
 	index  int   // of the input
 	tokens Tokens
+	prefix *transformer.Prefix // before tokens, in a pass whose items share it
 }
 
 // tokenize returns a call of in that has its tokens. Their faults are in the call.
@@ -136,7 +138,7 @@ func (t *tokenizing) Run(worker, i int) {
 		c.fault(i, err)
 		return
 	}
-	c.arenas[worker], c.items[i] = arena, item{c, i, tokens}
+	c.arenas[worker], c.items[i] = arena, item{c, i, tokens, nil}
 }
 
 // since returns what t, an input's tokens behind others, has more than those.

@@ -36,8 +36,9 @@ type Model struct {
 	BatchTokens int            // of one batch, but for an input that has more; at least 1
 	Files       []*tensor.File // of the weights in use, which Close closes
 
-	calls   sync.Pool // of *call
-	scratch sync.Pool // of *Scratch
+	calls    sync.Pool // of *call
+	scratch  sync.Pool // of *Scratch
+	prefixes sync.Pool // of *transformer.Prefix
 
 	mu     sync.RWMutex // read-locked during calls
 	closed bool

@@ -33,7 +33,7 @@ func (s *Scratch) batch(items []item) Batch {
 		s.skip = append(s.skip, i.call.Skip)
 	}
 	lead := items[0].call // the others take the same way
-	b := Batch{transformer.Batch{IDs: s.ids, Starts: s.starts, Layers: lead.Layers, Task: lead.Task}, s.skip}
+	b := Batch{transformer.Batch{IDs: s.ids, Starts: s.starts, Layers: lead.Layers, Task: lead.Task, Prefix: items[0].prefix}, s.skip}
 	if len(s.types) > 0 {
 		s.types = zeros(s.types, len(s.ids))
 		b.Types = s.types
