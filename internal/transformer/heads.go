@@ -23,6 +23,8 @@ var heads = []string{
 
 	// That label texts, tokens or answers.
 	"classifier", "pre_classifier", "sop_classifier", "classification_head", "score", "qa_outputs", "sequence_summary", "v_head",
+
+	"linear", // ColBERT, which makes a vector of each token
 }
 
 // headBeside are heads whose names say too little, and the head that they lie beside.
