@@ -63,7 +63,7 @@ func (c *call) appendChat(dst pipeline.Tokens, query, document string) (pipeline
 	o.NoSpecial = true
 	from := len(dst.IDs)
 	ids, truncated, err := c.model.tokenizer().Append(dst.IDs, text, o)
-	if n := len(ids) - from; err == nil && n == o.MaxTokens {
+	if n := len(ids) - from; err == nil && n > 0 && n == o.MaxTokens {
 		copy(ids[len(ids)-len(c.tail):], c.tail)
 	}
 	dst.IDs = ids
