@@ -97,7 +97,10 @@ func (m *Model) Fingerprint(ctx context.Context) (print string, err error) {
 		}
 		return nil
 	})
-	return hex.EncodeToString(h.Sum(nil)[:16]), err
+	if err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 
 // sumChunk is how many bytes of a tensor a worker sums at once.
