@@ -58,6 +58,21 @@ func sameBits(t *testing.T, name string, p Precision, texts []string, opts Optio
 	}
 }
 
+// Texts with a long prompt, which causal models run once for all, have the bits that each
+// has alone.
+func TestSameBitsWithALongPrompt(t *testing.T) {
+	texts, opts := []string{"a", "a short text", "other words", "one", "two", "three 3"}, Options{Prompt: strings.Repeat("to ", 11)}
+	for _, name := range []string{"qwen3", "qwen2", "llama", "mistral", "bert"} {
+		for _, p := range Precisions() {
+			m := loadGolden(t, name, Config{Precision: p, Workers: 2})
+			all := embedTexts(t, m, texts, opts).Embeddings
+			for i, text := range texts {
+				require.Equal(t, embedTexts(t, m, []string{text}, opts).Embeddings[0], all[i], "%s in %v: %s", name, p, text)
+			}
+		}
+	}
+}
+
 // The generic set agrees within 1e-6, on vectors of unit length.
 func TestGenericAgrees(t *testing.T) {
 	for _, name := range families {

@@ -11,7 +11,7 @@ import (
 
 // ErrNotFinite is the fault of an input whose vector has a NaN or an infinity: it
 // comes of the model's weights, not of the input.
-var ErrNotFinite = errors.New("the embedding has a NaN or an infinity")
+var ErrNotFinite = errors.New("the model's output has a NaN or an infinity")
 
 // newResult returns the result of n inputs for r, with memory for each of its
 // formats, one array each, which Take fills.

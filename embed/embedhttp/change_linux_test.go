@@ -78,5 +78,5 @@ func TestNotFinite(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "model.safetensors"), b.Bytes(), 0o600))
 	h, log := servedFolder(t, dir)
 	requireError(t, send(h, "POST", "/v1/embeddings", aText), 500, serverError, "internal_error", "")
-	assert.Contains(t, log.String(), "input 0: the embedding has a NaN or an infinity")
+	assert.Contains(t, log.String(), "input 0: the model's output has a NaN or an infinity")
 }

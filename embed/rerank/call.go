@@ -24,6 +24,7 @@ type call struct {
 	prompt string
 	encode tokenizer.Options
 	tail   []int32   // behind every pair, of a model with a template
+	frame  int       // about how many tokens that template has
 	logits []float32 // inputs×labels
 	counts []count
 }
@@ -60,7 +61,7 @@ func (c *call) Size() (tokens, bytes int) {
 	for _, p := range c.pairs {
 		n := len(c.prompt) + len(p[0]) + len(p[1])
 		bytes += n
-		tokens += modelfolder.Lowest(c.encode.MaxTokens, 1+n/bytesPerToken)
+		tokens += modelfolder.Lowest(c.encode.MaxTokens, c.frame+1+n/bytesPerToken)
 	}
 	return tokens, bytes
 }
@@ -103,14 +104,14 @@ func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 // Take is that of pipeline.Sink: it keeps the one row of input i.
 func (c *call) Take(i int, rows tensor.Matrix) error {
 	row := rows.Row(0)
+	if len(row) == 2 && c.model.loaded.Spec.Cross.Logit != nil { // the logit of one token less that of another
+		row[0] -= row[1]
+		row = row[:1]
+	}
 	for _, x := range row {
 		if x := float64(x); math.IsNaN(x) || math.IsInf(x, 0) {
 			return embed.ErrNotFinite
 		}
-	}
-	if len(row) == 2 && c.model.loaded.Spec.Cross.Logit != nil { // the logit of one token less that of another
-		row = row[:1]
-		row[0] -= rows.Row(0)[1]
 	}
 	copy(c.row(i), row)
 	return nil

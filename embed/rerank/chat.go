@@ -47,7 +47,7 @@ func (c *call) findTail() error {
 	for a, b := ids[0], ids[1]; n+1 < min(len(a), len(b)) && a[len(a)-1-n] == b[len(b)-1-n]; {
 		n++
 	}
-	c.tail = ids[0][len(ids[0])-n:]
+	c.tail, c.frame = ids[0][len(ids[0])-n:], len(ids[0])
 	return nil
 }
 

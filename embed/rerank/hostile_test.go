@@ -20,6 +20,7 @@ import (
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/mutate"
 	"github.com/rhumb-go/rhumb/tensor"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // hostileFolders are of each way to a score.
@@ -251,6 +252,24 @@ func TestNamedTemplates(t *testing.T) {
 		}
 		assert.Equal(t, want, scores())
 	}
+}
+
+// An older folder of a causal model says nothing of messages: the tokenizer makes pairs,
+// and the prompt is text.
+func TestWithoutMessages(t *testing.T) {
+	files := readFolder(t, filepath.Join(goldens, "logit-qwen3", "model"))
+	files["sentence_bert_config.json"] = &fstest.MapFile{Data: []byte(`{"max_seq_length": 100}`)}
+	m, err := LoadFS(files, embed.Config{})
+	require.NoError(t, err)
+	defer m.Close() //nolint:errcheck
+	c := &call{model: m, scores: true, pairs: [][2]string{{"a query", "a document"}}, options: Options{Prompt: "find: "}}
+	want, err := m.tokenizer().EncodePair("find: a query", "a document", tokenizer.Options{})
+	require.NoError(t, err)
+	assert.Equal(t, want.IDs, tokens(t, c)[0].IDs)
+	assert.Equal(t, 100, m.Info().MaxTokens)
+	scores, err := m.Score(context.Background(), "a query", []string{"a document", ""}, Options{})
+	require.NoError(t, err)
+	assert.NotEqual(t, scores[0].Value, scores[1].Value)
 }
 
 // A quantized copy gives the scores that a load in as many bits does.
