@@ -16,6 +16,7 @@ import (
 type selection struct {
 	all     map[string]bool // the files of the repository
 	folders []string        // of the modules; "" is the model's own
+	chats   bool            // a module scores chats, which a template makes
 	read    func(file string) ([]byte, error)
 }
 
@@ -38,6 +39,11 @@ func (s *selection) settings() ([]string, error) {
 		files = append(files, s.settingsIn(s.folders[i])...)
 		if err := s.addFolders(s.folders[i]); err != nil {
 			return nil, err
+		}
+	}
+	for _, folder := range s.folders {
+		if file := path.Join(folder, manifest.Template); s.chats && s.all[file] {
+			files = append(files, file)
 		}
 	}
 	return files, nil
@@ -117,10 +123,13 @@ func (s *selection) addModules() error {
 		if err := s.add(manifest.Modules, m.Path); err != nil {
 			return err
 		}
-		if class := m.Type[strings.LastIndexByte(m.Type, '.')+1:]; class == "Router" || class == "Asym" {
+		switch m.Type[strings.LastIndexByte(m.Type, '.')+1:] {
+		case "Router", "Asym":
 			if err := s.addRoutes(path.Clean(m.Path)); err != nil {
 				return err
 			}
+		case "LogitScore":
+			s.chats = true
 		}
 	}
 	return nil

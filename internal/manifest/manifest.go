@@ -49,9 +49,13 @@ var Weights = []string{"model.safetensors", "model.safetensors.index.json", "pyt
 // AdapterWeights are those beside an Adapter, the first found counts.
 var AdapterWeights = []string{"adapter_model.safetensors", "adapter_model.bin"}
 
+// Template is the file beside a tokenizer with its chat template, which counts where a
+// module scores what the model goes on with: in front of the key in tokenizer_config.json.
+const Template = "chat_template.jinja"
+
 // Templates are patterns of files which, in a folder without Modules, tell by being there
 // that texts are to be rendered first.
-var Templates = []string{"chat_template.jinja", "additional_chat_templates/*.jinja"}
+var Templates = []string{Template, "additional_chat_templates/*.jinja"}
 
 // ColBERT is the file that tells so that the model is one.
 const ColBERT = "artifact.metadata"

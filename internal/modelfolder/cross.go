@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
@@ -260,7 +261,7 @@ func (f Folder) chatTemplate() (template string, tokens map[string]string, err e
 			tokens[key] = t.Content
 		}
 	}
-	const file = "chat_template.jinja" // which wins over the key
+	const file = manifest.Template // which wins over the key
 	if data, err = f.Read(file); err == nil {
 		return string(data), tokens, nil
 	} else if !errors.Is(err, fs.ErrNotExist) {

@@ -1,0 +1,25 @@
+package hub
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A chat template is in the selection where a module scores what it makes, and not where
+// texts do not pass through it.
+func TestSelectionOfTemplates(t *testing.T) {
+	all := map[string]bool{"modules.json": true, "config.json": true, "chat_template.jinja": true, "1_X/config.json": true, "2_X/config.json": true}
+	modules := `[{"path": "", "type": "x.Transformer"}, {"path": "1_X", "type": "x.LogitScore"}]`
+	s := &selection{all: all, read: func(string) ([]byte, error) { return []byte(modules), nil }}
+	files, err := s.settings()
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"modules.json", "config.json", "1_X/config.json", "chat_template.jinja"}, files)
+
+	modules = strings.Replace(modules, "LogitScore", "Dense", 1)
+	s = &selection{all: all, read: s.read}
+	files, err = s.settings()
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"modules.json", "config.json", "1_X/config.json"}, files)
+}
