@@ -35,7 +35,7 @@ type Config struct {
 	Workers     int       // goroutines of one call, the caller included; 0 = GOMAXPROCS
 	BatchTokens int       // tokens of one forward pass, and with them memory; 0 = 256
 	MaxTokens   int       // limit of one input in place of the folder's, at most the position table's; 0 = the folder's
-	Pooling     string    // "cls", "mean", "lasttoken" …: how to pool the body of a folder without modules.json, whatever its head; "" = as the folder says
+	Pooling     string    // "cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken" or "last" for short: how to pool the body of a folder without modules.json, whatever its head; "" = as the folder says
 	Kernels     string    // "generic", "avx2", "avx512", "amx", "neon"; "" = the best this CPU has
 }
 

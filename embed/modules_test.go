@@ -178,3 +178,26 @@ func TestLayers(t *testing.T) {
 	_, err := static.Embed(context.Background(), texts, Options{Layers: 1})
 	requireOptionError(t, err, "layers: 1, expected 0, as the model has no layers")
 }
+
+// Config.Pooling pools the body of a model without modules.json as a Pooling module of
+// that mode does, whatever its head.
+func TestConfigPooling(t *testing.T) {
+	texts := []string{"summer", "a deep river, and the night"}
+	for asked, mode := range map[string]string{
+		"cls": "cls", "max": "max", "mean": "mean", "mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+		"weightedmean": "weightedmean", "lasttoken": "lasttoken", "last": "lasttoken",
+	} {
+		files := readPlain(t, "bert")
+		edit(t, files, "config.json", "architectures", `["BertForSequenceClassification"]`, "id2label", `{"0": "LABEL_0"}`)
+		got := loadFiles(t, files, Config{Pooling: asked})
+		assert.Equal(t, []string{mode}, got.Info().Pooling)
+		write(files, "modules.json", modulesJSON("Transformer", "Pooling"))
+		write(files, "1_Pooling/config.json", fmt.Sprintf(`{"embedding_dimension": 24, "pooling_mode": %q}`, mode))
+		want := loadFiles(t, files, Config{})
+		assert.Equal(t, embedTexts(t, want, texts, Options{}), embedTexts(t, got, texts, Options{}), asked)
+		_, err := LoadFS(files, Config{Pooling: asked})
+		assert.ErrorContains(t, err, "modules.json says how the model pools")
+	}
+	_, err := LoadFS(readPlain(t, "bert"), Config{Pooling: "first"})
+	assert.ErrorContains(t, err, `unknown mode "first"`)
+}

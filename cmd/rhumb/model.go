@@ -26,12 +26,23 @@ type modelFlags struct {
 	precision *choice
 	threads   int
 	kernels   string
-	maxTokens int // no flag: of bench, which measures up to the position table
+	pooling   *choice // nil where no embeddings are made
+	maxTokens int     // no flag: of bench, which measures up to the position table
 }
 
+// add adds the flags of a command that makes embeddings.
 func (f *modelFlags) add(cmd *cobra.Command) {
-	flags := cmd.Flags()
 	f.addName(cmd)
+	f.addComputation(cmd)
+	f.pooling = addChoice(cmd, "pooling", "`MODE` in which to pool the tokens where the folder has no modules.json, whatever head the model has: mean, cls, last (lasttoken), max, mean_sqrt_len_tokens or weightedmean (default: as the folder says)",
+		"mean", "cls", "last", "lasttoken", "max", "mean_sqrt_len_tokens", "weightedmean")
+	f.pooling.value = "" // as the folder says
+	cmd.Flags().Lookup("pooling").DefValue = ""
+}
+
+// addComputation adds the flags that say how the model computes.
+func (f *modelFlags) addComputation(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	var precisions []string
 	for _, p := range embed.Precisions() {
 		precisions = append(precisions, p.String())
@@ -121,6 +132,9 @@ func (f *modelFlags) find(ctx context.Context, c *console) (dir string, cfg embe
 		if cfg.Precision, err = embed.ParsePrecision(f.precision.value); err != nil {
 			return "", cfg, err
 		}
+	}
+	if f.pooling != nil {
+		cfg.Pooling = f.pooling.value
 	}
 	if f.name == builtin {
 		return "", cfg, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rhumb-go/rhumb/embed"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -202,4 +204,36 @@ func TestPullInterrupt(t *testing.T) {
 	assert.Equal(t, 1, code)
 	assert.Empty(t, stdout.String())
 	assert.Equal(t, "rhumb: interrupted\n", stderr.String())
+}
+
+// The flag pools the body of a model without modules.json; info says which way.
+func TestPooling(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"} {
+		data, err := os.ReadFile(filepath.Join(tiny, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), data, 0o666))
+	}
+	for asked, mode := range map[string]string{"": "mean", "cls": "cls", "last": "lasttoken", "lasttoken": "lasttoken"} {
+		args := []string{"--model", folder}
+		if asked != "" {
+			args = append(args, "--pooling", asked)
+		}
+		m, err := embed.Load(folder, embed.Config{Pooling: mode})
+		require.NoError(t, err)
+		want, err := m.Embed(t.Context(), []string{"a deep river"}, embed.Options{})
+		require.NoError(t, errors.Join(err, m.Close()))
+		code, stdout, stderr := rhumb(t, "", append([]string{"embed", "a deep river"}, args...)...)
+		require.Zero(t, code, stderr)
+		assert.Equal(t, want.Embeddings[0].Float32, parseLines(t, stdout)[0].Embedding)
+		code, stdout, stderr = rhumb(t, "", append([]string{"info"}, args...)...)
+		require.Zero(t, code, stderr)
+		assert.Regexp(t, `pooling +`+mode+"\n", stdout)
+	}
+	code, _, stderr := rhumb(t, "", "embed", "--model", folder, "--pooling", "first", "summer")
+	assert.Equal(t, 2, code)
+	assert.Contains(t, stderr, "there is mean, cls, last, lasttoken")
+	code, _, stderr = rhumb(t, "", "embed", "--model", tiny, "--pooling", "cls", "summer")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr, "modules.json says how the model pools")
 }

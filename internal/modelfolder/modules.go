@@ -108,8 +108,12 @@ func (r *reader) plain() (*Route, error) {
 	if a := e.Model.Architectures; len(a) > 0 && strings.HasSuffix(a[0], "ForCausalLM") && causal {
 		mode = "lasttoken"
 	}
-	if r.options.Pooling != "" {
-		mode = r.options.Pooling
+	switch asked := r.options.Pooling; asked {
+	case "":
+	case "last":
+		mode = "lasttoken"
+	default:
+		mode = asked
 	}
 	return &Route{Encoder: e, Pooling: &Pooling{Modes: []string{mode}, IncludePrompt: true}}, nil
 }
