@@ -160,7 +160,7 @@ func (b *benchmark) file(ctx context.Context, in *inputFlags, asJSON bool) (err 
 	if len(group) == 0 {
 		return fmt.Errorf("%s: no inputs", in.file)
 	}
-	j := &stream{model: b.model, src: src}
+	j := &stream{chunks: chunks{src: src}, model: b.model}
 	m, err := b.measure(func() (*embed.Result, error) {
 		if err := j.embed(ctx, group); err != nil { // names the line of a bad input
 			return nil, err

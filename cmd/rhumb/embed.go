@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -101,24 +99,11 @@ func (c *console) embedCommand() *cobra.Command {
 	return cmd
 }
 
-// A chunk of inputs is in memory at a time. Its inputs are as many as take about
-// chunkTime, so that results and progress come steadily.
-const (
-	leastInputs = 64
-	mostInputs  = 2048
-	mostBytes   = 8 << 20
-	chunkTime   = time.Second
-)
-
 // A stream embeds the inputs of a source chunk by chunk.
 type stream struct {
-	model  *embed.Model
-	opts   embed.Options
-	src    rows.Source
-	skip   bool // a bad input is a result, not the end
-	inputs int  // of the next chunk; 0 at the beginning
-	index  int  // inputs so far
-	failed int  // those that were bad
+	chunks
+	model *embed.Model
+	opts  embed.Options
 }
 
 // newStream returns a stream over the inputs that the flags or args name.
@@ -131,7 +116,7 @@ func (c *console) newStream(ctx context.Context, model *modelFlags, in *inputFla
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
-	return &stream{model: m, src: src}, nil
+	return &stream{chunks: chunks{src: src}, model: m}, nil
 }
 
 // Close closes the model and the source.
@@ -139,67 +124,16 @@ func (j *stream) Close() error { return errors.Join(j.model.Close(), j.src.Close
 
 // run gives the results to take chunk by chunk, in the order of the inputs.
 func (j *stream) run(ctx context.Context, bar *bar, take func([]rows.Result) error) error {
-	for {
-		results, end := j.chunk(ctx)
-		if end != nil && end != io.EOF {
-			return end
+	return j.each(bar, func(results []rows.Result) error {
+		group := make([]*rows.Result, len(results))
+		for i := range results {
+			group[i] = &results[i]
 		}
-		if err := take(results); err != nil {
+		if err := j.embed(ctx, group); err != nil {
 			return err
 		}
-		if end != nil {
-			return nil
-		}
-		bar.show(j.index, j.src)
-	}
-}
-
-// chunk returns the results of the next inputs, or io.EOF, perhaps with the
-// last results.
-func (j *stream) chunk(ctx context.Context) ([]rows.Result, error) {
-	j.inputs = min(max(j.inputs, leastInputs), mostInputs)
-	var results []rows.Result
-	var end error
-	for size := 0; end == nil && len(results) < j.inputs && size < mostBytes; {
-		in, err := j.src.Next()
-		var bad *rows.BadInput
-		switch {
-		case errors.As(err, &bad) && j.skip:
-			results = append(results, rows.Result{Input: bad.Input, Err: bad.Err})
-			continue
-		case bad != nil:
-			return nil, fmt.Errorf("%s: %w", j.src.At(bad.Line), bad.Err)
-		case err == io.EOF:
-			end = err
-			continue
-		case err != nil:
-			return nil, err
-		}
-		results = append(results, rows.Result{Input: in})
-		size += len(in.Text) + 4*len(in.IDs)
-	}
-	group := make([]*rows.Result, len(results))
-	for i := range results {
-		results[i].Index = j.index + i
-		group[i] = &results[i]
-	}
-	start := time.Now()
-	if err := j.embed(ctx, group); err != nil {
-		return nil, err
-	}
-	switch took := time.Since(start); {
-	case took < chunkTime/2:
-		j.inputs *= 2
-	case took > 2*chunkTime:
-		j.inputs /= 2
-	}
-	j.index += len(results)
-	for _, r := range results {
-		if r.Err != nil {
-			j.failed++
-		}
-	}
-	return results, end
+		return take(results)
+	})
 }
 
 // embed fills in group.
