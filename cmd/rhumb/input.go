@@ -14,6 +14,7 @@ type inputFlags struct {
 	file   string
 	format *choice
 	field  string
+	pairs  bool // no flag: of a command that takes pairs of texts
 }
 
 func (f *inputFlags) add(cmd *cobra.Command) {
@@ -41,7 +42,7 @@ func (f *inputFlags) open(ctx context.Context, c *console, args []string) (rows.
 		}
 		return rows.Arguments(args), nil
 	}
-	how := rows.Reader{Format: f.format.value, Field: f.field}
+	how := rows.Reader{Format: f.format.value, Field: f.field, Pairs: f.pairs}
 	toStdin := f.file == "" || f.file == "-"
 	switch {
 	case how.Format == "auto" && toStdin:

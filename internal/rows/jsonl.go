@@ -37,11 +37,12 @@ func (s *textSource) Next() (Input, error) {
 	return in, nil
 }
 
-// jsonlSource is a JSON value a line: a string, a list of token ids, or an
+// jsonlSource is a JSON value a line: a string, a list of token ids or a pair, or an
 // object. Lines of white space alone are passed over.
 type jsonlSource struct {
 	*lineReader
 	field string
+	pairs bool // a list of two strings is a pair
 	carry Carry
 
 	objects int      // read
@@ -100,6 +101,9 @@ func (s *jsonlSource) parse(line []byte) (in Input, err error) {
 	case '"':
 		return in, unmarshal(line, &in.Text, "a string")
 	case '[':
+		if s.pairs && isTexts(line) {
+			return in, in.parsePair(line)
+		}
 		in.IDs, err = parseIDs(line)
 		return in, err
 	case '{':
@@ -122,6 +126,11 @@ func (s *jsonlSource) parse(line []byte) (in Input, err error) {
 	switch {
 	case text != nil && tokens != nil && s.field != "tokens":
 		return in, fmt.Errorf("%q and \"tokens\": expected one of them", s.field)
+	case text != nil && s.pairs && isTexts(text):
+		if err := in.parsePair(text); err != nil {
+			return in, fmt.Errorf("%q: %w", s.field, err)
+		}
+		return in, nil
 	case text != nil:
 		if text[0] != '"' {
 			return in, fmt.Errorf("%q: expected a string", s.field)
@@ -183,6 +192,24 @@ func keys(object []byte) (names []string, err error) {
 		}
 	}
 	return names, nil
+}
+
+// isTexts reports whether a JSON value is a list that begins with a string.
+func isTexts(value []byte) bool {
+	return value[0] == '[' && bytes.HasPrefix(bytes.TrimLeft(value[1:], " \t\r\n"), []byte(`"`))
+}
+
+// parsePair reads a list of two strings.
+func (in *Input) parsePair(list []byte) error {
+	var texts []*string
+	if err := unmarshal(list, &texts, "a string"); err != nil {
+		return err
+	}
+	if len(texts) != 2 || texts[1] == nil {
+		return fmt.Errorf("a list of %d, expected two strings, a pair of texts", len(texts))
+	}
+	in.Text, in.Pair = *texts[0], texts[1]
+	return nil
 }
 
 func parseIDs(list []byte) ([]int32, error) {

@@ -15,6 +15,7 @@ import (
 type Reader struct {
 	Format string // "text", "jsonl", "csv" or "parquet"
 	Field  string // the name of the field or column that holds the text
+	Pairs  bool   // a list of two strings in jsonl is a pair of texts
 	Carry  Carry
 }
 
@@ -81,7 +82,7 @@ func Read(ctx context.Context, r io.Reader, name string, closer io.Closer, how R
 	}
 	switch how.Format {
 	case "jsonl":
-		return &jsonlSource{lineReader: lines, field: how.Field, carry: how.Carry, absent: slices.Clone(how.Carry.Keep)}, nil
+		return &jsonlSource{lineReader: lines, field: how.Field, pairs: how.Pairs, carry: how.Carry, absent: slices.Clone(how.Carry.Keep)}, nil
 	case "csv":
 		return newCSVSource(lines, how), nil
 	case "text":

@@ -11,13 +11,14 @@ import (
 	"github.com/rhumb-go/rhumb/embed"
 )
 
-// An Input is one text or one list of token ids.
+// An Input is one text, a pair of texts or one list of token ids.
 type Input struct {
 	File string          // its source's name, "" for an argument
 	Line int             // where it begins in its source, from 1: line, row or argument
 	ID   json.RawMessage // the caller's own id, a JSON value; nil if there is none
 	Text string
-	IDs  []int32 // nil for a text
+	Pair *string // the second text of a pair; nil for a text alone
+	IDs  []int32 // nil for a text or a pair
 	Kept []Value // of the columns that are carried through
 }
 
