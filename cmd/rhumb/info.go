@@ -9,22 +9,18 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/rerank"
 	"github.com/spf13/cobra"
 )
-
-// A memoryNeed is what a model's weights need at a precision.
-type memoryNeed struct {
-	precision string
-	bytes     int64
-}
 
 func (c *console) infoCommand() *cobra.Command {
 	var model modelFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "info [NAME]",
-		Short: "Say what the model is: dimensions, limits, prompts, memory",
-		Long:  "Say what the model is: dimensions, limits, prompts, and the memory that its weights need.\nThe weights of a folder are read once, for the fingerprint, and not loaded.",
+		Short: "Say what the model is: its kind, dimensions or labels, limits, prompts, memory",
+		Long:  "Say what the model is: its kind, dimensions or labels, limits, prompts, and the memory that its weights need.\nThe weights of a folder are read once, for the fingerprint, and not loaded.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -61,98 +57,166 @@ func writeInfoJSON(w io.Writer, i *inspected) error {
 	if prompts == nil {
 		prompts = map[string]string{}
 	}
+	out := infoJSON{
+		Name: i.Name, Kinds: i.kinds(), Family: i.Family, Layers: i.Layers, Vocabulary: i.Vocabulary,
+		MaxTokens: i.MaxTokens, Prompts: prompts, DefaultPrompt: i.DefaultPrompt,
+		Precision: i.Precision.String(), Arithmetic: i.Arithmetic, Kernels: i.Kernels, Threads: i.Workers,
+		MemoryBytes: i.MemoryBytes, Memory: needs, Fingerprint: i.fingerprint,
+	}
+	if c := i.cross; c != nil {
+		out.crossJSON = &crossJSON{c.Labels, c.MultiLabel, c.Activation}
+	} else {
+		out.embeddingJSON = &embeddingJSON{
+			i.Dimensions, i.DefaultDimensions, i.Matryoshka, i.MatryoshkaDimensions,
+			i.Routes, i.Pooling, i.Normalized, i.Similarity, i.Tasks,
+		}
+	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(struct {
-		Name                 string            `json:"name"`
-		Family               string            `json:"family"`
-		Layers               int               `json:"layers"`
-		Vocabulary           int               `json:"vocabulary"`
-		Dimensions           int               `json:"dimensions"`
-		DefaultDimensions    int               `json:"default_dimensions"`
-		Matryoshka           bool              `json:"matryoshka"`
-		MatryoshkaDimensions []int             `json:"matryoshka_dimensions,omitempty"`
-		MaxTokens            int               `json:"max_tokens"`
-		Prompts              map[string]string `json:"prompts"`
-		DefaultPrompt        string            `json:"default_prompt,omitempty"`
-		Routes               []string          `json:"routes,omitempty"`
-		Pooling              []string          `json:"pooling"`
-		Normalized           bool              `json:"normalized"`
-		Similarity           string            `json:"similarity,omitempty"`
-		Precision            string            `json:"precision"`
-		Arithmetic           string            `json:"arithmetic"`
-		Kernels              string            `json:"kernels"`
-		Threads              int               `json:"threads"`
-		Tasks                []string          `json:"tasks,omitempty"`
-		MemoryBytes          int64             `json:"memory_bytes"`
-		Memory               map[string]int64  `json:"memory"`
-		Fingerprint          string            `json:"fingerprint"`
-	}{
-		i.Name, i.Family, i.Layers, i.Vocabulary, i.Dimensions, i.DefaultDimensions,
-		i.Matryoshka, i.MatryoshkaDimensions, i.MaxTokens, prompts, i.DefaultPrompt, i.Routes,
-		i.Pooling, i.Normalized, i.Similarity, i.Precision.String(), i.Arithmetic, i.Kernels, i.Workers, i.Tasks, i.MemoryBytes, needs, i.fingerprint,
-	})
+	return e.Encode(out)
+}
+
+// infoJSON is the form of --json, which scripts rely on.
+type infoJSON struct {
+	Name       string   `json:"name"`
+	Kinds      []string `json:"kinds"` // "embedding", "reranker", "classifier"
+	Family     string   `json:"family"`
+	Layers     int      `json:"layers"`
+	Vocabulary int      `json:"vocabulary"`
+	*embeddingJSON
+	*crossJSON
+	MaxTokens     int               `json:"max_tokens"`
+	Prompts       map[string]string `json:"prompts"`
+	DefaultPrompt string            `json:"default_prompt,omitempty"`
+	Precision     string            `json:"precision"`
+	Arithmetic    string            `json:"arithmetic"`
+	Kernels       string            `json:"kernels"`
+	Threads       int               `json:"threads"`
+	MemoryBytes   int64             `json:"memory_bytes"`
+	Memory        map[string]int64  `json:"memory"`
+	Fingerprint   string            `json:"fingerprint"`
+}
+
+// embeddingJSON is what is of a model that makes embeddings alone.
+type embeddingJSON struct {
+	Dimensions           int      `json:"dimensions"`
+	DefaultDimensions    int      `json:"default_dimensions"`
+	Matryoshka           bool     `json:"matryoshka"`
+	MatryoshkaDimensions []int    `json:"matryoshka_dimensions,omitempty"`
+	Routes               []string `json:"routes,omitempty"`
+	Pooling              []string `json:"pooling"`
+	Normalized           bool     `json:"normalized"`
+	Similarity           string   `json:"similarity,omitempty"`
+	Tasks                []string `json:"tasks,omitempty"`
+}
+
+// crossJSON is what is of a reranker or a classifier alone.
+type crossJSON struct {
+	Labels     []string `json:"labels"`
+	MultiLabel bool     `json:"multi_label"`
+	Activation string   `json:"activation"` // of a score
 }
 
 func writeInfo(w io.Writer, i *inspected) error {
-	var b strings.Builder
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-14s %s\n", name, escaped(fmt.Sprintf(format, args...)))
-	}
-	line("name", "%s", i.Name)
-	line("family", "%s, %d layers, %d tokens in the vocabulary", i.Family, i.Layers, i.Vocabulary)
-	dimensions := fmt.Sprint(i.Dimensions)
-	if i.DefaultDimensions != i.Dimensions {
-		dimensions += fmt.Sprintf(", %d where none are asked for", i.DefaultDimensions)
-	}
-	line("dimensions", "%s", dimensions)
-	switch {
-	case len(i.MatryoshkaDimensions) > 0:
-		line("matryoshka", "%s", strings.Trim(fmt.Sprint(i.MatryoshkaDimensions), "[]"))
-	case i.Matryoshka:
-		line("matryoshka", "yes")
-	default:
-		line("matryoshka", "not declared")
+	t := &infoText{}
+	t.line("name", "%s", i.Name)
+	t.line("kind", "%s", strings.Join(i.kinds(), ", "))
+	t.line("family", "%s, %d layers, %d tokens in the vocabulary", i.Family, i.Layers, i.Vocabulary)
+	if i.cross != nil {
+		t.scores(i.cross)
+	} else {
+		t.dimensions(&i.Info)
 	}
 	if i.MaxTokens > 0 {
-		line("max tokens", "%d", i.MaxTokens)
+		t.line("max tokens", "%d", i.MaxTokens)
 	} else {
-		line("max tokens", "no limit")
+		t.line("max tokens", "no limit")
 	}
 	if len(i.Prompts) == 0 {
-		line("prompts", "none")
+		t.line("prompts", "none")
 	}
 	for n, name := range slices.Sorted(maps.Keys(i.Prompts)) {
 		mark := ""
 		if name == i.DefaultPrompt {
 			mark = " (default)"
 		}
-		line([]string{"prompts", ""}[min(n, 1)], "%s: %q%s", name, i.Prompts[name], mark)
+		t.line([]string{"prompts", ""}[min(n, 1)], "%s: %q%s", name, i.Prompts[name], mark)
 	}
+	if i.cross == nil {
+		t.vectors(&i.Info)
+	}
+	t.line("precision", "%s", i.Precision)
+	t.line("arithmetic", "%s", i.Arithmetic)
+	t.line("kernels", "%s", i.Kernels)
+	t.line("threads", "%d", i.Workers)
+	for n, m := range i.memory {
+		t.line([]string{"memory", ""}[min(n, 1)], "%.1f MiB of weights in %s", float64(m.bytes)/(1<<20), m.precision)
+	}
+	t.line("fingerprint", "%s", i.fingerprint)
+	_, err := io.WriteString(w, t.String())
+	return err
+}
+
+// infoText is the form for people to read.
+type infoText struct{ strings.Builder }
+
+func (t *infoText) line(name, format string, args ...any) {
+	fmt.Fprintf(t, "%-14s %s\n", name, escaped(fmt.Sprintf(format, args...)))
+}
+
+// scores says what a reranker or a classifier gives.
+func (t *infoText) scores(c *rerank.Info) {
+	switch {
+	case len(c.Labels) == 1:
+		t.line("activation", "%s", c.Activation)
+		return
+	case c.MultiLabel:
+		t.line("labels", "%d, each true or not by itself", len(c.Labels))
+	default:
+		t.line("labels", "%d", len(c.Labels))
+	}
+	const most = 32
+	for n, label := range c.Labels[:min(most, len(c.Labels))] {
+		t.line("", "%d: %s", n, label)
+	}
+	if len(c.Labels) > most {
+		t.line("", "… (--json has all)")
+	}
+}
+
+// dimensions says how long the embeddings are.
+func (t *infoText) dimensions(i *embed.Info) {
+	dimensions := fmt.Sprint(i.Dimensions)
+	if i.DefaultDimensions != i.Dimensions {
+		dimensions += fmt.Sprintf(", %d where none are asked for", i.DefaultDimensions)
+	}
+	t.line("dimensions", "%s", dimensions)
+	switch {
+	case len(i.MatryoshkaDimensions) > 0:
+		t.line("matryoshka", "%s", strings.Trim(fmt.Sprint(i.MatryoshkaDimensions), "[]"))
+	case i.Matryoshka:
+		t.line("matryoshka", "yes")
+	default:
+		t.line("matryoshka", "not declared")
+	}
+}
+
+// vectors says how the embeddings are made.
+func (t *infoText) vectors(i *embed.Info) {
 	if len(i.Routes) > 0 {
-		line("routes", "%s", strings.Join(i.Routes, ", "))
+		t.line("routes", "%s", strings.Join(i.Routes, ", "))
 	}
 	if len(i.Tasks) > 0 {
-		line("tasks", "%s: an adapter each, by the name of the prompt", strings.Join(i.Tasks, ", "))
+		t.line("tasks", "%s: an adapter each, by the name of the prompt", strings.Join(i.Tasks, ", "))
 	}
-	line("pooling", "%s", strings.Join(i.Pooling, " + "))
+	t.line("pooling", "%s", strings.Join(i.Pooling, " + "))
 	if i.Normalized {
-		line("normalization", "by the model, to unit length")
+		t.line("normalization", "by the model, to unit length")
 	} else {
-		line("normalization", "not by the model; to unit length unless --no-normalize")
+		t.line("normalization", "not by the model; to unit length unless --no-normalize")
 	}
 	if i.Similarity != "" {
-		line("similarity", "%s", i.Similarity)
+		t.line("similarity", "%s", i.Similarity)
 	}
-	line("precision", "%s", i.Precision)
-	line("arithmetic", "%s", i.Arithmetic)
-	line("kernels", "%s", i.Kernels)
-	line("threads", "%d", i.Workers)
-	for n, m := range i.memory {
-		line([]string{"memory", ""}[min(n, 1)], "%.1f MiB of weights in %s", float64(m.bytes)/(1<<20), m.precision)
-	}
-	line("fingerprint", "%s", i.fingerprint)
-	_, err := io.WriteString(w, b.String())
-	return err
 }

@@ -52,10 +52,16 @@ func (f *modelFlags) addComputation(cmd *cobra.Command) {
 	flags.StringVar(&f.kernels, "kernels", "", "kernel `SET`, one that rhumb doctor lists (default: the fastest)")
 }
 
+// addName adds the flags that name a model which makes embeddings.
 func (f *modelFlags) addName(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&f.name, "model", cmp.Or(os.Getenv("RHUMB_MODEL"), builtin),
+	cmd.Flags().StringVar(&f.name, "model", cmp.Or(os.Getenv("RHUMB_MODEL"), builtin),
 		"`NAME` of a model: its folder, its id at the hub, or "+builtin+" for the one inside the binary; env RHUMB_MODEL")
+	f.addPlace(cmd)
+}
+
+// addPlace adds the flags of a model that may have to be downloaded.
+func (f *modelFlags) addPlace(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.BoolVar(&f.download, "download", false, "download the model of an id where the cache lacks it or has an older one")
 	f.progress = addProgress(cmd)
 }
@@ -70,55 +76,6 @@ func (f *modelFlags) load(ctx context.Context, c *console) (*embed.Model, error)
 		return minilm.Load(cfg)
 	}
 	return embed.Load(dir, cfg)
-}
-
-// An inspected model is what one says about itself, and what its weights need in memory
-// at each precision.
-type inspected struct {
-	embed.Info
-	fingerprint string
-	memory      []memoryNeed
-}
-
-// inspect inspects the model in a folder, "" for the one inside the binary, without
-// loading the folder's weights.
-func inspect(ctx context.Context, dir string, cfg embed.Config) (i inspected, err error) {
-	if i.Info, err = describe(dir, cfg); err != nil {
-		return i, err
-	}
-	if dir != "" {
-		i.fingerprint, err = embed.Fingerprint(ctx, dir, cfg)
-	} else {
-		var m *embed.Model
-		if m, err = minilm.Load(cfg); err != nil {
-			return i, err
-		}
-		defer m.Close() //nolint:errcheck // nothing was written
-		i.fingerprint, err = m.Fingerprint(ctx)
-	}
-	for _, p := range embed.Precisions() {
-		if err != nil {
-			return i, err
-		}
-		cfg.Precision = p
-		var other embed.Info
-		other, err = describe(dir, cfg)
-		i.memory = append(i.memory, memoryNeed{p.String(), other.MemoryBytes})
-	}
-	return i, err
-}
-
-// describe returns what the model in a folder, "" for the one inside the binary, says
-// about itself.
-func describe(dir string, cfg embed.Config) (embed.Info, error) {
-	if dir != "" {
-		return embed.Inspect(dir, cfg)
-	}
-	m, err := minilm.Load(cfg)
-	if err != nil {
-		return embed.Info{}, err
-	}
-	return m.Info(), m.Close()
 }
 
 // find returns the model's folder, "" for the one inside the binary, and how

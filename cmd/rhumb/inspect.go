@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/minilm"
+	"github.com/rhumb-go/rhumb/embed/rerank"
+)
+
+// An inspected model is what one says about itself, and what its weights need in memory
+// at each precision.
+type inspected struct {
+	description
+	fingerprint string
+	memory      []memoryNeed
+}
+
+// A memoryNeed is what a model's weights need at a precision.
+type memoryNeed struct {
+	precision string
+	bytes     int64
+}
+
+// A description is what a model says about itself. What models of every kind say is in
+// the first, what is of a reranker or a classifier alone in the second.
+type description struct {
+	embed.Info
+	cross *rerank.Info // nil for one that makes embeddings
+}
+
+// kinds returns what the model is.
+func (d *description) kinds() []string {
+	switch {
+	case d.cross == nil:
+		return []string{"embedding"}
+	case len(d.cross.Labels) == 1:
+		return []string{"reranker"}
+	}
+	return []string{"classifier"}
+}
+
+// inspect inspects the model in a folder, "" for the one inside the binary, without
+// loading the folder's weights.
+func inspect(ctx context.Context, dir string, cfg embed.Config) (i inspected, err error) {
+	if i.description, err = describe(dir, cfg); err != nil {
+		return i, err
+	}
+	switch {
+	case i.cross != nil:
+		i.fingerprint, err = rerank.Fingerprint(ctx, dir, cfg)
+	case dir != "":
+		i.fingerprint, err = embed.Fingerprint(ctx, dir, cfg)
+	default:
+		var m *embed.Model
+		if m, err = minilm.Load(cfg); err != nil {
+			return i, err
+		}
+		defer m.Close() //nolint:errcheck // nothing was written
+		i.fingerprint, err = m.Fingerprint(ctx)
+	}
+	for _, p := range embed.Precisions() {
+		if err != nil {
+			return i, err
+		}
+		cfg.Precision = p
+		var other description
+		other, err = describe(dir, cfg)
+		i.memory = append(i.memory, memoryNeed{p.String(), other.MemoryBytes})
+	}
+	return i, err
+}
+
+// describe returns what the model in a folder, "" for the one inside the binary, says
+// about itself.
+func describe(dir string, cfg embed.Config) (d description, err error) {
+	if dir == "" {
+		m, err := minilm.Load(cfg)
+		if err != nil {
+			return d, err
+		}
+		return description{Info: m.Info()}, m.Close()
+	}
+	d.Info, err = embed.Inspect(dir, cfg)
+	var other *embed.KindError
+	if !errors.As(err, &other) {
+		return d, err
+	}
+	c, crossErr := rerank.Inspect(dir, cfg)
+	if errors.As(crossErr, &other) {
+		return d, err // it is of a third kind
+	}
+	d.cross = &c
+	d.Info = embed.Info{
+		Name: c.Name, Family: c.Family, Layers: c.Layers, Vocabulary: c.Vocabulary, MaxTokens: c.MaxTokens,
+		Prompts: c.Prompts, DefaultPrompt: c.DefaultPrompt,
+		Precision: c.Precision, Arithmetic: c.Arithmetic, Kernels: c.Kernels, Workers: c.Workers, MemoryBytes: c.MemoryBytes,
+	}
+	return d, crossErr
+}
