@@ -76,6 +76,9 @@ func (c *chunks) read() ([]rows.Result, error) {
 		}
 		results = append(results, r)
 		size += len(in.Text) + 4*len(in.IDs)
+		if in.Pair != nil {
+			size += len(*in.Pair)
+		}
 	}
 	return results, nil
 }

@@ -184,6 +184,8 @@ func TestFullDevice(t *testing.T) {
 	for _, args := range []string{
 		"embed summer", "embed --output-format npy summer", "embed --output-format parquet summer", "embed --output-format table summer",
 		"similarity summer", "search --corpus " + text + " summer", "calibrate --input " + text, "tokenize summer", "info", "info --json", "doctor", "version",
+		"rerank --query winter --model " + reranker + " summer", "rerank --query winter --sort=false --model " + reranker + " summer",
+		"classify --model " + classifier + " summer",
 		"bench --seconds 0 --shapes 1x16", "bench --seconds 0 --shapes 1x16 --json", "bench --seconds 0 --gemm",
 	} {
 		t.Run(args, func(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/csv"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,8 +21,16 @@ func TestReadme(t *testing.T) {
 	block, _, ok := strings.Cut(rest, "```")
 	require.True(t, ok)
 	o := newOffer(t, "BAAI/bge-small-en-v1.5")
+	folders := map[string]fs.FS{"path/to/model": o.files}
+	for name, model := range map[string]string{"path/to/reranker": reranker, "path/to/classifier": classifier} {
+		dir, err := filepath.Abs(model)
+		require.NoError(t, err)
+		folders[name] = os.DirFS(dir)
+	}
 	t.Chdir(t.TempDir())
-	require.NoError(t, os.CopyFS(filepath.FromSlash("path/to/model"), o.files))
+	for name, files := range folders {
+		require.NoError(t, os.CopyFS(filepath.FromSlash(name), files))
+	}
 	require.NoError(t, os.WriteFile("texts.txt", []byte("summer\nwinter\n"), 0o666))
 	for line := range strings.Lines(block) {
 		t.Run(line, func(t *testing.T) {

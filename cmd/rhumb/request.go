@@ -14,19 +14,17 @@ import (
 
 // requestFlags are the flags that say what an embedding is to be.
 type requestFlags struct {
-	prompt, promptName string
+	prompts            promptFlags
 	query, document    bool
 	dimensions, layers int
-	maxTokens          int
+	limits             limitFlags
 	unnormalized       bool
-	truncate           *choice
 }
 
 func (f *requestFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	f.addLimits(cmd)
-	flags.StringVar(&f.prompt, "prompt", "", "`TEXT` to put before each text, as it is (default: the model's default prompt)")
-	flags.StringVar(&f.promptName, "prompt-name", "", "`NAME` of one of the model's prompts, as rhumb info lists them")
+	f.prompts.add(cmd, "`TEXT` to put before each text, as it is (default: the model's default prompt)")
 	flags.BoolVar(&f.query, "query", false, "short for --prompt-name query")
 	flags.BoolVar(&f.document, "document", false, "short for --prompt-name document")
 	cmd.MarkFlagsMutuallyExclusive("prompt-name", "query", "document")
@@ -38,25 +36,20 @@ func (f *requestFlags) addLimits(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.IntVar(&f.dimensions, "dimensions", 0, "`N` components to keep, the first ones (default: the model's)")
 	flags.IntVar(&f.layers, "layers", 0, "`N` layers to run, the first ones (default: all)")
-	f.truncate = addChoice(cmd, "truncate", "where to drop tokens over the limit; none: an error (default: where the model says, mostly the end; none for token ids)",
-		"end", "start", "none")
-	flags.Lookup("truncate").DefValue = "" // which is not what the flag says
-	flags.IntVar(&f.maxTokens, "max-tokens", 0, "`N` tokens to read of each input, special tokens included (default: the model's limit)")
+	f.limits.add(cmd, "where to drop tokens over the limit; none: an error (default: where the model says, mostly the end; none for token ids)")
 }
 
 // options returns the flags as the library's options.
 func (f *requestFlags) options(cmd *cobra.Command) (embed.Options, error) {
 	err := checkPositive(cmd, "dimensions", f.dimensions)
-	err = cmp.Or(err, checkPositive(cmd, "layers", f.layers), checkPositive(cmd, "max-tokens", f.maxTokens))
+	err = cmp.Or(err, checkPositive(cmd, "layers", f.layers), f.limits.check(cmd), f.prompts.check())
 	if err != nil {
 		return embed.Options{}, err
 	}
-	if err := rows.CheckText(f.prompt); err != nil {
-		return embed.Options{}, usagef("--prompt: %w", err)
-	}
 	o := embed.Options{
-		Prompt: f.prompt, PromptName: f.promptName,
-		Dimensions: f.dimensions, Layers: f.layers, MaxTokens: f.maxTokens, Unnormalized: f.unnormalized,
+		Prompt: f.prompts.text, PromptName: f.prompts.name,
+		Dimensions: f.dimensions, Layers: f.layers, MaxTokens: f.limits.maxTokens, Unnormalized: f.unnormalized,
+		Truncate: f.limits.truncation(cmd),
 	}
 	switch {
 	case f.query:
@@ -64,12 +57,47 @@ func (f *requestFlags) options(cmd *cobra.Command) (embed.Options, error) {
 	case f.document:
 		o.PromptName = "document"
 	}
-	if cmd.Flags().Changed("truncate") {
-		o.Truncate = map[string]embed.Truncation{
-			"end": embed.TruncateEnd, "start": embed.TruncateStart, "none": embed.TruncateNone,
-		}[f.truncate.value]
-	}
 	return o, nil
+}
+
+// promptFlags are the flags that choose a prompt.
+type promptFlags struct{ text, name string }
+
+func (f *promptFlags) add(cmd *cobra.Command, usage string) {
+	cmd.Flags().StringVar(&f.text, "prompt", "", usage)
+	cmd.Flags().StringVar(&f.name, "prompt-name", "", "`NAME` of one of the model's prompts, as rhumb info lists them")
+}
+
+func (f *promptFlags) check() error {
+	if err := rows.CheckText(f.text); err != nil {
+		return usagef("--prompt: %w", err)
+	}
+	return nil
+}
+
+// limitFlags are the flags that say how much of an input is read.
+type limitFlags struct {
+	maxTokens int
+	truncate  *choice
+}
+
+func (f *limitFlags) add(cmd *cobra.Command, truncate string) {
+	f.truncate = addChoice(cmd, "truncate", truncate, "end", "start", "none")
+	cmd.Flags().Lookup("truncate").DefValue = "" // which is not what the flag says
+	cmd.Flags().IntVar(&f.maxTokens, "max-tokens", 0, "`N` tokens to read of each input, special tokens included (default: the model's limit)")
+}
+
+func (f *limitFlags) check(cmd *cobra.Command) error {
+	return checkPositive(cmd, "max-tokens", f.maxTokens)
+}
+
+func (f *limitFlags) truncation(cmd *cobra.Command) embed.Truncation {
+	if !cmd.Flags().Changed("truncate") {
+		return embed.TruncateDefault
+	}
+	return map[string]embed.Truncation{
+		"end": embed.TruncateEnd, "start": embed.TruncateStart, "none": embed.TruncateNone,
+	}[f.truncate.value]
 }
 
 // encodingFlags are the flags that say what numbers an embedding is made of.
