@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/embedhttp"
 )
 
@@ -35,22 +34,23 @@ func (c *console) serveCommand() *cobra.Command {
 	var f serveFlags
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Answer POST /v1/embeddings, as OpenAI's, Mixedbread's, Mixlayer's and Mistral's clients ask",
+		Short: "Answer POST /v1/embeddings and /v1/rerank, as clients of OpenAI, Mistral, Cohere, Jina and others ask",
 		Args:  cobra.NoArgs,
 		Example: `  rhumb serve
   rhumb serve --addr :8080 --model BAAI/bge-small-en-v1.5 --model notes=path/to/model --api-keys keys.txt
+  rhumb serve --model minilm --model cross-encoder/ms-marco-MiniLM-L6-v2
   rhumb serve --addr unix:/run/rhumb.sock`,
 	}
 	f.model.add(cmd)
 	flag := cmd.Flags().Lookup("model")
 	f.models.list = []string{f.model.name}
 	flag.Value = &f.models // in place of one name
-	flag.Usage = "`[NAME=]MODEL` to serve: its folder, its id at the hub, or " + builtin + ", under its own or another name; may be given more than once; env RHUMB_MODEL"
+	flag.Usage = "`[NAME=]MODEL` to serve, which embeds or reranks: its folder, its id at the hub, or " + builtin + ", under its own or another name; may be given more than once; env RHUMB_MODEL"
 	flags := cmd.Flags()
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen at, or unix:PATH for a socket")
 	flags.StringArrayVar(&f.hosts, "host", nil, "`NAME` in the header Host that is answered, beside localhost and other names of loopback; may be given more than once (default: at a loopback address none, elsewhere any)")
 	flags.StringVar(&f.keys, "api-keys", "", "`FILE` of the API keys that requests need, one a line, beside empty lines and those that begin with #; read again on SIGHUP (default: none needed)")
-	flags.IntVar(&f.maxItems, "max-items", embedhttp.DefaultMaxItems, "inputs of a request at most, `N`")
+	flags.IntVar(&f.maxItems, "max-items", embedhttp.DefaultMaxItems, "inputs or documents of a request at most, `N`")
 	flags.IntVar(&f.maxChars, "max-chars", embedhttp.DefaultMaxChars, "characters of a text at most, `N`; 0 for no limit")
 	flags.Int64Var(&f.maxBody, "max-body", embedhttp.DefaultMaxBody, "bytes of a request at most, `N`")
 	flags.IntVar(&f.queueTokens, "queue-tokens", 0, "tokens that wait for a model at most, `N`; more is answered with 429; 0 for the queue's default")
@@ -134,13 +134,12 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 	m := newMetrics()
 	cfg.Observe = m.observe
 	for _, arg := range f.models.list {
-		model, served, err := f.load(ctx, c, arg)
+		model, served, err := f.load(ctx, c, m, arg)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, model.Close()) }()
-		served.Queue = embed.NewQueue(model, embed.QueueConfig{MaxTokens: f.queueTokens, Observe: m.observeBatch(served.Name)})
-		defer served.Queue.Close(context.Background())
+		defer queueOf(served).Close(context.Background())
 		cfg.Models = append(cfg.Models, served)
 	}
 	handler, err := embedhttp.New(cfg)
@@ -148,8 +147,8 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	s := newServer(handler, m.handler(), log)
-	for i := range cfg.Models {
-		s.queues = append(s.queues, cfg.Models[i].Queue)
+	for _, served := range cfg.Models {
+		s.queues = append(s.queues, queueOf(served))
 	}
 	return s.serve(ctx, listener, secure)
 }
@@ -165,33 +164,4 @@ func (f *serveFlags) answered(l net.Listener) []string {
 		return append([]string{}, f.hosts...)
 	}
 	return f.hosts
-}
-
-// load loads the model of a value of --model. Its name is the one given, or else its own.
-func (f *serveFlags) load(ctx context.Context, c *console, arg string) (*embed.Model, embedhttp.Model, error) {
-	name, from, named := strings.Cut(arg, "=")
-	if !named {
-		name, from = "", arg
-	}
-	if named && name == "" || from == "" {
-		return nil, embedhttp.Model{}, usagef("--model %s: expected NAME=MODEL or MODEL", arg)
-	}
-	flags := f.model
-	flags.name = from
-	model, err := flags.load(ctx, c)
-	if err != nil {
-		return nil, embedhttp.Model{}, err
-	}
-	served := embedhttp.Model{Name: name, Info: model.Info()}
-	if served.Fingerprint, err = model.Fingerprint(ctx); err != nil {
-		return nil, served, errors.Join(err, model.Close())
-	}
-	switch {
-	case named:
-	case from == builtin:
-		served.Name, served.Aliases = builtin, []string{"all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"}
-	default:
-		served.Name = served.Info.Name
-	}
-	return model, served, nil
 }

@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/embedhttp"
 )
 
@@ -34,7 +33,7 @@ const headerSize = 64 << 10
 type server struct {
 	handler *embedhttp.Handler
 	metrics http.Handler
-	queues  []*embed.Queue
+	queues  []servedQueue
 	log     *slog.Logger
 	http    *http.Server
 	open    atomic.Int64 // connections

@@ -40,9 +40,9 @@ func newMetrics() *metrics {
 	}
 	seconds := prometheus.ExponentialBuckets(0.0005, 2, 18) // to 66 s
 	m.requests = counter("rhumb_requests_total", "Requests by path, HTTP status and error code.", "path", "status", "code")
-	m.texts = counter("rhumb_texts_total", "Inputs of requests that were answered.", "model")
+	m.texts = counter("rhumb_texts_total", "Inputs and documents of requests that were answered.", "model")
 	m.tokens = counter("rhumb_tokens_total", "Tokens that models read for them.", "model")
-	m.truncated = counter("rhumb_truncated_texts_total", "Inputs of which tokens were dropped.", "model")
+	m.truncated = counter("rhumb_truncated_texts_total", "Inputs and documents of which tokens were dropped.", "model")
 	m.total = histogram("rhumb_request_seconds", "Time of a request that was answered, from its headers to the end of the answer.", seconds)
 	m.encode = histogram("rhumb_encode_seconds", "Time to encode and write an answer.", seconds)
 	m.batchTexts = histogram("rhumb_batch_texts", "Inputs of a batch.", prometheus.ExponentialBuckets(1, 2, 12))

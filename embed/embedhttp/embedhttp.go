@@ -10,9 +10,10 @@
 //	err = handler.Warm(ctx)
 //	http.Handle("/", handler)
 //
-// It serves POST /v1/embeddings and /embeddings, GET /v1/models and
-// /v1/models/{id}, /health, /ready, /openapi.json, and at / a page to try it.
-// The vectors are those of embed.Model.Embed, bit for bit.
+// It serves POST /v1/embeddings and /embeddings; POST /v1/rerank, /v2/rerank and
+// /rerank, as Cohere's and Jina's clients ask; GET /v1/models and /v1/models/{id},
+// /health, /ready, /openapi.json, and at / a page to try it. The vectors are those
+// of embed.Model.Embed, and the scores those of rerank.Model.Score, bit for bit.
 package embedhttp
 
 import (
@@ -21,13 +22,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/rerank"
 )
 
 // The limits of a zero Config.
@@ -41,9 +42,9 @@ const (
 type Config struct {
 	Models  []Model  // at least one
 	Default string   // the name of the model of requests that name none; "" = they are an error
-	Others  []string // names of models that do not embed: a request for one is told so, not that there is none
+	Others  []string // names of models of other kinds: a request for one is told so, not that there is none
 
-	MaxItems int   // inputs of a request; 0 = DefaultMaxItems
+	MaxItems int   // inputs or documents of a request; 0 = DefaultMaxItems
 	MaxChars int   // characters (Unicode code points) of a text; 0 = DefaultMaxChars, below 0 = no limit
 	MaxBody  int64 // bytes of a request; 0 = DefaultMaxBody
 
@@ -60,13 +61,19 @@ type Config struct {
 	Observe func(Event)  // called after each request, in its goroutine; may be nil
 }
 
-// A Model is served under its name and its aliases.
+// A Model is served under its name and its aliases. It has one of two queues: an
+// embedding model's or a reranker's.
 type Model struct {
-	Name        string
-	Aliases     []string
-	Queue       *embed.Queue
-	Info        embed.Info // of the queue's model
-	Fingerprint string     // and what its Fingerprint returns; "" = it is not told
+	Name    string
+	Aliases []string
+
+	Queue *embed.Queue
+	Info  embed.Info // of its model
+
+	Rerank     *rerank.Queue
+	RerankInfo rerank.Info // of its model, which has one label
+
+	Fingerprint string // what the model's Fingerprint returns; "" = it is not told
 }
 
 // An Event is one request, answered.
@@ -77,12 +84,12 @@ type Event struct {
 	Code   string // of the error, "" = none
 	Model  string // the name under which it is configured; "" = none was found
 
-	Texts     int // inputs
+	Texts     int // inputs or documents
 	Tokens    int // read by the model
-	Truncated int // inputs that were
+	Truncated int // inputs or documents that were
 
 	Read   time.Duration // of the request, parsing included
-	Embed  time.Duration // from inputs to embeddings, the wait included
+	Embed  time.Duration // from texts to embeddings or scores, the wait included
 	Wait   time.Duration // in the queue, for the first batch; 0 where there are no embeddings
 	Encode time.Duration // and writing of the answer
 	Total  time.Duration
@@ -132,8 +139,8 @@ func New(cfg Config) (*Handler, error) {
 	h.cfg.Models = slices.Clone(cfg.Models)
 	for i := range h.cfg.Models {
 		m := &h.cfg.Models[i]
-		if m.Queue == nil {
-			return nil, fmt.Errorf("embedhttp: model %q: no queue", m.Name)
+		if err := m.check(); err != nil {
+			return nil, fmt.Errorf("embedhttp: model %q: %w", m.Name, err)
 		}
 		for _, name := range append([]string{m.Name}, m.Aliases...) {
 			if name == "" || len([]rune(name)) > maxName {
@@ -153,12 +160,12 @@ func New(cfg Config) (*Handler, error) {
 	return h, nil
 }
 
-// Warm embeds a text with each model, and then the handler is ready. An error
+// Warm has each model read a text, and then the handler is ready. An error
 // names the model that has one.
 func (h *Handler) Warm(ctx context.Context) error {
 	for i := range h.cfg.Models {
 		m := &h.cfg.Models[i]
-		if _, err := m.Queue.Embed(ctx, []string{"ready"}, embed.Options{}); err != nil {
+		if err := m.warm(ctx); err != nil {
 			return fmt.Errorf("model %q: %w", m.Name, err)
 		}
 	}
@@ -169,15 +176,3 @@ func (h *Handler) Warm(ctx context.Context) error {
 // Drain makes /ready say that the service ends, so that balancers send no more
 // requests. Those that come are answered as before, as long as the queues are open.
 func (h *Handler) Drain() { h.state.Store(&draining) }
-
-// find returns the model of that name, or an error for the client.
-func (h *Handler) find(name string) (*Model, error) {
-	if m := h.models[name]; m != nil {
-		return m, nil
-	}
-	if slices.Contains(h.cfg.Others, name) {
-		return nil, fail(codeModelKind, "model", "%.100q is not an embedding model", name)
-	}
-	return nil, fail(codeModelNotFound, "model", "%.100q is not served here, expected one of: %s",
-		name, strings.Join(slices.Sorted(maps.Keys(h.models)), ", "))
-}

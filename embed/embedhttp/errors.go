@@ -119,27 +119,41 @@ func asFailure(err error) *failure {
 	return f
 }
 
-// embedFailure is asFailure for an error of the model with c.
-func (c *call) embedFailure(err error) *failure {
+// modelFailure is asFailure for an error of a model with the texts of a field;
+// option says of which field an option's fault is.
+func modelFailure(err error, texts string, option func(*embed.OptionError) *failure) *failure {
 	var input *embed.InputError
-	var option *embed.OptionError
+	var fault *embed.OptionError
 	switch {
 	case errors.Is(err, embed.ErrNotFinite): // which the client cannot help
 		return asFailure(err)
 	case errors.As(err, &input):
 		f := fail(codeInvalidInput, "", "%v", input)
-		f.param = c.inputs.field
+		f.param = texts
 		return f
-	case errors.As(err, &option):
-		switch option.Option {
-		case "dimensions":
-			return fail(codeInvalidDimensions, c.dimensions.field, "%v", option.Err)
-		case "prompt":
-			return fail(codeInvalidRequest, "prompt", "%v", option.Err)
-		case "prompt name":
-			return fail(codeInvalidRequest, c.promptName.field, "%v", option.Err)
-		}
-		return fail(codeInvalidRequest, "", "%v", option)
+	case errors.As(err, &fault):
+		return option(fault)
 	}
 	return asFailure(err)
+}
+
+// optionFailure is that of an option which requests of each kind have.
+func (c *basics) optionFailure(err *embed.OptionError) *failure {
+	switch err.Option {
+	case "prompt":
+		return fail(codeInvalidRequest, "prompt", "%v", err.Err)
+	case "prompt name":
+		return fail(codeInvalidRequest, c.promptName.field, "%v", err.Err)
+	}
+	return fail(codeInvalidRequest, "", "%v", err)
+}
+
+// embedFailure is asFailure for an error of the model with c.
+func (c *call) embedFailure(err error) *failure {
+	return modelFailure(err, c.inputs.field, func(err *embed.OptionError) *failure {
+		if err.Option == "dimensions" {
+			return fail(codeInvalidDimensions, c.dimensions.field, "%v", err.Err)
+		}
+		return c.optionFailure(err)
+	})
 }

@@ -32,6 +32,9 @@ var (
 var routes = []route{
 	{"/v1/embeddings", post, (*exchange).embeddings, false},
 	{"/embeddings", post, (*exchange).embeddings, false},
+	{"/v1/rerank", post, (*exchange).rerank, false},
+	{"/v2/rerank", post, (*exchange).rerank, false},
+	{"/rerank", post, (*exchange).rerank, false},
 	{"/v1/models", get, (*exchange).listModels, false},
 	{"/v1/models/", get, (*exchange).oneModel, false},
 	{"/health", get, (*exchange).health, true},
@@ -135,7 +138,7 @@ func (x *exchange) allowOrigin() {
 	}
 	if allowed == "*" || x.r.Header.Get("Origin") == allowed {
 		header.Set("Access-Control-Allow-Origin", allowed)
-		header.Set("Access-Control-Expose-Headers", "X-Request-Id, X-Model-Fingerprint, Server-Timing, Retry-After")
+		header.Set("Access-Control-Expose-Headers", "X-Request-Id, X-Model-Fingerprint, X-Truncated-Inputs, Server-Timing, Retry-After")
 	}
 }
 

@@ -2,9 +2,7 @@ package embedhttp
 
 import (
 	_ "embed"
-	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,10 +14,11 @@ type modelInfo struct {
 	Object      string   `json:"object"` // "model"
 	Created     int64    `json:"created"`
 	OwnedBy     string   `json:"owned_by"`
+	Kind        kind     `json:"kind"`
 	Aliases     []string `json:"aliases"`
-	Dimensions  int      `json:"dimensions"`
-	MaxTokens   int      `json:"max_tokens"` // 0 = no limit
-	Prompts     []string `json:"prompts"`    // names
+	Dimensions  int      `json:"dimensions,omitempty"` // of an embedding
+	MaxTokens   int      `json:"max_tokens"`           // 0 = no limit
+	Prompts     []string `json:"prompts"`              // names
 	Fingerprint string   `json:"fingerprint"`
 }
 
@@ -31,10 +30,11 @@ type modelList struct {
 func (h *Handler) modelInfo(m *Model) modelInfo {
 	return modelInfo{
 		ID: m.Name, Object: "model", Created: h.created.Unix(), OwnedBy: "rhumb",
+		Kind:        m.kind(),
 		Aliases:     append([]string{}, m.Aliases...),
 		Dimensions:  m.Info.DefaultDimensions,
-		MaxTokens:   m.Info.MaxTokens,
-		Prompts:     append([]string{}, slices.Sorted(maps.Keys(m.Info.Prompts))...),
+		MaxTokens:   m.maxTokens(),
+		Prompts:     m.prompts(),
 		Fingerprint: m.Fingerprint,
 	}
 }
@@ -83,7 +83,7 @@ func (h *Handler) describe() []byte {
 	chars := `"maxLength": ` + strconv.Itoa(DefaultMaxChars)
 	limit := `"maxLength": ` + strconv.Itoa(h.cfg.MaxChars)
 	if h.cfg.MaxChars < 0 {
-		limit = `"minLength": 1`
+		limit = `"type": "string"` // which is there already
 	}
 	return []byte(strings.NewReplacer(items, `"maxItems": `+strconv.Itoa(h.cfg.MaxItems), chars, limit).Replace(openapi))
 }

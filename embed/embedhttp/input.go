@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 )
 
 // inputs are those of a request, texts or token ids.
@@ -81,10 +80,8 @@ func (in *inputs) text(h *Handler, value []byte, i int) error {
 	if s == "" {
 		return fmt.Errorf("input %d: empty text", i)
 	}
-	if most := h.cfg.MaxChars; most > 0 && len(s) > most {
-		if n := utf8.RuneCountInString(s); n > most {
-			return fmt.Errorf("input %d: %d characters, expected at most %d", i, n, most)
-		}
+	if err := h.checkChars(s); err != nil {
+		return fmt.Errorf("input %d: %w", i, err)
 	}
 	in.texts = append(in.texts, s)
 	return nil

@@ -181,8 +181,11 @@ func TestDescription(t *testing.T) {
 	h, _ := served(t, nil)
 	api := describedBy(t, h)
 	assert.Equal(t, "3.1.0", api["openapi"])
-	properties := at(t, api, "components", "schemas", "EmbeddingRequest", "properties").(object)
-	assert.Equal(t, slices.Sorted(maps.Keys(fields)), slices.Sorted(maps.Keys(properties)))
+	properties := func(schema string) []string {
+		return slices.Sorted(maps.Keys(at(t, api, "components", "schemas", schema, "properties").(object)))
+	}
+	assert.Equal(t, slices.Sorted(maps.Keys(fields)), properties("EmbeddingRequest"))
+	assert.Equal(t, slices.Sorted(maps.Keys(rankingFields)), properties("RerankRequest"))
 
 	described := at(t, api, "paths").(object)
 	for _, r := range routes {
@@ -210,8 +213,8 @@ func TestDescription(t *testing.T) {
 		"unsupported_media_type", "misdirected_request", "queue_full", "shutting_down", "internal_error",
 	}, codes)
 	// Every reference leads somewhere.
-	for _, m := range regexp.MustCompile(`"\$ref": "#/components/schemas/(\w+)"`).FindAllStringSubmatch(openapi, -1) {
-		at(t, api, "components", "schemas", m[1])
+	for _, m := range regexp.MustCompile(`"\$ref": "#/components/(\w+)/([\w-]+)"`).FindAllStringSubmatch(openapi, -1) {
+		at(t, api, "components", m[1], m[2])
 	}
 }
 
@@ -220,8 +223,8 @@ func TestDescriptionHasTheLimits(t *testing.T) {
 	text := string(h.openapi)
 	assert.NotContains(t, text, "2048")
 	assert.NotContains(t, text, "64000")
-	assert.Equal(t, 4, strings.Count(text, `"maxItems": 5`))
-	assert.Equal(t, 4, strings.Count(text, `"maxLength": 7`+"\n"))
+	assert.Equal(t, 5, strings.Count(text, `"maxItems": 5`))
+	assert.Equal(t, 7, len(regexp.MustCompile(`"maxLength": 7\b`).FindAllString(text, -1)))
 	free, _ := served(t, func(c *Config) { c.MaxChars = -1 })
 	assert.NotContains(t, string(free.openapi), "64000")
 	assert.True(t, json.Valid(free.openapi))
@@ -229,7 +232,7 @@ func TestDescriptionHasTheLimits(t *testing.T) {
 
 // What the handler accepts and answers is what the description says.
 func TestAnswersAreAsDescribed(t *testing.T) {
-	h, _ := served(t, nil)
+	h, _ := served(t, addCross(t))
 	api := describedBy(t, h)
 	schema := func(name string) object { return at(t, api, "components", "schemas", name).(object) }
 	for _, body := range []string{
@@ -260,7 +263,28 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		require.Equal(t, 400, w.Code, body)
 		require.NoError(t, check(api, schema("Error"), decode[any](t, w.Body)))
 	}
-	for path, name := range map[string]string{"/v1/models": "ModelList", "/v1/models/org/tiny": "Model", "/health": "State", "/ready": "State"} {
+	for _, body := range []string{
+		`{"model":"cross","query":"a","documents":[""]}`,
+		`{"model":"cross","query":"a","documents":["b",{"text":"c"}],"top_n":1.0,"top_k":1,"return_documents":true,"max_tokens_per_doc":50,"truncation":true}`,
+		`{"model":"cross","query":"a","documents":["b"],"prompt":"c","prompt_name":null,"top_n":null,"rank_fields":["text"],"priority":3,"user":"d"}`,
+	} {
+		require.NoError(t, check(api, schema("RerankRequest"), decode[any](t, strings.NewReader(body))), body)
+		w := send(h, "POST", "/v1/rerank", body)
+		require.Equal(t, 200, w.Code, w.Body)
+		require.NoError(t, check(api, schema("RerankResponse"), decode[any](t, w.Body)))
+	}
+	for _, body := range []string{
+		`{"model":"cross","documents":["a"]}`, `{"model":"cross","query":"a"}`, `{"model":"cross","query":"","documents":["a"]}`, `{"model":"cross","query":"a","documents":[]}`,
+		`{"model":"cross","query":"a","documents":"a"}`, `{"model":"cross","query":"a","documents":[{}]}`, `{"model":"cross","query":"a","documents":[{"text":"b","title":"c"}]}`,
+		`{"model":"cross","query":"a","documents":["b"],"top_n":0}`, `{"model":"cross","query":"a","documents":["b"],"truncation":"END"}`,
+		`{"model":"cross","query":"a","documents":["b"],"rank_fields":["title"]}`, `{"model":"cross","query":"a","documents":["b"],"max_chunks_per_doc":10}`,
+	} {
+		assert.Error(t, check(api, schema("RerankRequest"), decode[any](t, strings.NewReader(body))), body)
+		w := send(h, "POST", "/v1/rerank", body)
+		require.Equal(t, 400, w.Code, body)
+		require.NoError(t, check(api, schema("Error"), decode[any](t, w.Body)))
+	}
+	for path, name := range map[string]string{"/v1/models": "ModelList", "/v1/models/cross": "Model", "/v1/models/org/tiny": "Model", "/health": "State", "/ready": "State"} {
 		require.NoError(t, check(api, schema(name), decode[any](t, send(h, "GET", path, "").Body)), path)
 	}
 }

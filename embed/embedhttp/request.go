@@ -1,50 +1,13 @@
 package embedhttp
 
-import (
-	"bytes"
-	"encoding/json"
-	"math"
-	"strconv"
-	"strings"
-	"unicode/utf8"
-
-	"github.com/rhumb-go/rhumb/embed"
-)
-
-// Limits of texts other than inputs, in characters.
-const (
-	maxName   = 500 // of a model
-	maxPrompt = 32000
-	maxShown  = 100 // of what an error or the log repeats
-)
-
-// A setting is what one or more fields of a request say.
-type setting[T comparable] struct {
-	field string // the first that said it; "" = none
-	value T
-}
-
-// set is for a field that says value, as the one before has to.
-func (s *setting[T]) set(field string, value T) error {
-	if s.field != "" && s.value != value {
-		return fail(codeInvalidRequest, field, "contradicts %s", s.field)
-	}
-	if s.field == "" {
-		s.field, s.value = field, value
-	}
-	return nil
-}
+import "github.com/rhumb-go/rhumb/embed"
 
 // A call is a request for embeddings.
 type call struct {
-	name       string // of the model, as the request has it
-	model      *Model
+	basics
 	inputs     inputs
 	dimensions setting[int]
 	normalize  setting[bool]
-	prompt     string
-	size       int64 // of all texts with their prompts, in bytes; 0 where the request has no prompt of its own
-	promptName setting[string]
 	truncate   setting[bool] // whether
 	direction  setting[embed.Truncation]
 	addSpecial setting[bool] // around token ids
@@ -76,46 +39,16 @@ var fields = map[string]func(c *call, h *Handler, field string, value []byte) er
 
 // parse reads a request for embeddings and finds its model.
 func (h *Handler) parse(body []byte) (*call, error) {
-	body = bytes.TrimPrefix(body, []byte("\ufeff")) // which RFC 8259, 8.1, lets readers ignore
-	if err := checkJSON(body); err != nil {
-		return nil, err
-	}
-	if body = bytes.TrimSpace(body); body[0] != '{' {
-		return nil, fail(codeInvalidJSON, "", "found %s, expected an object", excerpt(body))
-	}
 	c := new(call)
-	seen := map[string]bool{}
-	for part := range parts(body) {
-		field, value := member(part)
-		read, known := fields[field]
-		null := string(value) == "null"
-		switch {
-		case seen[field]:
-			return nil, fail(codeInvalidRequest, field, "given twice")
-		case !known && !null && !h.cfg.IgnoreUnknown:
-			return nil, fail(codeUnknownParameter, shown(field, maxShown), "unknown parameter, which rhumb serve --ignore-unknown passes over")
-		}
-		if known {
-			seen[field] = true
-		}
-		if known && !null {
-			if err := read(c, h, field, value); err != nil {
-				return nil, err
-			}
-		}
+	if err := readFields(h, c, fields, body); err != nil {
+		return nil, err
 	}
 	return c, c.complete(h)
 }
 
 // complete checks what only the whole request tells.
-func (c *call) complete(h *Handler) (err error) {
-	if c.name == "" {
-		c.name = h.cfg.Default
-	}
-	if c.name == "" {
-		return fail(codeInvalidRequest, "model", "missing, expected one of: %s", strings.Join(h.names, ", "))
-	}
-	if c.model, err = h.find(c.name); err != nil {
+func (c *call) complete(h *Handler) error {
+	if err := c.find(h, embedding); err != nil {
 		return err
 	}
 	if c.inputs.field == "" {
@@ -137,8 +70,8 @@ func (c *call) complete(h *Handler) (err error) {
 		for _, text := range c.inputs.texts {
 			c.size += int64(len(c.prompt) + len(text))
 		}
-		if c.size > h.cfg.MaxBody {
-			return fail(codeTooLarge, "prompt", "%d bytes with one before each of %d texts, expected at most %d", c.size, c.inputs.count(), h.cfg.MaxBody)
+		if err := c.checkSize(h, "prompt", c.inputs.count()); err != nil {
+			return err
 		}
 	}
 	if err := c.forms.complete(); err != nil {
@@ -159,20 +92,12 @@ func (c *call) options() embed.Options {
 	}
 }
 
-func (c *call) skip(*Handler, string, []byte) error { return nil }
-
-func (c *call) setModel(_ *Handler, field string, value []byte) (err error) {
-	c.name, err = text(field, value, maxName)
-	return err
-}
-
 func (c *call) setDimensions(_ *Handler, field string, value []byte) error {
-	// Of 384 some clients make 384.0.
-	n, err := strconv.ParseFloat(string(value), 64)
-	if err != nil || n <= 0 || n > math.MaxInt32 || n != math.Trunc(n) {
-		return fail(codeInvalidDimensions, field, "found %s, expected an integer above 0", excerpt(value))
+	n, err := positive(codeInvalidDimensions, field, value)
+	if err != nil {
+		return err
 	}
-	return c.dimensions.set(field, int(n))
+	return c.dimensions.set(field, n)
 }
 
 func (c *call) setNormalize(_ *Handler, field string, value []byte) error {
@@ -199,19 +124,6 @@ func (c *call) setTruncate(_ *Handler, field string, value []byte) error {
 		return err
 	}
 	return c.truncate.set(field, b)
-}
-
-func (c *call) setPrompt(_ *Handler, field string, value []byte) (err error) {
-	c.prompt, err = text(field, value, maxPrompt)
-	return err
-}
-
-func (c *call) setPromptName(_ *Handler, field string, value []byte) error {
-	name, err := text(field, value, maxPrompt)
-	if err != nil {
-		return err
-	}
-	return c.promptName.set(field, name)
 }
 
 // inputTypes holds the prompt's name for each input_type.
@@ -246,33 +158,4 @@ func (c *call) setDirection(_ *Handler, field string, value []byte) error {
 		return err
 	}
 	return c.direction.set(field, how)
-}
-
-// text reads a string of 1 to most characters.
-func text(field string, value []byte, most int) (string, error) {
-	if value[0] != '"' {
-		return "", fail(codeInvalidRequest, field, "found %s, expected a string", excerpt(value))
-	}
-	s := unquote(value)
-	if n := utf8.RuneCountInString(s); n == 0 || n > most {
-		return "", fail(codeInvalidRequest, field, "%d characters, expected 1 to %d", n, most)
-	}
-	return s, nil
-}
-
-// word reads one of the words.
-func word[T any](field string, value []byte, words map[string]T, list string) (t T, err error) {
-	if value[0] == '"' {
-		if t, ok := words[unquote(value)]; ok {
-			return t, nil
-		}
-	}
-	return t, fail(codeInvalidRequest, field, "found %s, expected one of: %s", excerpt(value), list)
-}
-
-func boolean(field string, value []byte) (b bool, err error) {
-	if err := json.Unmarshal(value, &b); err != nil {
-		return false, fail(codeInvalidRequest, field, "found %s, expected true or false", excerpt(value))
-	}
-	return b, nil
 }

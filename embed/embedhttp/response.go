@@ -16,38 +16,66 @@ import (
 
 // embeddings answers POST /v1/embeddings.
 func (x *exchange) embeddings() error {
-	body, err := x.body()
+	var c *call
+	err := x.receive(func(body []byte) (err error) {
+		c, err = x.h.parse(body)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	c, err := x.parse(body)
+	var result *embed.Result
+	err = x.compute(&c.basics, c.inputs.count(), func(ctx context.Context) (wait time.Duration, err error) {
+		if result, err = c.embed(ctx); err != nil {
+			return 0, c.embedFailure(err)
+		}
+		return result.Wait, nil
+	})
 	if err != nil {
 		return err
-	}
-	x.keep(int64(len(body)))
-	if err := x.hold(c.size); err != nil {
-		return err
-	}
-	x.event.Model, x.event.Texts = c.model.Name, c.inputs.count()
-	read := time.Now()
-	x.event.Read = read.Sub(x.start)
-	result, err := c.embed(x.r.Context())
-	x.event.Embed = time.Since(read)
-	if err != nil {
-		return c.embedFailure(err)
 	}
 	c.inputs = inputs{}
 	x.leave() // a client that is slow to take the answer holds up nobody
-	x.event.Wait = result.Wait
-	if f := c.model.Fingerprint; f != "" {
-		x.w.Header().Set("X-Model-Fingerprint", f)
-	}
 	err = x.answer(c, result)
 	x.event.Encode = x.sinceEmbedded()
 	return err
 }
 
-// sinceEmbedded returns the time from when there were embeddings.
+// receive reads the request's body with read.
+func (x *exchange) receive(read func(body []byte) error) error {
+	body, err := x.body()
+	if err != nil {
+		return err
+	}
+	if err := x.parse(body, read); err != nil {
+		return err
+	}
+	x.keep(int64(len(body)))
+	return nil
+}
+
+// compute has the model of c run on texts, and says of that what an event and
+// headers say. run returns how long it waited for the model.
+func (x *exchange) compute(c *basics, texts int, run func(ctx context.Context) (wait time.Duration, err error)) error {
+	if err := x.hold(c.size); err != nil {
+		return err
+	}
+	x.event.Model, x.event.Texts = c.model.Name, texts
+	read := time.Now()
+	x.event.Read = read.Sub(x.start)
+	wait, err := run(x.r.Context())
+	x.event.Embed = time.Since(read)
+	if err != nil {
+		return err
+	}
+	x.event.Wait = wait
+	if f := c.model.Fingerprint; f != "" {
+		x.w.Header().Set("X-Model-Fingerprint", f)
+	}
+	return nil
+}
+
+// sinceEmbedded returns the time from when there were embeddings or scores.
 func (x *exchange) sinceEmbedded() time.Duration {
 	return time.Since(x.start) - x.event.Read - x.event.Embed
 }

@@ -76,7 +76,7 @@ var errNoRoom = errors.New("no room for the request's body")
 
 // full reports whether every model has all the work that it takes on.
 func (h *Handler) full() bool {
-	return !slices.ContainsFunc(h.cfg.Models, func(m Model) bool { return !m.Queue.Full() })
+	return !slices.ContainsFunc(h.cfg.Models, func(m Model) bool { return !m.full() })
 }
 
 // keep gives back what x has of the room beyond size.
@@ -101,14 +101,14 @@ func (x *exchange) leave() {
 	x.shares = nil
 }
 
-// parse is Handler.parse in turn with other large requests.
-func (x *exchange) parse(body []byte) (*call, error) {
+// parse reads a body with read, in turn with other large requests.
+func (x *exchange) parse(body []byte, read func(body []byte) error) error {
 	if size := int64(len(body)); size > smallSize {
 		parsing := x.h.room.parsing
 		if err := parsing.Acquire(x.r.Context(), size); err != nil {
-			return nil, err
+			return err
 		}
 		defer parsing.Release(size)
 	}
-	return x.h.parse(body)
+	return read(body)
 }

@@ -1,6 +1,7 @@
 package embedhttp
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -26,6 +27,7 @@ type flow struct {
 	piece    int           // bytes that come at a time
 	each     time.Duration // before each piece
 	stop     chan struct{} // that it waits for after text, without an end; nil = it ends
+	path     string        // "" = /v1/embeddings
 	deadline time.Time
 	read     int // bytes
 }
@@ -58,7 +60,7 @@ func (f *flow) Close() error { return nil }
 
 // post gives h the body f; length is what its header says, -1 = nothing.
 func (f *flow) post(h http.Handler, length int) *httptest.ResponseRecorder {
-	r := httptest.NewRequest("POST", "/v1/embeddings", nil)
+	r := httptest.NewRequest("POST", cmp.Or(f.path, "/v1/embeddings"), nil)
 	r.Header.Set("Content-Type", "application/json")
 	r.Body, r.ContentLength = f, int64(length)
 	f.ResponseRecorder = httptest.NewRecorder()

@@ -2,6 +2,7 @@ package rerank
 
 import (
 	"context"
+	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
@@ -34,8 +35,18 @@ func (q *Queue) Score(ctx context.Context, query string, documents []string, opt
 
 // Rank is Model.Rank in the manner of Score.
 func (q *Queue) Rank(ctx context.Context, query string, documents []string, top int, opts Options) ([]Ranked, error) {
-	scores, err := q.Score(ctx, query, documents, opts)
-	return ranked(scores, top), err
+	list, _, err := q.RankWait(ctx, query, documents, top, opts)
+	return list, err
+}
+
+// RankWait is Rank, and returns too how long the call waited for its first batch.
+func (q *Queue) RankWait(ctx context.Context, query string, documents []string, top int, opts Options) (list []Ranked, wait time.Duration, err error) {
+	run := func(ctx context.Context, c *call) (err error) {
+		wait, err = q.queue.Run(ctx, c)
+		return outcome(err)
+	}
+	scores, err := score(ctx, q.model, run, query, documents, opts)
+	return ranked(scores, top), wait, err
 }
 
 // Pairs is Model.Pairs in the manner of Score.

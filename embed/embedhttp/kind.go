@@ -1,0 +1,116 @@
+package embedhttp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/rerank"
+)
+
+// A kind is what a model makes of texts, as /v1/models says it.
+type kind string
+
+const (
+	embedding kind = "embedding"
+	reranker  kind = "reranker"
+)
+
+// serving says for each kind what a model is of it, and what path serves it.
+var serving = map[kind]string{
+	embedding: "an embedding model: POST /v1/embeddings serves it",
+	reranker:  "a reranker: POST /v1/rerank serves it",
+}
+
+func (m *Model) kind() kind {
+	if m.Rerank != nil {
+		return reranker
+	}
+	return embedding
+}
+
+// check checks that m has one queue, of a model that a path serves.
+func (m *Model) check() error {
+	switch {
+	case m.Queue == nil && m.Rerank == nil:
+		return errors.New("no queue")
+	case m.Queue != nil && m.Rerank != nil:
+		return errors.New("two queues, expected one")
+	case len(m.RerankInfo.Labels) > 1:
+		return fmt.Errorf("a classifier of %d labels, which no path serves, expected an embedding model or a reranker", len(m.RerankInfo.Labels))
+	}
+	return nil
+}
+
+// warm has the model read a text.
+func (m *Model) warm(ctx context.Context) (err error) {
+	if m.Rerank != nil {
+		_, err = m.Rerank.Rank(ctx, "ready", []string{"ready"}, 1, rerank.Options{})
+	} else {
+		_, err = m.Queue.Embed(ctx, []string{"ready"}, embed.Options{})
+	}
+	return err
+}
+
+// full reports whether m has all the work that it takes on.
+func (m *Model) full() bool {
+	if m.Rerank != nil {
+		return m.Rerank.Full()
+	}
+	return m.Queue.Full()
+}
+
+// maxTokens returns how many tokens m reads of an input, or of a pair; 0 = no limit.
+func (m *Model) maxTokens() int {
+	if m.Rerank != nil {
+		return m.RerankInfo.MaxTokens
+	}
+	return m.Info.MaxTokens
+}
+
+// prompts returns the names of the prompts of m.
+func (m *Model) prompts() []string {
+	prompts := m.Info.Prompts
+	if m.Rerank != nil {
+		prompts = m.RerankInfo.Prompts
+	}
+	return append([]string{}, slices.Sorted(maps.Keys(prompts))...)
+}
+
+// find returns the model of that name, or an error for the client.
+func (h *Handler) find(name string) (*Model, error) {
+	if m := h.models[name]; m != nil {
+		return m, nil
+	}
+	if slices.Contains(h.cfg.Others, name) {
+		return nil, fail(codeModelKind, "model", "%.100q is a model of a kind that is not served here", name)
+	}
+	return nil, fail(codeModelNotFound, "model", "%.100q is not served here, expected one of: %s",
+		name, strings.Join(slices.Sorted(maps.Keys(h.models)), ", "))
+}
+
+// find finds the model of c, which has to be of the kind that the request is for.
+func (c *basics) find(h *Handler, wanted kind) (err error) {
+	if m := h.models[h.cfg.Default]; c.name == "" && m != nil && m.kind() == wanted {
+		c.name = h.cfg.Default
+	}
+	if c.name == "" {
+		return fail(codeInvalidRequest, "model", "missing, expected one of: %s", strings.Join(h.namesOf(wanted), ", "))
+	}
+	if c.model, err = h.find(c.name); err != nil {
+		return err
+	}
+	if found := c.model.kind(); found != wanted {
+		return fail(codeModelKind, "model", "%.100q is %s", c.name, serving[found])
+	}
+	return nil
+}
+
+// namesOf returns the names of the models of a kind.
+func (h *Handler) namesOf(wanted kind) []string {
+	return slices.DeleteFunc(slices.Clone(h.names), func(name string) bool { return h.models[name].kind() != wanted })
+}

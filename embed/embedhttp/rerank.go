@@ -1,0 +1,166 @@
+package embedhttp
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/rerank"
+)
+
+// rerank answers POST /v1/rerank.
+func (x *exchange) rerank() error {
+	var c *ranking
+	err := x.receive(func(body []byte) (err error) {
+		c, err = x.h.parseRanking(body)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var ranked []rerank.Ranked
+	err = x.compute(&c.basics, len(c.documents), func(ctx context.Context) (wait time.Duration, err error) {
+		if ranked, wait, err = c.model.Rerank.RankWait(ctx, c.query, c.documents, 0, c.options()); err != nil {
+			return 0, c.rankFailure(err)
+		}
+		return wait, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = x.answerRanking(c, ranked)
+	x.event.Encode = x.sinceEmbedded()
+	return err
+}
+
+// rankFailure is asFailure for an error of the model with c.
+func (c *ranking) rankFailure(err error) *failure {
+	return modelFailure(err, "documents", func(err *embed.OptionError) *failure {
+		switch err.Option {
+		case "query":
+			return fail(codeInvalidInput, "query", "%v", err.Err)
+		case "max tokens":
+			return fail(codeInvalidRequest, "max_tokens_per_doc", "%v", err.Err)
+		}
+		return c.optionFailure(err)
+	})
+}
+
+// rankingResult is the JSON of a document in an answer.
+type rankingResult struct {
+	Index    int       `json:"index"`
+	Score    float32   `json:"relevance_score"`
+	Document *document `json:"document,omitempty"` // where the request wants it
+}
+
+type document struct {
+	Text string `json:"text"`
+}
+
+// rankingTail is the JSON of an answer after its results.
+type rankingTail struct {
+	Meta  rankingMeta  `json:"meta"`
+	Usage rankingUsage `json:"usage"`
+}
+
+// rankingMeta is what Cohere's clients know.
+type rankingMeta struct {
+	APIVersion struct {
+		Version string `json:"version"`
+	} `json:"api_version"`
+	BilledUnits struct {
+		SearchUnits int `json:"search_units"`
+	} `json:"billed_units"`
+	Tokens struct {
+		InputTokens int `json:"input_tokens"`
+	} `json:"tokens"`
+}
+
+type rankingUsage struct {
+	PromptTokens    int `json:"prompt_tokens"`
+	TotalTokens     int `json:"total_tokens"`
+	TruncatedTokens int `json:"truncated_tokens"`
+}
+
+// answerRanking writes the documents that the request wants, piece by piece: twice, as
+// of the clients of one path some read results and others data.
+func (x *exchange) answerRanking(c *ranking, ranked []rerank.Ranked) error {
+	var tail rankingTail
+	for _, r := range ranked {
+		x.event.Tokens += r.Tokens
+		tail.Usage.TruncatedTokens += r.Truncated
+		if r.Truncated > 0 {
+			x.event.Truncated++
+		}
+	}
+	tail.Meta.APIVersion.Version = "2"
+	tail.Meta.BilledUnits.SearchUnits = 1
+	tail.Meta.Tokens.InputTokens = x.event.Tokens
+	tail.Usage.PromptTokens, tail.Usage.TotalTokens = x.event.Tokens, x.event.Tokens
+	if n := x.event.Truncated; n > 0 {
+		x.w.Header().Set("X-Truncated-Inputs", strconv.Itoa(n))
+	}
+	if n := c.top.value; n > 0 {
+		ranked = ranked[:min(n, len(ranked))]
+	}
+	results := c.results(ranked)
+	size := 0
+	for _, r := range results {
+		if r.Document != nil {
+			size += len(r.Document.Text)
+		}
+	}
+	x.keep(int64(size)) // a client that is slow to take the answer holds up nobody but by the texts in it
+	model, err := json.Marshal(c.name)
+	if err != nil {
+		return err
+	}
+	end, err := json.Marshal(tail)
+	if err != nil {
+		return err
+	}
+	p := x.newPieces(true)
+	defer p.release()
+	b := append(p.buffer, `{"id":"rerank-`...)
+	b = append(b, rand.Text()...)
+	b = append(b, `","object":"list","model":`...)
+	b = append(b, model...)
+	for _, name := range []string{`,"results":[`, `],"data":[`} {
+		b = append(b, name...)
+		for i, r := range results {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			one, err := json.Marshal(r)
+			if err != nil {
+				return err
+			}
+			if b = append(b, one...); len(b) >= pieceSize {
+				if b, err = p.write(b); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	b = append(b, `],`...)
+	b = append(b, end[1:]...) // without its brace
+	b = append(b, '\n')
+	return p.end(b)
+}
+
+// results returns what an answer says of the documents of ranked. Of the texts, those
+// that it has are all that is left.
+func (c *ranking) results(ranked []rerank.Ranked) []rankingResult {
+	results := make([]rankingResult, len(ranked))
+	for i, r := range ranked {
+		results[i] = rankingResult{Index: r.Index, Score: r.Value}
+		if c.texts {
+			results[i].Document = &document{c.documents[r.Index]}
+		}
+	}
+	c.documents = nil
+	return results
+}
