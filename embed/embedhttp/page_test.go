@@ -1,12 +1,10 @@
 package embedhttp
 
 import (
-	"bytes"
 	"fmt"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,15 +12,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/rerank"
 )
 
 // Texts that a person types.
 var typed = []string{"It's a summer's day", "a winter's \"day\"", "Das Wetter 😀 `heute`"}
 
+const asked = `How "warm" is it?`
+
 // The page in a browser, on screens of a desk and a phone, light and dark.
 func TestPageInBrowser(t *testing.T) {
 	b := browse(t)
-	h, _ := served(t, nil)
+	h, _ := served(t, addCross(t))
 	server := httptest.NewServer(h)
 	defer server.Close()
 	b.command(nil, "Browser.grantPermissions", map[string]any{"permissions": []string{"clipboardReadWrite", "clipboardSanitizedWrite"}, "origin": server.URL})
@@ -37,6 +38,7 @@ func TestPageInBrowser(t *testing.T) {
 				b.click("button.main")
 				b.checkResult()
 				b.click("#result summary")
+				b.rank()
 				b.checkLook()
 				b.screenshot(name)
 				assert.Empty(t, b.takeProblems())
@@ -62,6 +64,13 @@ func TestPageInBrowser(t *testing.T) {
 		b.write("summer")
 		b.press("Enter", 2)
 		b.wait(`$("status").textContent.startsWith("1 embedding of")`)
+		b.tab("#query")
+		b.write(asked)
+		b.tab("#documents")
+		b.write(strings.Join(typed, "\n"))
+		b.tab("#rank-form button")
+		b.press("Enter", 0)
+		b.checkRanking(3)
 		assert.Empty(t, b.takeProblems())
 	})
 	t.Run("formats", func(t *testing.T) {
@@ -89,7 +98,7 @@ func TestPageInBrowser(t *testing.T) {
 		b.click("#dimensions")
 		b.write("1000")
 		b.click("button.main")
-		b.wait(`$("status").className === "bad"`)
+		b.wait(`$("status").classList.contains("bad")`)
 		assert.Contains(t, evaluate[string](b, `$("status").textContent`), "dimensions: 1000")
 		b.checkLook()
 		b.screenshot("error")
@@ -105,14 +114,71 @@ func TestPageInBrowser(t *testing.T) {
 		b.click("#dimensions")
 		b.write("8")
 		b.checkPrograms()
+		b.click("#query")
+		b.write(asked)
+		b.click("#documents")
+		b.write(strings.Join(typed, "\n"))
+		b.click("#top")
+		b.write("2")
+		b.checkRankingPrograms()
 	})
+	t.Run("one kind alone", func(t *testing.T) {
+		b.t = t
+		for _, kind := range []kind{embedding, reranker} {
+			h, _ := served(t, func(c *Config) {
+				addCross(t)(c)
+				c.Models = slices.DeleteFunc(c.Models, func(m Model) bool { return m.kind() != kind })
+			})
+			server := httptest.NewServer(h)
+			defer server.Close()
+			b.open(server.URL, 1280, "light")
+			b.wait(`$("model").options.length + $("ranker").options.length === 1`)
+			assert.Equal(t, kind == embedding, evaluate[bool](b, `$("embedding").checkVisibility()`))
+			assert.Equal(t, kind == reranker, evaluate[bool](b, `$("reranking").checkVisibility()`))
+			path := map[bool]string{true: "v1/embeddings", false: "v1/rerank"}[kind == embedding]
+			assert.Contains(t, evaluate[string](b, `$("code").textContent`), path)
+			assert.Empty(t, b.takeProblems())
+		}
+	})
+}
+
+// rank fills in the form of rankings, and checks the answer.
+func (b *browser) rank() {
+	b.t.Helper()
+	b.click("#query")
+	b.write(asked)
+	b.click("#documents")
+	b.write(strings.Join(typed, "\n"))
+	b.click("#top")
+	b.write("2")
+	b.click("#rank-form button")
+	b.checkRanking(2)
+	b.click("#rank-result summary")
+}
+
+// checkRanking waits for the best of typed and compares them with the library's.
+func (b *browser) checkRanking(top int) {
+	b.t.Helper()
+	b.wait(fmt.Sprintf(`$("rank-status").textContent.startsWith("%d documents, ")`, top))
+	r := decode[rankingAnswer](b.t, strings.NewReader(evaluate[string](b, `$("rank-answer").textContent`)))
+	want, err := cross(b.t).Rank(b.t.Context(), asked, typed, top, rerank.Options{})
+	require.NoError(b.t, err)
+	rows := evaluate[[][]string](b, `[...document.querySelectorAll("#ranks tbody tr")].map(row => [...row.cells].map(cell => cell.textContent))`)
+	require.Len(b.t, rows, top)
+	for i, w := range want {
+		assert.Equal(b.t, w.Value, r.Results[i].Score)
+		assert.Equal(b.t, fmt.Sprintf("%d  %s", w.Index+1, typed[w.Index]), rows[i][1])
+		shown, err := strconv.ParseFloat(rows[i][0], 32)
+		require.NoError(b.t, err)
+		assert.InEpsilon(b.t, w.Value, shown, 5.1e-4) // four digits
+	}
 }
 
 // openPage opens the page, which has all that it asks the server for.
 func (b *browser) openPage(url string, width int, scheme string) {
 	b.t.Helper()
 	b.open(url, width, scheme)
-	b.wait(`$("model").options.length === 1 && $("api").querySelectorAll("tr").length > 20`)
+	b.wait(`$("model").options.length === 1 && $("ranker").options.length === 1 && $("api").querySelectorAll("tr").length > 20`)
 }
 
 // tab goes to an element with the Tab key. Wherever it comes by, it can be seen.
@@ -178,54 +244,3 @@ func (b *browser) checkLook() {
 		});
 	})()`), "texts that hardly stand out")
 }
-
-// checkPrograms runs the programs that the page shows, where there is what runs them.
-func (b *browser) checkPrograms() {
-	b.t.Helper()
-	want := library(b.t, embed.Options{Dimensions: 8}, typed...).Embeddings
-	program := func(language string) string {
-		b.click(`#languages input[value="` + language + `"]`)
-		return evaluate[string](b, `$("code").textContent`)
-	}
-	same := func(cmd *exec.Cmd) {
-		answer, err := cmd.Output()
-		require.NoError(b.t, err, cmd)
-		r := decode[response](b.t, strings.NewReader(string(answer)))
-		for i, e := range want {
-			assert.Equal(b.t, e.Float32, numbers[float32](b.t, r.Data[i].Embedding))
-		}
-	}
-	curl, python, golang := program("curl"), program("Python"), program("Go")
-	if _, err := exec.LookPath("curl"); err == nil {
-		same(exec.Command("sh", "-c", curl))
-	} else {
-		b.t.Log("NOT RUN: curl is missing")
-	}
-	folder := b.t.TempDir()
-	put := func(name, content string) string {
-		file := filepath.Join(folder, name)
-		require.NoError(b.t, os.WriteFile(file, []byte(content), 0o666))
-		return file
-	}
-	same(exec.Command("go", "run", put("main.go", golang)))
-	if _, err := exec.LookPath("python3"); err != nil {
-		b.t.Log("NOT RUN: python3 is missing")
-		return
-	}
-	put("openai.py", openai)
-	request, err := exec.Command("python3", put("main.py", python)).Output()
-	require.NoError(b.t, err)
-	assert.Equal(b.t, map[string]any{"model": "tiny", "input": []any{typed[0], typed[1], typed[2]}, "dimensions": 8.0, "encoding_format": "float"},
-		decode[map[string]any](b.t, bytes.NewReader(request)))
-}
-
-// openai stands in for OpenAI's client, and prints the body that it would send.
-const openai = `
-import json, sys
-class OpenAI:
-    def __init__(self, base_url, api_key):
-        self.embeddings = self
-    def create(self, extra_body, **args):
-        print(json.dumps(args | extra_body))
-        sys.exit()
-`
