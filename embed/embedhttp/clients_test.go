@@ -18,11 +18,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/rerank"
 	"github.com/rhumb-go/rhumb/encoding"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// The vendors' own clients get the library's vectors, and the errors they know.
+// The vendors' own clients get the library's vectors and scores, and the errors they know.
 // They are installed from the registries, in the versions of testdata/clients.
 func TestClients(t *testing.T) {
 	if os.Getenv("RHUMB_CLIENTS") == "" {
@@ -33,6 +34,7 @@ func TestClients(t *testing.T) {
 	folder := t.TempDir()
 	tokenizer, big := cl100k(t, folder)
 	h, _ := served(t, func(c *Config) {
+		addCross(t)(c)
 		c.Keys = keys
 		c.Models = append(c.Models, Model{Name: "cl100k", Queue: embed.NewQueue(big, embed.QueueConfig{}), Info: big.Info()})
 	})
@@ -53,9 +55,18 @@ func TestClients(t *testing.T) {
 	for _, e := range want.Embeddings {
 		bigVectors = append(bigVectors, e.Base64)
 	}
+	ranked, err := cross(t).Rank(t.Context(), texts[0], texts, 0, rerank.Options{})
+	require.NoError(t, err)
+	var ranking [][]any
+	rankingTokens := 0
+	for _, r := range ranked {
+		ranking = append(ranking, []any{r.Index, float64(r.Value)})
+		rankingTokens += r.Tokens
+	}
 	require.NoError(t, os.CopyFS(folder, os.DirFS("testdata/clients")))
 	content, err := json.Marshal(map[string]any{
 		"texts": texts, "vectors": vectors, "int8": int8s, "tokens": tokens, "tokenizer": tokenizer, "cl100k": bigVectors,
+		"ranking": ranking, "rankingTokens": rankingTokens,
 	})
 	require.NoError(t, err)
 	expected := filepath.Join(folder, "expected.json")

@@ -90,7 +90,7 @@ func rankBody(t testing.TB, model, query string, documents []string, more string
 // The reference's scores come through.
 func TestRerankGoldens(t *testing.T) {
 	const tol = 3e-5 // as for the library: the reference differs from itself by 3e-6 between batches
-	for _, name := range []string{"rerank-bert", "rerank-xlm-roberta", "rerank-modernbert-mean"} {
+	for _, name := range []string{"rerank-bert", "rerank-xlm-roberta", "rerank-modernbert-mean", "logit-qwen3-default-prompt"} {
 		t.Run(name, func(t *testing.T) {
 			m, err := rerank.Load(heads+name+"/model", embed.Config{})
 			require.NoError(t, err)

@@ -1,7 +1,8 @@
 """Asks the service at sys.argv[1] with the vendors' Python clients, and compares
-with the vectors of sys.argv[2]: JSON of texts, float32 vectors in base64, int8
-vectors, token counts, and the tokenizer.json and the vectors of a model that
-reads OpenAI's tokens."""
+with the answers of sys.argv[2]: JSON of texts, float32 vectors in base64, int8
+vectors, token counts, the tokenizer.json and the vectors of a model that reads
+OpenAI's tokens, and the texts by their scores for the first one as a query, with
+the tokens of all pairs."""
 
 import base64
 import hashlib
@@ -9,7 +10,9 @@ import json
 import os
 import struct
 import sys
+import urllib.request
 
+import cohere
 import openai
 from langchain_openai import OpenAIEmbeddings
 from mistralai.client import Mistral
@@ -105,3 +108,46 @@ try:
     sys.exit("langchain-openai: another tokenizer's tokens are taken")
 except openai.BadRequestError as e:
     assert e.code == "invalid_input" and "check_embedding_ctx_length=False" in e.message, e
+
+
+def scores(results):
+    """Index and score, rounded to the float32 that it is."""
+    return [[r.index, struct.unpack("<f", struct.pack("<f", r.relevance_score))[0]] for r in results]
+
+
+ranking, query = expected["ranking"], dict(model="cross", query=texts[0], documents=texts)
+client = cohere.ClientV2(api_key="sesame", base_url=url)
+answer = client.rerank(**query)
+check("cohere, rerank", scores(answer.results), ranking)
+assert answer.id and answer.meta.tokens.input_tokens == expected["rankingTokens"]
+answer = client.rerank(**query, top_n=2, max_tokens_per_doc=4096, priority=1)
+check("cohere, the best two", scores(answer.results), ranking[:2])
+old = cohere.Client(api_key="sesame", base_url=url)
+answer = old.rerank(**query | {"documents": [{"text": t} for t in texts]}, return_documents=True, rank_fields=["text"])
+check("cohere, version 1", scores(answer.results), ranking)
+assert [r.document.text for r in answer.results] == [texts[i] for i, _ in ranking]
+for kind, code, ask in [
+    (cohere.NotFoundError, "model_not_found", dict(model="none", query="a", documents=["b"])),
+    (cohere.BadRequestError, "model_kind_mismatch", dict(model="tiny", query="a", documents=["b"])),
+    (cohere.BadRequestError, "invalid_input", dict(model="cross", query="a", documents=[])),
+]:
+    try:
+        client.rerank(**ask)
+        sys.exit(f"cohere: no {code}")
+    except kind as e:
+        assert e.body["error"]["code"] == code, e.body
+try:
+    cohere.ClientV2(api_key="wrong", base_url=url).rerank(**query)
+    sys.exit("cohere: no invalid_api_key")
+except cohere.UnauthorizedError as e:
+    assert e.body["error"]["code"] == "invalid_api_key", e.body
+print("cohere, errors ok")
+
+# Jina has no client; this is its documentation's request.
+body = json.dumps(query | {"top_n": 3, "return_documents": True}).encode()
+request = urllib.request.Request(url + "/v1/rerank", body, {"Content-Type": "application/json", "Authorization": "Bearer sesame"})
+with urllib.request.urlopen(request) as response:
+    answer = json.load(response)
+assert answer["model"] == "cross" and answer["usage"]["total_tokens"] == expected["rankingTokens"]
+assert [(r["index"], r["document"]["text"]) for r in answer["results"]] == [(i, texts[i]) for i, _ in ranking[:3]]
+print("jina's form ok")
