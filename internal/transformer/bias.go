@@ -61,6 +61,13 @@ func bucket(distance, buckets, farthest int) int {
 	return from + min(exact+int(grown), half-1)
 }
 
+// buckets expects n, under relative_attention_num_buckets, to be even and at most most.
+func (w *weights) buckets(n, most int) {
+	if n < 4 || n%2 != 0 || n > most {
+		w.refusef("relative_attention_num_buckets: found %d, expected an even number from 4 to %d", n, most)
+	}
+}
+
 // relativeBias returns the bias that the table under name (buckets×heads) holds.
 func (w *weights) relativeBias(name string, buckets, heads, farthest int) *DistanceBias {
 	b := new(DistanceBias)

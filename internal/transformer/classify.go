@@ -3,6 +3,9 @@ package transformer
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/strictjson"
@@ -44,6 +47,17 @@ func (w *weights) classifier(hidden int, c classifier) *Head {
 	return h
 }
 
+// headInput expects name, under classifier_pooling, to be one of known, and returns that.
+func (w *weights) headInput(name string, known map[string]HeadInput) HeadInput {
+	of, ok := known[name]
+	if !ok {
+		names := slices.Sorted(maps.Keys(known))
+		last := len(names) - 1
+		w.refusef("classifier_pooling: found %q, expected %s or %s", name, strings.Join(names[:last], ", "), names[last])
+	}
+	return of
+}
+
 // labels returns the linear layer under name that makes the logits of labels. The
 // rows of its weight say how many there are, and the config has to agree, but with
 // an adapter that keeps the layer whole where it says nothing: it has no config.
@@ -56,7 +70,7 @@ func (w *weights) labels(hidden int, name string, b bias) *Linear {
 	}
 	want, key, err := labels(w.config)
 	if err != nil {
-		w.errs = append(w.errs, fmt.Errorf("config.json: %w", err))
+		w.refuse(err)
 		return new(Linear)
 	}
 	if !ok || len(t.Shape) != 2 {
@@ -104,13 +118,11 @@ type headConfig struct {
 // decoderHead returns the head of m, a decoder, that is asked for: its score, as
 // modeling_layers.py computes it in GenericForSequenceClassification, or rows of the
 // language head. c holds the family's defaults.
-func (w *weights) decoderHead(m *Model, c headConfig) (*Head, error) {
+func (w *weights) decoderHead(m *Model, c headConfig) *Head {
 	if w.head == NoHead {
-		return nil, nil
+		return nil
 	}
-	if err := strictjson.Unmarshal(w.config, &c); err != nil {
-		return nil, err
-	}
+	w.decode(&c)
 	if w.head == LanguageHead {
 		return w.languageHead(m, &c)
 	}
@@ -118,26 +130,29 @@ func (w *weights) decoderHead(m *Model, c headConfig) (*Head, error) {
 	if c.PadTokenID != nil {
 		h.Padding = *c.PadTokenID
 	}
-	return h, nil
+	return h
 }
 
 // languageHead returns the one for w.ids. A file with a weight of its own for it is
 // not tied, whatever the config says (transformers 5.23, tie_weights).
-func (w *weights) languageHead(m *Model, c *headConfig) (*Head, error) {
+func (w *weights) languageHead(m *Model, c *headConfig) *Head {
 	h := &Head{Of: LastToken, Padding: -1}
 	if limit := c.FinalLogitSoftcapping; limit != nil {
 		if h.Cap = float32(*limit); !(h.Cap > 0 && *limit < 1e30) {
-			return nil, fmt.Errorf("final_logit_softcapping: found %v, expected a positive number", *limit)
+			w.refusef("final_logit_softcapping: found %v, expected a positive number", *limit)
 		}
 	}
 	tokens := m.Embeddings.Tokens
 	if len(w.ids) == 0 {
-		return nil, fmt.Errorf("tokens of a language head: found none")
+		w.refusef("tokens of a language head: found none")
 	}
 	for _, id := range w.ids {
 		if id < 0 || int(id) >= tokens.Rows {
-			return nil, fmt.Errorf("token %d of a language head: expected one below vocab_size %d", id, tokens.Rows)
+			w.refusef("token %d of a language head: expected one below vocab_size %d", id, tokens.Rows)
 		}
+	}
+	if w.refused != nil {
+		return nil
 	}
 	const name = "lm_head.weight"
 	beside := w.beside().exact()
@@ -147,14 +162,14 @@ func (w *weights) languageHead(m *Model, c *headConfig) (*Head, error) {
 		if update, _, _ := w.adapter.module(beside.own(name)); update != nil {
 			w.adapter.errorf("tensors of lm_head: found an update, expected none, as the token table stands in for its weight")
 		}
-		return h, nil
+		return h
 	}
 	var rows []part
 	for _, id := range w.ids {
 		rows = append(rows, part{name, tokens.Rows, int(id), int(id) + 1})
 	}
 	h.Out = beside.unlisted(m.Hidden, withoutBias, rows...)
-	return h, nil
+	return h
 }
 
 // tied returns the linear layer whose weight is the rows of w.ids of a token table.

@@ -20,6 +20,46 @@ type Convolution struct {
 	Sum    *Norm
 }
 
+// convolutionConfig is what a config.json says of a Convolution, under the names of
+// DeBERTa-v2 in transformers 5.23.
+type convolutionConfig struct {
+	ConvKernelSize int    `json:"conv_kernel_size"` // below 1 = none
+	ConvGroups     int    `json:"conv_groups"`
+	ConvAct        string `json:"conv_act"`
+
+	conv kernel.Activation
+}
+
+// checkConvolution checks c, where there is a convolution.
+func (c *convolutionConfig) checkConvolution(w *weights, hidden int) {
+	if c.ConvKernelSize < 1 {
+		return
+	}
+	w.positive(keyValue{"conv_kernel_size", c.ConvKernelSize}, keyValue{"conv_groups", c.ConvGroups})
+	if c.ConvKernelSize%2 == 0 {
+		w.refusef("conv_kernel_size: found %d, expected an odd number", c.ConvKernelSize)
+	}
+	if c.ConvGroups > 0 && hidden%c.ConvGroups != 0 {
+		w.refusef("conv_groups: found %d, expected a divisor of hidden_size %d", c.ConvGroups, hidden)
+	}
+	c.conv = w.activation("conv_act", c.ConvAct)
+}
+
+// convolution returns that under w's path, nil where it is not there.
+func (c *convolutionConfig) convolution(w *weights, hidden int, eps float32) *Convolution {
+	taps, width := c.ConvKernelSize, hidden/c.ConvGroups
+	weight := w.at("conv").exact()
+	if _, ok := weight.tensor("weight", hidden, width, taps); !ok {
+		return nil
+	}
+	weight.taps = taps
+	l := &Convolution{Taps: taps, Act: c.conv, Sum: w.norm("LayerNorm", hidden, eps, withBias)}
+	for from := 0; from < hidden; from += width {
+		l.Groups = append(l.Groups, weight.unlisted(width*taps, withBias, part{"weight", hidden, from, from + width}))
+	}
+	return l
+}
+
 // convolve writes Act(c) of p.x to bufferBeside.
 func (p *pass) convolve(team *parallel.Team, c *Convolution) {
 	p.ready = nil // rows are packed anew

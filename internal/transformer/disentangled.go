@@ -2,10 +2,8 @@ package transformer
 
 import (
 	"math"
-	"runtime"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
-	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -128,57 +126,4 @@ func (h *headPositions) add(s *kernel.Set, d *Disentangled, queries *kernel.Rows
 			x[i*scores.Stride] += row[rows[len(rows)-1-i]]
 		}
 	}
-}
-
-// positions returns the embedding table under name, normed where norm is not nil;
-// one without rows where it is missing, and where w has no set.
-func (w *weights) positions(name string, rows, cols int, norm *Norm) tensor.Matrix {
-	l := w.at(name)
-	t, ok := l.tensor("weight", rows, cols)
-	update := l.adapter.table(l.own("weight"), rows, cols)
-	if !ok {
-		return tensor.Matrix{}
-	}
-	if w.set == nil {
-		return tensor.Matrix{Rows: rows, Cols: cols}
-	}
-	m := tensor.NewMatrix(rows, cols)
-	w.convert(m.Data, t, 0)
-	for i := range rows {
-		if update != nil {
-			update.addRow(m.Row(i), i)
-		}
-		if norm != nil {
-			norm.apply(w.set, m.Row(i), m.Row(i), nil)
-		}
-	}
-	return m
-}
-
-// constant returns x·l + bias, x the same for all texts, in the format of l;
-// where l is not packed, no values.
-func (w *weights) constant(x tensor.Matrix, l *Linear) tensor.Matrix {
-	y := tensor.Matrix{Rows: x.Rows}
-	if l.N == 0 {
-		return y
-	}
-	y = tensor.NewMatrix(x.Rows, l.N)
-	team := parallel.NewTeam(min(runtime.GOMAXPROCS(0), l.Count()))
-	defer team.Close()
-	once := &pass{model: &Model{set: w.set, deferred: w.deferred, spare: w.spare}}
-	once.apply(team, y, x, l, kernel.Identity)
-	return y
-}
-
-// keep returns a copy of columns from, to (exclusive) of m, counted.
-func (w *weights) keep(m tensor.Matrix, from, to int) tensor.Matrix {
-	w.bytes += 4 * int64(m.Rows) * int64(to-from)
-	if m.Data == nil {
-		return tensor.Matrix{Rows: m.Rows, Cols: to - from}
-	}
-	kept := tensor.NewMatrix(m.Rows, to-from)
-	for i := range m.Rows {
-		copy(kept.Row(i), m.Row(i)[from:to])
-	}
-	return kept
 }

@@ -5,20 +5,18 @@ import "github.com/rhumb-go/rhumb/internal/kernel"
 // openELECTRA assembles ELECTRA (arXiv:2003.10555) as transformers 5.23 computes
 // it in modeling_electra.py: BERT, whose embeddings may be narrower than its
 // layers. The heads of pre-training are not used.
-func openELECTRA(config []byte, w *weights) (*Model, error) {
+func openELECTRA(w *weights) *Model {
 	c := bertConfig{HiddenAct: "gelu", LayerNormEps: 1e-12, TypeVocabSize: 2, EmbeddingSize: 128}
-	act, err := c.read(config, w)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.EmbeddingSize); err != nil {
-		return nil, err
+	w.decode(&c)
+	c.check(w)
+	if !w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.EmbeddingSize) {
+		return nil
 	}
 	m := &Model{
 		Hidden:       c.HiddenSize,
 		MaxPositions: c.MaxPositionEmbeddings,
 		Embeddings:   c.embeddings(w.at("embeddings")),
-		Layers:       c.layers(w, act),
+		Layers:       c.layers(w),
 		Head: w.classifier(c.HiddenSize, classifier{ // its GELU is the exact one, whatever hidden_act is
 			dense: "classifier.dense", bias: withBias, act: kernel.GELU, out: "classifier.out_proj",
 		}),
@@ -26,5 +24,5 @@ func openELECTRA(config []byte, w *weights) (*Model, error) {
 	if c.EmbeddingSize != c.HiddenSize {
 		m.Embeddings.Projection = w.linear(c.EmbeddingSize, withBias, whole("embeddings_project", c.HiddenSize))
 	}
-	return m, nil
+	return m
 }

@@ -13,10 +13,11 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// families maps model_type in config.json to the function that assembles it.
+// families maps model_type in config.json to the function that assembles it of the
+// weights, which keep what goes wrong: nil where they are not those of config.json.
 // Where auto_map names code that computes the model, its class follows: the same
 // model_type may then stand for another model.
-var families = map[string]func(config []byte, w *weights) (*Model, error){
+var families = map[string]func(w *weights) *Model{
 	"albert":                           openALBERT,
 	"bert":                             openBERT,
 	"bert modeling_bert.JinaBertModel": openJinaBERT,
@@ -93,12 +94,12 @@ func (w *weights) open() (*Model, error) {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	w.scheme = head.Quantized
-	m, err := open(w.config, w)
-	if errors.Is(err, errTensors) {
-		return nil, errors.Join(w.err(), w.adapter.err())
+	m := open(w)
+	if w.refused != nil {
+		return nil, fmt.Errorf("config.json: %w", w.refused)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
+	if m == nil {
+		return nil, errors.Join(w.err(), w.adapter.err())
 	}
 	if m.Head == nil && w.head != NoHead {
 		return nil, fmt.Errorf("config.json: model_type: found %q, which has no %s", head.ModelType, w.head)
@@ -120,7 +121,7 @@ func (w *weights) open() (*Model, error) {
 // family looks up the family of a model_type and of the code that auto_map names.
 // The code of a classifier has another class than that of its model, by the same name
 // but for its end.
-func family(modelType string, autoMap map[string]any, h HeadKind) (func(config []byte, w *weights) (*Model, error), error) {
+func family(modelType string, autoMap map[string]any, h HeadKind) (func(w *weights) *Model, error) {
 	class, end := "AutoModel", "Model"
 	if c := "AutoModelForSequenceClassification"; h == ClassificationHead && autoMap[c] != nil {
 		class, end = c, "ForSequenceClassification"
@@ -156,51 +157,4 @@ func otherEnd(name, from, to string) string {
 		return stem + to
 	}
 	return name
-}
-
-// activations maps the names of config.json (transformers' ACT2FN) to kernels.
-var activations = map[string]kernel.Activation{
-	"gelu":              kernel.GELU,
-	"gelu_python":       kernel.GELU,
-	"gelu_new":          kernel.GELUTanh,
-	"gelu_pytorch_tanh": kernel.GELUTanh,
-	"relu":              kernel.ReLU,
-	"silu":              kernel.SiLU,
-	"swish":             kernel.SiLU,
-	"tanh":              kernel.Tanh,
-	"linear":            kernel.Identity,
-}
-
-// activation looks up the value that config.json has under key.
-func activation(key, name string) (kernel.Activation, error) {
-	a, ok := activations[name]
-	if !ok {
-		known := slices.Sorted(maps.Keys(activations))
-		return 0, fmt.Errorf("%s: found %q, expected one of %s", key, name, strings.Join(known, ", "))
-	}
-	return a, nil
-}
-
-// positive returns an error that names the first of the values that is below 1.
-// Values beyond 2³¹ would overflow sizes.
-func positive(values ...keyValue) error {
-	for _, v := range values {
-		if v.value < 1 || v.value > 1<<31-1 {
-			return fmt.Errorf("%s: found %d, expected a positive 32-bit number", v.key, v.value)
-		}
-	}
-	return nil
-}
-
-// epsilon returns an error unless value is one that a norm can add.
-func epsilon(key string, value float64) error {
-	if !(float32(value) > 0 && value < 1) {
-		return fmt.Errorf("%s: found %v, expected a number between 0 and 1, in float32", key, value)
-	}
-	return nil
-}
-
-type keyValue struct {
-	key   string
-	value int
 }

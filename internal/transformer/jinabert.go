@@ -15,86 +15,80 @@ var jinaGates = map[string]kernel.Activation{"geglu": kernel.GELU, "reglu": kern
 // class has the same name. The second norms queries and keys, counts the residual
 // of attention twice, and has the halves of the gated product the other way
 // around; its tensors tell it apart.
-func openJinaBERT(config []byte, w *weights) (*Model, error) {
+func openJinaBERT(w *weights) *Model {
 	c := bertConfig{HiddenAct: "gelu", LayerNormEps: 1e-12, TypeVocabSize: 2}
-	act, err := c.readAny(config, w)
-	if err != nil {
-		return nil, err
-	}
+	w.decode(&c)
+	c.checkAny(w)
+	c.unprojected(w)
+	w.only("position_embedding_type", c.PositionEmbeddingType, "alibi")
 	gate, gated := jinaGates[c.FeedForwardType]
-	switch {
-	case c.EmbeddingSize != c.HiddenSize:
-		return nil, fmt.Errorf("embedding_size: found %d, expected hidden_size %d", c.EmbeddingSize, c.HiddenSize)
-	case c.PositionEmbeddingType != "alibi":
-		return nil, fmt.Errorf("position_embedding_type: found %q, expected \"alibi\"", c.PositionEmbeddingType)
-	case !gated && c.FeedForwardType != "original":
-		return nil, fmt.Errorf("feed_forward_type: found %q, expected geglu, original or reglu", c.FeedForwardType)
-	}
 	if gated {
-		act = gate
+		c.act = gate
+	} else if c.FeedForwardType != "original" {
+		w.refusef("feed_forward_type: found %q, expected geglu, original or reglu", c.FeedForwardType)
 	}
-	if err := w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.HiddenSize); err != nil {
-		return nil, err
+	if !w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.HiddenSize) {
+		return nil
 	}
 	m := &Model{
 		Hidden:     c.HiddenSize,
 		Embeddings: c.embeddings(w.at("embeddings")),
+		Layers:     make([]Layer, c.NumHiddenLayers),
 		Head:       w.classifier(c.HiddenSize, bertClassifier),
 	}
-	mlp := MLP{Act: act, Gated: gated}
-	_, normed := w.file.Tensor(w.path + "encoder.layer.0.attention.self.layer_norm_q.weight")
-	switch {
-	case normed:
-		for i := range c.NumHiddenLayers {
-			m.Layers = append(m.Layers, c.jinaNormed(w.at(fmt.Sprintf("encoder.layer.%d", i)), mlp))
-		}
-	case gated:
-		for i := range c.NumHiddenLayers {
-			m.Layers = append(m.Layers, c.jinaGated(w.at(fmt.Sprintf("encoder.layer.%d", i)), mlp))
-		}
-	default:
-		m.Layers = c.layers(w, act)
-	}
+	normed := w.has(w.path + "encoder.layer.0.attention.self.layer_norm_q.weight")
 	bias := &DistanceBias{Slopes: slopes(c.NumAttentionHeads)}
 	for i := range m.Layers {
+		l := w.at(fmt.Sprintf("encoder.layer.%d", i))
+		switch {
+		case normed:
+			m.Layers[i] = c.jinaNormed(l, gated)
+		case gated:
+			m.Layers[i] = c.jinaGated(l)
+		default:
+			m.Layers[i] = c.layer(l)
+		}
 		m.Layers[i].Attention.Bias = bias
 	}
-	return m, nil
+	return m
 }
 
-// jinaGated returns a layer of jina-bert-implementation with an MLP of mlp's kind:
-// the first half of the gated product has the activation.
-func (c *bertConfig) jinaGated(w *weights, mlp MLP) Layer {
-	hidden, inner, eps := c.HiddenSize, c.IntermediateSize, float32(c.LayerNormEps)
-	mlp.Up = w.linear(hidden, withoutBias, whole("mlp.gated_layers", 2*inner))
-	mlp.Down = w.linear(inner, withBias, whole("mlp.wo", hidden))
+// jinaGated returns a layer of jina-bert-implementation with a gated MLP: the first
+// half of its product has the activation.
+func (c *bertConfig) jinaGated(w *weights) Layer {
+	hidden, inner := c.HiddenSize, c.IntermediateSize
 	return Layer{
 		Attention: c.selfAttention(w),
-		AttnSum:   w.norm("attention.output.LayerNorm", hidden, eps, withBias),
-		MLP:       mlp,
-		MLPSum:    w.norm("mlp.layernorm", hidden, eps, withBias),
+		AttnSum:   w.norm("attention.output.LayerNorm", hidden, c.eps, withBias),
+		MLP: MLP{
+			Up:   w.linear(hidden, withoutBias, whole("mlp.gated_layers", 2*inner)),
+			Down: w.linear(inner, withBias, whole("mlp.wo", hidden)),
+			Act:  c.act, Gated: true,
+		},
+		MLPSum: w.norm("mlp.layernorm", hidden, c.eps, withBias),
 	}
 }
 
-// jinaNormed returns a layer of jina-bert-v2-qk-post-norm with an MLP of mlp's
-// kind: the second half of the gated product has the activation.
-func (c *bertConfig) jinaNormed(w *weights, mlp MLP) Layer {
-	hidden, inner, eps := c.HiddenSize, c.IntermediateSize, float32(c.LayerNormEps)
+// jinaNormed returns a layer of jina-bert-v2-qk-post-norm: where it is gated the
+// second half of the product has the activation.
+func (c *bertConfig) jinaNormed(w *weights, gated bool) Layer {
+	hidden, inner := c.HiddenSize, c.IntermediateSize
 	up := []part{whole("mlp.up_layer", inner)}
-	if mlp.Gated {
-		const upGated = "mlp.up_gated_layer.weight"
-		up = []part{{upGated, 2 * inner, inner, 2 * inner}, {upGated, 2 * inner, 0, inner}}
+	if gated {
+		up = swapped("mlp.up_gated_layer", inner)
 	}
-	mlp.Up = w.linear(hidden, withoutBias, up...)
-	mlp.Down = w.linear(inner, withBias, whole("mlp.down_layer", hidden))
 	l := Layer{
 		Attention: c.selfAttention(w),
-		AttnTwice: w.norm("attention.output.LayerNorm", hidden, eps, withBias),
-		AttnSum:   w.norm("layer_norm_1", hidden, eps, withBias),
-		MLP:       mlp,
-		MLPSum:    w.norm("layer_norm_2", hidden, eps, withBias),
+		AttnTwice: w.norm("attention.output.LayerNorm", hidden, c.eps, withBias),
+		AttnSum:   w.norm("layer_norm_1", hidden, c.eps, withBias),
+		MLP: MLP{
+			Up:   w.linear(hidden, withoutBias, up...),
+			Down: w.linear(inner, withBias, whole("mlp.down_layer", hidden)),
+			Act:  c.act, Gated: gated,
+		},
+		MLPSum: w.norm("layer_norm_2", hidden, c.eps, withBias),
 	}
-	l.Attention.QueryNorm = w.norm("attention.self.layer_norm_q", hidden, eps, withBias)
-	l.Attention.KeyNorm = w.norm("attention.self.layer_norm_k", hidden, eps, withBias)
+	l.Attention.QueryNorm = w.norm("attention.self.layer_norm_q", hidden, c.eps, withBias)
+	l.Attention.KeyNorm = w.norm("attention.self.layer_norm_k", hidden, c.eps, withBias)
 	return l
 }

@@ -16,6 +16,57 @@ type Experts struct {
 	Bias   []float32
 }
 
+// expertsConfig is what a config.json says of a mixture of experts in some layers, under
+// the names of the code that is published beside nomic-ai/nomic-embed-text-v2-moe.
+type expertsConfig struct {
+	NumExperts          int  `json:"num_experts"` // 0 = none
+	MoETopK             int  `json:"moe_top_k"`
+	MoEEveryNLayers     int  `json:"moe_every_n_layers"`
+	MoENormalizeWeights bool `json:"moe_normalize_expert_weights"`
+	ExpertChoiceRouter  bool `json:"expert_choice_router"`
+	NumSharedExperts    int  `json:"num_shared_experts"`
+}
+
+// checkExperts checks c.
+func (c *expertsConfig) checkExperts(w *weights) {
+	if most := 1 << 16; c.NumExperts < 0 || c.NumExperts > most {
+		w.refusef("num_experts: found %d, expected 0 to %d", c.NumExperts, most)
+	}
+	if c.NumExperts == 0 {
+		return
+	}
+	if c.MoEEveryNLayers < 1 || c.MoETopK < 1 || c.MoETopK > c.NumExperts {
+		w.refusef("moe_every_n_layers, moe_top_k: found %d and %d, expected 1 or more, the second at most num_experts %d",
+			c.MoEEveryNLayers, c.MoETopK, c.NumExperts)
+	}
+	w.only("moe_normalize_expert_weights", c.MoENormalizeWeights, false)
+	w.only("expert_choice_router", c.ExpertChoiceRouter, false)
+	w.only("num_shared_experts", c.NumSharedExperts, 0)
+}
+
+// hasExperts reports whether the MLP of layer i is one of experts.
+func (c *expertsConfig) hasExperts(i int) bool { return c.NumExperts > 0 && i%c.MoEEveryNLayers == 1 }
+
+// experts returns those under w's path, of m's kind, whose weights lie one below the
+// other, without a bias.
+func (c *expertsConfig) experts(w *weights, m MLP, hidden, inner int) *Experts {
+	if _, ok := w.tensor("experts.mlp.w1", c.NumExperts*inner, hidden); !ok {
+		return new(Experts)
+	}
+	e := &Experts{
+		Router: w.exact().linear(hidden, withoutBias, whole("router.layer", c.NumExperts)),
+		MLPs:   make([]MLP, c.NumExperts),
+		Top:    c.MoETopK,
+		Bias:   w.at("experts").vector(hidden, "bias"),
+	}
+	for i := range e.MLPs {
+		m.Up = w.linear(hidden, withoutBias, part{"experts.mlp.w1", c.NumExperts * inner, i * inner, (i + 1) * inner})
+		m.Down = w.linearTransposed(hidden, part{"experts.mlp.w2", c.NumExperts * inner, i * inner, (i + 1) * inner})
+		e.MLPs[i] = m
+	}
+	return e
+}
+
 func (e *Experts) linears() []*Linear {
 	list := []*Linear{e.Router}
 	for i := range e.MLPs {

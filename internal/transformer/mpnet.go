@@ -1,10 +1,6 @@
 package transformer
 
-import (
-	"fmt"
-
-	"github.com/rhumb-go/rhumb/internal/strictjson"
-)
+import "fmt"
 
 // mpnetConfig is bertConfig with what MPNet adds.
 type mpnetConfig struct {
@@ -16,32 +12,23 @@ type mpnetConfig struct {
 // in modeling_mpnet.py: BERT without token types, whose positions count from 2
 // on, and whose scores have a bias by distance that all layers share. The pooler
 // and the head of pre-training are not used.
-func openMPNet(config []byte, w *weights) (*Model, error) {
-	c := mpnetConfig{
-		bertConfig:                  bertConfig{HiddenAct: "gelu", LayerNormEps: 1e-12},
-		RelativeAttentionNumBuckets: 32,
-	}
-	act, err := c.read(config, w)
-	if err != nil {
-		return nil, err
-	}
-	if err := strictjson.Unmarshal(config, &c); err != nil {
-		return nil, err
-	}
+func openMPNet(w *weights) *Model {
+	c := mpnetConfig{bertConfig: bertConfig{HiddenAct: "gelu", LayerNormEps: 1e-12}, RelativeAttentionNumBuckets: 32}
+	w.decode(&c)
+	c.check(w)
 	const padding, farthest = 1, 128 // modeling_mpnet.py has these two from no config
-	switch n := c.RelativeAttentionNumBuckets; {
-	case n < 4 || n%2 != 0 || n >= 4*farthest:
-		return nil, fmt.Errorf("relative_attention_num_buckets: found %d, expected an even number from 4 to %d", n, 4*farthest-2)
-	case c.MaxPositionEmbeddings < padding+2:
-		return nil, fmt.Errorf("max_position_embeddings: found %d, expected %d or more", c.MaxPositionEmbeddings, padding+2)
-	case c.TypeVocabSize > 1:
-		return nil, fmt.Errorf("type_vocab_size: found %d, expected none", c.TypeVocabSize)
+	w.buckets(c.RelativeAttentionNumBuckets, 4*farthest-2)
+	if c.MaxPositionEmbeddings < padding+2 {
+		w.refusef("max_position_embeddings: found %d, expected %d or more", c.MaxPositionEmbeddings, padding+2)
+	}
+	if c.TypeVocabSize > 1 {
+		w.refusef("type_vocab_size: found %d, expected none", c.TypeVocabSize)
 	}
 	c.TypeVocabSize, c.EmbeddingSize = 0, c.HiddenSize
-	if err := w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.HiddenSize); err != nil {
-		return nil, err
+	if !w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.HiddenSize) {
+		return nil
 	}
-	hidden, eps := c.HiddenSize, float32(c.LayerNormEps)
+	hidden := c.HiddenSize
 	m := &Model{
 		Hidden:       hidden,
 		MaxPositions: c.MaxPositionEmbeddings - padding - 1,
@@ -57,11 +44,11 @@ func openMPNet(config []byte, w *weights) (*Model, error) {
 			Attention: c.attention(
 				l.linear(hidden, withBias, whole("attention.attn.q", hidden), whole("attention.attn.k", hidden), whole("attention.attn.v", hidden)),
 				l.linear(hidden, withBias, whole("attention.attn.o", hidden))),
-			AttnSum: l.norm("attention.LayerNorm", hidden, eps, withBias),
-			MLP:     c.mlp(l, act),
-			MLPSum:  l.norm("output.LayerNorm", hidden, eps, withBias),
+			AttnSum: l.norm("attention.LayerNorm", hidden, c.eps, withBias),
+			MLP:     c.mlp(l, "intermediate.dense", "output.dense"),
+			MLPSum:  l.norm("output.LayerNorm", hidden, c.eps, withBias),
 		}
 		m.Layers[i].Attention.Bias = bias
 	}
-	return m, nil
+	return m
 }

@@ -55,10 +55,10 @@ func (c *ropeConfig) rope(dim, positions int, theta float64) (*RoPE, error) {
 		}
 		p, key = c.RopeScaling, "rope_scaling"
 	}
-	if p == nil {
-		p = new(ropeParameter)
+	var all ropeParameter
+	if p != nil {
+		all = *p
 	}
-	all := *p
 	if all.RopeTheta == nil {
 		all.RopeTheta = c.RopeTheta
 	}
@@ -71,8 +71,11 @@ func (c *ropeConfig) rope(dim, positions int, theta float64) (*RoPE, error) {
 	return all.rope(key, dim, positions, theta)
 }
 
-// rope is ropeConfig.rope for the parameters under key.
+// rope is ropeConfig.rope for the parameters under key; nil stands for none.
 func (p *ropeParameter) rope(key string, dim, positions int, theta float64) (*RoPE, error) {
+	if p == nil {
+		p = new(ropeParameter)
+	}
 	if p.err != nil {
 		return nil, fmt.Errorf("%s: %w", key, p.err)
 	}

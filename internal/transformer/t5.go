@@ -3,8 +3,6 @@ package transformer
 import (
 	"fmt"
 	"strings"
-
-	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // t5Config is what changes the numbers in a T5 config.json. The names are those
@@ -26,49 +24,34 @@ type t5Config struct {
 // as transformers 5.23 computes it in modeling_t5.py: RMSNorms on what goes into
 // each half of a layer, scores that are not scaled and have a bias by distance
 // that all layers share, no other positions. The decoder is not used.
-func openT5(config []byte, w *weights) (*Model, error) {
+func openT5(w *weights) *Model {
 	c := t5Config{
 		DKV: 64, FeedForwardProj: "relu", LayerNormEpsilon: 1e-6,
 		RelativeAttentionNumBuckets: 32, RelativeAttentionMaxDistance: 128,
 	}
-	if err := strictjson.Unmarshal(config, &c); err != nil {
-		return nil, err
-	}
-	if err := positive(keyValue{"d_model", c.DModel}, keyValue{"d_kv", c.DKV}, keyValue{"d_ff", c.DFF},
-		keyValue{"num_layers", c.NumLayers}, keyValue{"num_heads", c.NumHeads}, keyValue{"vocab_size", c.VocabSize}); err != nil {
-		return nil, err
-	}
+	w.decode(&c)
+	w.positive(keyValue{"d_model", c.DModel}, keyValue{"d_kv", c.DKV}, keyValue{"d_ff", c.DFF},
+		keyValue{"num_layers", c.NumLayers}, keyValue{"num_heads", c.NumHeads}, keyValue{"vocab_size", c.VocabSize})
 	const most = 1 << 16
-	switch buckets, farthest := c.RelativeAttentionNumBuckets, c.RelativeAttentionMaxDistance; {
-	case buckets < 4 || buckets%2 != 0 || buckets > most:
-		return nil, fmt.Errorf("relative_attention_num_buckets: found %d, expected an even number from 4 to %d", buckets, most)
-	case farthest <= buckets/4 || farthest > most:
-		return nil, fmt.Errorf("relative_attention_max_distance: found %d, expected a number above %d and up to %d", farthest, buckets/4, most)
+	w.buckets(c.RelativeAttentionNumBuckets, most)
+	if exact, farthest := c.RelativeAttentionNumBuckets/4, c.RelativeAttentionMaxDistance; farthest <= exact || farthest > most {
+		w.refusef("relative_attention_max_distance: found %d, expected a number above %d and up to %d", farthest, exact, most)
 	}
-	if err := epsilon("layer_norm_epsilon", c.LayerNormEpsilon); err != nil {
-		return nil, err
-	}
-	if err := w.enough("num_layers", c.NumLayers); err != nil {
-		return nil, err
-	}
+	w.enough("num_layers", c.NumLayers)
 	name, gated := strings.CutPrefix(c.FeedForwardProj, "gated-")
 	if gated && name == "gelu" {
 		name = "gelu_new"
 	}
-	act, err := activation("feed_forward_proj", name)
-	if err != nil {
-		return nil, err
-	}
-
-	if err := w.enter("encoder.final_layer_norm.weight", c.DModel); err != nil {
-		return nil, err
+	act, eps := w.activation("feed_forward_proj", name), w.epsilon("layer_norm_epsilon", c.LayerNormEpsilon)
+	if !w.enter("encoder.final_layer_norm.weight", c.DModel) {
+		return nil
 	}
 	tokens := "shared"
-	if _, ok := w.file.Tensor(w.path + "shared.weight"); !ok {
+	if !w.has(w.path + "shared.weight") {
 		tokens = "encoder.embed_tokens"
 	}
 	w.ignore("encoder.embed_tokens.") // the same as shared
-	hidden, queries, eps := c.DModel, c.NumHeads*c.DKV, float32(c.LayerNormEpsilon)
+	hidden, queries := c.DModel, c.NumHeads*c.DKV
 	m := &Model{
 		Hidden:     hidden,
 		Embeddings: Embeddings{Tokens: w.table(tokens, c.VocabSize, hidden), Padding: -1},
@@ -77,12 +60,12 @@ func openT5(config []byte, w *weights) (*Model, error) {
 	}
 	bias := w.relativeBias("encoder.block.0.layer.0.SelfAttention.relative_attention_bias",
 		c.RelativeAttentionNumBuckets, c.NumHeads, c.RelativeAttentionMaxDistance)
+	up := []part{whole("layer.1.DenseReluDense.wi", c.DFF)}
+	if gated {
+		up = []part{whole("layer.1.DenseReluDense.wi_0", c.DFF), whole("layer.1.DenseReluDense.wi_1", c.DFF)}
+	}
 	for i := range m.Layers {
 		l := w.at(fmt.Sprintf("encoder.block.%d", i))
-		up := []part{whole("layer.1.DenseReluDense.wi", c.DFF)}
-		if gated {
-			up = []part{whole("layer.1.DenseReluDense.wi_0", c.DFF), whole("layer.1.DenseReluDense.wi_1", c.DFF)}
-		}
 		m.Layers[i] = Layer{
 			AttnIn: l.rmsNorm("layer.0.layer_norm", hidden, eps),
 			Attention: Attention{
@@ -100,5 +83,5 @@ func openT5(config []byte, w *weights) (*Model, error) {
 			},
 		}
 	}
-	return m, nil
+	return m
 }

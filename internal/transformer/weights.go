@@ -14,9 +14,9 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// weights hands out the tensors of a file by name and shape under a path. What
-// goes wrong is remembered, so that a family asks without looking at errors and
-// finish reports them all.
+// weights hands out the tensors of a file by name and shape under a path, for the
+// values of config.json (config.go). What goes wrong is remembered, so that a family
+// asks without looking at errors and finish reports them all.
 type weights struct {
 	*source
 	path   string        // with the dot that ends it, or empty
@@ -44,6 +44,7 @@ type source struct {
 	bytes    int64                    // of what was handed out
 	read     map[string]bool
 	ignored  []string
+	refused  error // the first about a value of config.json
 	errs     []error
 	more     int          // errors than errs has
 	packing  []packMemory // of each worker that packs
@@ -94,9 +95,13 @@ func (w *weights) finer() *weights {
 
 // enter moves w to the path under which the file has the named tensor, which must
 // be there and of the given shape: then what that says of sizes in config.json is
-// true before anything is made in them. Files keep a model's tensors under names
-// such as "bert." where heads lie beside it.
-func (w *weights) enter(name string, shape ...int) error {
+// true before anything is made in them. It reports whether a model can be made: not
+// where that tensor is another, or a value of config.json is refused. Files keep a
+// model's tensors under names such as "bert." where heads lie beside it.
+func (w *weights) enter(name string, shape ...int) bool {
+	if w.refused != nil {
+		return false
+	}
 	var found []string
 	for _, n := range w.file.Names() {
 		if n == name || strings.HasSuffix(n, "."+name) {
@@ -108,16 +113,11 @@ func (w *weights) enter(name string, shape ...int) error {
 		w.entered = w.path
 	} else if len(found) > 1 {
 		w.errorf("tensor %s: found under %q, expected one", name, found)
-		return errTensors
+		return false
 	}
-	if _, ok := w.tensor(name, shape...); !ok {
-		return errTensors
-	}
-	return nil
+	_, ok := w.tensor(name, shape...)
+	return ok
 }
-
-// errTensors says that a model is not made because of errors that w remembers.
-var errTensors = errors.New("tensors that are not those of config.json")
 
 // shape returns that of a tensor with the weight of a linear layer.
 func (w *weights) shape(rows, in int) []int {
@@ -139,15 +139,6 @@ func (w *weights) ignore(prefixes ...string) {
 	for _, p := range prefixes {
 		w.ignored = append(w.ignored, w.path+p)
 	}
-}
-
-// enough returns an error where a count in config.json, of things with a tensor
-// each, is more than the file can hold.
-func (w *weights) enough(key string, count int) error {
-	if n := len(w.file.Names()); count > n {
-		return fmt.Errorf("%s: found %d, and only %d tensors in the file", key, count, n)
-	}
-	return nil
 }
 
 // errorf remembers an error, the first ones in words.
@@ -301,6 +292,15 @@ func (w *weights) rmsNorm(name string, n int, eps float32) *Norm {
 	return &Norm{Gamma: w.at(name).vector(n, "weight"), Eps: eps}
 }
 
+// rmsNormLessOne returns the RMSNorm under name, whose weight is stored less 1.
+func (w *weights) rmsNormLessOne(name string, n int, eps float32) *Norm {
+	norm := w.rmsNorm(name, n, eps)
+	for i := range norm.Gamma {
+		norm.Gamma[i]++
+	}
+	return norm
+}
+
 // table returns the embedding table under name, left in the file.
 func (w *weights) table(name string, rows, cols int) *Table {
 	l := w.at(name)
@@ -336,6 +336,13 @@ type part struct {
 
 // whole returns all rows of the layer under name.
 func whole(name string, rows int) part { return part{name + ".weight", rows, 0, rows} }
+
+// swapped returns the second half of the rows of the layer under name, then the first,
+// each with so many rows.
+func swapped(name string, half int) []part {
+	weight := name + ".weight"
+	return []part{{weight, 2 * half, half, 2 * half}, {weight, 2 * half, 0, half}}
+}
 
 // bias returns the name of the tensor with the bias.
 func (p part) bias() string { return strings.TrimSuffix(p.weight, "weight") + "bias" }
