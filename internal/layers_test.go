@@ -1,6 +1,7 @@
 package internal
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -164,9 +165,36 @@ func importPaths(f *ast.File) ([]string, error) {
 }
 
 func TestLayers(t *testing.T) {
+	for file, data := range goFiles(t) {
+		// Every file counts, whatever its build tags and system.
+		f, err := parser.ParseFile(token.NewFileSet(), file, data, parser.ImportsOnly)
+		require.NoError(t, err)
+		imports, err := importPaths(f)
+		require.NoError(t, err)
+		for _, why := range forbidden(path.Dir(file), file, imports) {
+			t.Error(why)
+		}
+	}
+}
+
+// No file is too long to read in one go, tests included, but generated ones.
+func TestLengths(t *testing.T) {
+	const most = 500                                       // lines
+	longer := map[string]int{"embed/hub/hub_test.go": 509} // that have yet to become shorter
+	for file, data := range goFiles(t) {
+		f, err := parser.ParseFile(token.NewFileSet(), file, data, parser.PackageClauseOnly|parser.ParseComments)
+		require.NoError(t, err)
+		if n := bytes.Count(data, []byte("\n")); n > max(most, longer[file]) && !ast.IsGenerated(f) {
+			t.Errorf("%s: %d lines, expected at most %d", file, n, most)
+		}
+	}
+}
+
+// goFiles returns the content of each Go file of this module, by its path with slashes.
+func goFiles(t *testing.T) map[string][]byte {
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)
-	files := 0
+	files := map[string][]byte{}
 	err = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -180,12 +208,7 @@ func TestLayers(t *testing.T) {
 		if filepath.Ext(name) != ".go" {
 			return nil
 		}
-		// Every file counts, whatever its build tags and system.
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
-		if err != nil {
-			return err
-		}
-		imports, err := importPaths(f)
+		data, err := os.ReadFile(name)
 		if err != nil {
 			return err
 		}
@@ -193,15 +216,12 @@ func TestLayers(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		file := filepath.ToSlash(rel)
-		for _, why := range forbidden(path.Dir(file), file, imports) {
-			t.Error(why)
-		}
-		files++
+		files[filepath.ToSlash(rel)] = data
 		return nil
 	})
 	require.NoError(t, err)
-	assert.Greater(t, files, 1, "files seen under %s", root)
+	require.Greater(t, len(files), 1, "files seen under %s", root)
+	return files
 }
 
 // The examples that are modules of their own use what every program can: the go

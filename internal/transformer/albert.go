@@ -22,6 +22,7 @@ func openALBERT(w *weights) *Model {
 		NumHiddenGroups: 1, InnerGroupNum: 1,
 	}
 	w.decode(&c)
+	w.positive(keyValue{"embedding_size", c.EmbeddingSize})
 	c.check(w)
 	w.positive(keyValue{"num_hidden_groups", c.NumHiddenGroups}, keyValue{"inner_group_num", c.InnerGroupNum})
 	if c.NumHiddenGroups > c.NumHiddenLayers {
