@@ -68,6 +68,14 @@ func (w *weights) buckets(n, most int) {
 	}
 }
 
+// farthest expects n, under relative_attention_max_distance, to be in none of the buckets
+// that hold one distance each.
+func (w *weights) farthest(n, buckets, most int) {
+	if exact := buckets / 4; n <= exact || n > most {
+		w.refusef("relative_attention_max_distance: found %d, expected a number above %d and up to %d", n, exact, most)
+	}
+}
+
 // relativeBias returns the bias that the table under name (buckets×heads) holds.
 func (w *weights) relativeBias(name string, buckets, heads, farthest int) *DistanceBias {
 	b := new(DistanceBias)

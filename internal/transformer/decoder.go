@@ -9,10 +9,8 @@ import (
 // the families that descend from it. The names are those of transformers 5.23,
 // configuration_llama.py and its like.
 type decoderConfig struct {
-	sizes
+	decoderSizes
 	ropeConfig
-	NumKeyValueHeads int      `json:"num_key_value_heads"` // 0 = num_attention_heads
-	HeadDim          int      `json:"head_dim"`            // 0 = hidden_size / num_attention_heads
 	HiddenAct        string   `json:"hidden_act"`
 	RMSNormEps       float64  `json:"rms_norm_eps"`
 	AttentionBias    bias     `json:"attention_bias"`
@@ -28,24 +26,6 @@ type decoderConfig struct {
 	headless  bool // no head of a decoder
 }
 
-// check checks c, and fills in the sizes that others say.
-func (c *decoderConfig) check(w *weights) {
-	w.sizes(&c.sizes)
-	if c.NumKeyValueHeads == 0 {
-		c.NumKeyValueHeads = c.NumAttentionHeads
-	}
-	if c.HeadDim == 0 {
-		c.HeadDim = w.headDim(&c.sizes)
-	}
-	w.positive(keyValue{"head_dim", c.HeadDim})
-	w.multiple(keyValue{"num_attention_heads", c.NumAttentionHeads}, keyValue{"num_key_value_heads", c.NumKeyValueHeads})
-	w.only("use_sliding_window", c.UseSlidingWindow, false)
-	if i := slices.IndexFunc(c.LayerTypes, func(t string) bool { return t != "full_attention" }); i >= 0 {
-		w.refusef("layer_types: found %q at layer %d, expected \"full_attention\"", c.LayerTypes[i], i)
-	}
-	w.enough("num_hidden_layers", c.NumHiddenLayers)
-}
-
 // causal reports whether tokens see none behind them.
 func (c *decoderConfig) causal() bool {
 	return !c.Bidirectional && (c.IsCausal == nil || *c.IsCausal)
@@ -55,6 +35,10 @@ func (c *decoderConfig) causal() bool {
 // layer, rotary positions of base theta, a gated MLP, a final norm.
 func (c *decoderConfig) open(w *weights, theta float64) *Model {
 	c.check(w)
+	w.only("use_sliding_window", c.UseSlidingWindow, false)
+	if i := slices.IndexFunc(c.LayerTypes, func(t string) bool { return t != "full_attention" }); i >= 0 {
+		w.refusef("layer_types: found %q at layer %d, expected \"full_attention\"", c.LayerTypes[i], i)
+	}
 	act, eps := w.activation("hidden_act", c.HiddenAct), w.epsilon("rms_norm_eps", c.RMSNormEps)
 	rope, err := c.rope(c.HeadDim, c.MaxPositionEmbeddings, theta)
 	w.refuse(err)
@@ -62,7 +46,7 @@ func (c *decoderConfig) open(w *weights, theta float64) *Model {
 		return nil
 	}
 	w.ignore("rotary_emb.")
-	hidden, inner, queries, keys := c.HiddenSize, c.IntermediateSize, c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
+	hidden := c.HiddenSize
 	m := &Model{
 		Hidden:       hidden,
 		MaxPositions: rope.limit,
@@ -77,24 +61,15 @@ func (c *decoderConfig) open(w *weights, theta float64) *Model {
 		}
 		l.ignore("self_attn.rotary_emb.")
 		m.Layers[i] = Layer{
-			AttnIn: l.rmsNorm("input_layernorm", hidden, eps),
-			Attention: Attention{
-				QKV: l.linear(hidden, c.qkvBias || c.AttentionBias,
-					whole("self_attn.q_proj", queries), whole("self_attn.k_proj", keys), whole("self_attn.v_proj", keys)),
-				Output: l.linear(queries, c.AttentionBias, whole("self_attn.o_proj", hidden)),
-				Heads:  c.NumAttentionHeads, KVHeads: c.NumKeyValueHeads, HeadDim: c.HeadDim,
-				RoPE: rope, Scale: scoreScale(c.HeadDim), Causal: c.causal(), Window: c.window,
-			},
-			MLPIn: l.rmsNorm("post_attention_layernorm", hidden, eps),
-			MLP: MLP{
-				Up:   l.linear(hidden, c.MLPBias, whole("mlp.gate_proj", inner), whole("mlp.up_proj", inner)),
-				Down: l.linear(inner, c.MLPBias, whole("mlp.down_proj", hidden)),
-				Act:  act, Gated: true,
-			},
+			AttnIn:    l.rmsNorm("input_layernorm", hidden, eps),
+			Attention: c.attention(l, c.qkvBias || c.AttentionBias, c.AttentionBias),
+			MLPIn:     l.rmsNorm("post_attention_layernorm", hidden, eps),
+			MLP:       c.mlp(l, c.MLPBias, act),
 		}
+		a := &m.Layers[i].Attention
+		a.RoPE, a.Causal, a.Window = rope, c.causal(), c.window
 		if c.headNorms {
-			m.Layers[i].Attention.QueryNorm = l.rmsNorm("self_attn.q_norm", c.HeadDim, eps)
-			m.Layers[i].Attention.KeyNorm = l.rmsNorm("self_attn.k_norm", c.HeadDim, eps)
+			a.QueryNorm, a.KeyNorm = l.rmsNorm("self_attn.q_norm", c.HeadDim, eps), l.rmsNorm("self_attn.k_norm", c.HeadDim, eps)
 		}
 	}
 	if !c.headless {

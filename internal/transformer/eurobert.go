@@ -9,7 +9,8 @@ func openEuroBERT(w *weights) *Model {
 	c := struct {
 		decoderConfig
 		ClassifierPooling string `json:"classifier_pooling"`
-	}{decoderConfig{sizes: sizes{MaxPositionEmbeddings: 8192}, HiddenAct: "silu", RMSNormEps: 1e-5}, "late"}
+	}{decoderConfig{HiddenAct: "silu", RMSNormEps: 1e-5}, "late"}
+	c.MaxPositionEmbeddings = 8192
 	w.decode(&c)
 	c.Bidirectional, c.headless = true, true
 	m := c.open(w, 10000)

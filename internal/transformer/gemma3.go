@@ -10,9 +10,7 @@ import (
 // model. The names are those of transformers 5.23, configuration_gemma3.py, and
 // of 4.56.
 type gemma3Config struct {
-	sizes
-	NumKeyValueHeads     int             `json:"num_key_value_heads"`
-	HeadDim              int             `json:"head_dim"`
+	decoderSizes
 	HiddenActivation     string          `json:"hidden_activation"`
 	RMSNormEps           float64         `json:"rms_norm_eps"`
 	AttentionBias        bias            `json:"attention_bias"`
@@ -30,12 +28,11 @@ type gemma3Config struct {
 	PerLayer             json.RawMessage `json:"per_layer_config"`
 }
 
-func (c *gemma3Config) check(w *weights) {
-	w.sizes(&c.sizes)
-	w.positive(keyValue{"head_dim", c.HeadDim}, keyValue{"sliding_window_pattern", c.SlidingWindowPattern})
-	w.multiple(keyValue{"num_attention_heads", c.NumAttentionHeads}, keyValue{"num_key_value_heads", c.NumKeyValueHeads})
+// checkOwn checks what other decoders do not have.
+func (c *gemma3Config) checkOwn(w *weights) {
+	w.positive(keyValue{"num_key_value_heads", c.NumKeyValueHeads}, keyValue{"head_dim", c.HeadDim},
+		keyValue{"sliding_window_pattern", c.SlidingWindowPattern})
 	w.fromTwo("sliding_window", c.SlidingWindow)
-	w.enough("num_hidden_layers", c.NumHiddenLayers)
 	switch {
 	case !(c.QueryPreAttnScalar >= 1e-6 && c.QueryPreAttnScalar <= 1e12):
 		w.refusef("query_pre_attn_scalar: found %v, expected a positive number", c.QueryPreAttnScalar)
@@ -59,11 +56,12 @@ func (c *gemma3Config) check(w *weights) {
 // each other.
 func openGemma3(w *weights) *Model {
 	c := gemma3Config{
-		sizes: sizes{NumAttentionHeads: 8, MaxPositionEmbeddings: 131072}, NumKeyValueHeads: 4, HeadDim: 256,
 		HiddenActivation: "gelu_pytorch_tanh", RMSNormEps: 1e-6, QueryPreAttnScalar: 256,
 		SlidingWindow: 4096, SlidingWindowPattern: 6, RopeTheta: 1e6, RopeLocalBaseFreq: 10000,
 	}
+	c.NumAttentionHeads, c.NumKeyValueHeads, c.HeadDim, c.MaxPositionEmbeddings = 8, 4, 256, 131072
 	w.decode(&c)
+	c.checkOwn(w)
 	c.check(w)
 	act, eps := w.activation("hidden_activation", c.HiddenActivation), w.epsilon("rms_norm_eps", c.RMSNormEps)
 	ropes, err := c.RopeParameters.ropes(c.HeadDim, c.MaxPositionEmbeddings, c.RopeTheta, c.RopeLocalBaseFreq)
@@ -76,7 +74,7 @@ func openGemma3(w *weights) *Model {
 	if !w.enter("embed_tokens.weight", c.VocabSize, c.HiddenSize) {
 		return nil
 	}
-	hidden, inner, queries, keys := c.HiddenSize, c.IntermediateSize, c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
+	hidden := c.HiddenSize
 	m := &Model{
 		Hidden:       hidden,
 		MaxPositions: ropes["full_attention"].limit,
@@ -91,26 +89,17 @@ func openGemma3(w *weights) *Model {
 	for i := range m.Layers {
 		l := w.at(fmt.Sprintf("layers.%d", i))
 		m.Layers[i] = Layer{
-			AttnIn: l.rmsNormLessOne("input_layernorm", hidden, eps),
-			Attention: Attention{
-				QKV: l.linear(hidden, c.AttentionBias,
-					whole("self_attn.q_proj", queries), whole("self_attn.k_proj", keys), whole("self_attn.v_proj", keys)),
-				Output: l.linear(queries, c.AttentionBias, whole("self_attn.o_proj", hidden)),
-				Heads:  c.NumAttentionHeads, KVHeads: c.NumKeyValueHeads, HeadDim: c.HeadDim,
-				QueryNorm: l.rmsNormLessOne("self_attn.q_norm", c.HeadDim, eps),
-				KeyNorm:   l.rmsNormLessOne("self_attn.k_norm", c.HeadDim, eps),
-				RoPE:      ropes[kinds[i]], Window: windows[kinds[i]], Causal: !c.Bidirectional,
-				Scale: float32(1 / math.Sqrt(c.QueryPreAttnScalar)),
-			},
-			AttnOut: l.rmsNormLessOne("post_attention_layernorm", hidden, eps),
-			MLPIn:   l.rmsNormLessOne("pre_feedforward_layernorm", hidden, eps),
-			MLP: MLP{
-				Up:   l.linear(hidden, withoutBias, whole("mlp.gate_proj", inner), whole("mlp.up_proj", inner)),
-				Down: l.linear(inner, withoutBias, whole("mlp.down_proj", hidden)),
-				Act:  act, Gated: true,
-			},
-			MLPOut: l.rmsNormLessOne("post_feedforward_layernorm", hidden, eps),
+			AttnIn:    l.rmsNormLessOne("input_layernorm", hidden, eps),
+			Attention: c.attention(l, c.AttentionBias, c.AttentionBias),
+			AttnOut:   l.rmsNormLessOne("post_attention_layernorm", hidden, eps),
+			MLPIn:     l.rmsNormLessOne("pre_feedforward_layernorm", hidden, eps),
+			MLP:       c.mlp(l, withoutBias, act),
+			MLPOut:    l.rmsNormLessOne("post_feedforward_layernorm", hidden, eps),
 		}
+		a := &m.Layers[i].Attention
+		a.QueryNorm, a.KeyNorm = l.rmsNormLessOne("self_attn.q_norm", c.HeadDim, eps), l.rmsNormLessOne("self_attn.k_norm", c.HeadDim, eps)
+		a.RoPE, a.Window, a.Causal = ropes[kinds[i]], windows[kinds[i]], !c.Bidirectional
+		a.Scale = float32(1 / math.Sqrt(c.QueryPreAttnScalar))
 	}
 	m.Head = w.decoderHead(m, headConfig{PadTokenID: new(int32), TieWordEmbeddings: true})
 	return m

@@ -4,7 +4,8 @@ package transformer
 // in modeling_llama.py, and the form without a causal mask that embedding models
 // made of it have.
 func openLlama(w *weights) *Model {
-	c := decoderConfig{sizes: sizes{MaxPositionEmbeddings: 2048}, HiddenAct: "silu", RMSNormEps: 1e-6}
+	c := decoderConfig{HiddenAct: "silu", RMSNormEps: 1e-6}
+	c.MaxPositionEmbeddings = 2048
 	w.decode(&c)
 	return c.open(w, 10000)
 }
@@ -12,7 +13,8 @@ func openLlama(w *weights) *Model {
 // openLlamaBidirectional is openLlama for a model_type that says that tokens see
 // each other.
 func openLlamaBidirectional(w *weights) *Model {
-	c := decoderConfig{sizes: sizes{MaxPositionEmbeddings: 2048}, HiddenAct: "silu", RMSNormEps: 1e-6}
+	c := decoderConfig{HiddenAct: "silu", RMSNormEps: 1e-6}
+	c.MaxPositionEmbeddings = 2048
 	w.decode(&c)
 	c.Bidirectional, c.headless = true, true
 	return c.open(w, 10000)

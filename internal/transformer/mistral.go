@@ -6,9 +6,8 @@ func openMistral(w *weights) *Model {
 	c := struct {
 		decoderConfig
 		SlidingWindow *int `json:"sliding_window"`
-	}{decoderConfig: decoderConfig{
-		sizes: sizes{MaxPositionEmbeddings: 4096 * 32}, NumKeyValueHeads: 8, HiddenAct: "silu", RMSNormEps: 1e-6,
-	}}
+	}{decoderConfig: decoderConfig{HiddenAct: "silu", RMSNormEps: 1e-6}}
+	c.MaxPositionEmbeddings, c.NumKeyValueHeads = 4096*32, 8
 	w.decode(&c)
 	if n := c.SlidingWindow; n != nil {
 		if *n < 2 || *n > 1<<31-1 {

@@ -23,8 +23,7 @@ func openQwen2Bidirectional(w *weights) *Model {
 
 // qwen2Config returns the defaults.
 func qwen2Config() decoderConfig {
-	return decoderConfig{
-		sizes: sizes{MaxPositionEmbeddings: 32768}, NumKeyValueHeads: 32, HiddenAct: "silu", RMSNormEps: 1e-6,
-		qkvBias: withBias,
-	}
+	c := decoderConfig{HiddenAct: "silu", RMSNormEps: 1e-6, qkvBias: withBias}
+	c.MaxPositionEmbeddings, c.NumKeyValueHeads = 32768, 32
+	return c
 }

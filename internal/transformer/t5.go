@@ -34,9 +34,7 @@ func openT5(w *weights) *Model {
 		keyValue{"num_layers", c.NumLayers}, keyValue{"num_heads", c.NumHeads}, keyValue{"vocab_size", c.VocabSize})
 	const most = 1 << 16
 	w.buckets(c.RelativeAttentionNumBuckets, most)
-	if exact, farthest := c.RelativeAttentionNumBuckets/4, c.RelativeAttentionMaxDistance; farthest <= exact || farthest > most {
-		w.refusef("relative_attention_max_distance: found %d, expected a number above %d and up to %d", farthest, exact, most)
-	}
+	w.farthest(c.RelativeAttentionMaxDistance, c.RelativeAttentionNumBuckets, most)
 	w.enough("num_layers", c.NumLayers)
 	name, gated := strings.CutPrefix(c.FeedForwardProj, "gated-")
 	if gated && name == "gelu" {
