@@ -37,11 +37,8 @@ type nomicConfig struct {
 // nomicTransformers is the same under the names of transformers 5.23,
 // configuration_nomic_bert.py, where nothing has a bias and all MLPs have a gate.
 type nomicTransformers struct {
-	sizes
+	bertConfig
 	HeadDim        int            `json:"head_dim"` // 0 = hidden_size / num_attention_heads
-	HiddenAct      string         `json:"hidden_act"`
-	LayerNormEps   float64        `json:"layer_norm_eps"`
-	TypeVocabSize  int            `json:"type_vocab_size"`
 	RopeParameters *ropeParameter `json:"rope_parameters"`
 }
 
@@ -53,7 +50,8 @@ func readNomic(w *weights) *nomicConfig {
 	}
 	w.decode(&names)
 	if names.NEmbd == nil && names.HiddenSize != nil {
-		c := nomicTransformers{sizes: sizes{MaxPositionEmbeddings: 2048}, HiddenAct: "silu", LayerNormEps: 1e-12, TypeVocabSize: 2}
+		c := nomicTransformers{bertConfig: bertConfig{HiddenAct: "silu", LayerNormEps: 1e-12, TypeVocabSize: 2}}
+		c.MaxPositionEmbeddings = 2048
 		w.decode(&c)
 		return c.read(w)
 	}
@@ -102,24 +100,20 @@ func (c *nomicConfig) vocabulary() int {
 
 // read checks c and returns the same under the other names.
 func (c *nomicTransformers) read(w *weights) *nomicConfig {
-	w.sizes(&c.sizes)
-	dim := w.headDim(&c.sizes)
+	c.checkAny(w)
 	if c.HeadDim != 0 {
-		w.same("head_dim", c.HeadDim, keyValue{"hidden_size/num_attention_heads", dim})
+		w.same("head_dim", c.HeadDim, keyValue{"hidden_size/num_attention_heads", c.dim})
 	}
-	w.enough("num_hidden_layers", c.NumHiddenLayers)
-	w.fromZero("type_vocab_size", c.TypeVocabSize)
 	gated := map[string]string{"silu": "swiglu", "gelu": "geglu"}[c.HiddenAct]
 	if gated == "" {
 		w.refusef("hidden_act: found %q, expected silu or gelu", c.HiddenAct)
 	}
-	w.epsilon("layer_norm_eps", c.LayerNormEps)
-	rope, err := c.RopeParameters.rope("rope_parameters", dim, c.MaxPositionEmbeddings, 1000)
+	rope, err := c.RopeParameters.rope("rope_parameters", c.dim, c.MaxPositionEmbeddings, 1000)
 	w.refuse(err)
 	return &nomicConfig{
 		NEmbd: c.HiddenSize, NHead: c.NumAttentionHeads, NInner: c.IntermediateSize, NLayer: c.NumHiddenLayers,
 		NPositions: c.MaxPositionEmbeddings, VocabSize: c.VocabSize, TypeVocabSize: c.TypeVocabSize,
 		ActivationFunction: gated, LayerNormEpsilon: c.LayerNormEps,
-		dim: dim, rope: rope,
+		dim: c.dim, rope: rope,
 	}
 }
