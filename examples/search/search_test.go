@@ -76,7 +76,7 @@ func TestIndex(t *testing.T) {
 	reopen := func() *index {
 		db, err := chromem.NewPersistentDB(dir, false)
 		require.NoError(t, err)
-		x, err := open(db, model.Info(), queue)
+		x, err := open(t.Context(), db, model, queue)
 		require.NoError(t, err)
 		return x
 	}
