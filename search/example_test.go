@@ -51,3 +51,49 @@ func Example() {
 	// row 2: 0.99
 	// row 0: 0.96
 }
+
+func ExampleNearest() {
+	query := []float32{1, 0}
+	rows := []float32{ // one after the other
+		0.6, 0.8,
+		0.8, -0.6,
+		-1, 0,
+	}
+	found, err := search.Nearest(search.Cosine, query, rows, 2)
+	if err != nil {
+		fmt.Println(err)
+	}
+	for _, f := range found {
+		fmt.Println(f.Row, f.Score)
+	}
+	// Output:
+	// 1 0.8
+	// 0 0.6
+}
+
+func ExampleScore() {
+	for _, m := range []search.Metric{search.Dot, search.Cosine, search.Euclidean} {
+		score, err := search.Score(m, []float32{3, 0}, []float32{3, 4})
+		fmt.Println(m, score, err)
+	}
+	// Output:
+	// dot 9 <nil>
+	// cosine 0.6 <nil>
+	// euclidean 4 <nil>
+}
+
+func ExampleScores() {
+	scores := make([]float32, 2)
+	err := search.Scores(scores, search.Dot, []float32{1, 2}, []float32{1, 0, 0, 1})
+	fmt.Println(scores, err)
+	// Output: [1 2] <nil>
+}
+
+// What was found by one vector is put in the order of another one.
+func ExampleRescore() {
+	exact := []float32{0.2, 0.9, 0.5}
+	found := []search.Match{{Row: 0, Score: 0.7}, {Row: 2, Score: 0.6}}
+	err := search.Rescore(search.Dot, found, func(row int) (float32, error) { return exact[row], nil })
+	fmt.Println(found, err)
+	// Output: [{2 0.5} {0 0.2}] <nil>
+}

@@ -13,7 +13,7 @@ import (
 	"github.com/rhumb-go/rhumb/embed/embedhttp"
 )
 
-func Example() {
+func ExampleNew() {
 	model, err := embed.Load("../../testdata/goldens/bert/model", embed.Config{})
 	if err != nil {
 		log.Fatal(err)
@@ -49,4 +49,42 @@ func Example() {
 	}
 	fmt.Println(resp.Status, len(answer.Data[0].Embedding), "bytes")
 	// Output: 200 OK 2 bytes
+}
+
+func ExampleNewKeys() {
+	model, err := embed.Load("../../testdata/goldens/bert/model", embed.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	queue := embed.NewQueue(model, embed.QueueConfig{})
+	defer queue.Close(context.Background())
+	keys, err := embedhttp.NewKeys([]string{"an old key"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	handler, err := embedhttp.New(embedhttp.Config{
+		Models: []embedhttp.Model{{Name: "tiny", Queue: queue, Info: model.Info()}},
+		Keys:   keys,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ask := func(key string) {
+		r := httptest.NewRequest("GET", "/v1/models", nil)
+		r.Header.Set("Authorization", "Bearer "+key)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		fmt.Println(key, w.Code)
+	}
+	ask("an old key")
+	if err := keys.Set([]string{"a new key"}); err != nil { // while it serves
+		log.Fatal(err)
+	}
+	ask("an old key")
+	ask("a new key")
+	// Output:
+	// an old key 200
+	// an old key 401
+	// a new key 200
 }

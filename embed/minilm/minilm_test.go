@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -320,18 +319,4 @@ func BenchmarkEmbed(b *testing.B) {
 			b.ReportMetric(float64(tokens*b.N)/b.Elapsed().Seconds(), "tokens/s")
 		})
 	}
-}
-
-func Example() {
-	model, err := Load(rhumb.Config{})
-	if err != nil {
-		panic(err)
-	}
-	defer model.Close()
-	result, err := model.Embed(context.Background(), []string{"A first text.", "And another."}, rhumb.Options{})
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(len(result.Embeddings), "embeddings of", result.Dimensions, "dimensions")
-	// Output: 2 embeddings of 384 dimensions
 }

@@ -1,0 +1,32 @@
+package hub_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/rhumb-go/rhumb/embed/hub"
+)
+
+// Without Options.Download nothing but the cache is looked at: an empty one here.
+func ExampleResolve() {
+	cache, err := os.MkdirTemp("", "")
+	if err != nil {
+		fmt.Println(err)
+	}
+	defer os.RemoveAll(cache)
+	_, err = hub.Resolve(context.Background(), "BAAI/bge-small-en-v1.5", hub.Options{Cache: cache})
+	fmt.Println(errors.Is(err, hub.ErrNotCached))
+	// Output: true
+}
+
+func ExampleIsID() {
+	for _, name := range []string{"BAAI/bge-small-en-v1.5", "./models/mine", "models/mine/v2"} {
+		fmt.Println(hub.IsID(name), name)
+	}
+	// Output:
+	// true BAAI/bge-small-en-v1.5
+	// false ./models/mine
+	// false models/mine/v2
+}

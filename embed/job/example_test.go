@@ -1,0 +1,47 @@
+package job_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/job"
+)
+
+func ExampleRun() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	input := filepath.Join(dir, "texts.jsonl")
+	rows := `{"number": 1, "text": "The food was delicious"}` + "\n" + `{"number": 2, "text": ""}` + "\n"
+	if err := os.WriteFile(input, []byte(rows), 0o600); err != nil {
+		log.Fatal(err)
+	}
+
+	model, err := embed.Load("../../testdata/goldens/bert/model", embed.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	for range 2 { // the second run finds that all is done
+		report, err := job.Run(context.Background(), model, job.Config{
+			Inputs:  []string{input},
+			Output:  filepath.Join(dir, "embeddings.parquet"),
+			Keep:    []string{"number"},
+			OnError: job.Skip, // a row without a text is no reason to stop
+			Options: embed.Options{PromptName: "document"},
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(report.Rows, "rows,", report.Failed, "failed,", report.Resumed, "of earlier runs")
+	}
+	// Output:
+	// 2 rows, 1 failed, 0 of earlier runs
+	// 2 rows, 1 failed, 2 of earlier runs
+}
