@@ -49,8 +49,12 @@ func ExampleWrite() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	name := filepath.Join(os.TempDir(), "rhumb-example.safetensors")
-	defer os.Remove(name)
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	name := filepath.Join(dir, "vectors.safetensors")
 	out, err := os.Create(name)
 	if err != nil {
 		log.Fatal(err)
