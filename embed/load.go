@@ -10,6 +10,7 @@ import (
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 	"github.com/rhumb-go/rhumb/quant"
 )
 
@@ -20,7 +21,8 @@ import (
 // written to, calls return an error that names it. Errors begin with
 // dir and name the file, what was found in it and what was expected: values,
 // keys and tensors that are not known are errors too. A reranker, a classifier or
-// another model that makes no embedding of a text is a *KindError.
+// another model that makes no embedding of a text is a *KindError. Of what this version
+// does not compute, whatever a later one does, errors are ErrUnsupported.
 func Load(dir string, cfg Config) (*Model, error) {
 	return loadDir(context.Background(), dir, cfg, loader.ToRun)
 }
@@ -166,3 +168,10 @@ func (e *KindError) Error() string { return e.Err.Error() }
 
 // Unwrap returns what says of which kind the model is.
 func (e *KindError) Unwrap() error { return e.Err }
+
+// ErrUnsupported is what errors.Is finds in an error of Load and its like where the files
+// of a folder are well-formed and speak of what this version does not compute: a model of
+// another kind, a model_type, a module, a step of a tokenizer, a key or a value of a
+// configuration that it does not know. It is not found where a file is missing, is no JSON,
+// or has tensors other than those of its configuration: such a folder is damaged.
+var ErrUnsupported = unsupported.Err

@@ -38,8 +38,9 @@ var layers = map[string]row{
 		"gonum.org/v1/gonum/blas/blas32", "github.com/x448/float16",
 		"golang.org/x/sys/unix", "golang.org/x/sys/windows",
 	}},
-	"internal/manifest": {},
-	"tokenizer": {ours: []string{"internal/manifest"}, others: []string{
+	"internal/manifest":    {},
+	"internal/unsupported": {},
+	"tokenizer": {ours: []string{"internal/manifest", "internal/unsupported"}, others: []string{
 		"golang.org/x/text/unicode/norm", "github.com/dlclark/regexp2",
 	}},
 	"internal/chattemplate":    {others: []string{"golang.org/x/text/cases", "golang.org/x/text/language"}},
@@ -49,18 +50,18 @@ var layers = map[string]row{
 	"internal/mutate":          {},
 	"quant":                    {ours: []string{"internal/kernel"}, others: []string{"github.com/x448/float16"}},
 	"encoding":                 {ours: []string{"quant"}, others: []string{"github.com/x448/float16"}},
-	"internal/weight":          {ours: []string{"tensor", "quant", "internal/kernel"}},
-	"internal/strictjson":      {},
-	"internal/transformer":     {ours: []string{"tensor", "internal/kernel", "internal/parallel", "internal/strictjson", "internal/weight"}},
-	"internal/modelfolder":     {ours: []string{"tensor", "tokenizer", "quant", "internal/manifest", "internal/strictjson"}},
-	"internal/pipeline":        {ours: []string{"tensor", "internal/kernel", "internal/parallel", "internal/transformer"}},
+	"internal/weight":          {ours: []string{"tensor", "quant", "internal/kernel", "internal/unsupported"}},
+	"internal/strictjson":      {ours: []string{"internal/unsupported"}},
+	"internal/transformer":     {ours: []string{"tensor", "internal/kernel", "internal/parallel", "internal/strictjson", "internal/unsupported", "internal/weight"}},
+	"internal/modelfolder":     {ours: []string{"tensor", "tokenizer", "quant", "internal/manifest", "internal/strictjson", "internal/unsupported"}},
+	"internal/pipeline":        {ours: []string{"tensor", "internal/kernel", "internal/parallel", "internal/transformer", "internal/unsupported"}},
 	"internal/loader": {ours: []string{
 		"tensor", "tokenizer",
 		"internal/kernel", "internal/manifest", "internal/modelfolder", "internal/parallel", "internal/pipeline", "internal/transformer",
 	}},
 	"embed": {ours: []string{
 		"tensor", "tokenizer", "quant", "encoding",
-		"internal/kernel", "internal/loader", "internal/manifest", "internal/modelfolder", "internal/parallel", "internal/pipeline", "internal/weight",
+		"internal/kernel", "internal/loader", "internal/manifest", "internal/modelfolder", "internal/parallel", "internal/pipeline", "internal/unsupported", "internal/weight",
 	}},
 	"embed/rerank": {ours: []string{
 		"tensor", "tokenizer", "embed",

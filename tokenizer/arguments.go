@@ -40,8 +40,8 @@ const (
 	decoderKey    = "added_tokens_decoder"
 )
 
-// unsupported are keys that change ids and that no published folder needs.
-var unsupported = []string{
+// unsupportedKeys are those that change ids and that no published folder needs.
+var unsupportedKeys = []string{
 	"split_special_tokens", "fix_mistral_regex", "vocab", "merges", "tokenizer_object", "tokenizer_file", "post_processor", "init_inputs",
 	"_spm_precompiled_charsmap", "model_specific_special_tokens",
 }
@@ -53,9 +53,9 @@ const (
 
 // supported returns an error if there is one of the keys that are not.
 func (a *arguments) supported() error {
-	for _, key := range unsupported {
+	for _, key := range unsupportedKeys {
 		if v := a.get(key); v.truthy() {
-			return v.errorf("%s, expected none: it is not supported", v.short())
+			return v.unsupported("%s, expected none: it is not supported", v.short())
 		}
 	}
 	return nil

@@ -255,7 +255,7 @@ func parseBPE(o object) (*bpe, error) {
 		if p, err := v.number(); err != nil {
 			return nil, err
 		} else if p != 0 {
-			return nil, v.errorf("%s, expected 0: ids would be random", v.text)
+			return nil, v.unsupported("%s, expected 0: ids would be random", v.text)
 		}
 	}
 	for _, flag := range []struct {

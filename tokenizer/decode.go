@@ -101,7 +101,7 @@ func parseDecoder(steps []decoder, v value) ([]decoder, error) {
 	case "WordPiece":
 		step, err = parseWordPieceDecoder(o)
 	default:
-		err = v.errorf("unknown type %q", kind)
+		err = v.unsupported("unknown type %q", kind)
 	}
 	return append(steps, step), err
 }

@@ -115,7 +115,7 @@ func className(fsys fs.FS, args arguments) (string, error) {
 		registered, known := modelTypes[name]
 		switch {
 		case !known:
-			return "", kind.errorf("unknown %q", name)
+			return "", kind.unsupported("unknown %q", name)
 		case class == "" && registered == "":
 			class = backend
 		case class == "" || name == "qwen2" || registered == backend:
@@ -129,7 +129,7 @@ func className(fsys fs.FS, args arguments) (string, error) {
 		class = backend
 	}
 	if _, ok := tokenizerClasses[class]; !ok {
-		return "", said.errorf("unknown %q", class)
+		return "", said.unsupported("unknown %q", class)
 	}
 	return class, nil
 }

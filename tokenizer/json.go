@@ -248,7 +248,7 @@ next:
 				continue next
 			}
 		}
-		return o.errorf("unknown key %q", key)
+		return o.unsupported("unknown key %q", key)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func metaspaceKeys(o object) (replacement, scheme string, err error) {
 			return "", "", err
 		}
 		if scheme != "always" && scheme != "first" && scheme != "never" {
-			return "", "", v.errorf("unknown scheme %q", scheme)
+			return "", "", v.unsupported("unknown scheme %q", scheme)
 		}
 	}
 	if v := o.get("str_rep"); !v.null() {
@@ -86,21 +86,21 @@ func (t *Tokenizer) checkFirst(v value) error {
 		}
 		for _, before := range t.preTokenizers[:i] {
 			if before.write != nil {
-				return v.errorf("prepend_scheme first after a step that writes: not supported")
+				return v.unsupported("prepend_scheme first after a step that writes: not supported")
 			}
 		}
 		if len(t.normalizers) > 0 && i > 0 {
-			return v.errorf("prepend_scheme first after a normalizer and another step: not supported")
+			return v.unsupported("prepend_scheme first after a normalizer and another step: not supported")
 		}
 		for k, normalizer := range t.normalizers {
 			space := startsWithSpace(normalizer) && !slices.ContainsFunc(t.normalizers[k+1:], changesSpace)
 			if !space && !keepsStart(normalizer) {
-				return v.errorf("prepend_scheme first after a normalizer that may drop the start of a text: not supported")
+				return v.unsupported("prepend_scheme first after a normalizer that may drop the start of a text: not supported")
 			}
 		}
 		for _, token := range t.added.tokens {
 			if len(t.normalizers) > 0 && token.normalized {
-				return v.errorf("prepend_scheme first after a normalizer, and added token %q is normalized: not supported", token.content)
+				return v.unsupported("prepend_scheme first after a normalizer, and added token %q is normalized: not supported", token.content)
 			}
 		}
 	}

@@ -54,7 +54,7 @@ func parseNormalizer(steps []normalizer, v value) ([]normalizer, error) {
 	case "StripAccents":
 		return append(steps, stripAccents{}), o.only("type")
 	}
-	return nil, v.errorf("unknown type %q", kind)
+	return nil, v.unsupported("unknown type %q", kind)
 }
 
 // normalize returns text after all steps. The result lies in s or is text; it is nil

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"sync"
+
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 )
 
 // Load reads a tokenizer.json.
@@ -42,7 +44,7 @@ func parse(data []byte, file string, args *arguments) (*Tokenizer, error) {
 		if s, err := version.str(); err != nil {
 			return nil, err
 		} else if s != "1.0" {
-			return nil, version.errorf("%q, expected 1.0", s)
+			return nil, version.unsupported("%q, expected 1.0", s)
 		}
 	}
 	t := &Tokenizer{truncation: strings.Clone(o.get("truncation").text)}
@@ -141,7 +143,7 @@ func parseModel(v value) (model, error) {
 	case "WordPiece":
 		return parseWordPiece(o)
 	}
-	return nil, v.errorf("unknown type %q", kind)
+	return nil, v.unsupported("unknown type %q", kind)
 }
 
 // modelKind returns the type of a model that does not say it; "" if nothing tells.
@@ -183,4 +185,9 @@ func parseSequence[T any](o object, key string, all T, parse func(T, value) (T, 
 		all, err = parse(all, step)
 	}
 	return all, err
+}
+
+// unsupported is errorf of what this package does not read, and which may be right.
+func (v value) unsupported(format string, args ...any) error {
+	return unsupported.Mark(v.errorf(format, args...))
 }

@@ -118,7 +118,7 @@ func (f *frame) trim(trims []trim) {
 // whole returns an error where a post-processor that needs whole texts, at v, comes
 // after one that makes special tokens sequences. That for pairs stays in f.
 func (f *frame) whole(v value) error {
-	err := v.errorf("special tokens around those of TemplateProcessing: not supported")
+	err := v.unsupported("special tokens around those of TemplateProcessing: not supported")
 	if f.pairApart && f.noPair == nil {
 		f.noPair = err
 	}
@@ -157,7 +157,7 @@ func parseFrame(f frame, v value, has func(int32) bool) (frame, error) {
 	case "Sequence":
 		return parseSequence(o, "processors", f, func(f frame, v value) (frame, error) { return parseFrame(f, v, has) })
 	}
-	return f, v.errorf("unknown type %q", kind)
+	return f, v.unsupported("unknown type %q", kind)
 }
 
 // parseRoberta reads RobertaProcessing. Where one of the keys about offsets is not
@@ -294,7 +294,7 @@ func parsePieces(v value, special object, has func(int32) bool, names ...string)
 			}
 			*to = to.and(ofType(typeID, ids))
 		default:
-			return nil, p.errorf("unknown piece %q", kind)
+			return nil, p.unsupported("unknown piece %q", kind)
 		}
 	}
 	if len(parts) < len(names) {

@@ -118,7 +118,7 @@ func parsePreTokenizer(steps []preTokenizer, v value) ([]preTokenizer, error) {
 	case "WhitespaceSplit":
 		split, err = splitSpaces, o.only("type")
 	default:
-		return nil, v.errorf("unknown type %q", kind)
+		return nil, v.unsupported("unknown type %q", kind)
 	}
 	return append(steps, preTokenizer{split: split}), err
 }

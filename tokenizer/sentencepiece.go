@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"unicode/utf8"
+
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 )
 
 // A sentencePiece is what is read of a SentencePiece model, a message ModelProto
@@ -74,7 +76,7 @@ func parseSentencePiece(data []byte) (*sentencePiece, error) {
 	case len(m.pieces) == 0:
 		return nil, fmt.Errorf("no pieces, expected a SentencePiece model")
 	case m.kind != unigramKind && m.kind != bpeKind:
-		return nil, fmt.Errorf("trainer_spec: model_type %d, expected 1 (unigram) or 2 (bpe)", m.kind)
+		return nil, unsupported.Errorf("trainer_spec: model_type %d, expected 1 (unigram) or 2 (bpe)", m.kind)
 	}
 	return m, nil
 }
@@ -114,7 +116,7 @@ func (m *sentencePiece) parseTrainer(data []byte) error {
 				m.kind = f.value
 			case 24:
 				if f.value != 0 {
-					return fmt.Errorf("trainer_spec: treat_whitespace_as_suffix true: not supported")
+					return unsupported.Errorf("trainer_spec: treat_whitespace_as_suffix true: not supported")
 				}
 			case 35:
 				m.byteFallback = f.value != 0

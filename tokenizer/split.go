@@ -28,7 +28,7 @@ func parseBehavior(v value) (behavior, error) {
 			return behavior(b), nil
 		}
 	}
-	return 0, v.errorf("unknown behavior %q", name)
+	return 0, v.unsupported("unknown behavior %q", name)
 }
 
 // isolated returns the splitter that makes each match and each part between
@@ -175,14 +175,14 @@ func parsePattern(v value) (pattern, error) {
 		return literal(text), nil
 	case o.keys[0] == "String": // the regular expression that matches between all characters
 	case o.keys[0] != "Regex":
-		return pattern{}, v.errorf("unknown key %q", o.keys[0])
+		return pattern{}, v.unsupported("unknown key %q", o.keys[0])
 	}
 	if p, ok := scanner(text); ok {
 		return p, nil
 	}
 	p, err := compile(text)
 	if err != nil {
-		return p, v.errorf("regular expression %q: not supported: %v", text, err)
+		return p, v.unsupported("regular expression %q: not supported: %v", text, err)
 	}
 	return p, nil
 }

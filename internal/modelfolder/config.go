@@ -8,6 +8,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/internal/strictjson"
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 	"github.com/rhumb-go/rhumb/quant"
 )
 
@@ -70,7 +71,7 @@ func (r *reader) readSentence() error {
 		return err
 	}
 	if config.ActivationFn != nil && r.spec.Kind == Embedding {
-		return r.root.ErrorIn(name, fmt.Errorf("activation_fn: %q, expected none of an embedding model", *config.ActivationFn))
+		return r.root.ErrorIn(name, unsupported.Errorf("activation_fn: %q, expected none of an embedding model", *config.ActivationFn))
 	}
 	_, ok := config.Prompts[config.DefaultPromptName]
 	if _, any := Fallbacks[config.DefaultPromptName]; !ok && !any && config.DefaultPromptName != "" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/internal/strictjson"
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 )
 
 // Cross is what a folder says about a cross-encoder: a reranker or a classifier.
@@ -163,7 +164,7 @@ func (c *Cross) read(l *labels, r *Route) error {
 		switch c.Problem = *l.Problem; c.Problem {
 		case "single_label_classification", "multi_label_classification", "regression":
 		default:
-			return fmt.Errorf("problem_type: %.100q, unknown", c.Problem)
+			return unsupported.Errorf("problem_type: %.100q, unknown", c.Problem)
 		}
 	}
 	return nil
@@ -205,7 +206,7 @@ func (r *reader) logitScore(f Folder) error {
 	case config.True == nil || *config.True < 0 || config.False != nil && *config.False < 0:
 		err = errors.New("true_token_id, false_token_id: expected token ids, of which the second may be null")
 	case config.ModuleInputName != "" && config.ModuleInputName != "causal_logits":
-		err = fmt.Errorf(`module_input_name: %q, expected "causal_logits"`, config.ModuleInputName)
+		err = unsupported.Errorf(`module_input_name: %q, expected "causal_logits"`, config.ModuleInputName)
 	}
 	if err != nil {
 		return f.ErrorIn(configName, err)
@@ -237,7 +238,7 @@ func (r *reader) logitScore(f Folder) error {
 	case "":
 		score.Detect = true
 	default:
-		return e.Folder.ErrorIn(s.file, fmt.Errorf(`modality_config: message: format: %.50q, expected "flat" or "structured"`, how.Format))
+		return e.Folder.ErrorIn(s.file, unsupported.Errorf(`modality_config: message: format: %.50q, expected "flat" or "structured"`, how.Format))
 	}
 	score.Template, score.Tokens, err = e.Folder.chatTemplate()
 	return err

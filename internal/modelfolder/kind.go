@@ -12,6 +12,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/internal/strictjson"
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 )
 
 // A Kind is what a model makes of a text, or of a pair of texts.
@@ -42,6 +43,9 @@ func (e *KindError) Error() string { return e.Err.Error() }
 
 // Unwrap returns what says of which kind the model is.
 func (e *KindError) Unwrap() error { return e.Err }
+
+// Is reports whether target is unsupported.Err.
+func (e *KindError) Is(target error) bool { return target == unsupported.Err }
 
 // serving says what serves a model of a kind.
 var serving = map[Kind]string{
@@ -114,7 +118,7 @@ func (f Folder) modelType(wanted Kind) (Kind, error) {
 	kind, ok := modelTypeKinds[config.ModelType]
 	switch {
 	case !ok:
-		err = fmt.Errorf("model_type: %q, unknown, expected \"SentenceTransformer\" or \"CrossEncoder\"", config.ModelType)
+		err = unsupported.Errorf("model_type: %q, unknown, expected \"SentenceTransformer\" or \"CrossEncoder\"", config.ModelType)
 	case kind != wanted && (kind != kindCross || wanted != Reranker):
 		err = kindError(kind, wanted, "model_type: %q", config.ModelType)
 	}
@@ -192,7 +196,7 @@ func (r *reader) classKind(wanted Kind) error {
 		case ok:
 			kind = other
 		default:
-			err = fmt.Errorf("architectures: %q, which is not known, expected a model without a head or %s, or a modules.json",
+			err = unsupported.Errorf("architectures: %q, which is not known, expected a model without a head or %s, or a modules.json",
 				a, strings.Join(languageHeads, ", "))
 		}
 		if err != nil || kind != Embedding {
@@ -265,4 +269,4 @@ func (f Folder) checkNoTemplate() error {
 
 // errTemplate is the error of a folder whose texts would be bare here and are
 // messages of a chat in sentence-transformers 6.2.
-var errTemplate = errors.New("each text passes through the folder's chat template, which cannot be rendered")
+var errTemplate = unsupported.Errorf("each text passes through the folder's chat template, which cannot be rendered")

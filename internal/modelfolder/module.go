@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 )
 
 // The classes of a Module.
@@ -64,7 +66,7 @@ func (p *Pooling) Error(err error) error {
 	if p.Folder.FS == nil {
 		return fmt.Errorf("pooling: %w", err)
 	}
-	return p.Folder.ErrorIn(configName, fmt.Errorf("pooling_mode: %w", err))
+	return p.Folder.ErrorIn(configName, unsupported.Errorf("pooling_mode: %w", err))
 }
 
 // pooling reads the configuration of a Pooling module, in the keys from
@@ -207,7 +209,7 @@ func (n *moduleNames) check(input, output Feature) error {
 	}
 	for _, names := range [][2]Feature{{in, input}, {out, output}} {
 		if names[0] != names[1] {
-			return fmt.Errorf("module_input_name, module_output_name: found %q, expected %q, which the modules before make", names[0], names[1])
+			return unsupported.Errorf("module_input_name, module_output_name: found %q, expected %q, which the modules before make", names[0], names[1])
 		}
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 )
 
 // A moduleEntry is an element of modules.json.
@@ -42,9 +44,9 @@ var others = map[string]string{
 // unknown returns the error of a module that is not one of those expected.
 func (e *moduleEntry) unknown(expected string) error {
 	if kind, ok := others[e.class()]; ok {
-		return e.errorf("%s, expected %s", kind, expected)
+		return unsupported.Mark(e.errorf("%s, expected %s", kind, expected))
 	}
-	return e.errorf("unknown, expected %s", expected)
+	return unsupported.Mark(e.errorf("unknown, expected %s", expected))
 }
 
 // modules reads modules.json, nil where there is none.

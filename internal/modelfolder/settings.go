@@ -2,11 +2,11 @@ package modelfolder
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/manifest"
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 )
 
 // settings are those of the Transformer module, as sentence-transformers up to
@@ -73,13 +73,13 @@ func (s *settings) check() error {
 				}
 			}
 			if !known {
-				return fmt.Errorf("%s: unknown %q", args.key, key)
+				return unsupported.Errorf("%s: unknown %q", args.key, key)
 			}
 		}
 	}
 	for key, values := range s.ProcessingKwargs {
 		if len(values) > 0 && key != "text" {
-			return fmt.Errorf("processing_kwargs: %s: %v, expected none", key, values)
+			return unsupported.Errorf("processing_kwargs: %s: %v, expected none", key, values)
 		}
 	}
 	return nil
@@ -106,17 +106,17 @@ func (s *settings) checkTask(kind Kind) error {
 			Output any    `json:"method_output_name"`
 		}
 		if !ok {
-			return errors.New(`modality_config: no "text"`)
+			return unsupported.Errorf(`modality_config: no "text"`)
 		}
 		if err := json.Unmarshal(text, &how); err != nil || how.Method != "forward" || how.Output != expected.result {
-			return fmt.Errorf(`modality_config: text: %s, expected method "forward" with output %q`, text, expected.result)
+			return unsupported.Errorf(`modality_config: text: %s, expected method "forward" with output %q`, text, expected.result)
 		}
 	}
 	switch {
 	case s.TransformerTask != "" && s.TransformerTask != expected.task:
-		return fmt.Errorf(`transformer_task: %q, expected %q`, s.TransformerTask, expected.task)
+		return unsupported.Errorf(`transformer_task: %q, expected %q`, s.TransformerTask, expected.task)
 	case s.ModuleOutputName != "" && s.ModuleOutputName != expected.feature:
-		return fmt.Errorf(`module_output_name: %q, expected %q`, s.ModuleOutputName, expected.feature)
+		return unsupported.Errorf(`module_output_name: %q, expected %q`, s.ModuleOutputName, expected.feature)
 	case s.QueryLength != nil || s.DocumentLength != nil || s.QueryExpansion != nil:
 		return kindError(kindMultiVector, kind, "query_length, document_length, query_expansion: found one of them")
 	}

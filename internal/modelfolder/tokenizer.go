@@ -13,6 +13,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/internal/strictjson"
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
@@ -74,7 +75,7 @@ func (f Folder) loadTokenizer() (*tokenizer.Tokenizer, string, error) {
 		return nil, "", f.ErrorIn("", err)
 	}
 	if types := t.AppendTypes(nil, t.SpecialTokens()+1, tokenizer.Options{}); slices.Max(types) > 0 {
-		return nil, "", f.ErrorIn(tokenizerName, fmt.Errorf("post_processor: token types %d of one text, expected 0 for all", types))
+		return nil, "", f.ErrorIn(tokenizerName, unsupported.Errorf("post_processor: token types %d of one text, expected 0 for all", types))
 	}
 	if beside := t.Beside(); beside != nil {
 		fmt.Fprintf(r, "%q\n", beside)
@@ -199,7 +200,7 @@ func (f Folder) tokenizerConfig() (config tokenizerConfig, err error) {
 		return config, f.ErrorIn(name, err)
 	}
 	if code := config.AutoMap.AutoTokenizer; code != nil && !config.known() {
-		return config, f.ErrorIn(name, fmt.Errorf("auto_map: AutoTokenizer: found code that is not known, %s, expected none or %s", code, endingTokenizers))
+		return config, f.ErrorIn(name, unsupported.Errorf("auto_map: AutoTokenizer: found code that is not known, %s, expected none or %s", code, endingTokenizers))
 	}
 	if config.side, err = parseSide(config.TruncationSide); err != nil {
 		return config, f.ErrorIn(name, fmt.Errorf("truncation_side: %w", err))

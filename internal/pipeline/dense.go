@@ -1,12 +1,12 @@
 package pipeline
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -103,7 +103,7 @@ func ParseActivation(path string) (Activation, error) {
 	class := path[strings.LastIndexByte(path, '.')+1:]
 	a, ok := activations[class]
 	if !ok || !strings.HasPrefix(path, "torch.nn.") {
-		return a, fmt.Errorf("unknown %.100q, expected one of torch.nn: %s", path, strings.Join(slices.Sorted(maps.Keys(activations)), ", "))
+		return a, unsupported.Errorf("unknown %.100q, expected one of torch.nn: %s", path, strings.Join(slices.Sorted(maps.Keys(activations)), ", "))
 	}
 	return a, nil
 }

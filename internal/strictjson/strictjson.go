@@ -10,12 +10,21 @@ import (
 	"io"
 	"reflect"
 	"strings"
+
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 )
+
+// An Error says that data is no JSON, or that the value of a key is not of its type.
+type Error struct{ message string }
+
+// Error returns a message such as `hidden_size: found string, expected int`.
+func (e *Error) Error() string { return e.message }
 
 // Unmarshal decodes the JSON in data into the struct that v points to, as
 // encoding/json does, but for keys that differ from those of its fields in case alone,
 // which are errors: encoding/json takes one for the other, and Python, for which these
-// files are made, does not. Errors name the key.
+// files are made, does not. Errors name the key; they are an *Error unless a type's own
+// UnmarshalJSON returns another.
 func Unmarshal(data []byte, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
 		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
@@ -23,7 +32,15 @@ func Unmarshal(data []byte, v any) error {
 		}
 		return explain(err)
 	}
-	return checkKeys(data, reflect.TypeOf(v))
+	return faultOf(checkKeys(data, reflect.TypeOf(v)))
+}
+
+// faultOf returns err as an *Error, nil for nil.
+func faultOf(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{err.Error()}
 }
 
 // withoutEmbedded returns the path of a key of t, a struct, without the names of
@@ -37,21 +54,21 @@ func withoutEmbedded(path string, t reflect.Type) string {
 }
 
 // UnmarshalKnown is Unmarshal for a file all of whose keys v must have, and which has
-// nothing behind its value.
+// nothing behind its value. That of a key that v lacks is unsupported.Err.
 func UnmarshalKnown(data []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err == io.EOF {
-		return errors.New("an empty file, expected JSON")
+		return &Error{"an empty file, expected JSON"}
 	} else if err != nil {
 		return explain(err)
 	}
-	if err := checkKeys(data, reflect.TypeOf(v)); err != nil {
+	if err := faultOf(checkKeys(data, reflect.TypeOf(v))); err != nil {
 		return err
 	}
 	end := dec.InputOffset()
 	if _, err := dec.Token(); err != io.EOF {
-		return fmt.Errorf("more after the JSON value, which ends at byte %d", end)
+		return &Error{fmt.Sprintf("more after the JSON value, which ends at byte %d", end)}
 	}
 	return nil
 }
@@ -104,7 +121,14 @@ func checkKeys(data []byte, t reflect.Type) error {
 // type, in the words of the file.
 func explain(err error) error {
 	var wrong *json.UnmarshalTypeError
-	if !errors.As(err, &wrong) {
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &wrong):
+	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF):
+		return faultOf(err)
+	case strings.HasPrefix(err.Error(), "json: unknown field "): // which has no type
+		return unsupported.Mark(err)
+	default:
 		return err
 	}
 	where := ""
@@ -118,5 +142,5 @@ func explain(err error) error {
 	case reflect.Slice:
 		expected = "list"
 	}
-	return fmt.Errorf("%sfound %s, expected %s", where, wrong.Value, expected)
+	return &Error{fmt.Sprintf("%sfound %s, expected %s", where, wrong.Value, expected)}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/strictjson"
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -91,18 +92,18 @@ func (w *weights) open() (*Model, error) {
 	}
 	open, err := family(head.ModelType, head.AutoMap, w.head)
 	if err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
+		return nil, unsupported.Errorf("config.json: %w", err)
 	}
 	w.scheme = head.Quantized
 	m := open(w)
 	if w.refused != nil {
-		return nil, fmt.Errorf("config.json: %w", w.refused)
+		return nil, fmt.Errorf("config.json: %w", refused(w.refused))
 	}
 	if m == nil {
 		return nil, errors.Join(w.err(), w.adapter.err())
 	}
 	if m.Head == nil && w.head != NoHead {
-		return nil, fmt.Errorf("config.json: model_type: found %q, which has no %s", head.ModelType, w.head)
+		return nil, unsupported.Errorf("config.json: model_type: found %q, which has no %s", head.ModelType, w.head)
 	}
 	if err := w.finish(); err != nil {
 		return nil, err
@@ -149,6 +150,15 @@ func family(modelType string, autoMap map[string]any, h HeadKind) (func(w *weigh
 			class, autoMap[class], modelType, strings.Join(append([]string{""}, codes...), " or "))
 	}
 	return nil, fmt.Errorf("model_type: found %q, expected one of %s", modelType, strings.Join(types, ", "))
+}
+
+// refused marks err, of the reader of a config that is well-formed: a value in it is
+// none that this package computes with.
+func refused(err error) error {
+	if damaged := (*strictjson.Error)(nil); errors.As(err, &damaged) {
+		return err
+	}
+	return unsupported.Mark(err)
 }
 
 // otherEnd returns name with the end to in place of from, where it has that.

@@ -123,7 +123,7 @@ func OpenAdapter(config []byte, file *tensor.File) (*Adapter, error) {
 		modules: map[string]*adapted{}, whole: map[string]string{}, used: map[string]bool{},
 	}
 	if err := a.config.read(config); err != nil {
-		return nil, fmt.Errorf("adapter_config.json: %w", err)
+		return nil, fmt.Errorf("adapter_config.json: %w", refused(err))
 	}
 	a.Base, a.Task = a.config.Base, a.config.TaskType
 	for _, name := range file.Names() {

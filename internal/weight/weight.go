@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -280,7 +281,7 @@ func (s *Scheme) UnmarshalJSON(data []byte) (err error) {
 		return fmt.Errorf("quantization_config: %w", err)
 	}
 	if c.Method != method || c.Version != version {
-		return fmt.Errorf("quantization_config: found quantized weights, expected none or those of quant_method %q, version %d", method, version)
+		return unsupported.Errorf("quantization_config: found quantized weights, expected none or those of quant_method %q, version %d", method, version)
 	}
 	if *s, err = ParseScheme(c.Scheme); err != nil {
 		return fmt.Errorf("quantization_config: %w", err)
