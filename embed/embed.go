@@ -191,19 +191,34 @@ func (e *InputError) Error() string { return fmt.Sprintf("input %d: %v", e.Index
 // Unwrap returns what is wrong with the input.
 func (e *InputError) Unwrap() error { return e.Err }
 
+// An Option names a field of Options, in words. Other packages have options of their own.
+type Option string
+
+const (
+	OptionPrompt     Option = "prompt"
+	OptionPromptName Option = "prompt name"
+	OptionTruncate   Option = "truncate"
+	OptionMaxTokens  Option = "max tokens"
+	OptionDimensions Option = "dimensions"
+	OptionLayers     Option = "layers"
+	OptionFormats    Option = "formats"
+	OptionRanges     Option = "ranges"
+	OptionQuery      Option = "query" // of package rerank: the query itself
+)
+
 // An OptionError is a fault of one option.
 type OptionError struct {
-	Option string // the field's name in words: "prompt", "prompt name", "truncate", "max tokens", "dimensions", "layers", "formats", "ranges"
+	Option Option
 	Err    error
 }
 
 // Error returns a message such as "dimensions: -1, expected 1 to 384".
-func (e *OptionError) Error() string { return e.Option + ": " + e.Err.Error() }
+func (e *OptionError) Error() string { return string(e.Option) + ": " + e.Err.Error() }
 
 // Unwrap returns what is wrong with the option.
 func (e *OptionError) Unwrap() error { return e.Err }
 
-func optionError(option, format string, args ...any) error {
+func optionError(option Option, format string, args ...any) error {
 	return &OptionError{option, fmt.Errorf(format, args...)}
 }
 

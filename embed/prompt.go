@@ -14,7 +14,7 @@ import (
 func (m *Model) prompt(opts Options) (prompt, name string, err error) {
 	if opts.Prompt != "" {
 		if opts.PromptName != "" {
-			return "", "", optionError("prompt", "given together with prompt name %.100q, expected one of the two", opts.PromptName)
+			return "", "", optionError(OptionPrompt, "given together with prompt name %.100q, expected one of the two", opts.PromptName)
 		}
 		return opts.Prompt, "", nil
 	}
@@ -29,7 +29,7 @@ func (m *Model) prompt(opts Options) (prompt, name string, err error) {
 		have := slices.AppendSeq([]string{"query", "document"}, maps.Keys(m.info.Prompts))
 		have = append(have, m.info.Routes...)
 		slices.Sort(have)
-		return "", "", optionError("prompt name", "unknown %.100q, expected one of: %s", opts.PromptName, strings.Join(slices.Compact(have), ", "))
+		return "", "", optionError(OptionPromptName, "unknown %.100q, expected one of: %s", opts.PromptName, strings.Join(slices.Compact(have), ", "))
 	}
 	for _, name := range names {
 		if prompt, ok := m.info.Prompts[name]; ok {
@@ -73,7 +73,7 @@ func (m *Model) routeOf(name string) (*loader.Route, error) {
 	}
 	have := strings.Join(m.info.Routes, ", ")
 	if name == "" {
-		return nil, optionError("prompt name", "none given, and the model has no default route, expected one of: %s", have)
+		return nil, optionError(OptionPromptName, "none given, and the model has no default route, expected one of: %s", have)
 	}
-	return nil, optionError("prompt name", "%.100q, which is no route of the model, expected one of: %s", name, have)
+	return nil, optionError(OptionPromptName, "%.100q, which is no route of the model, expected one of: %s", name, have)
 }

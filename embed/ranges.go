@@ -22,13 +22,13 @@ func (m *Model) ranges(r *request, own *quant.Ranges) (*quant.Ranges, error) {
 		}
 	}
 	if err := ranges.Check(r.dimensions, !r.unnormalized); err != nil {
-		return nil, optionError("ranges", "%s%w", where, err)
+		return nil, optionError(OptionRanges, "%s%w", where, err)
 	}
 	if f := ranges.Fingerprint; f != "" {
 		if own, err := m.fingerprint(context.Background()); err != nil {
 			return nil, err
 		} else if f != own {
-			return nil, optionError("ranges", "%smeasured with a model of fingerprint %.50q, this one has %q", where, f, own)
+			return nil, optionError(OptionRanges, "%smeasured with a model of fingerprint %.50q, this one has %q", where, f, own)
 		}
 	}
 	return ranges, nil

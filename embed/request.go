@@ -42,7 +42,7 @@ func (r *request) check() error {
 	limit, special := r.encode.MaxTokens, route.Encoder.Tokenizer.SpecialTokens()
 	if n := opts.MaxTokens; n != 0 {
 		if n < max(1, special) {
-			return optionError("max tokens", "%d, expected at least %d, or 0 for the model's", n, max(1, special))
+			return optionError(OptionMaxTokens, "%d, expected at least %d, or 0 for the model's", n, max(1, special))
 		}
 		if limit == 0 || n < limit {
 			limit = n
@@ -58,32 +58,32 @@ func (r *request) check() error {
 	case TruncateNone:
 		r.encode.Truncate = tokenizer.TruncateNone
 	default:
-		return optionError("truncate", "%d, expected TruncateDefault, TruncateEnd, TruncateStart or TruncateNone", opts.Truncate)
+		return optionError(OptionTruncate, "%d, expected TruncateDefault, TruncateEnd, TruncateStart or TruncateNone", opts.Truncate)
 	}
 	if d := opts.Dimensions; d != 0 {
 		if d < 0 || d > m.info.Dimensions {
-			return optionError("dimensions", "%d, expected 1 to %d", d, m.info.Dimensions)
+			return optionError(OptionDimensions, "%d, expected 1 to %d", d, m.info.Dimensions)
 		}
 		if list := m.info.MatryoshkaDimensions; list != nil && d != m.info.Dimensions && !slices.Contains(list, d) {
-			return optionError("dimensions", "%d, expected %d or one that the model declares, %v", d, m.info.Dimensions, list)
+			return optionError(OptionDimensions, "%d, expected %d or one that the model declares, %v", d, m.info.Dimensions, list)
 		}
 		r.dimensions = d
 	}
 	if n, all := opts.Layers, route.Encoder.Runs.Layers(); n != 0 {
 		if all == 0 {
-			return optionError("layers", "%d, expected 0, as the model has no layers", n)
+			return optionError(OptionLayers, "%d, expected 0, as the model has no layers", n)
 		}
 		if n < 0 || n > all {
-			return optionError("layers", "%d, expected 1 to %d, or 0 for all", n, all)
+			return optionError(OptionLayers, "%d, expected 1 to %d, or 0 for all", n, all)
 		}
 		r.Layers = n
 	}
 	for i, f := range opts.Formats {
 		if !f.Known() {
-			return optionError("formats", "unknown %v", f)
+			return optionError(OptionFormats, "unknown %v", f)
 		}
 		if slices.Contains(opts.Formats[:i], f) {
-			return optionError("formats", "%v twice", f)
+			return optionError(OptionFormats, "%v twice", f)
 		}
 	}
 	r.ranges, err = m.ranges(r, opts.Ranges)
@@ -124,11 +124,11 @@ func (r *request) checkPrompt() (err error) {
 	tok := r.route.Encoder.Tokenizer
 	e, err := tok.Encode(r.prompt, tokenizer.Options{})
 	if err != nil {
-		return &OptionError{"prompt", err}
+		return &OptionError{OptionPrompt, err}
 	}
 	n, limit := len(e.IDs), r.encode.MaxTokens
 	if limit > 0 && n > limit {
-		return optionError("prompt", "%d tokens, model reads %d", n, limit)
+		return optionError(OptionPrompt, "%d tokens, model reads %d", n, limit)
 	}
 	r.encode.Prefix = n - tok.SpecialTokens()
 	if p := r.route.Spec.Pooling; p != nil && !p.IncludePrompt && n > 0 {
@@ -203,10 +203,10 @@ func (t *tokenLists) Count() int { return len(t.inputs) }
 func (t *tokenLists) Check() (pipeline.Request, error) {
 	opts := &t.options
 	if opts.Prompt != "" {
-		return t.Request, optionError("prompt", "given with token ids, which have none")
+		return t.Request, optionError(OptionPrompt, "given with token ids, which have none")
 	}
 	if _, ok := t.model.named(opts.PromptName); !ok && opts.PromptName != "" {
-		return t.Request, optionError("prompt name", "%.100q given with token ids, which have no prompt", opts.PromptName)
+		return t.Request, optionError(OptionPromptName, "%.100q given with token ids, which have no prompt", opts.PromptName)
 	}
 	err := t.check()
 	if err == nil && opts.Truncate == TruncateDefault {

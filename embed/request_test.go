@@ -75,7 +75,7 @@ func requireOptionError(t *testing.T, err error, want string) {
 	require.EqualError(t, err, want)
 	var o *OptionError
 	require.ErrorAs(t, err, &o)
-	require.Equal(t, want, o.Option+": "+o.Unwrap().Error())
+	require.Equal(t, want, string(o.Option)+": "+o.Unwrap().Error())
 }
 
 func TestOptionErrors(t *testing.T) {

@@ -140,9 +140,9 @@ func modelFailure(err error, texts string, option func(*embed.OptionError) *fail
 // optionFailure is that of an option which requests of each kind have.
 func (c *basics) optionFailure(err *embed.OptionError) *failure {
 	switch err.Option {
-	case "prompt":
+	case embed.OptionPrompt:
 		return fail(codeInvalidRequest, "prompt", "%v", err.Err)
-	case "prompt name":
+	case embed.OptionPromptName:
 		return fail(codeInvalidRequest, c.promptName.field, "%v", err.Err)
 	}
 	return fail(codeInvalidRequest, "", "%v", err)
@@ -151,7 +151,7 @@ func (c *basics) optionFailure(err *embed.OptionError) *failure {
 // embedFailure is asFailure for an error of the model with c.
 func (c *call) embedFailure(err error) *failure {
 	return modelFailure(err, c.inputs.field, func(err *embed.OptionError) *failure {
-		if err.Option == "dimensions" {
+		if err.Option == embed.OptionDimensions {
 			return fail(codeInvalidDimensions, c.dimensions.field, "%v", err.Err)
 		}
 		return c.optionFailure(err)

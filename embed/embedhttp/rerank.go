@@ -40,9 +40,9 @@ func (x *exchange) rerank() error {
 func (c *ranking) rankFailure(err error) *failure {
 	return modelFailure(err, "documents", func(err *embed.OptionError) *failure {
 		switch err.Option {
-		case "query":
+		case embed.OptionQuery:
 			return fail(codeInvalidInput, "query", "%v", err.Err)
-		case "max tokens":
+		case embed.OptionMaxTokens:
 			return fail(codeInvalidRequest, "max_tokens_per_doc", "%v", err.Err)
 		}
 		return c.optionFailure(err)

@@ -20,7 +20,7 @@ type Options struct {
 	Raw        bool             // logits in place of scores or probabilities
 }
 
-func optionError(option, format string, args ...any) error {
+func optionError(option embed.Option, format string, args ...any) error {
 	return &embed.OptionError{Option: option, Err: fmt.Errorf(format, args...)}
 }
 
@@ -41,20 +41,20 @@ func (c *call) checkLength() error {
 		c.encode.Truncate = tokenizer.TruncateEnd
 	case embed.TruncateStart:
 		if c.encode.Truncate = tokenizer.TruncateStart; c.chats() {
-			return optionError("truncate", "at the start, where the model's chat template has its instruction, expected TruncateEnd or TruncateNone")
+			return optionError(embed.OptionTruncate, "at the start, where the model's chat template has its instruction, expected TruncateEnd or TruncateNone")
 		}
 	case embed.TruncateNone:
 		c.encode.Truncate = tokenizer.TruncateNone
 	default:
-		return optionError("truncate", "%d, expected TruncateDefault, TruncateEnd, TruncateStart or TruncateNone", opts.Truncate)
+		return optionError(embed.OptionTruncate, "%d, expected TruncateDefault, TruncateEnd, TruncateStart or TruncateNone", opts.Truncate)
 	}
 	limit := c.encode.MaxTokens
 	if limit > 0 && limit < least {
-		return optionError("max tokens", "the model's limit is %d, expected at least %d", limit, least)
+		return optionError(embed.OptionMaxTokens, "the model's limit is %d, expected at least %d", limit, least)
 	}
 	if n := opts.MaxTokens; n != 0 {
 		if n < max(1, least) {
-			return optionError("max tokens", "%d, expected at least %d, or 0 for the model's", n, max(1, least))
+			return optionError(embed.OptionMaxTokens, "%d, expected at least %d, or 0 for the model's", n, max(1, least))
 		}
 		if limit == 0 || n < limit {
 			c.encode.MaxTokens = n
@@ -83,7 +83,7 @@ func (c *call) checkPrompt() error {
 	opts, info := &c.options, &c.model.info
 	switch {
 	case opts.Prompt != "" && opts.PromptName != "":
-		return optionError("prompt", "given together with prompt name %.100q, expected one of the two", opts.PromptName)
+		return optionError(embed.OptionPrompt, "given together with prompt name %.100q, expected one of the two", opts.PromptName)
 	case opts.Prompt != "":
 		c.prompt = opts.Prompt
 	case opts.PromptName == "":
@@ -95,7 +95,7 @@ func (c *call) checkPrompt() error {
 			if len(info.Prompts) > 0 {
 				have = "expected one of: " + strings.Join(slices.Sorted(maps.Keys(info.Prompts)), ", ")
 			}
-			return optionError("prompt name", "unknown %.100q, %s", opts.PromptName, have)
+			return optionError(embed.OptionPromptName, "unknown %.100q, %s", opts.PromptName, have)
 		}
 	}
 	return nil

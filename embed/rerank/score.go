@@ -5,6 +5,8 @@ import (
 	"context"
 	"math"
 	"slices"
+
+	"github.com/rhumb-go/rhumb/embed"
 )
 
 // A Score is that of one pair.
@@ -51,7 +53,7 @@ func (m *Model) run(ctx context.Context, c *call) error { return outcome(m.loade
 // score is Score by run.
 func score(ctx context.Context, m *Model, run runner, query string, documents []string, opts Options) ([]Score, error) {
 	if query == "" {
-		return nil, optionError("query", "empty, expected a text")
+		return nil, optionError(embed.OptionQuery, "empty, expected a text")
 	}
 	pairs := make([][2]string, len(documents))
 	for i, d := range documents {
