@@ -50,6 +50,15 @@ type Model struct {
 	print    string // Fingerprint; "" = not known yet
 }
 
+// An Embedder is a *Model, or a *Queue, which runs calls that come at the same time
+// together: the bits are the same.
+type Embedder interface {
+	Embed(ctx context.Context, inputs []string, opts Options) (*Result, error)
+	EmbedIDs(ctx context.Context, inputs [][]int32, opts Options) (*Result, error)
+}
+
+var _, _ Embedder = (*Model)(nil), (*Queue)(nil)
+
 // Info is what a model says about itself.
 type Info struct {
 	Name                 string

@@ -17,17 +17,11 @@ import (
 	"github.com/rhumb-go/rhumb/embed"
 )
 
-// A Model is an *embed.Model, or an *embed.Queue, which runs calls of one text
-// that come at the same time together.
-type Model interface {
-	Embed(ctx context.Context, inputs []string, opts embed.Options) (*embed.Result, error)
-}
-
 // An Embedder embeds with the model's prompts for documents and for queries,
 // where it has them. The vectors have unit length and the bits of Model.Embed;
 // those of one call share an array. Errors are Model.Embed's.
 type Embedder struct {
-	Model Model
+	Model embed.Embedder
 }
 
 // EmbedDocuments returns the vector of each text, in their order.

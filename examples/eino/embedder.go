@@ -7,13 +7,12 @@ import (
 	"github.com/cloudwego/eino/components/embedding"
 
 	"github.com/rhumb-go/rhumb/embed"
-	"github.com/rhumb-go/rhumb/embed/adapt"
 )
 
 // An Embedder is an embedding.Embedder of a model, or of its queue. The vectors are
 // those of Model.Embed, each number as it is, and so are the errors.
 type Embedder struct {
-	Model      adapt.Model
+	Model      embed.Embedder
 	PromptName string // "document", or "query" for texts that documents are searched for
 }
 
