@@ -69,11 +69,12 @@ var layers = map[string]row{
 	}},
 	"search":            {ours: []string{"quant", "internal/kernel"}, others: []string{"github.com/x448/float16"}},
 	"internal/filelock": {others: []string{"golang.org/x/sys/windows"}},
-	"internal/rows": {ours: []string{"embed", "encoding"}, others: []string{
+	"internal/rows": {ours: []string{"encoding"}, others: []string{
 		"github.com/parquet-go/parquet-go", "github.com/klauspost/compress", "github.com/x448/float16",
 		"github.com/andybalholm/brotli", "github.com/pierrec/lz4/v4", // the codecs of Parquet
 	}},
-	"embed/job": {ours: []string{"embed", "encoding", "internal/rows", "internal/filelock"}, others: []string{
+	"internal/fill": {ours: []string{"embed", "internal/rows"}},
+	"embed/job": {ours: []string{"embed", "encoding", "internal/fill", "internal/rows", "internal/filelock"}, others: []string{
 		"github.com/parquet-go/parquet-go",
 	}},
 	"embed/minilm":          {ours: []string{"embed"}},
@@ -84,7 +85,7 @@ var layers = map[string]row{
 	"examples/batch":        {ours: []string{public}},
 	"examples/rag":          {ours: []string{public}},
 	// internal/kernel is for doctor and bench, which look at each kernel set.
-	"cmd/rhumb": {ours: []string{public, "internal/kernel", "internal/rows"}, others: []string{
+	"cmd/rhumb": {ours: []string{public, "internal/fill", "internal/kernel", "internal/rows"}, others: []string{
 		"github.com/spf13/cobra", "github.com/schollz/progressbar/v3",
 		"github.com/parquet-go/parquet-go", "github.com/x448/float16",
 		"github.com/prometheus/client_golang", "golang.org/x/term",

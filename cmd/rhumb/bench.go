@@ -167,7 +167,7 @@ func (b *benchmark) file(ctx context.Context, in *inputFlags, asJSON bool) (err 
 		}
 		r := &embed.Result{}
 		for _, g := range group {
-			r.Embeddings = append(r.Embeddings, g.Embedding)
+			r.Embeddings = append(r.Embeddings, embed.Embedding(g.Embedding))
 		}
 		return r, nil
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
 
@@ -57,7 +58,7 @@ func (c *console) embedCommand() *cobra.Command {
 		defer func() { err = errors.Join(err, j.Close()) }()
 		j.opts = opts
 		j.skip = l.Errors
-		l.Complete(j.model.Info(), opts)
+		fill.Complete(l, j.model.Info(), opts)
 		if format == "npy" {
 			if err := l.CheckNPY(); err != nil {
 				return &usageError{err}
@@ -138,7 +139,7 @@ func (j *stream) run(ctx context.Context, bar *bar, take func([]rows.Result) err
 
 // embed fills in group.
 func (j *stream) embed(ctx context.Context, group []*rows.Result) error {
-	return rows.Embed(ctx, j.model, j.opts, group, func(r *rows.Result, err error) error {
+	return fill.Rows(ctx, j.model, j.opts, group, func(r *rows.Result, err error) error {
 		if j.skip {
 			return nil
 		}

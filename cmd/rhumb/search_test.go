@@ -175,7 +175,7 @@ func TestSearchBits(t *testing.T) {
 	}
 }
 
-func embedding(v []float32) (e embed.Embedding) {
+func embedding(v []float32) (e rows.Embedding) {
 	e.Float32 = v
 	return e
 }

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
 
@@ -156,7 +157,7 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if len(j.layout.Formats) == 0 {
 		j.layout.Formats = defaultFormats
 	}
-	j.layout.Complete(j.model.Info(), cfg.Options)
+	fill.Complete(j.layout, j.model.Info(), cfg.Options)
 	if cfg.OutputFormat == "npy" {
 		if err := j.layout.CheckNPY(); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
 
@@ -160,7 +161,7 @@ func (j *job) embed(ctx context.Context, results []rows.Result) error {
 		}
 		group = append(group, r)
 	}
-	err := rows.Embed(ctx, j.model, j.cfg.Options, group, func(r *rows.Result, err error) error {
+	err := fill.Rows(ctx, j.model, j.cfg.Options, group, func(r *rows.Result, err error) error {
 		if j.cfg.OnError == Stop {
 			return located(r, err)
 		}

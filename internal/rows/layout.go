@@ -1,13 +1,11 @@
 package rows
 
 import (
-	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
 
-	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/encoding"
 )
 
@@ -20,11 +18,10 @@ type Layout struct {
 	Kept       []Column          // carried through; in JSON's form, what each result has
 }
 
-// Complete sets what the model says.
-func (l *Layout) Complete(m embed.Info, opts embed.Options) {
-	l.Dimensions = cmp.Or(opts.Dimensions, m.DefaultDimensions)
-	bytes := slices.Contains(l.Formats, encoding.Int8) || slices.Contains(l.Formats, encoding.Uint8)
-	l.Scale = bytes && opts.Ranges == nil && m.Ranges == nil
+// Complete sets how many dimensions embeddings have, and whether bytes follow ranges.
+func (l *Layout) Complete(dimensions int, ranged bool) {
+	l.Dimensions = dimensions
+	l.Scale = !ranged && (slices.Contains(l.Formats, encoding.Int8) || slices.Contains(l.Formats, encoding.Uint8))
 }
 
 // Columns returns the name of the column of each format.

@@ -1,5 +1,5 @@
 // Package rows reads inputs from files of texts, JSON lines, comma-separated
-// values and Parquet, has a model embed them, and writes the results.
+// values and Parquet, and writes what became of them.
 package rows
 
 import (
@@ -8,7 +8,8 @@ import (
 	"fmt"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/rhumb-go/rhumb/embed"
+
+	"github.com/rhumb-go/rhumb/encoding"
 )
 
 // An Input is one text, a pair of texts or one list of token ids.
@@ -68,8 +69,15 @@ func Next(s Source) (Input, error) {
 type Result struct {
 	Index int // of the input, from 0
 	Input
-	embed.Embedding
+	Embedding
 	Err error
+}
+
+// An Embedding is that of one input, an embed.Embedding.
+type Embedding struct {
+	encoding.Vector
+	Tokens    int // read by the model
+	Truncated int // dropped
 }
 
 // location says where an input of a file is.

@@ -1,17 +1,25 @@
-package rows
+// Package fill has a model fill in rows.
+package fill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/rows"
 )
 
-// Embed has m embed the inputs of results that have no error, and fills them in.
+// Complete sets in l what a model says, for results with opts.
+func Complete(l *rows.Layout, model embed.Info, opts embed.Options) {
+	l.Complete(cmp.Or(opts.Dimensions, model.DefaultDimensions), opts.Ranges != nil || model.Ranges != nil)
+}
+
+// Rows has m embed the inputs of results that have no error, and fills them in.
 // fault is called for each input that m refuses; where it returns an error, that
 // ends the call.
-func Embed(ctx context.Context, m *embed.Model, opts embed.Options, results []*Result, fault func(*Result, error) error) error {
-	var texts, ids []*Result
+func Rows(ctx context.Context, m embed.Embedder, opts embed.Options, results []*rows.Result, fault func(*rows.Result, error) error) error {
+	var texts, ids []*rows.Result
 	for _, r := range results {
 		switch {
 		case r.Err != nil:
@@ -27,8 +35,8 @@ func Embed(ctx context.Context, m *embed.Model, opts embed.Options, results []*R
 	return embedAlike(ctx, m, opts, ids, fault)
 }
 
-// embedAlike is Embed of texts or of lists of token ids alone.
-func embedAlike(ctx context.Context, m *embed.Model, opts embed.Options, group []*Result, fault func(*Result, error) error) error {
+// embedAlike is Rows of texts or of lists of token ids alone.
+func embedAlike(ctx context.Context, m embed.Embedder, opts embed.Options, group []*rows.Result, fault func(*rows.Result, error) error) error {
 	for len(group) > 0 {
 		done, err := call(ctx, m, opts, group)
 		var bad *embed.InputError
@@ -48,14 +56,14 @@ func embedAlike(ctx context.Context, m *embed.Model, opts embed.Options, group [
 			return err
 		}
 		for i, r := range group {
-			r.Embedding = done.Embeddings[i]
+			r.Embedding = rows.Embedding(done.Embeddings[i])
 		}
 		return nil
 	}
 	return nil
 }
 
-func call(ctx context.Context, m *embed.Model, opts embed.Options, group []*Result) (*embed.Result, error) {
+func call(ctx context.Context, m embed.Embedder, opts embed.Options, group []*rows.Result) (*embed.Result, error) {
 	if group[0].IDs == nil {
 		texts := make([]string, len(group))
 		for i, r := range group {
