@@ -109,7 +109,10 @@ func (m *Model) Info() Info {
 // the kernels and what Options change are not part of it.
 //
 // The first call reads all weights once, with all workers: 100 MB in some 30 ms on two
-// cores. Errors are ErrClosed where it comes after Close, that of ctx, which is looked at between tensors, and that
+// cores. The sums of 64 MiB and more that are in files are kept in the folder rhumb/sums
+// of the user's cache ($XDG_CACHE_HOME, or that of os.UserCacheDir), and count as long as
+// the files have the paths, numbers, sizes and times that they had; where there can be no
+// such folder, they are made each time. Errors are ErrClosed where it comes after Close, that of ctx, which is looked at between tensors, and that
 // weights have changed in their files.
 func (m *Model) Fingerprint(ctx context.Context) (string, error) {
 	if err := m.loaded.Enter(); err != nil {

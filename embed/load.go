@@ -45,7 +45,7 @@ func Inspect(dir string, cfg Config) (Info, error) {
 }
 
 // Fingerprint returns that of the model which Load(dir, cfg) would load, without
-// packing the weights: it reads them once.
+// packing the weights: it reads those whose sums are not kept, see Model.Fingerprint.
 func Fingerprint(ctx context.Context, dir string, cfg Config) (string, error) {
 	m, err := loadDir(ctx, dir, cfg, loader.ToCount)
 	if err != nil {

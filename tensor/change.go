@@ -3,6 +3,7 @@ package tensor
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 	"unsafe"
 )
@@ -47,6 +48,44 @@ func (f *File) Changed() error {
 		}
 	}
 	return nil
+}
+
+// An Identity tells files from others, and from themselves once they were changed, even
+// where their size and their time of modification are as before.
+type Identity struct {
+	Paths   string    // one a line, as they were opened
+	State   string    // the device, the number, the size and the times of each; "" where they are not known
+	Changed time.Time // the last of the times
+}
+
+// A mark is what the system says of a file beside its state: its device and its number
+// there, and when its content, its times or its name changed last, in nanoseconds since
+// 1970. A zero mark is one that the system does not tell.
+type mark struct {
+	device, number uint64
+	changed        int64
+}
+
+// Identity returns that of the files of f, as they are now. There is none where not all of
+// them are mapped into memory.
+func (f *File) Identity() Identity {
+	var id Identity
+	if len(f.mappings) != len(f.files) {
+		return id
+	}
+	var paths, states strings.Builder
+	newest := int64(0)
+	for i := range f.mappings {
+		m := &f.mappings[i]
+		state, mark := stateOf(m.file), markOf(m.file)
+		if state.size == 0 || state != m.was || mark.changed == 0 {
+			return id
+		}
+		fmt.Fprintln(&paths, m.file.Name())
+		fmt.Fprintln(&states, mark.device, mark.number, mark.changed, state.size, state.written)
+		newest = max(newest, mark.changed, state.written)
+	}
+	return Identity{paths.String(), states.String(), time.Unix(0, newest)}
 }
 
 // Fault returns the error that a panic with the value r stands for, where that is a

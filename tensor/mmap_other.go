@@ -17,3 +17,6 @@ func releasePages([]byte) {}
 
 // stateOf returns none: there are no mappings.
 func stateOf(*os.File) state { return state{} }
+
+// markOf returns none: there are no mappings.
+func markOf(*os.File) mark { return mark{} }

@@ -32,3 +32,12 @@ func stateOf(f *os.File) state {
 	}
 	return state{s.Size, unix.TimespecToNsec(unix.Timespec(s.Mtim))}
 }
+
+// markOf returns the mark of f.
+func markOf(f *os.File) mark {
+	var s unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &s); err != nil {
+		return mark{}
+	}
+	return mark{uint64(s.Dev), uint64(s.Ino), unix.TimespecToNsec(unix.Timespec(s.Ctim))}
+}

@@ -37,3 +37,20 @@ func stateOf(f *os.File) state {
 	}
 	return state{int64(i.FileSizeHigh)<<32 | int64(i.FileSizeLow), i.LastWriteTime.Nanoseconds()}
 }
+
+// markOf returns the mark of f.
+func markOf(f *os.File) mark {
+	var i windows.ByHandleFileInformation
+	if err := windows.GetFileInformationByHandle(windows.Handle(f.Fd()), &i); err != nil {
+		return mark{}
+	}
+	var b struct { // FILE_BASIC_INFO
+		creation, access, write, change windows.Filetime
+		attributes                      uint32
+	}
+	size := uint32(unsafe.Sizeof(b))
+	if err := windows.GetFileInformationByHandleEx(windows.Handle(f.Fd()), windows.FileBasicInfo, (*byte)(unsafe.Pointer(&b)), size); err != nil {
+		return mark{}
+	}
+	return mark{uint64(i.VolumeSerialNumber), uint64(i.FileIndexHigh)<<32 | uint64(i.FileIndexLow), b.change.Nanoseconds()}
+}

@@ -80,8 +80,8 @@ func (r *Route) recipe() routeRecipe {
 }
 
 // Fingerprint returns 128 bits, in hexadecimal, of a SHA-256 over the recipe and sums
-// of the weights, which it reads, with all workers, looking at ctx between tensors. The
-// model has been entered.
+// of the weights. Those that are not kept it makes with all workers, looking at ctx
+// between tensors. The model has been entered.
 func (m *Model) Fingerprint(ctx context.Context) (print string, err error) {
 	team := parallel.NewTeam(m.Workers)
 	defer team.Close()
@@ -89,7 +89,7 @@ func (m *Model) Fingerprint(ctx context.Context) (print string, err error) {
 	h.Write(m.settings[:])
 	err = m.Guard(func() error {
 		for _, f := range m.Files {
-			sum, err := sumTensors(ctx, f, team)
+			sum, err := sumFile(ctx, f, team)
 			if err != nil {
 				return err
 			}
