@@ -48,7 +48,7 @@ var layers = map[string]row{
 	"internal/kernel":          {ours: []string{"tensor"}, others: []string{"golang.org/x/sys/cpu"}},
 	"internal/kernel/generate": {},
 	"internal/mutate":          {},
-	"quant":                    {ours: []string{"internal/kernel"}, others: []string{"github.com/x448/float16"}},
+	"quant":                    {ours: []string{"internal/kernel", "internal/strictjson"}, others: []string{"github.com/x448/float16"}},
 	"encoding":                 {ours: []string{"quant"}, others: []string{"github.com/x448/float16"}},
 	"internal/weight":          {ours: []string{"tensor", "quant", "internal/kernel", "internal/unsupported"}},
 	"internal/strictjson":      {ours: []string{"internal/unsupported"}},
@@ -69,7 +69,7 @@ var layers = map[string]row{
 	}},
 	"search":            {ours: []string{"quant", "internal/kernel"}, others: []string{"github.com/x448/float16"}},
 	"internal/filelock": {others: []string{"golang.org/x/sys/windows"}},
-	"internal/rows": {ours: []string{"encoding"}, others: []string{
+	"internal/rows": {ours: []string{"encoding", "internal/strictjson"}, others: []string{
 		"github.com/parquet-go/parquet-go", "github.com/klauspost/compress", "github.com/x448/float16",
 		"github.com/andybalholm/brotli", "github.com/pierrec/lz4/v4", // the codecs of Parquet
 	}},

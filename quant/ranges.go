@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // RangesFile is the name of the file in a model folder that holds its Ranges.
@@ -161,13 +162,13 @@ func (r *Ranges) Write(w io.Writer) error {
 // them; what else it recorded is not looked at. A file of other lengths than its
 // dimensions, or with a range that is none, is an error.
 func ReadRanges(r io.Reader) (*Ranges, error) {
-	d := json.NewDecoder(r)
-	var file rangesJSON
-	if err := d.Decode(&file); err != nil {
+	data, err := io.ReadAll(r)
+	if err != nil {
 		return nil, err
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("more than one JSON value")
+	var file rangesJSON
+	if err := strictjson.Unmarshal(data, &file); err != nil {
+		return nil, err
 	}
 	if file.Dimensions == nil || file.Normalized == nil {
 		return nil, errors.New("expected dimensions and normalized, which say what the ranges hold for")

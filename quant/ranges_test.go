@@ -122,8 +122,8 @@ func TestRangesFile(t *testing.T) {
 
 func TestReadRangesErrors(t *testing.T) {
 	for _, c := range []struct{ file, want string }{
-		{``, "EOF"},
-		{`[]`, "cannot unmarshal"},
+		{``, "unexpected end of JSON input"},
+		{`[]`, "found array, expected object"},
 		{`{}`, "expected dimensions and normalized"},
 		{`{"min":[1],"max":[2],"dimensions":1}`, "expected dimensions and normalized"},
 		{`{"min":[1],"max":[2],"normalized":true}`, "expected dimensions and normalized"},
@@ -133,13 +133,14 @@ func TestReadRangesErrors(t *testing.T) {
 		{`{"max":[2],"dimensions":1,"normalized":true}`, "min has 0 numbers, dimensions is 1"},
 		{`{"min":[1],"max":[2],"dimensions":-1,"normalized":true}`, "min has 1 numbers, dimensions is -1"},
 		{`{"min":[null],"max":[2],"dimensions":1,"normalized":true}`, "min: element 0 is null"},
-		{`{"min":["1"],"max":[2],"dimensions":1,"normalized":true}`, "cannot unmarshal"},
-		{`{"min":[1e39],"max":[2],"dimensions":1,"normalized":true}`, "cannot unmarshal"},
+		{`{"min":["1"],"max":[2],"dimensions":1,"normalized":true}`, "min: found string, expected float32"},
+		{`{"min":[1e39],"max":[2],"dimensions":1,"normalized":true}`, "min: found number 1e39, expected float32"},
 		{`{"min":[NaN],"max":[2],"dimensions":1,"normalized":true}`, "invalid character"},
 		{`{"min":[0,3],"max":[0,2],"dimensions":2,"normalized":true}`, "dimension 1: min 3 is above max 2"},
 		{`{"min":[-3e38],"max":[3e38],"dimensions":1,"normalized":true}`, "dimension 0: -3e+38 to 3e+38 is too wide"},
 		{`{"min":[1],"max":[2],"dimensions":1,"normalized":true,"count":-1}`, "count is -1"},
-		{`{"min":[1],"max":[2],"dimensions":1,"normalized":true}{}`, "more than one JSON value"},
+		{`{"min":[1],"max":[2],"dimensions":1,"normalized":true}{}`, "invalid character '{' after top-level value"},
+		{`{"Min":[1],"max":[2],"dimensions":1,"normalized":true}`, `key "Min", expected "min"`},
 	} {
 		_, err := ReadRanges(strings.NewReader(c.file))
 		assert.ErrorContains(t, err, c.want, c.file)

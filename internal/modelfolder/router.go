@@ -1,7 +1,6 @@
 package modelfolder
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // A router chooses what follows by the task of a request: sentence-transformers'
@@ -90,11 +91,11 @@ func (f Folder) router() (*router, error) {
 
 // firstKey returns the first key of a JSON object that has one.
 func firstKey(object json.RawMessage) string {
-	dec := json.NewDecoder(bytes.NewReader(object))
-	_, _ = dec.Token() // the brace; the object was decoded before
-	key, _ := dec.Token()
-	name, _ := key.(string)
-	return name
+	members, err := strictjson.Members(object)
+	if err != nil || len(members) == 0 {
+		return "" // it was decoded before
+	}
+	return members[0].Key
 }
 
 // mapping is a Python tuple of two, each None, a string or, the second, a tuple

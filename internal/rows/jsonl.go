@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
 // textSource is a text a line.
@@ -172,26 +174,15 @@ func (s *jsonlSource) keep(line []byte, fields map[string]json.RawMessage) (kept
 
 // keys returns the names of the fields of an object, in their order, each once.
 func keys(object []byte) (names []string, err error) {
-	d := json.NewDecoder(bytes.NewReader(object))
-	if _, err := d.Token(); err != nil {
-		return nil, err
-	}
+	members, err := strictjson.Members(object)
 	seen := map[string]bool{}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, err
-		}
-		if name := key.(string); !seen[name] {
-			seen[name] = true
-			names = append(names, name)
+	for _, m := range members {
+		if !seen[m.Key] {
+			seen[m.Key] = true
+			names = append(names, m.Key)
 		}
 	}
-	return names, nil
+	return names, err
 }
 
 // isTexts reports whether a JSON value is a list that begins with a string.

@@ -1,5 +1,8 @@
 // Package strictjson decodes the JSON files of models: with errors that name the key
-// in the words of the file, and without taking one key for another.
+// in the words of the file, and without taking one key for another. Apart from it are
+// the readers that do not decode into Go's types: those of package tokenizer, which reads
+// large vocabularies in place, of package tensor, which refuses what safetensors does,
+// and of package embedhttp, whose errors are those of requests.
 package strictjson
 
 import (
@@ -71,6 +74,40 @@ func UnmarshalKnown(data []byte, v any) error {
 		return &Error{fmt.Sprintf("more after the JSON value, which ends at byte %d", end)}
 	}
 	return nil
+}
+
+// A Member is a key of an object and its value.
+type Member struct {
+	Key   string
+	Value json.RawMessage
+}
+
+// Members returns the members of a JSON object in their order, that of a key that comes
+// twice twice.
+func Members(object []byte) (list []Member, err error) {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	start, err := dec.Token()
+	if err != nil {
+		return nil, explain(err)
+	}
+	if start != json.Delim('{') {
+		return nil, &Error{fmt.Sprintf("found %.100s, expected an object", object)}
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, explain(err)
+		}
+		m := Member{Key: key.(string)} // the decoder lets no other pass here
+		if err := dec.Decode(&m.Value); err != nil {
+			return nil, explain(err)
+		}
+		list = append(list, m)
+	}
+	if _, err := dec.Token(); err != nil { // the brace
+		return nil, explain(err)
+	}
+	return list, nil
 }
 
 // checkKeys returns an error where a key of the JSON in data differs from that

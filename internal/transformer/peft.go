@@ -1,7 +1,6 @@
 package transformer
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -71,21 +70,16 @@ type pattern struct {
 // UnmarshalJSON reads an object of numbers above 0. The keys are expressions for
 // the end of a name (PEFT 0.21, get_pattern_key).
 func (p *patterns) UnmarshalJSON(data []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	start, err := dec.Token()
-	if err != nil || start == nil {
+	if string(data) == "null" {
+		return nil
+	}
+	members, err := strictjson.Members(data)
+	if err != nil {
 		return err
 	}
-	if start != json.Delim('{') {
-		return fmt.Errorf("found %s, expected an object", data)
-	}
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		next := pattern{key: key.(string)}
-		if err := dec.Decode(&next.value); err != nil || !(next.value > 0 && next.value < 1<<31) {
+	for _, m := range members {
+		next := pattern{key: m.Key}
+		if err := json.Unmarshal(m.Value, &next.value); err != nil || !(next.value > 0 && next.value < 1<<31) {
 			return fmt.Errorf("%s: expected a number above 0", next.key)
 		}
 		if next.names, err = regexp.Compile(`^(?:.*\.)?(?:` + next.key + `)$`); err != nil {
