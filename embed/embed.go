@@ -72,7 +72,7 @@ type Info struct {
 	MaxTokens            int               // of one input, special tokens and prompt included; 0 = no limit
 	Prompts              map[string]string // by name
 	DefaultPrompt        string            // the name of the prompt of requests without one; "" = none
-	Routes               []string          // the names that choose among several ways through the model, ascending; nil = there is one
+	Routes               []string          // prompt names that choose among several ways through the model, ascending; nil = there is one
 	Pooling              []string          // "cls", "max", "mean", …; several are put end to end
 	Normalized           bool              // the model's own modules end with unit length
 	Similarity           string            // "cosine", "dot", …; "" = the model does not say
@@ -164,9 +164,21 @@ const (
 )
 
 // Options are those of one request. The zero Options are the defaults.
+//
+// A PromptName stands for all that a model has under that name, as in
+// sentence-transformers, whose prompts, routes and adapters of one purpose have one name:
+//
+//   - the prompt of that name in Info.Prompts comes before each text;
+//   - of Info.Routes, the one of that name is the way through the model;
+//   - of Info.Tasks, the adapter of that name, or of the prompt that is found, is used.
+//
+// Every model takes "query" and "document". What it lacks of those it does without: where
+// it has no "document", its "passage" or "corpus" counts, else none does.
+// Any other name must be among the three. Token ids come with their prompt, and take the
+// name of a route alone.
 type Options struct {
 	Prompt       string            // put before each text, as it is; "" = by name
-	PromptName   string            // "query", "document", or any name that the model has, of a route or a task too; "" = the model's default
+	PromptName   string            // "query", "document", or another name of the model's, see above; "" = Info.DefaultPrompt and the default route
 	Truncate     Truncation        // of inputs over the limit
 	MaxTokens    int               // a limit lower than the model's; 0 = the model's
 	Dimensions   int               // components to keep, the first ones; 0 = Info.DefaultDimensions
