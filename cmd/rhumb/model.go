@@ -72,6 +72,11 @@ func (f *modelFlags) load(ctx context.Context, c *console) (*embed.Model, error)
 	if err != nil {
 		return nil, err
 	}
+	return open(dir, cfg)
+}
+
+// open loads the embedding model in a folder, "" for the one inside the binary.
+func open(dir string, cfg embed.Config) (*embed.Model, error) {
 	if dir == "" {
 		return minilm.Load(cfg)
 	}

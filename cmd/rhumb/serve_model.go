@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/embed"
@@ -69,25 +68,26 @@ func (f *serveFlags) load(ctx context.Context, c *console, m *metrics, arg strin
 // loadKind loads the model that the flags name, an embedding model or a reranker, and
 // returns its own name too.
 func (f *modelFlags) loadKind(ctx context.Context, c *console) (servedModel, string, error) {
-	model, err := f.load(ctx, c)
-	if err == nil {
-		return model, model.Info().Name, nil
-	}
-	var other *embed.KindError
-	if !errors.As(err, &other) || other.Kind != "reranker" && other.Kind != "cross-encoder" {
-		return nil, "", err
-	}
 	dir, cfg, err := f.find(ctx, c)
 	if err != nil {
 		return nil, "", err
 	}
-	pairs, err := rerank.Load(dir, cfg)
-	if err != nil {
+	model, err := open(dir, cfg)
+	if err == nil {
+		return model, model.Info().Name, nil
+	}
+	var other *embed.KindError
+	if !errors.As(err, &other) {
 		return nil, "", err
 	}
-	if !pairs.Reranks() {
-		err := fmt.Errorf("model %q: a classifier, which rhumb classify serves; expected an embedding model or a reranker", f.name)
-		return nil, "", errors.Join(err, pairs.Close())
+	pairs, crossErr := rerank.Load(dir, cfg)
+	switch {
+	case errors.As(crossErr, &other):
+		return nil, "", err // it is of a third kind
+	case crossErr != nil:
+		return nil, "", crossErr
+	case !pairs.Reranks():
+		return nil, "", errors.Join(err, pairs.Close()) // which says what serves a classifier
 	}
 	return pairs, pairs.Info().Name, nil
 }

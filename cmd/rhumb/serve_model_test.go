@@ -16,13 +16,11 @@ import (
 	"github.com/rhumb-go/rhumb/embed/rerank"
 )
 
-const heads = "../../testdata/heads/"
-
 // A folder says of which kind its model is, and the service serves both.
 func TestServeReranker(t *testing.T) {
 	needSignals(t)
-	s := serve(t, "--model", "cross="+heads+"rerank-bert/model")
-	model, err := rerank.Load(heads+"rerank-bert/model", embed.Config{})
+	s := serve(t, "--model", "cross="+reranker)
+	model, err := rerank.Load(reranker, embed.Config{})
 	require.NoError(t, err)
 	defer model.Close()
 	want, err := model.Rank(t.Context(), "a query", []string{"summer", "winter", ""}, 2, rerank.Options{})
@@ -67,7 +65,7 @@ func TestServeReranker(t *testing.T) {
 	}
 	s.end(t, syscall.SIGTERM)
 
-	code, _, stderr := rhumb(t, "", "serve", "--addr", "127.0.0.1:0", "--model", heads+"classify-bert-nli/model")
+	code, _, stderr := rhumb(t, "", "serve", "--addr", "127.0.0.1:0", "--model", classifier)
 	assert.Equal(t, 1, code)
 	assert.Contains(t, stderr, "rhumb classify")
 }

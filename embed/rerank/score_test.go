@@ -158,7 +158,7 @@ func TestErrors(t *testing.T) {
 		model  *Model
 		query  string
 		o      Options
-		option string
+		option embed.Option
 		want   string
 	}{
 		{"empty query", plain, "", Options{}, "query", "empty"},
