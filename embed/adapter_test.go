@@ -98,7 +98,7 @@ func TestAdapters(t *testing.T) {
 			for path, f := range adapted(t, name, golden, "an/id") { // not looked up
 				files[path] = f
 			}
-			m, err := LoadFS(files, Config{})
+			m, err := LoadFS(t.Context(), files, Config{})
 			check(t, m, err)
 		})
 		t.Run(name+"/in a folder of the base", func(t *testing.T) {
@@ -106,18 +106,18 @@ func TestAdapters(t *testing.T) {
 			for path, f := range readModel(t, golden) {
 				files["base/"+path] = f
 			}
-			m, err := LoadFS(files, Config{})
+			m, err := LoadFS(t.Context(), files, Config{})
 			check(t, m, err)
 		})
 		t.Run(name+"/beside the base's folder", func(t *testing.T) {
 			dir := t.TempDir()
 			onDisk(t, dir, "base", readModel(t, golden))
-			m, err := Load(onDisk(t, dir, "adapter", adapted(t, name, golden, "../base")), Config{})
+			m, err := Load(t.Context(), onDisk(t, dir, "adapter", adapted(t, name, golden, "../base")), Config{})
 			check(t, m, err)
 		})
 		t.Run(name+"/anywhere", func(t *testing.T) {
 			base := onDisk(t, t.TempDir(), "base", readModel(t, golden))
-			m, err := Load(onDisk(t, t.TempDir(), "adapter", adapted(t, name, golden, base)), Config{})
+			m, err := Load(t.Context(), onDisk(t, t.TempDir(), "adapter", adapted(t, name, golden, base)), Config{})
 			check(t, m, err)
 		})
 	}
@@ -161,9 +161,9 @@ func TestAdapterErrors(t *testing.T) {
 				files["base/"+path] = f
 			}
 			c.change(files)
-			_, err := LoadFS(files, Config{})
+			_, err := LoadFS(t.Context(), files, Config{})
 			require.ErrorContains(t, err, c.want)
-			_, err = Load(onDisk(t, t.TempDir(), "adapter", files), Config{})
+			_, err = Load(t.Context(), onDisk(t, t.TempDir(), "adapter", files), Config{})
 			require.ErrorContains(t, err, c.want)
 		})
 	}
@@ -265,13 +265,13 @@ func TestInspect(t *testing.T) {
 		dirs = append(dirs, filepath.Join(goldens, name, "model"))
 	}
 	for _, dir := range dirs {
-		m, err := Load(dir, Config{})
+		m, err := Load(t.Context(), dir, Config{})
 		if err != nil {
-			_, other := Inspect(dir, Config{})
+			_, other := Inspect(t.Context(), dir, Config{})
 			require.EqualError(t, other, err.Error())
 			continue
 		}
-		info, err := Inspect(dir, Config{})
+		info, err := Inspect(t.Context(), dir, Config{})
 		require.NoError(t, err)
 		require.Equal(t, m.Info(), info)
 		print, err := Fingerprint(t.Context(), dir, Config{})
@@ -291,12 +291,12 @@ func TestInspect(t *testing.T) {
 		files := readModel(t, "bert")
 		change(files)
 		dir := onDisk(t, t.TempDir(), "model", files)
-		_, err := Load(dir, Config{})
+		_, err := Load(t.Context(), dir, Config{})
 		require.Error(t, err, name)
-		_, other := Inspect(dir, Config{})
+		_, other := Inspect(t.Context(), dir, Config{})
 		require.EqualError(t, other, err.Error(), name)
 	}
-	_, err = Inspect(filepath.Join(t.TempDir(), "none"), Config{})
+	_, err = Inspect(t.Context(), filepath.Join(t.TempDir(), "none"), Config{})
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
@@ -305,10 +305,10 @@ func TestInspect(t *testing.T) {
 func TestAdapterOfAnotherMachine(t *testing.T) {
 	for _, base := range []string{`\\host\share\model`, `//host/share/model`, `\/host/share`, `/\host\share`, `\\?\UNC\host\share`, `\\.\pipe\x`, `//?/UNC/h/s`, `\??\UNC\h\s`} {
 		files := adapted(t, "bert", "bert", base)
-		_, err := LoadFS(files, Config{})
+		_, err := LoadFS(t.Context(), files, Config{})
 		require.ErrorContains(t, err, "adapter_config.json: base_model_name_or_path: ")
 		require.ErrorContains(t, err, "a folder of another machine")
-		_, err = Load(onDisk(t, t.TempDir(), "model", files), Config{})
+		_, err = Load(t.Context(), onDisk(t, t.TempDir(), "model", files), Config{})
 		require.ErrorContains(t, err, "a folder of another machine")
 	}
 }

@@ -133,7 +133,7 @@ func (c *countdown) Err() error {
 
 // Calls at the same time do not disturb one another, and Close waits for them.
 func TestConcurrentCalls(t *testing.T) {
-	m, err := LoadFS(readModel(t, "bert-cls-dense"), Config{Workers: 2, BatchTokens: 30})
+	m, err := LoadFS(t.Context(), readModel(t, "bert-cls-dense"), Config{Workers: 2, BatchTokens: 30})
 	require.NoError(t, err)
 	texts := readCases(t, "bert-cls-dense").Texts[1:]
 	want := embedTexts(t, m, texts, Options{}).Embeddings

@@ -51,14 +51,14 @@ func TestBits(t *testing.T) {
 		set := s.Name()
 		for _, precision := range []embed.Precision{embed.Float32, embed.BFloat16, embed.Int8} {
 			for _, dir := range append(models, "minilm") {
-				load, name := func(cfg embed.Config) (*embed.Model, error) { return embed.Load(dir, cfg) }, filepath.Base(filepath.Dir(dir))
+				load, name := func(ctx context.Context, cfg embed.Config) (*embed.Model, error) { return embed.Load(ctx, dir, cfg) }, filepath.Base(filepath.Dir(dir))
 				if dir == "minilm" {
 					load, name = minilm.Load, "minilm inside"
 					if set == "generic" {
 						continue // slow
 					}
 				}
-				m, err := load(embed.Config{Precision: precision, Kernels: set})
+				m, err := load(t.Context(), embed.Config{Precision: precision, Kernels: set})
 				require.NoError(t, err, name)
 				info := m.Info()
 				model := name + " " + precision.String()

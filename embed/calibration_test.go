@@ -59,7 +59,7 @@ func TestOutlierColumnsFile(t *testing.T) {
 		`{"other": [1]}`:                 "outliers of other: this model has no such layer",
 	} {
 		write(files, manifest.Outliers, content)
-		_, err := LoadFS(files, Config{Precision: Int8})
+		_, err := LoadFS(t.Context(), files, Config{Precision: Int8})
 		require.ErrorContains(t, err, want, content)
 	}
 }
@@ -67,7 +67,7 @@ func TestOutlierColumnsFile(t *testing.T) {
 // What Inspect says of a model in Int8 is what Load says.
 func TestInspectInt8(t *testing.T) {
 	dir := goldens + "/bert/model"
-	seen, err := Inspect(dir, Config{Precision: Int8})
+	seen, err := Inspect(t.Context(), dir, Config{Precision: Int8})
 	require.NoError(t, err)
 	loaded := loadGolden(t, "bert", Config{Precision: Int8}).Info()
 	require.Equal(t, loaded, seen)

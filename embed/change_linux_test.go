@@ -84,7 +84,7 @@ func TestWeightsChangeWhileServed(t *testing.T) {
 			for _, workers := range []int{1, 3} {
 				t.Run(fmt.Sprintf("%s/%s/%d", name, change, workers), func(t *testing.T) {
 					dir := onDisk(t, t.TempDir(), "model", files)
-					m, err := Load(dir, Config{Workers: workers})
+					m, err := Load(t.Context(), dir, Config{Workers: workers})
 					require.NoError(t, err)
 					defer m.Close() //nolint:errcheck
 					ids := [][]int32{{1, 2, 3}, {4, 5}, {6, 7, 8, 9}}
@@ -113,7 +113,7 @@ func TestWeightsChangeWhileServed(t *testing.T) {
 // Another file under the same name is no change: the model has the old one.
 func TestWeightsAreReplacedWhileServed(t *testing.T) {
 	dir := onDisk(t, t.TempDir(), "model", readModel(t, "bert"))
-	m, err := Load(dir, Config{})
+	m, err := Load(t.Context(), dir, Config{})
 	require.NoError(t, err)
 	defer m.Close() //nolint:errcheck
 	ids := [][]int32{{1, 2, 3}}
@@ -150,7 +150,7 @@ func TestWeightsChangeWhileLoaded(t *testing.T) {
 			dir := onDisk(t, t.TempDir(), "model", readModel(t, "bert-cls-dense"))
 			path := filepath.Join(dir, "model.safetensors")
 			done := false
-			_, err := LoadFS(hookedFolder{os.DirFS(dir), "2_Dense/model.safetensors", func() {
+			_, err := LoadFS(t.Context(), hookedFolder{os.DirFS(dir), "2_Dense/model.safetensors", func() {
 				if !done {
 					done = true
 					apply(t, path)
@@ -184,7 +184,7 @@ func TestPackingOfWeightsThatWereCut(t *testing.T) {
 			for _, set := range kernel.Sets() {
 				for _, p := range Precisions() {
 					err := pipeline.Guard(func() []*tensor.File { return []*tensor.File{f} }, func() error {
-						_, err := transformer.Open(transformer.Config{JSON: config, Weights: f, Set: set, Format: kernel.Format(p)})
+						_, err := transformer.Open(t.Context(), transformer.Config{JSON: config, Weights: f, Set: set, Format: kernel.Format(p)})
 						return err
 					})
 					requireChanged(t, path, err)

@@ -2,7 +2,7 @@
 // sentence-transformers writes it, and runs each text through the tokenizer,
 // the transformer, pooling and the modules that follow.
 //
-//	model, err := embed.Load("all-MiniLM-L6-v2", embed.Config{})
+//	model, err := embed.Load(ctx, "all-MiniLM-L6-v2", embed.Config{})
 //	…
 //	result, err := model.Embed(ctx, []string{"a text"}, embed.Options{})
 //	fmt.Println(result.Embeddings[0].Float32)

@@ -21,7 +21,7 @@ import (
 const folder = "../testdata/goldens/bert/model"
 
 func ExampleLoad() {
-	model, err := embed.Load(folder, embed.Config{})
+	model, err := embed.Load(context.Background(), folder, embed.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func ExampleLoad() {
 
 // A model may come from any file system, such as one of the standard library's embed.
 func ExampleLoadFS() {
-	model, err := embed.LoadFS(os.DirFS(folder), embed.Config{Name: "tiny", Precision: embed.BFloat16})
+	model, err := embed.LoadFS(context.Background(), os.DirFS(folder), embed.Config{Name: "tiny", Precision: embed.BFloat16})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func ExampleLoadFS() {
 }
 
 func ExampleInspect() {
-	info, err := embed.Inspect(folder, embed.Config{})
+	info, err := embed.Inspect(context.Background(), folder, embed.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func ExampleFingerprint() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	model, err := embed.Load(folder, embed.Config{Name: "another name"})
+	model, err := embed.Load(context.Background(), folder, embed.Config{Name: "another name"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func ExampleQuantize() {
 		log.Fatal(err)
 	}
 	fmt.Println(made.Before, "bytes of weights became", made.After)
-	model, err := embed.Load(out, embed.Config{Precision: embed.Int4})
+	model, err := embed.Load(context.Background(), out, embed.Config{Precision: embed.Int4})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func ExampleQueue_Embed() {
 }
 
 func load() *embed.Model {
-	model, err := embed.Load(folder, embed.Config{})
+	model, err := embed.Load(context.Background(), folder, embed.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}

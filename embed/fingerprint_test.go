@@ -104,12 +104,12 @@ func TestOtherFingerprints(t *testing.T) {
 }
 
 func TestFingerprintOfAClosedModel(t *testing.T) {
-	before, err := LoadFS(readModel(t, "bert"), Config{})
+	before, err := LoadFS(t.Context(), readModel(t, "bert"), Config{})
 	require.NoError(t, err)
 	want := printOf(t, before)
 	require.NoError(t, before.Close())
 	assert.Equal(t, want, printOf(t, before))
-	never, err := LoadFS(readModel(t, "bert"), Config{})
+	never, err := LoadFS(t.Context(), readModel(t, "bert"), Config{})
 	require.NoError(t, err)
 	require.NoError(t, never.Close())
 	_, err = never.Fingerprint(t.Context())

@@ -195,7 +195,7 @@ func TestRanges(t *testing.T) {
 	} {
 		bad := readModel(t, "bert")
 		write(bad, quant.RangesFile, content)
-		_, err := LoadFS(bad, Config{})
+		_, err := LoadFS(t.Context(), bad, Config{})
 		assert.ErrorContains(t, err, want)
 	}
 }

@@ -135,14 +135,14 @@ func write(files fstest.MapFS, name, content string) {
 }
 
 func loadGolden(t testing.TB, name string, cfg Config) *Model {
-	m, err := Load(filepath.Join(goldens, name, "model"), cfg)
+	m, err := Load(t.Context(), filepath.Join(goldens, name, "model"), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, m.Close()) })
 	return m
 }
 
 func loadFiles(t testing.TB, files fstest.MapFS, cfg Config) *Model {
-	m, err := LoadFS(files, cfg)
+	m, err := LoadFS(t.Context(), files, cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, m.Close()) })
 	return m

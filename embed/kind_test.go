@@ -39,7 +39,7 @@ func readPlain(t testing.TB, name string) fstest.MapFS {
 // requireKind requires that files are those of a model of that kind, which the error says with that.
 func requireKind(t testing.TB, files fstest.MapFS, kind, want string) {
 	t.Helper()
-	_, err := LoadFS(files, Config{})
+	_, err := LoadFS(t.Context(), files, Config{})
 	var other *KindError
 	require.ErrorAs(t, err, &other)
 	assert.Equal(t, kind, other.Kind)
@@ -76,7 +76,7 @@ func TestKindsByArchitecture(t *testing.T) {
 	edit(t, files, "config.json", "architectures", `["XForSequenceClassification"]`, "num_labels", "1", "id2label", `{"0": "a", "1": "b"}`)
 	requireKind(t, files, "reranker", "1 label")
 	edit(t, files, "config.json", "architectures", `["XForRanking"]`)
-	_, err := LoadFS(files, Config{})
+	_, err := LoadFS(t.Context(), files, Config{})
 	assert.ErrorContains(t, err, `config.json: architectures: "XForRanking", which is not known, expected a model without a head or ForCausalLM`)
 	write(files, manifest.Sentence, `{"model_type": "SentenceTransformer"}`) // the folder says what it is
 	loadFiles(t, files, Config{})
@@ -206,7 +206,7 @@ func TestChatTemplates(t *testing.T) {
 				}
 				write(files, name, content)
 			}
-			_, err := LoadFS(files, Config{})
+			_, err := LoadFS(t.Context(), files, Config{})
 			if c.want == "" {
 				require.NoError(t, err)
 				return

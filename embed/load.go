@@ -22,29 +22,31 @@ import (
 // dir and name the file, what was found in it and what was expected: values,
 // keys and tensors that are not known are errors too. A reranker, a classifier or
 // another model that makes no embedding of a text is a *KindError. Of what this version
-// does not compute, whatever a later one does, errors are ErrUnsupported.
-func Load(dir string, cfg Config) (*Model, error) {
-	return loadDir(context.Background(), dir, cfg, loader.ToRun)
+// does not compute, whatever a later one does, errors are ErrUnsupported. ctx is looked
+// at between the layers that are packed; where it ends, its error is that of Load. The
+// model does not keep it.
+func Load(ctx context.Context, dir string, cfg Config) (*Model, error) {
+	return loadDir(ctx, dir, cfg, loader.ToRun)
 }
 
 // LoadFS loads the model at the root of fsys as Load does. Weights in a file
 // with a method Bytes() []byte are used in place, see tensor.OpenFS.
-func LoadFS(fsys fs.FS, cfg Config) (*Model, error) {
-	return load(context.Background(), fsys, "", cfg, loader.ToRun)
+func LoadFS(ctx context.Context, fsys fs.FS, cfg Config) (*Model, error) {
+	return load(ctx, fsys, "", cfg, loader.ToRun)
 }
 
-// Inspect returns what Load(dir, cfg) would say about its model, without packing the
+// Inspect returns what Load(ctx, dir, cfg) would say about its model, without packing the
 // weights, of which it reads few: it takes little time and memory. What is an error for
 // Load is one here, but for a machine that is too small.
-func Inspect(dir string, cfg Config) (Info, error) {
-	m, err := loadDir(context.Background(), dir, cfg, loader.ToCount)
+func Inspect(ctx context.Context, dir string, cfg Config) (Info, error) {
+	m, err := loadDir(ctx, dir, cfg, loader.ToCount)
 	if err != nil {
 		return Info{}, err
 	}
 	return m.Info(), m.Close()
 }
 
-// Fingerprint returns that of the model which Load(dir, cfg) would load, without
+// Fingerprint returns that of the model which Load(ctx, dir, cfg) would load, without
 // packing the weights: it reads those whose sums are not kept, see Model.Fingerprint.
 func Fingerprint(ctx context.Context, dir string, cfg Config) (string, error) {
 	m, err := loadDir(ctx, dir, cfg, loader.ToCount)

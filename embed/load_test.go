@@ -167,7 +167,7 @@ func TestBadFolders(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			files := readModel(t, "bert-cls-dense")
 			c.change(t, files)
-			_, err := LoadFS(files, Config{})
+			_, err := LoadFS(t.Context(), files, Config{})
 			require.Error(t, err)
 			for _, want := range c.want {
 				assert.ErrorContains(t, err, want)
@@ -227,23 +227,23 @@ func TestFoldersCutShort(t *testing.T) {
 		for _, part := range []int{0, 1, 2, 3} {
 			files := readModel(t, "bert-cls-dense")
 			files[name] = &fstest.MapFile{Data: file.Data[:(len(file.Data)-2)*part/3]}
-			_, err := LoadFS(files, Config{})
+			_, err := LoadFS(t.Context(), files, Config{})
 			assert.ErrorContainsf(t, err, filepath.Base(name), "%s, %d thirds", name, part)
 		}
 	}
 }
 
 func TestLoadNamesTheFolder(t *testing.T) {
-	_, err := Load(filepath.Join(goldens, "none"), Config{})
+	_, err := Load(t.Context(), filepath.Join(goldens, "none"), Config{})
 	assert.ErrorIs(t, err, fs.ErrNotExist)
-	_, err = Load(filepath.Join(goldens, "bert", "cases.json"), Config{})
+	_, err = Load(t.Context(), filepath.Join(goldens, "bert", "cases.json"), Config{})
 	assert.ErrorContains(t, err, "cases.json: a file, expected the folder of a model")
 	dir := t.TempDir()
-	_, err = Load(dir, Config{})
+	_, err = Load(t.Context(), dir, Config{})
 	assert.ErrorContains(t, err, dir+": config.json: ")
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{}`), 0o600))
-	_, err = Load(dir, Config{})
+	_, err = Load(t.Context(), dir, Config{})
 	assert.ErrorContains(t, err, dir+": tokenizer.json: ")
 }
 
@@ -258,7 +258,7 @@ func TestBadConfig(t *testing.T) {
 		{Config{Precision: 200}, "precision: unknown Precision(200), expected float32"},
 		{Config{Kernels: "mmx"}, `kernels "mmx": this CPU runs generic`},
 	} {
-		_, err := LoadFS(readModel(t, "bert"), c.cfg)
+		_, err := LoadFS(t.Context(), readModel(t, "bert"), c.cfg)
 		assert.ErrorContains(t, err, c.want)
 	}
 }

@@ -195,9 +195,9 @@ func TestConfigPooling(t *testing.T) {
 		write(files, "1_Pooling/config.json", fmt.Sprintf(`{"embedding_dimension": 24, "pooling_mode": %q}`, mode))
 		want := loadFiles(t, files, Config{})
 		assert.Equal(t, embedTexts(t, want, texts, Options{}), embedTexts(t, got, texts, Options{}), asked)
-		_, err := LoadFS(files, Config{Pooling: asked})
+		_, err := LoadFS(t.Context(), files, Config{Pooling: asked})
 		assert.ErrorContains(t, err, "modules.json says how the model pools")
 	}
-	_, err := LoadFS(readPlain(t, "bert"), Config{Pooling: "first"})
+	_, err := LoadFS(t.Context(), readPlain(t, "bert"), Config{Pooling: "first"})
 	assert.ErrorContains(t, err, `unknown mode "first"`)
 }

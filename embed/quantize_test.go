@@ -28,7 +28,7 @@ func quantized(t testing.TB, dir string, p Precision) string {
 
 // embedIn loads dir and embeds the ids.
 func embedIn(t testing.TB, dir string, p Precision, ids [][]int32) *Result {
-	m, err := Load(dir, Config{Precision: p, Name: "model"})
+	m, err := Load(t.Context(), dir, Config{Precision: p, Name: "model"})
 	require.NoError(t, err)
 	defer m.Close() //nolint:errcheck
 	return embedIDs(t, m, ids, Options{})
@@ -75,9 +75,9 @@ func TestQuantizedGoldens(t *testing.T) {
 					assert.Greater(t, cosine(exact.Embeddings[i].Float32, e.Float32), least, out)
 				}
 			}
-			want, err := Inspect(dir, Config{Name: "model"})
+			want, err := Inspect(t.Context(), dir, Config{Name: "model"})
 			require.NoError(t, err)
-			got, err := Inspect(int4, Config{Name: "model"})
+			got, err := Inspect(t.Context(), int4, Config{Name: "model"})
 			require.NoError(t, err)
 			prints := map[string]bool{}
 			for _, dir := range []string{dir, int4, int8} {
@@ -254,7 +254,7 @@ func TestBadQuantizedFolders(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := quantized(t, filepath.Join(goldens, "bert", "model"), Int4)
 			tt.edit(t, dir)
-			_, err := Load(dir, Config{})
+			_, err := Load(t.Context(), dir, Config{})
 			require.ErrorContains(t, err, tt.want)
 		})
 	}

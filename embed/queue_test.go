@@ -260,7 +260,7 @@ func TestQueueFull(t *testing.T) {
 
 // The model's Close does not wait for what waits in a queue.
 func TestQueueOfAClosedModel(t *testing.T) {
-	m, err := LoadFS(readModel(t, "bert"), Config{})
+	m, err := LoadFS(t.Context(), readModel(t, "bert"), Config{})
 	require.NoError(t, err)
 	q, g := held(t, m, QueueConfig{})
 	waiting := background(context.Background(), q, []string{"a"}, Options{})

@@ -23,7 +23,7 @@ type badFolder struct {
 func (b badFolder) run(t *testing.T) {
 	files := moduleFiles(t, b.from)
 	b.change(t, files)
-	_, err := LoadFS(files, Config{})
+	_, err := LoadFS(t.Context(), files, Config{})
 	require.Error(t, err)
 	for _, want := range b.want {
 		assert.ErrorContains(t, err, want)
@@ -168,7 +168,7 @@ func TestModulesCutShort(t *testing.T) {
 			for part := range 4 {
 				files := moduleFiles(t, c)
 				files[name] = &fstest.MapFile{Data: file.Data[:(len(file.Data)-2)*part/3]}
-				_, err := LoadFS(files, Config{})
+				_, err := LoadFS(t.Context(), files, Config{})
 				assert.ErrorContainsf(t, err, filepath.Base(name), "%s: %s, %d thirds", c, name, part)
 			}
 		}
@@ -269,10 +269,10 @@ func TestOtherKinds(t *testing.T) {
 	} {
 		files := moduleFiles(t, "left")
 		write(files, "modules.json", modulesJSON("Transformer", "Pooling", class))
-		_, err := LoadFS(files, Config{})
+		_, err := LoadFS(t.Context(), files, Config{})
 		assert.ErrorContains(t, err, class+`": `+kind+", expected Pooling, Dense")
 		write(files, "modules.json", modulesJSON(class, "Pooling"))
-		_, err = LoadFS(files, Config{})
+		_, err = LoadFS(t.Context(), files, Config{})
 		assert.ErrorContains(t, err, class+`": `+kind+", expected a Transformer, a StaticEmbedding or a Router")
 	}
 }

@@ -93,7 +93,7 @@ func TestEmbedSeqFaults(t *testing.T) {
 
 // Other errors end the sequence.
 func TestEmbedSeqErrors(t *testing.T) {
-	m, err := LoadFS(readModel(t, "bert"), Config{Workers: 2})
+	m, err := LoadFS(t.Context(), readModel(t, "bert"), Config{Workers: 2})
 	require.NoError(t, err)
 	texts := slices.Repeat([]string{"a"}, 2000)
 	for _, n := range []int{0, 1, 2000} {

@@ -50,7 +50,7 @@ func tinyFolders(t testing.TB) map[string]fstest.MapFS {
 // survive loads files and embeds a text with each route and task. What that returns
 // does not count, but it must not panic.
 func survive(files fstest.MapFS) error {
-	m, err := LoadFS(files, Config{Workers: 1})
+	m, err := LoadFS(context.Background(), files, Config{Workers: 1})
 	if err != nil {
 		return err
 	}

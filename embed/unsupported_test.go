@@ -81,17 +81,17 @@ func TestUnsupported(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			files := readModel(t, "bert-cls-dense")
 			c.change(t, files)
-			_, err := LoadFS(files, Config{})
+			_, err := LoadFS(t.Context(), files, Config{})
 			require.Error(t, err)
 			assert.Equal(t, c.unsupported, errors.Is(err, ErrUnsupported), err.Error())
 			assert.NotContains(t, err.Error(), ErrUnsupported.Error(), "the message says what it is, not that it is")
 		})
 	}
-	_, err := LoadFS(readModel(t, "bert-cls-dense"), Config{Kernels: "abacus"})
+	_, err := LoadFS(t.Context(), readModel(t, "bert-cls-dense"), Config{Kernels: "abacus"})
 	require.Error(t, err)
 	assert.NotErrorIs(t, err, ErrUnsupported)
 	files := readPlain(t, "bert-cls-dense")
-	_, err = LoadFS(files, Config{Pooling: "middle"})
+	_, err = LoadFS(t.Context(), files, Config{Pooling: "middle"})
 	require.Error(t, err)
 	assert.NotErrorIs(t, err, ErrUnsupported)
 }

@@ -41,7 +41,7 @@ func TestCalibrate(t *testing.T) {
 					low[i], high[i] = min(low[i], v), max(high[i], v)
 				}
 			}
-			m, err := embed.Load(tiny, embed.Config{})
+			m, err := embed.Load(t.Context(), tiny, embed.Config{})
 			require.NoError(t, err)
 			print, err := m.Fingerprint(t.Context())
 			require.NoError(t, err)

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/rerank"
 	"github.com/rhumb-go/rhumb/internal/rows"
-	"github.com/spf13/cobra"
 )
 
 // crossFlags are the flags of a command that runs a reranker or a classifier.
@@ -45,7 +46,7 @@ func (f *crossFlags) load(ctx context.Context, c *console) (*rerank.Model, error
 	if err != nil {
 		return nil, err
 	}
-	return rerank.Load(dir, cfg)
+	return rerank.Load(ctx, dir, cfg)
 }
 
 // A crossStream has a reranker or a classifier read the inputs of a source chunk by chunk.

@@ -15,12 +15,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/rhumb-go/rhumb/embed"
-	"github.com/rhumb-go/rhumb/encoding"
-	"github.com/rhumb-go/rhumb/quant"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/x448/float16"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/quant"
 )
 
 // formatNames are all values of --encoding, with NumPy's type of each, and the bytes of one of 24 dimensions.
@@ -36,7 +37,7 @@ var formatNames = []struct {
 // each format by name, or base64's string, and the scale.
 func encoded(t *testing.T, ranges *quant.Ranges) (values []map[string]any, scales []float64) {
 	t.Helper()
-	m, err := embed.Load(tiny, embed.Config{})
+	m, err := embed.Load(t.Context(), tiny, embed.Config{})
 	require.NoError(t, err)
 	defer m.Close()
 	all := []encoding.Format{encoding.Float, encoding.Float16, encoding.Int8, encoding.Uint8, encoding.Binary, encoding.Ubinary, encoding.Base64}
@@ -307,7 +308,7 @@ func TestRanges(t *testing.T) {
 }
 
 func TestLayers(t *testing.T) {
-	m, err := embed.Load(tiny, embed.Config{})
+	m, err := embed.Load(t.Context(), tiny, embed.Config{})
 	require.NoError(t, err)
 	defer m.Close()
 	r, err := m.Embed(t.Context(), sentences, embed.Options{Layers: 1})

@@ -44,7 +44,7 @@ func (d *description) kinds() []string {
 // inspect inspects the model in a folder, "" for the one inside the binary, without
 // loading the folder's weights.
 func inspect(ctx context.Context, dir string, cfg embed.Config) (i inspected, err error) {
-	if i.description, err = describe(dir, cfg); err != nil {
+	if i.description, err = describe(ctx, dir, cfg); err != nil {
 		return i, err
 	}
 	switch {
@@ -54,7 +54,7 @@ func inspect(ctx context.Context, dir string, cfg embed.Config) (i inspected, er
 		i.fingerprint, err = embed.Fingerprint(ctx, dir, cfg)
 	default:
 		var m *embed.Model
-		if m, err = minilm.Load(cfg); err != nil {
+		if m, err = minilm.Load(ctx, cfg); err != nil {
 			return i, err
 		}
 		defer m.Close() //nolint:errcheck // nothing was written
@@ -66,7 +66,7 @@ func inspect(ctx context.Context, dir string, cfg embed.Config) (i inspected, er
 		}
 		cfg.Precision = p
 		var other description
-		other, err = describe(dir, cfg)
+		other, err = describe(ctx, dir, cfg)
 		i.memory = append(i.memory, memoryNeed{p.String(), other.MemoryBytes})
 	}
 	return i, err
@@ -74,20 +74,20 @@ func inspect(ctx context.Context, dir string, cfg embed.Config) (i inspected, er
 
 // describe returns what the model in a folder, "" for the one inside the binary, says
 // about itself.
-func describe(dir string, cfg embed.Config) (d description, err error) {
+func describe(ctx context.Context, dir string, cfg embed.Config) (d description, err error) {
 	if dir == "" {
-		m, err := minilm.Load(cfg)
+		m, err := minilm.Load(ctx, cfg)
 		if err != nil {
 			return d, err
 		}
 		return description{Info: m.Info()}, m.Close()
 	}
-	d.Info, err = embed.Inspect(dir, cfg)
+	d.Info, err = embed.Inspect(ctx, dir, cfg)
 	var other *embed.KindError
 	if !errors.As(err, &other) {
 		return d, err
 	}
-	c, crossErr := rerank.Inspect(dir, cfg)
+	c, crossErr := rerank.Inspect(ctx, dir, cfg)
 	if errors.As(crossErr, &other) {
 		return d, err // it is of a third kind
 	}

@@ -12,10 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rhumb-go/rhumb/embed"
-	"github.com/rhumb-go/rhumb/embed/minilm"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/minilm"
 )
 
 // tiny is a model of 24 dimensions and 32 tokens.
@@ -63,7 +64,7 @@ func parseLines(t *testing.T, lines string) []row {
 // library returns what the library makes of texts.
 func library(t *testing.T, texts ...string) []embed.Embedding {
 	t.Helper()
-	m, err := embed.Load(tiny, embed.Config{})
+	m, err := embed.Load(t.Context(), tiny, embed.Config{})
 	require.NoError(t, err)
 	defer m.Close()
 	r, err := m.Embed(t.Context(), texts, embed.Options{})
@@ -79,7 +80,7 @@ func TestFirstLight(t *testing.T) {
 	assert.Empty(t, stderr)
 	rows := parseLines(t, stdout)
 	require.Len(t, rows, 2)
-	m, err := minilm.Load(embed.Config{})
+	m, err := minilm.Load(t.Context(), embed.Config{})
 	require.NoError(t, err)
 	defer m.Close()
 	want, err := m.Embed(t.Context(), texts, embed.Options{})

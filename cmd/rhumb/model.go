@@ -72,15 +72,15 @@ func (f *modelFlags) load(ctx context.Context, c *console) (*embed.Model, error)
 	if err != nil {
 		return nil, err
 	}
-	return open(dir, cfg)
+	return open(ctx, dir, cfg)
 }
 
 // open loads the embedding model in a folder, "" for the one inside the binary.
-func open(dir string, cfg embed.Config) (*embed.Model, error) {
+func open(ctx context.Context, dir string, cfg embed.Config) (*embed.Model, error) {
 	if dir == "" {
-		return minilm.Load(cfg)
+		return minilm.Load(ctx, cfg)
 	}
-	return embed.Load(dir, cfg)
+	return embed.Load(ctx, dir, cfg)
 }
 
 // find returns the model's folder, "" for the one inside the binary, and how

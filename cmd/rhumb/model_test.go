@@ -17,9 +17,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rhumb-go/rhumb/embed"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/embed"
 )
 
 // An offer is a server that speaks the hub's protocol for one model, that of
@@ -219,7 +220,7 @@ func TestPooling(t *testing.T) {
 		if asked != "" {
 			args = append(args, "--pooling", asked)
 		}
-		m, err := embed.Load(folder, embed.Config{Pooling: mode})
+		m, err := embed.Load(t.Context(), folder, embed.Config{Pooling: mode})
 		require.NoError(t, err)
 		want, err := m.Embed(t.Context(), []string{"a deep river"}, embed.Options{})
 		require.NoError(t, errors.Join(err, m.Close()))

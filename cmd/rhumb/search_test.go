@@ -13,10 +13,11 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/rhumb-go/rhumb/embed"
-	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/rows"
 )
 
 // found is a line of search's output.
@@ -45,7 +46,7 @@ func cosine64(a, b []float32) float64 {
 // prompted returns what the library makes of texts with a prompt of that name.
 func prompted(t *testing.T, name string, texts ...string) [][]float32 {
 	t.Helper()
-	m, err := embed.Load(tiny, embed.Config{})
+	m, err := embed.Load(t.Context(), tiny, embed.Config{})
 	require.NoError(t, err)
 	defer m.Close()
 	r, err := m.Embed(t.Context(), texts, embed.Options{PromptName: name})

@@ -72,7 +72,7 @@ func (f *modelFlags) loadKind(ctx context.Context, c *console) (servedModel, str
 	if err != nil {
 		return nil, "", err
 	}
-	model, err := open(dir, cfg)
+	model, err := open(ctx, dir, cfg)
 	if err == nil {
 		return model, model.Info().Name, nil
 	}
@@ -80,7 +80,7 @@ func (f *modelFlags) loadKind(ctx context.Context, c *console) (servedModel, str
 	if !errors.As(err, &other) {
 		return nil, "", err
 	}
-	pairs, crossErr := rerank.Load(dir, cfg)
+	pairs, crossErr := rerank.Load(ctx, dir, cfg)
 	switch {
 	case errors.As(crossErr, &other):
 		return nil, "", err // it is of a third kind

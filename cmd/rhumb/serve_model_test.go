@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"math"
@@ -20,7 +21,7 @@ import (
 func TestServeReranker(t *testing.T) {
 	needSignals(t)
 	s := serve(t, "--model", "cross="+reranker)
-	model, err := rerank.Load(reranker, embed.Config{})
+	model, err := rerank.Load(context.Background(), reranker, embed.Config{})
 	require.NoError(t, err)
 	defer model.Close()
 	want, err := model.Rank(t.Context(), "a query", []string{"summer", "winter", ""}, 2, rerank.Options{})

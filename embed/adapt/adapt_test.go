@@ -33,7 +33,7 @@ const tolerance = 3e-5
 
 // models returns a model and a queue of it, which are to behave alike.
 func models(t *testing.T) (*embed.Model, map[string]adapt.Embedder) {
-	m, err := embed.Load(filepath.Join(golden, "model"), embed.Config{})
+	m, err := embed.Load(t.Context(), filepath.Join(golden, "model"), embed.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, m.Close()) })
 	q := embed.NewQueue(m, embed.QueueConfig{})

@@ -12,7 +12,7 @@ import (
 )
 
 func ExampleEmbedder() {
-	model, err := minilm.Load(embed.Config{})
+	model, err := minilm.Load(context.Background(), embed.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 // servedFolder returns a handler of the model in dir, and its log.
 func servedFolder(t testing.TB, dir string) (*Handler, *bytes.Buffer) {
 	t.Helper()
-	m, err := embed.Load(dir, embed.Config{Workers: 2})
+	m, err := embed.Load(t.Context(), dir, embed.Config{Workers: 2})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, m.Close()) })
 	q := embed.NewQueue(m, embed.QueueConfig{})

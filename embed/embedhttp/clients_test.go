@@ -133,7 +133,7 @@ func cl100k(t *testing.T, folder string) (string, *embed.Model) {
 	require.NoError(t, tensor.Write(&file, []tensor.Tensor{{Name: "embedding.weight", DType: tensor.F32, Shape: []int{tokens, dimensions}, Data: data}}, nil))
 	put("model.safetensors", file.Bytes())
 	path := put("tokenizer.json", content)
-	m, err := embed.Load(folder, embed.Config{})
+	m, err := embed.Load(t.Context(), folder, embed.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, m.Close()) })
 	return path, m

@@ -24,7 +24,7 @@ import (
 // and documents.
 const tinyFolder = "../../testdata/goldens/bert/model"
 
-var loadTiny = sync.OnceValues(func() (*embed.Model, error) { return embed.Load(tinyFolder, embed.Config{}) })
+var loadTiny = sync.OnceValues(func() (*embed.Model, error) { return embed.Load(context.Background(), tinyFolder, embed.Config{}) })
 
 func tiny(t testing.TB) *embed.Model {
 	t.Helper()

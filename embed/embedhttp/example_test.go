@@ -14,7 +14,7 @@ import (
 )
 
 func ExampleNew() {
-	model, err := embed.Load("../../testdata/goldens/bert/model", embed.Config{})
+	model, err := embed.Load(context.Background(), "../../testdata/goldens/bert/model", embed.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func ExampleNew() {
 }
 
 func ExampleNewKeys() {
-	model, err := embed.Load("../../testdata/goldens/bert/model", embed.Config{})
+	model, err := embed.Load(context.Background(), "../../testdata/goldens/bert/model", embed.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}

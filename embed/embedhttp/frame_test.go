@@ -79,7 +79,7 @@ func TestFrame(t *testing.T) {
 	content, err := os.ReadFile(tinyFolder + "/tokenizer.json")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(folder+"/tokenizer.json", content, 0o666))
-	m, err := embed.Load(folder, embed.Config{})
+	m, err := embed.Load(t.Context(), folder, embed.Config{})
 	require.NoError(t, err)
 	defer m.Close()
 	q := embed.NewQueue(m, embed.QueueConfig{})

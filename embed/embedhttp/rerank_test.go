@@ -21,7 +21,9 @@ import (
 // The cross-encoder reads pairs of 56 tokens.
 const heads = "../../testdata/heads/"
 
-var loadCross = sync.OnceValues(func() (*rerank.Model, error) { return rerank.Load(heads+"rerank-bert/model", embed.Config{}) })
+var loadCross = sync.OnceValues(func() (*rerank.Model, error) {
+	return rerank.Load(context.Background(), heads+"rerank-bert/model", embed.Config{})
+})
 
 func cross(t testing.TB) *rerank.Model {
 	t.Helper()
@@ -92,7 +94,7 @@ func TestRerankGoldens(t *testing.T) {
 	const tol = 3e-5 // as for the library: the reference differs from itself by 3e-6 between batches
 	for _, name := range []string{"rerank-bert", "rerank-xlm-roberta", "rerank-modernbert-mean", "logit-qwen3-default-prompt"} {
 		t.Run(name, func(t *testing.T) {
-			m, err := rerank.Load(heads+name+"/model", embed.Config{})
+			m, err := rerank.Load(context.Background(), heads+name+"/model", embed.Config{})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, m.Close()) })
 			h, err := New(Config{Models: []Model{reranking(t, name, m, embed.QueueConfig{})}})
@@ -269,7 +271,7 @@ func TestRerankConfigErrors(t *testing.T) {
 	both.Queue = embed.NewQueue(tiny(t), embed.QueueConfig{})
 	_, err := New(Config{Models: []Model{both}})
 	assert.ErrorContains(t, err, `model "a": two queues`)
-	nli, err := rerank.Load(heads+"classify-bert-nli/model", embed.Config{})
+	nli, err := rerank.Load(context.Background(), heads+"classify-bert-nli/model", embed.Config{})
 	require.NoError(t, err)
 	defer nli.Close()
 	_, err = New(Config{Models: []Model{reranking(t, "nli", nli, embed.QueueConfig{})}})

@@ -4,7 +4,7 @@
 //
 //	dir, err := hub.Resolve(ctx, "BAAI/bge-small-en-v1.5", hub.Options{Download: true})
 //	…
-//	model, err := embed.Load(dir, embed.Config{})
+//	model, err := embed.Load(ctx, dir, embed.Config{})
 package hub
 
 import (

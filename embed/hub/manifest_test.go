@@ -191,9 +191,9 @@ func addTokenizers(t testing.TB, folder func(string) fstest.MapFS) {
 // classifier, and its fingerprint; else the error.
 func given(t testing.TB, fsys fs.FS, cfg embed.Config) (result any, print string, err error) {
 	ctx := context.Background()
-	m, err := embed.LoadFS(fsys, cfg)
+	m, err := embed.LoadFS(ctx, fsys, cfg)
 	if other := (*embed.KindError)(nil); errors.As(err, &other) {
-		m, err := rerank.LoadFS(fsys, cfg)
+		m, err := rerank.LoadFS(ctx, fsys, cfg)
 		if err != nil {
 			return nil, err.Error(), err
 		}

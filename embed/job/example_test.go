@@ -23,7 +23,7 @@ func ExampleRun() {
 		log.Fatal(err)
 	}
 
-	model, err := embed.Load("../../testdata/goldens/bert/model", embed.Config{})
+	model, err := embed.Load(context.Background(), "../../testdata/goldens/bert/model", embed.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -15,11 +15,12 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/encoding"
 	"github.com/rhumb-go/rhumb/internal/rows"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 const goldens = "../../testdata/goldens"
@@ -27,7 +28,7 @@ const goldens = "../../testdata/goldens"
 // loadModel returns a table of token vectors, 16 dimensions: thousands of texts a second.
 func loadModel(t testing.TB) *embed.Model {
 	t.Helper()
-	m, err := embed.Load(modelFolder(t), embed.Config{})
+	m, err := embed.Load(t.Context(), modelFolder(t), embed.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, m.Close()) })
 	return m

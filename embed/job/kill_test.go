@@ -12,9 +12,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/rhumb-go/rhumb/embed"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/embed"
 )
 
 // The test binary is a program that runs a job where these are set.
@@ -39,7 +40,7 @@ func program() (err error) {
 	if err := limitFiles(os.Getenv(envLimit)); err != nil {
 		return err
 	}
-	m, err := embed.Load(os.Getenv(envModel), embed.Config{})
+	m, err := embed.Load(context.Background(), os.Getenv(envModel), embed.Config{})
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,10 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/rhumb-go/rhumb/embed"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/embed"
 )
 
 // outputs are names of outputs of every kind.
@@ -252,7 +253,7 @@ func TestOtherSettings(t *testing.T) {
 		require.ErrorContains(t, err, "other settings: "+name)
 		assert.NotContains(t, err.Error(), ";", "nothing else")
 	}
-	bert, err := embed.Load(filepath.Join(goldens, "bert", "model"), embed.Config{})
+	bert, err := embed.Load(t.Context(), filepath.Join(goldens, "bert", "model"), embed.Config{})
 	require.NoError(t, err)
 	defer bert.Close()
 	_, err = Run(t.Context(), bert, cfg)

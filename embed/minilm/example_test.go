@@ -10,7 +10,7 @@ import (
 )
 
 func ExampleLoad() {
-	model, err := minilm.Load(embed.Config{})
+	model, err := minilm.Load(context.Background(), embed.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -6,6 +6,7 @@ package minilm
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"io/fs"
 	"path"
@@ -23,11 +24,11 @@ var settings embed.FS
 var weights []byte
 
 // Load loads the model. Its weights are used where they lie in the program.
-func Load(cfg rhumb.Config) (*rhumb.Model, error) {
+func Load(ctx context.Context, cfg rhumb.Config) (*rhumb.Model, error) {
 	if cfg.Name == "" {
 		cfg.Name = "all-MiniLM-L6-v2"
 	}
-	return rhumb.LoadFS(folder{}, cfg)
+	return rhumb.LoadFS(ctx, folder{}, cfg)
 }
 
 const weightsName = "model.safetensors"

@@ -58,7 +58,7 @@ func readGolden(t testing.TB) golden {
 }
 
 func load(t testing.TB, cfg rhumb.Config) *rhumb.Model {
-	m, err := Load(cfg)
+	m, err := Load(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, m.Close()) })
 	return m
@@ -126,7 +126,7 @@ func TestFloat32AgreesWithTheReference(t *testing.T) {
 	dir, g := source(t), readGolden(t)
 	for _, set := range kernel.Sets() {
 		t.Run(set.Name(), func(t *testing.T) {
-			m, err := rhumb.Load(dir, rhumb.Config{Kernels: set.Name()})
+			m, err := rhumb.Load(t.Context(), dir, rhumb.Config{Kernels: set.Name()})
 			require.NoError(t, err)
 			defer m.Close()
 			n := len(g.Texts)
@@ -147,7 +147,7 @@ func TestBFloat16AgreesWithTheReference(t *testing.T) {
 	var want []rhumb.Embedding
 	for _, set := range slices.Backward(kernel.Sets()) {
 		t.Run(set.Name(), func(t *testing.T) {
-			m, err := rhumb.Load(dir, rhumb.Config{Kernels: set.Name(), Precision: rhumb.BFloat16})
+			m, err := rhumb.Load(t.Context(), dir, rhumb.Config{Kernels: set.Name(), Precision: rhumb.BFloat16})
 			require.NoError(t, err)
 			defer m.Close()
 			require.Contains(t, m.Info().Arithmetic, "bfloat16")

@@ -20,7 +20,7 @@ const (
 var documents = []string{"water boils at 100 degrees", "the garden behind the house", "how to boil an egg"}
 
 func load(dir string) *rerank.Model {
-	model, err := rerank.Load(dir, embed.Config{})
+	model, err := rerank.Load(context.Background(), dir, embed.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func load(dir string) *rerank.Model {
 }
 
 func ExampleModel_Rank() {
-	model, err := rerank.Load(reranker, embed.Config{})
+	model, err := rerank.Load(context.Background(), reranker, embed.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func ExampleModel_ClassifyPairs() {
 }
 
 func ExampleLoadFS() {
-	model, err := rerank.LoadFS(os.DirFS(reranker), embed.Config{Precision: embed.BFloat16})
+	model, err := rerank.LoadFS(context.Background(), os.DirFS(reranker), embed.Config{Precision: embed.BFloat16})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func ExampleLoadFS() {
 }
 
 func ExampleInspect() {
-	info, err := rerank.Inspect(classifier, embed.Config{})
+	info, err := rerank.Inspect(context.Background(), classifier, embed.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}

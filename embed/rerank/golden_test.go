@@ -69,7 +69,7 @@ func goldenNames(t testing.TB, prefixes ...string) (names []string) {
 }
 
 func load(t testing.TB, dir string, cfg embed.Config) *Model {
-	m, err := Load(dir, cfg)
+	m, err := Load(t.Context(), dir, cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, m.Close()) })
 	return m

@@ -29,7 +29,7 @@ var hostileFolders = []string{"classify-distilbert-multi-label", "logit-qwen3", 
 // survive loads files and scores with them. What that returns does not count, but it must
 // not panic.
 func survive(files fstest.MapFS) error {
-	m, err := LoadFS(files, embed.Config{Workers: 1})
+	m, err := LoadFS(context.Background(), files, embed.Config{Workers: 1})
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func TestNotFinite(t *testing.T) {
 	ctx := context.Background()
 	files := readFolder(t, filepath.Join(goldens, "rerank-bert", "model"))
 	for _, value := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		m, err := LoadFS(change(t, files, "classifier.bias", float32(value)), embed.Config{})
+		m, err := LoadFS(ctx, change(t, files, "classifier.bias", float32(value)), embed.Config{})
 		require.NoError(t, err)
 		_, err = m.Score(ctx, "a query", []string{"a", "b"}, Options{})
 		assert.ErrorIs(t, err, embed.ErrNotFinite)
@@ -180,7 +180,7 @@ func TestTokenBeyondTheVocabulary(t *testing.T) {
 	text = strings.Replace(text, `"vocab":{`, `"vocab":{"beyond":9999,`, 1)
 	require.Contains(t, text, "beyond")
 	files["tokenizer.json"] = &fstest.MapFile{Data: []byte(text)}
-	m, err := LoadFS(files, embed.Config{})
+	m, err := LoadFS(t.Context(), files, embed.Config{})
 	require.NoError(t, err)
 	defer m.Close() //nolint:errcheck
 	_, err = m.Score(context.Background(), "a query", []string{"within", "beyond"}, Options{})
@@ -202,7 +202,7 @@ func TestUnknownSettings(t *testing.T) {
 		text := string(files[c.file].Data)
 		require.Contains(t, text, c.old)
 		files[c.file] = &fstest.MapFile{Data: []byte(strings.Replace(text, c.old, c.new, 1))}
-		_, err := LoadFS(files, embed.Config{})
+		_, err := LoadFS(t.Context(), files, embed.Config{})
 		assert.ErrorContains(t, err, c.want, "%s: %s", c.folder, c.new)
 	}
 	files := readFolder(t, filepath.Join(goldens, "logit-qwen3", "model"))
@@ -212,7 +212,7 @@ func TestUnknownSettings(t *testing.T) {
 		"{{ raise_exception('only users') }}": "only users",
 	} {
 		files["chat_template.jinja"] = &fstest.MapFile{Data: []byte(template)}
-		_, err := LoadFS(files, embed.Config{})
+		_, err := LoadFS(t.Context(), files, embed.Config{})
 		assert.ErrorContains(t, err, want)
 		assert.ErrorContains(t, err, "chat template", template)
 	}
@@ -223,7 +223,7 @@ func TestNamedTemplates(t *testing.T) {
 	ctx := context.Background()
 	files := readFolder(t, filepath.Join(goldens, "logit-qwen3", "model"))
 	scores := func() []Score {
-		m, err := LoadFS(files, embed.Config{})
+		m, err := LoadFS(ctx, files, embed.Config{})
 		require.NoError(t, err)
 		defer m.Close() //nolint:errcheck
 		s, err := m.Score(ctx, "a query", []string{"a document"}, Options{})
@@ -246,7 +246,7 @@ func TestNamedTemplates(t *testing.T) {
 		require.NoError(t, err)
 		files["tokenizer_config.json"] = &fstest.MapFile{Data: data}
 		if list, ok := value.([]map[string]string); value == nil || ok && len(list) == 1 {
-			_, err := LoadFS(files, embed.Config{})
+			_, err := LoadFS(ctx, files, embed.Config{})
 			assert.ErrorContains(t, err, `tokenizer_config.json: chat_template: expected a text, or a list with one of name "default"`)
 			continue
 		}
@@ -259,7 +259,7 @@ func TestNamedTemplates(t *testing.T) {
 func TestWithoutMessages(t *testing.T) {
 	files := readFolder(t, filepath.Join(goldens, "logit-qwen3", "model"))
 	files["sentence_bert_config.json"] = &fstest.MapFile{Data: []byte(`{"max_seq_length": 100}`)}
-	m, err := LoadFS(files, embed.Config{})
+	m, err := LoadFS(t.Context(), files, embed.Config{})
 	require.NoError(t, err)
 	defer m.Close() //nolint:errcheck
 	c := &call{model: m, scores: true, pairs: [][2]string{{"a query", "a document"}}, options: Options{Prompt: "find: "}}

@@ -66,7 +66,7 @@ func TestKinds(t *testing.T) {
 	}
 	for name, files := range folders {
 		kind := append(want[name], "none")[0]
-		embedder, errEmbed := embed.LoadFS(files, embed.Config{})
+		embedder, errEmbed := embed.LoadFS(t.Context(), files, embed.Config{})
 		if kind == "embedding" {
 			if assert.NoError(t, errEmbed, name) {
 				assert.NoError(t, embedder.Close())
@@ -74,7 +74,7 @@ func TestKinds(t *testing.T) {
 		} else {
 			requireKind(t, errEmbed, name, served[kind])
 		}
-		m, errCross := LoadFS(files, embed.Config{})
+		m, errCross := LoadFS(t.Context(), files, embed.Config{})
 		if kind == "reranker" || kind == "classifier" {
 			if assert.NoError(t, errCross, name) {
 				assert.Equal(t, kind == "reranker", m.Reranks(), name)
@@ -98,7 +98,7 @@ func requireKind(t testing.TB, err error, name, want string) {
 // A caller may pool the body of any transformer, whatever its head.
 func TestPoolingOfAnyHead(t *testing.T) {
 	for name, files := range kindFolders(t) {
-		m, err := embed.LoadFS(files, embed.Config{Pooling: "cls"})
+		m, err := embed.LoadFS(t.Context(), files, embed.Config{Pooling: "cls"})
 		if files["modules.json"] != nil {
 			assert.ErrorContains(t, err, "pooling: ", name)
 			continue
@@ -108,7 +108,7 @@ func TestPoolingOfAnyHead(t *testing.T) {
 			assert.NoError(t, m.Close())
 		}
 	}
-	_, err := Load(filepath.Join(goldens, "rerank-bert", "model"), embed.Config{Pooling: "cls"})
+	_, err := Load(t.Context(), filepath.Join(goldens, "rerank-bert", "model"), embed.Config{Pooling: "cls"})
 	assert.ErrorContains(t, err, `pooling: "cls" given, expected none`)
 }
 

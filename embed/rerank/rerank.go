@@ -1,6 +1,6 @@
 // Package rerank scores pairs of texts with cross-encoders: rerankers and classifiers.
 //
-//	model, err := rerank.Load("ms-marco-MiniLM-L6-v2", embed.Config{})
+//	model, err := rerank.Load(ctx, "ms-marco-MiniLM-L6-v2", embed.Config{})
 //	…
 //	ranked, err := model.Rank(ctx, "a query", documents, 3, rerank.Options{})
 //	fmt.Println(documents[ranked[0].Index], ranked[0].Value)
@@ -63,27 +63,27 @@ type Info struct {
 // sequence classification. It is embed.Load in all else: how weights are held, and what
 // errors say. A folder of another kind is an *embed.KindError that names what serves it.
 // cfg.Pooling must be empty.
-func Load(dir string, cfg embed.Config) (*Model, error) {
-	return loadDir(context.Background(), dir, cfg, loader.ToRun)
+func Load(ctx context.Context, dir string, cfg embed.Config) (*Model, error) {
+	return loadDir(ctx, dir, cfg, loader.ToRun)
 }
 
 // LoadFS loads the model at the root of fsys as Load does. Weights in a file with a
 // method Bytes() []byte are used in place, see tensor.OpenFS.
-func LoadFS(fsys fs.FS, cfg embed.Config) (*Model, error) {
-	return open(context.Background(), fsys, "", cfg, loader.ToRun)
+func LoadFS(ctx context.Context, fsys fs.FS, cfg embed.Config) (*Model, error) {
+	return open(ctx, fsys, "", cfg, loader.ToRun)
 }
 
-// Inspect returns what Load(dir, cfg) would say about its model, without packing the
+// Inspect returns what Load(ctx, dir, cfg) would say about its model, without packing the
 // weights, as embed.Inspect does.
-func Inspect(dir string, cfg embed.Config) (Info, error) {
-	m, err := loadDir(context.Background(), dir, cfg, loader.ToCount)
+func Inspect(ctx context.Context, dir string, cfg embed.Config) (Info, error) {
+	m, err := loadDir(ctx, dir, cfg, loader.ToCount)
 	if err != nil {
 		return Info{}, err
 	}
 	return m.Info(), m.Close()
 }
 
-// Fingerprint returns that of the model which Load(dir, cfg) would load, without packing
+// Fingerprint returns that of the model which Load(ctx, dir, cfg) would load, without packing
 // the weights: it reads them once.
 func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, error) {
 	m, err := loadDir(ctx, dir, cfg, loader.ToCount)

@@ -196,7 +196,7 @@ func TestErrors(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 	_, err = NewQueue(plain, embed.QueueConfig{MaxTexts: 1}).Score(ctx, "q", []string{"a", "b"}, Options{})
 	assert.ErrorIs(t, err, embed.ErrQueueFull)
-	closed, err := Load(filepath.Join(goldens, "rerank-bert", "model"), embed.Config{})
+	closed, err := Load(ctx, filepath.Join(goldens, "rerank-bert", "model"), embed.Config{})
 	require.NoError(t, err)
 	require.NoError(t, closed.Close())
 	require.NoError(t, closed.Close())
@@ -213,7 +213,7 @@ func TestInspectAndFingerprint(t *testing.T) {
 	seen := map[string]string{}
 	for _, name := range goldenNames(t, "rerank-", "classify-", "logit-") {
 		m, g := loadGolden(t, name, embed.Config{})
-		info, err := Inspect(g.dir, embed.Config{})
+		info, err := Inspect(ctx, g.dir, embed.Config{})
 		require.NoError(t, err)
 		assert.Equal(t, m.Info(), info)
 		print, err := m.Fingerprint(ctx)

@@ -35,7 +35,7 @@ func main() {
 
 // batch embeds the rows of inputs into output, and writes to w how it goes.
 func batch(ctx context.Context, w io.Writer, inputs []string, output string) (err error) {
-	model, err := minilm.Load(embed.Config{}) // or embed.Load("path/to/model", embed.Config{})
+	model, err := minilm.Load(ctx, embed.Config{}) // or embed.Load(ctx, "path/to/model", embed.Config{})
 	if err != nil {
 		return err
 	}

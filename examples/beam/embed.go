@@ -10,6 +10,7 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/typex"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
+
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/minilm"
 )
@@ -131,9 +132,9 @@ func load(k modelKey) (*embed.Model, error) {
 	once, _ := models.LoadOrStore(k, sync.OnceValues(func() (*embed.Model, error) {
 		cfg := embed.Config{BatchTokens: k.batchTokens}
 		if k.name == builtin {
-			return minilm.Load(cfg)
+			return minilm.Load(context.Background(), cfg)
 		}
-		return embed.Load(k.name, cfg)
+		return embed.Load(context.Background(), k.name, cfg)
 	}))
 	return once.(func() (*embed.Model, error))()
 }

@@ -26,7 +26,7 @@ func (f finder) Retrieve(_ context.Context, _ string, opts ...retriever.Option) 
 // What a chain of Eino gets are the documents with the scores that the model gives
 // each by itself, highest first. The documents that were found stay as they are.
 func TestReranker(t *testing.T) {
-	model, err := rerank.Load("../../testdata/heads/rerank-bert/model", embed.Config{})
+	model, err := rerank.Load(t.Context(), "../../testdata/heads/rerank-bert/model", embed.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, model.Close()) })
 	const question = "Was there a delay?"

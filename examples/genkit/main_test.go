@@ -14,7 +14,7 @@ import (
 // What Genkit gets are the bits of Model.Embed, with the prompts of the tiny model
 // for documents and for queries.
 func TestEmbedders(t *testing.T) {
-	model, err := embed.Load("../../testdata/goldens/bert/model", embed.Config{})
+	model, err := embed.Load(t.Context(), "../../testdata/goldens/bert/model", embed.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, model.Close()) })
 	g := genkit.Init(t.Context())

@@ -15,7 +15,7 @@ import (
 // The documents come with the scores that the model gives each by itself, highest
 // first.
 func TestReranker(t *testing.T) {
-	model, err := rerank.Load("../../testdata/heads/rerank-bert/model", embed.Config{})
+	model, err := rerank.Load(t.Context(), "../../testdata/heads/rerank-bert/model", embed.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, model.Close()) })
 	flow := defineReranker(genkit.Init(t.Context()), model)

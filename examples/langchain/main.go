@@ -29,7 +29,7 @@ func main() {
 }
 
 func rank(ctx context.Context, question string, texts []string) (err error) {
-	model, err := minilm.Load(embed.Config{})
+	model, err := minilm.Load(ctx, embed.Config{})
 	if err != nil {
 		return err
 	}

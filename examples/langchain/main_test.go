@@ -19,7 +19,7 @@ var _ embeddings.Embedder = adapt.Embedder{}
 // What langchaingo gets are the bits of Model.Embed, with the prompts of the tiny
 // model for documents and for queries.
 func TestStore(t *testing.T) {
-	model, err := embed.Load("../../testdata/goldens/bert/model", embed.Config{})
+	model, err := embed.Load(t.Context(), "../../testdata/goldens/bert/model", embed.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, model.Close()) })
 	texts := []string{"The food was delicious", "The train was late"}

@@ -28,7 +28,7 @@ func (f finder) GetRelevantDocuments(context.Context, string) ([]schema.Document
 // The documents come with the scores that the model gives each by itself, highest
 // first, and with their metadata.
 func TestReranker(t *testing.T) {
-	model, err := rerank.Load("../../testdata/heads/rerank-bert/model", embed.Config{})
+	model, err := rerank.Load(t.Context(), "../../testdata/heads/rerank-bert/model", embed.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, model.Close()) })
 	const question = "Was there a delay?"

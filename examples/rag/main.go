@@ -57,12 +57,12 @@ func rag(ctx context.Context, w io.Writer, root, dir, question string) (err erro
 		return err
 	}
 	fmt.Fprintf(w, "%d passages\n", len(passages))
-	embedder, err := minilm.Load(embed.Config{}) // or embed.Load("path/to/model", embed.Config{})
+	embedder, err := minilm.Load(ctx, embed.Config{}) // or embed.Load(ctx, "path/to/model", embed.Config{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, embedder.Close()) }()
-	reranker, err := rerank.Load(dir, embed.Config{})
+	reranker, err := rerank.Load(ctx, dir, embed.Config{})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -59,7 +60,7 @@ func TestRAG(t *testing.T) {
 	passages, err := read(root)
 	require.NoError(t, err)
 	require.Greater(t, len(passages), candidates)
-	model, err := minilm.Load(embed.Config{})
+	model, err := minilm.Load(t.Context(), embed.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, model.Close()) })
 	found, err := nearest(t.Context(), model, passages, question)
@@ -67,7 +68,7 @@ func TestRAG(t *testing.T) {
 	require.Len(t, found, candidates)
 	assert.Equal(t, "serving.md", filepath.Base(found[0].file))
 
-	reranker, err := rerank.Load(tiny, embed.Config{})
+	reranker, err := rerank.Load(context.Background(), tiny, embed.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, reranker.Close()) })
 	scores := map[string]float32{}

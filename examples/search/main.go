@@ -49,7 +49,7 @@ func search(ctx context.Context, out, status io.Writer, dir, root, question stri
 			return err
 		}
 	}
-	model, err := minilm.Load(embed.Config{}) // or embed.Load("path/to/model", embed.Config{})
+	model, err := minilm.Load(ctx, embed.Config{}) // or embed.Load(ctx, "path/to/model", embed.Config{})
 	if err != nil {
 		return err
 	}

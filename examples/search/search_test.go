@@ -68,7 +68,7 @@ func FuzzSplit(f *testing.F) {
 // What chromem-go stores and finds are the bits of Model.Embed, with the prompts of
 // the tiny model for documents and for queries.
 func TestIndex(t *testing.T) {
-	model, err := embed.Load("../../testdata/goldens/bert/model", embed.Config{})
+	model, err := embed.Load(t.Context(), "../../testdata/goldens/bert/model", embed.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, model.Close()) })
 	queue := embed.NewQueue(model, embed.QueueConfig{})

@@ -47,7 +47,7 @@ func main() {
 // are answered.
 func serve(ctx context.Context, listener net.Listener) (err error) {
 	defer listener.Close()
-	model, err := minilm.Load(embed.Config{})
+	model, err := minilm.Load(ctx, embed.Config{})
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func TestService(t *testing.T) {
 	base, stop := start(t)
 	texts := []string{"The food was delicious", "The train was late", "It rained all day", "Cats sleep a lot"}
 	const question = "Was there a delay?"
-	m, err := minilm.Load(embed.Config{})
+	m, err := minilm.Load(t.Context(), embed.Config{})
 	require.NoError(t, err)
 	defer m.Close()
 	want, err := m.Embed(t.Context(), append([]string{question}, texts...), embed.Options{})

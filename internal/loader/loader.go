@@ -85,7 +85,7 @@ func (e *Encoder) Options() tokenizer.Options {
 
 // Open loads the model at the root of fsys, which lies in dir, "" where that is not
 // known, as read reads the folder: modelfolder.Read or its like. The weights must not
-// change meanwhile. ctx is looked at between them. Model.Close releases the memory.
+// change meanwhile. ctx is looked at between layers. Model.Close releases the memory.
 func Open(ctx context.Context, fsys fs.FS, dir string, cfg Config, read func(fs.FS, modelfolder.Options) (*modelfolder.Spec, error)) (*Model, error) {
 	set, err := cfg.complete()
 	if err != nil {

@@ -40,10 +40,10 @@ func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) 
 	if finds {
 		calibrated := open
 		calibrated.Set = m.Set
-		e.Transformer, err = transformer.OpenToCalibrate(calibrated)
+		e.Transformer, err = transformer.OpenToCalibrate(ctx, calibrated)
 	} else {
 		open.Outliers = e.Outliers
-		e.Transformer, err = transformer.Open(open)
+		e.Transformer, err = transformer.Open(ctx, open)
 	}
 	if err == nil {
 		err = e.check()
@@ -57,7 +57,7 @@ func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) 
 			return nil, err
 		}
 		e.Outliers = open.Outliers
-		if e.Transformer, err = transformer.Open(open); err != nil {
+		if e.Transformer, err = transformer.Open(ctx, open); err != nil {
 			return nil, spec.ErrorIn(spec.Base.ErrorIn("", err))
 		}
 	}

@@ -26,7 +26,7 @@ func newModel(t testing.TB, workers, batchTokens int) (*Model, *Way) {
 	require.NoError(t, err)
 	file, err := tensor.Open(filepath.Join(dir, "model.safetensors"))
 	require.NoError(t, err)
-	bert, err := transformer.Open(transformer.Config{JSON: config, Weights: file, Set: kernel.Best()})
+	bert, err := transformer.Open(t.Context(), transformer.Config{JSON: config, Weights: file, Set: kernel.Best()})
 	require.NoError(t, err)
 	m := &Model{Workers: workers, BatchTokens: batchTokens, Files: []*tensor.File{file}}
 	t.Cleanup(func() { assert.NoError(t, m.Close()) })

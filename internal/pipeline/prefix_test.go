@@ -25,7 +25,7 @@ func newCausal(t testing.TB, workers, batchTokens int, format kernel.Format) (*M
 	require.NoError(t, err)
 	file, err := tensor.Open(filepath.Join(dir, "model.safetensors"))
 	require.NoError(t, err)
-	qwen, err := transformer.Open(transformer.Config{
+	qwen, err := transformer.Open(t.Context(), transformer.Config{
 		JSON: config, Weights: file, Set: kernel.Best(), Format: format, Head: transformer.ClassificationHead,
 	})
 	require.NoError(t, err)

@@ -38,7 +38,7 @@ func TestAdapterNames(t *testing.T) {
 		for _, base := range []string{"", "bert.", "c."} {
 			a, err := OpenAdapter(data, changed(t, original, rename("base_model.model.", of)))
 			require.NoError(t, err)
-			m, err := Open(Config{JSON: config, Weights: changed(t, weights, rename("", base)), Adapter: a, Set: kernel.Best()})
+			m, err := Open(t.Context(), Config{JSON: config, Weights: changed(t, weights, rename("", base)), Adapter: a, Set: kernel.Best()})
 			require.NoError(t, err, "adapter under %q, base model under %q", of, base)
 			require.Equal(t, want.Data, forward(t, m, nil, g.batch).Data)
 		}
@@ -50,7 +50,7 @@ func TestAdapterNames(t *testing.T) {
 		}
 	}))
 	require.NoError(t, err)
-	m, err := Open(Config{JSON: config, Weights: weights, Adapter: a, Set: kernel.Best()})
+	m, err := Open(t.Context(), Config{JSON: config, Weights: weights, Adapter: a, Set: kernel.Best()})
 	require.NoError(t, err)
 	require.Equal(t, want.Data, forward(t, m, nil, g.batch).Data)
 }
@@ -71,7 +71,7 @@ func TestAdapterOfZeros(t *testing.T) {
 	}))
 	require.NoError(t, err)
 	config, weights := openFiles(t, filepath.Join(goldens, "t5", "model"))
-	m, err := Open(Config{JSON: config, Weights: weights, Adapter: a, Set: kernel.Best()})
+	m, err := Open(t.Context(), Config{JSON: config, Weights: weights, Adapter: a, Set: kernel.Best()})
 	require.NoError(t, err)
 	g := readGolden(t, "t5")
 	require.Equal(t, forward(t, open(t, "t5", kernel.Best()), nil, g.batch).Data, forward(t, m, nil, g.batch).Data)
@@ -91,7 +91,7 @@ func TestWholeTable(t *testing.T) {
 		})
 		a, err := OpenAdapter([]byte(`{"peft_type": "LORA", "modules_to_save": ["word_embeddings"]}`), file)
 		require.NoError(t, err)
-		m, err := Open(Config{JSON: config, Weights: bare, Adapter: a, Set: kernel.Best()})
+		m, err := Open(t.Context(), Config{JSON: config, Weights: bare, Adapter: a, Set: kernel.Best()})
 		require.NoError(t, err)
 		g := readGolden(t, "bert")
 		require.Equal(t, forward(t, open(t, "bert", kernel.Best()), nil, g.batch).Data, forward(t, m, nil, g.batch).Data)
@@ -111,7 +111,7 @@ func FuzzAdapterConfig(f *testing.F) {
 	config, weights := openFiles(f, filepath.Join(goldens, "bert", "model"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if a, err := OpenAdapter(data, file); err == nil {
-			_, _ = Open(Config{JSON: config, Weights: weights, Adapter: a, Set: kernel.Best()})
+			_, _ = Open(t.Context(), Config{JSON: config, Weights: weights, Adapter: a, Set: kernel.Best()})
 		}
 	})
 }

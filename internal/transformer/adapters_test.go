@@ -47,7 +47,7 @@ func openAdapted(t testing.TB, name string, s *kernel.Set) *Model {
 	require.NoError(t, err)
 	require.Equal(t, "../../goldens/"+bases[name]+"/model", a.Base)
 	config, weights := openFiles(t, filepath.Join(goldens, bases[name], "model"))
-	m, err := Open(Config{JSON: config, Weights: weights, Adapter: a, Set: s})
+	m, err := Open(t.Context(), Config{JSON: config, Weights: weights, Adapter: a, Set: s})
 	require.NoError(t, err)
 	return m
 }
@@ -91,7 +91,7 @@ func TestMergedAdapters(t *testing.T) {
 
 func openJina(t testing.TB, s *kernel.Set) *Model {
 	config, file := openFiles(t, filepath.Join(adapters, "jina-v3-lora", "model"))
-	m, err := Open(Config{JSON: config, Weights: file, Set: s})
+	m, err := Open(t.Context(), Config{JSON: config, Weights: file, Set: s})
 	require.NoError(t, err)
 	return m
 }
@@ -151,9 +151,9 @@ func TestTasksSameBits(t *testing.T) {
 func TestBytes(t *testing.T) {
 	check := func(t *testing.T, dir string) {
 		config, file := openFiles(t, dir)
-		m, err := Open(Config{JSON: config, Weights: file, Set: kernel.Best()})
+		m, err := Open(t.Context(), Config{JSON: config, Weights: file, Set: kernel.Best()})
 		require.NoError(t, err)
-		counted, err := Open(Config{JSON: config, Weights: file})
+		counted, err := Open(t.Context(), Config{JSON: config, Weights: file})
 		require.NoError(t, err)
 		require.Equal(t, m.Bytes(), counted.Bytes())
 
@@ -271,7 +271,7 @@ func TestAdapterReplacesQuantizedWeight(t *testing.T) {
 	}{{config, base}, {set(t, config, map[string]any{"quantization_config": weight.Int8}), quantized}} {
 		a, err := OpenAdapter(data, file)
 		require.NoError(t, err)
-		m, err := Open(Config{JSON: base.config, Weights: base.file, Adapter: a, Set: kernel.Best()})
+		m, err := Open(t.Context(), Config{JSON: base.config, Weights: base.file, Adapter: a, Set: kernel.Best()})
 		require.NoError(t, err)
 		h := forward(t, m, nil, g.batch)
 		if want.Data == nil {
@@ -352,7 +352,7 @@ func TestBadAdapters(t *testing.T) {
 			a, err := OpenAdapter(set(t, data, c.config), changed(t, original, c.change))
 			if err == nil {
 				config, weights := openFiles(t, filepath.Join(goldens, "bert", "model"))
-				_, err = Open(Config{JSON: config, Weights: weights, Adapter: a, Set: kernel.Best()})
+				_, err = Open(t.Context(), Config{JSON: config, Weights: weights, Adapter: a, Set: kernel.Best()})
 			}
 			require.Error(t, err)
 			for _, want := range c.want {
@@ -391,7 +391,7 @@ func TestBadTasks(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			config, file := openFiles(t, filepath.Join(adapters, "jina-v3-lora", "model"))
-			_, err := Open(Config{JSON: set(t, config, c.config), Weights: changed(t, file, c.change), Set: kernel.Best()})
+			_, err := Open(t.Context(), Config{JSON: set(t, config, c.config), Weights: changed(t, file, c.change), Set: kernel.Best()})
 			require.ErrorContains(t, err, c.want)
 		})
 	}

@@ -93,7 +93,7 @@ func readHeadGolden(t testing.TB, name string) headGolden {
 func (g *headGolden) open(t testing.TB, s *kernel.Set, f kernel.Format) *Model {
 	c := g.config
 	c.Set, c.Format = s, f
-	m, err := Open(c)
+	m, err := Open(t.Context(), c)
 	require.NoError(t, err)
 	return m
 }

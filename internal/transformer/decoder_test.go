@@ -86,7 +86,7 @@ func TestDeepDecoderKeepsItsDirection(t *testing.T) {
 	for seed := range uint64(3) {
 		config, file := randomDecoder(t, seed)
 		hidden := func(f kernel.Format) tensor.Matrix {
-			m, err := Open(Config{JSON: config, Weights: file, Set: kernel.Best(), Format: f})
+			m, err := Open(t.Context(), Config{JSON: config, Weights: file, Set: kernel.Best(), Format: f})
 			require.NoError(t, err)
 			return forward(t, m, nil, b)
 		}

@@ -1,6 +1,7 @@
 package transformer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -67,15 +68,15 @@ type Config struct {
 // are quantized are read as what their codes stand for; codes of Int4 go into
 // layers in that format unchanged. Unknown values, missing and misshaped tensors,
 // tensors that the model does not read, an adapter that does not fit and a head
-// that the family or the file does not have are errors.
-func Open(c Config) (*Model, error) { return newWeights(c).open() }
+// that the family or the file does not have are errors. ctx is looked at between layers.
+func Open(ctx context.Context, c Config) (*Model, error) { return newWeights(ctx, c).open() }
 
 // OpenToCalibrate is Open in Int8 for Calibrate alone, in little memory: each
 // linear layer is packed anew when it is used, in the place of the one before.
 // There is no head.
-func OpenToCalibrate(c Config) (*Model, error) {
+func OpenToCalibrate(ctx context.Context, c Config) (*Model, error) {
 	c.Format, c.Outliers, c.Head = kernel.Int8, nil, NoHead
-	w := newWeights(c)
+	w := newWeights(ctx, c)
 	w.deferred, w.spare = map[*Linear]func(){}, new(kernel.Panels)
 	return w.open()
 }
@@ -96,6 +97,9 @@ func (w *weights) open() (*Model, error) {
 	}
 	w.scheme = head.Quantized
 	m := open(w)
+	if err := w.ctx.Err(); err != nil {
+		return nil, err
+	}
 	if w.refused != nil {
 		return nil, fmt.Errorf("config.json: %w", refused(w.refused))
 	}

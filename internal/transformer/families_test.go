@@ -41,7 +41,7 @@ func openChanged(t *testing.T, name string, change func(config map[string]any, t
 	changed, err := tensor.Open(path)
 	require.NoError(t, err)
 	defer changed.Close()
-	_, err = Open(Config{JSON: data, Weights: changed, Set: kernel.Best()})
+	_, err = Open(t.Context(), Config{JSON: data, Weights: changed, Set: kernel.Best()})
 	return err
 }
 
@@ -226,7 +226,7 @@ func TestOddValues(t *testing.T) {
 				changed, err := json.Marshal(config)
 				require.NoError(t, err)
 				require.NotPanics(t, func() {
-					m, err := Open(Config{JSON: changed, Weights: file, Set: kernel.Best()})
+					m, err := Open(t.Context(), Config{JSON: changed, Weights: file, Set: kernel.Best()})
 					if err == nil {
 						forward(t, m, nil, Batch{IDs: []int32{0}, Starts: []int{0, 1}, Task: len(m.Tasks)})
 					}

@@ -75,7 +75,7 @@ func openIn(t testing.TB, name string, s *kernel.Set, f kernel.Format, o Outlier
 	file, err := tensor.Open(filepath.Join(dir, weights))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, file.Close()) })
-	return Open(Config{JSON: config, Weights: file, Set: s, Format: f, Outliers: o})
+	return Open(t.Context(), Config{JSON: config, Weights: file, Set: s, Format: f, Outliers: o})
 }
 
 // A golden is what the reference answers for a batch.

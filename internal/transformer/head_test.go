@@ -56,13 +56,13 @@ func TestLogitsOfOtherFormats(t *testing.T) {
 			require.Equal(t, want.Data, got.Data, "%s: %v", name, f)
 			c := g.config
 			c.Format = f
-			counted, err := Open(c)
+			counted, err := Open(t.Context(), c)
 			require.NoError(t, err)
 			require.Equal(t, m.Bytes(), counted.Bytes(), name)
 		}
 		c := g.config
 		c.Head, c.Set = NoHead, kernel.Best()
-		bare, err := Open(c)
+		bare, err := Open(t.Context(), c)
 		require.NoError(t, err)
 		require.Nil(t, bare.Head)
 		require.Less(t, bare.Bytes(), exact.Bytes())
@@ -122,7 +122,7 @@ func TestLanguageHead(t *testing.T) {
 			}
 			weight := value(t, file, name)
 			for _, s := range kernel.Sets() {
-				m, err := Open(Config{JSON: set(t, g.config.JSON, c.changes), Weights: file, Set: s, Head: LanguageHead, Tokens: ids})
+				m, err := Open(t.Context(), Config{JSON: set(t, g.config.JSON, c.changes), Weights: file, Set: s, Head: LanguageHead, Tokens: ids})
 				require.NoError(t, err)
 				h := forward(t, m, nil, g.batch)
 				got := tensor.NewMatrix(g.batch.Sequences(), len(ids))
@@ -148,7 +148,7 @@ func TestScoreOfPaddingTokens(t *testing.T) {
 	open := func(value any) *Model {
 		c := g.config
 		c.JSON, c.Set = set(t, c.JSON, map[string]any{"pad_token_id": value}), kernel.Best()
-		m, err := Open(c)
+		m, err := Open(t.Context(), c)
 		require.NoError(t, err)
 		return m
 	}
@@ -178,7 +178,7 @@ func TestClassifierOfTheFirstToken(t *testing.T) {
 	g := readHeadGolden(t, "rerank-eurobert")
 	c := g.config
 	c.JSON, c.Set = set(t, c.JSON, map[string]any{"classifier_pooling": "bos"}), kernel.Best()
-	m, err := Open(c)
+	m, err := Open(t.Context(), c)
 	require.NoError(t, err)
 	h := forward(t, m, nil, g.batch)
 	got := logits(t, m, nil, g.batch)
@@ -245,10 +245,10 @@ func TestBadHeads(t *testing.T) {
 			g := readHeadGolden(t, c.golden)
 			config := g.config
 			config.JSON, config.Weights, config.Set = set(t, config.JSON, c.config), changed(t, config.Weights, c.change), kernel.Best()
-			_, err := Open(config)
+			_, err := Open(t.Context(), config)
 			require.ErrorContains(t, err, c.want)
 			config.Head = NoHead
-			if _, err := Open(config); c.golden != "rerank-gte-new" {
+			if _, err := Open(t.Context(), config); c.golden != "rerank-gte-new" {
 				assert.NoError(t, err, "without a head")
 			}
 		})
@@ -259,7 +259,7 @@ func TestBadHeads(t *testing.T) {
 func TestNoHead(t *testing.T) {
 	open := func(dir string, h HeadKind, ids ...int32) error {
 		config, file := openFiles(t, dir)
-		_, err := Open(Config{JSON: config, Weights: file, Set: kernel.Best(), Head: h, Tokens: ids})
+		_, err := Open(t.Context(), Config{JSON: config, Weights: file, Set: kernel.Best(), Head: h, Tokens: ids})
 		return err
 	}
 	require.ErrorContains(t, open(modelFolder("t5"), ClassificationHead), `config.json: model_type: found "t5", which has no classification head`)
@@ -282,7 +282,7 @@ func TestCodeOfClassifiers(t *testing.T) {
 	} {
 		c := g.config
 		c.JSON, c.Set = set(t, c.JSON, map[string]any{"auto_map": code}), kernel.Best()
-		_, err := Open(c)
+		_, err := Open(t.Context(), c)
 		require.NoError(t, err)
 	}
 }
@@ -299,7 +299,7 @@ func TestOddValuesOfHeads(t *testing.T) {
 				c := g.config
 				c.JSON, c.Set = set(t, c.JSON, map[string]any{key: json.RawMessage(value)}), kernel.Best()
 				require.NotPanics(t, func() {
-					if m, err := Open(c); err == nil {
+					if m, err := Open(t.Context(), c); err == nil {
 						logits(t, m, nil, Batch{IDs: []int32{0}, Starts: []int{0, 1}})
 					}
 				}, "%s: %s: %s", name, key, value)

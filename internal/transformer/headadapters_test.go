@@ -49,7 +49,7 @@ func TestAdapterWithAClassifier(t *testing.T) {
 			JSON: set(t, g.config.JSON, map[string]any{"id2label": nil, "label2id": nil}), Adapter: a, Set: kernel.Best(), Head: ClassificationHead,
 			Weights: changed(t, g.config.Weights, func(all map[string]tensor.Tensor) { delete(all, "score.weight") }),
 		}
-		m, err := Open(c)
+		m, err := Open(t.Context(), c)
 		require.NoError(t, err)
 		h := forward(t, m, nil, g.batch)
 		got := tensor.NewMatrix(g.batch.Sequences(), labels)
@@ -59,14 +59,14 @@ func TestAdapterWithAClassifier(t *testing.T) {
 			require.InDelta(t, product(weight, j, h.Row(g.batch.Starts[1]-1)), got.Row(0)[j], 1e-5)
 		}
 		c.Head = NoHead
-		_, err = Open(c)
+		_, err = Open(t.Context(), c)
 		require.NoError(t, err)
 		c.Head, c.Adapter = ClassificationHead, nil
-		_, err = Open(c)
+		_, err = Open(t.Context(), c)
 		require.ErrorContains(t, err, "tensor score.weight: missing, expected shape [2 36]")
 		c.Adapter, _ = adapterOf(t, nil, kept)
 		c.JSON = g.config.JSON
-		if _, err = Open(c); labels != 1 {
+		if _, err = Open(t.Context(), c); labels != 1 {
 			require.ErrorContains(t, err, "expected 1 rows, as config.json has id2label of 1")
 		}
 	}
@@ -82,14 +82,14 @@ func TestAdapterReplacesAClassifier(t *testing.T) {
 	a, file := adapterOf(t, nil, all)
 	c := g.config
 	c.Adapter, c.Set = a, kernel.Best()
-	m, err := Open(c)
+	m, err := Open(t.Context(), c)
 	require.NoError(t, err)
 	c.Adapter, c.Weights = nil, changed(t, c.Weights, func(base map[string]tensor.Tensor) {
 		for name, x := range all {
 			base[name] = x
 		}
 	})
-	want, err := Open(c)
+	want, err := Open(t.Context(), c)
 	require.NoError(t, err)
 	require.Equal(t, logits(t, want, nil, g.batch).Data, logits(t, m, nil, g.batch).Data)
 	require.Len(t, file.Names(), 4)
@@ -110,7 +110,7 @@ func TestAdapterOfAHead(t *testing.T) {
 			ids = []int32{17, 4}
 		}
 		config := Config{JSON: g.config.JSON, Weights: own, Adapter: a, Set: kernel.Best(), Head: c.kind, Tokens: ids}
-		m, err := Open(config)
+		m, err := Open(t.Context(), config)
 		require.NoError(t, err)
 		h := forward(t, m, nil, g.batch)
 		got := tensor.NewMatrix(g.batch.Sequences(), m.Head.Labels())
@@ -127,7 +127,7 @@ func TestAdapterOfAHead(t *testing.T) {
 		}
 		if c.kind == LanguageHead {
 			config.Weights, config.JSON = g.config.Weights, set(t, config.JSON, map[string]any{"tie_word_embeddings": true})
-			_, err := Open(config)
+			_, err := Open(t.Context(), config)
 			require.ErrorContains(t, err, "tensors of lm_head: found an update, expected none, as the token table stands in for its weight")
 		}
 	}

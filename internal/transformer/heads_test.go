@@ -16,11 +16,11 @@ import (
 func TestHeads(t *testing.T) {
 	for _, name := range append(folders(t), "jina-v3-lora") {
 		config, file := openFiles(t, modelFolder(name))
-		w := newWeights(Config{JSON: config, Weights: file, Set: kernel.Best()})
+		w := newWeights(t.Context(), Config{JSON: config, Weights: file, Set: kernel.Best()})
 		want, err := w.open()
 		require.NoError(t, err)
 		open := func(change func(map[string]tensor.Tensor)) error {
-			m, err := Open(Config{JSON: config, Weights: changed(t, file, change), Set: kernel.Best()})
+			m, err := Open(t.Context(), Config{JSON: config, Weights: changed(t, file, change), Set: kernel.Best()})
 			if err == nil {
 				require.Equal(t, want.Bytes(), m.Bytes(), name)
 			}

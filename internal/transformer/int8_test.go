@@ -79,7 +79,7 @@ func TestSameBitsInInt8(t *testing.T) {
 // Tasks of jina-embeddings-v3 and their branches, beside weights in Int8.
 func TestInt8Tasks(t *testing.T) {
 	config, file := openFiles(t, filepath.Join(adapters, "jina-v3-lora", "model"))
-	m, err := Open(Config{JSON: config, Weights: file, Set: kernel.Best(), Format: kernel.Int8})
+	m, err := Open(t.Context(), Config{JSON: config, Weights: file, Set: kernel.Best(), Format: kernel.Int8})
 	require.NoError(t, err)
 	for task := range 1 + len(m.Tasks) {
 		g := jinaGolden(t, task)
@@ -106,7 +106,7 @@ func TestOpenToCalibrate(t *testing.T) {
 		want, err := m.Calibrate(context.Background(), nil, g.batch)
 		require.NoError(t, err)
 		config, file := openFiles(t, modelFolder(name))
-		m, err = OpenToCalibrate(Config{JSON: config, Weights: file, Set: kernel.Best()})
+		m, err = OpenToCalibrate(t.Context(), Config{JSON: config, Weights: file, Set: kernel.Best()})
 		require.NoError(t, err)
 		memory := int64(0)
 		for w := range m.deferred {

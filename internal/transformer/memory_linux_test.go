@@ -51,7 +51,7 @@ func TestOpenGivesMemoryBack(t *testing.T) {
 		"num_attention_heads": 8, "num_key_value_heads": 8, "vocab_size": %d, "max_position_embeddings": 64, "rms_norm_eps": 1e-6}`,
 		hidden, inner, layers, vocabulary)
 	before := residentFiles(t)
-	m, err := Open(Config{JSON: []byte(config), Weights: file, Set: kernel.Best()})
+	m, err := Open(t.Context(), Config{JSON: []byte(config), Weights: file, Set: kernel.Best()})
 	require.NoError(t, err)
 	require.Less(t, residentFiles(t)-before, file.Size()/10)
 	const packed = 4 * layers * (4*hidden*hidden + 3*hidden*inner)

@@ -120,7 +120,7 @@ func BenchmarkPrefix(b *testing.B) {
 	}
 	whole, rest := prefixed(rand.New(rand.NewPCG(1, 1)), 1000, 150, lengths)
 	for f := range kernel.Formats {
-		m, err := Open(Config{JSON: config, Weights: file, Set: kernel.Best(), Format: f})
+		m, err := Open(b.Context(), Config{JSON: config, Weights: file, Set: kernel.Best(), Format: f})
 		require.NoError(b, err)
 		dst := tensor.NewMatrix(len(whole.IDs), m.Hidden)
 		b.Run(fmt.Sprintf("%v/whole", f), func(b *testing.B) {

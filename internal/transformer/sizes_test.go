@@ -77,7 +77,7 @@ func opens(t *testing.T, doc *mutate.Document, file *tensor.File, what ...string
 	require.NoError(t, err)
 	before := allocated()
 	require.NotPanics(t, func() {
-		m, err := Open(Config{JSON: config, Weights: file, Set: kernel.Best()})
+		m, err := Open(t.Context(), Config{JSON: config, Weights: file, Set: kernel.Best()})
 		if err == nil {
 			n := 4
 			if m.MaxPositions > 0 {

@@ -32,7 +32,7 @@ func TestTypes(t *testing.T) {
 		families[m.Family] = true
 		require.NotEqual(t, without.Data, got.Data, name)
 		config, file := openFiles(t, modelFolder(name))
-		other, err := Open(Config{JSON: config, Weights: changed(t, file, func(all map[string]tensor.Tensor) {
+		other, err := Open(t.Context(), Config{JSON: config, Weights: changed(t, file, func(all map[string]tensor.Tensor) {
 			for name, x := range all {
 				if strings.HasSuffix(name, "token_type_embeddings.weight") {
 					half := len(x.Data) / 2

@@ -1,6 +1,7 @@
 package transformer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -26,9 +27,10 @@ type weights struct {
 
 // A source is what the weights of all paths share.
 type source struct {
-	config   []byte   // config.json
-	head     HeadKind // that is asked for
-	ids      []int32  // Config.Tokens
+	ctx      context.Context // of Open: where it ends, layers are packed no more
+	config   []byte          // config.json
+	head     HeadKind        // that is asked for
+	ids      []int32         // Config.Tokens
 	file     *tensor.File
 	adapter  *Adapter                 // merged into the weights; nil = none
 	set      *kernel.Set              // nil = linear layers are only counted
@@ -50,9 +52,9 @@ type source struct {
 	packing  []packMemory // of each worker that packs
 }
 
-func newWeights(c Config) *weights {
+func newWeights(ctx context.Context, c Config) *weights {
 	return &weights{format: c.Format, source: &source{
-		config: c.JSON, head: c.Head, ids: c.Tokens, file: c.Weights, adapter: c.Adapter, set: c.Set, format: c.Format, outliers: c.Outliers,
+		ctx: ctx, config: c.JSON, head: c.Head, ids: c.Tokens, file: c.Weights, adapter: c.Adapter, set: c.Set, format: c.Format, outliers: c.Outliers,
 		linears: map[string]string{}, names: map[*Linear]string{}, read: map[string]bool{},
 	}}
 }
@@ -454,10 +456,12 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 	return l
 }
 
-// pack packs l, now or when it is used.
+// pack packs l, now unless the context has ended, or when it is used.
 func (w *weights) pack(l *Linear, pack func()) {
 	if w.deferred == nil {
-		pack()
+		if w.ctx.Err() == nil {
+			pack()
+		}
 		return
 	}
 	w.deferred[l] = pack
