@@ -21,7 +21,7 @@ import (
 func impatient(t testing.TB) {
 	fast(t)
 	oldSilence, oldPeriod := silence, period
-	silence, period = 100*time.Millisecond, 200*time.Millisecond
+	silence, period = 250*time.Millisecond, 400*time.Millisecond
 	t.Cleanup(func() { silence, period = oldSilence, oldPeriod })
 }
 
@@ -62,18 +62,18 @@ func TestEndlessAnswers(t *testing.T) {
 		tries        int // of those requests
 		left         int // parts of files
 	}{
-		{"no answer to the first request", "", "/revision/main", stall, "no answer for 100ms", tries, 0},
-		{"no answer about a file", "HEAD", "/model-1.safetensors", stall, "no answer for 100ms", tries, 0},
-		{"no answer for a file", "GET", weights, stall, "no answer for 100ms", tries, 0},
+		{"no answer to the first request", "", "/revision/main", stall, "no answer for 250ms", tries, 0},
+		{"no answer about a file", "HEAD", "/model-1.safetensors", stall, "no answer for 250ms", tries, 0},
+		{"no answer for a file", "GET", weights, stall, "no answer for 250ms", tries, 0},
 		{"a list that stops", "", "/revision/main", func(h *fakeHub, w http.ResponseWriter, r *http.Request) {
 			begin(w, 10, "")
 			stall(h, w, r)
-		}, "no answer for 100ms", 1, 0},
+		}, "no answer for 250ms", 1, 0},
 		{"a list without end", "", "/revision/main", endless, "an answer of more than 16777216 bytes", 1, 0},
 		{"a file that stops", "GET", weights, func(h *fakeHub, w http.ResponseWriter, r *http.Request) {
 			begin(w, 5000, "120000")
 			stall(h, w, r)
-		}, "5000 of 120000 bytes: no answer for 100ms", tries, 1},
+		}, "5000 of 120000 bytes: no answer for 250ms", tries, 1},
 		{"a file that drips", "GET", weights, func(_ *fakeHub, w http.ResponseWriter, r *http.Request) {
 			for r.Context().Err() == nil {
 				begin(w, 1, "120000")
