@@ -96,10 +96,13 @@ func (w *weights) fromTwo(key string, n int) {
 	}
 }
 
+// A damage is an error of weights that lack what config.json says, not of a value in it.
+type damage struct{ error }
+
 // enough expects the file to have as many tensors as count, of things with a tensor each.
 func (w *weights) enough(key string, count int) {
 	if n := len(w.file.Names()); count > n {
-		w.refusef("%s: found %d, and only %d tensors in the file", key, count, n)
+		w.refuse(damage{fmt.Errorf("%s: found %d, and only %d tensors in the file", key, count, n)})
 	}
 }
 

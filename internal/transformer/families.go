@@ -159,7 +159,7 @@ func family(modelType string, autoMap map[string]any, h HeadKind) (func(w *weigh
 // refused marks err, of the reader of a config that is well-formed: a value in it is
 // none that this package computes with.
 func refused(err error) error {
-	if damaged := (*strictjson.Error)(nil); errors.As(err, &damaged) {
+	if damaged := (*strictjson.Error)(nil); errors.As(err, &damaged) || errors.As(err, new(damage)) {
 		return err
 	}
 	return unsupported.Mark(err)
