@@ -186,11 +186,23 @@ type Options struct {
 	Unnormalized bool              // not of unit length: the vector before any Normalize module at the end
 	Formats      []encoding.Format // of the embeddings, each once; none = Float
 	Ranges       *quant.Ranges     // of Int8 and Uint8; nil = Info.Ranges, or each vector's own scale where that is nil
+
+	// Spans are, for each text, parts of it to embed in place of the whole, in bytes: late
+	// chunking, arXiv:2409.04701. The text runs through the model once, and each span's
+	// tokens, those that begin in it, are pooled by themselves: the last token of a model
+	// that pools so, their mean where it takes the first one. Special tokens and those of
+	// the prompt belong to no span, but that a text's one span from its start to its end is
+	// the text itself, as without Spans (of a table the same within rounding). Spans may
+	// overlap, and are of texts alone: not of token ids, nor of EmbedSeq. A text without
+	// spans, and a span that has no token, that reaches beyond its text, or that begins or
+	// ends inside a character is an *InputError. nil = none.
+	Spans [][]tokenizer.Span
 }
 
 // A Result is the embeddings of one request.
 type Result struct {
-	Embeddings []Embedding   // in the order of the inputs
+	Embeddings []Embedding   // in the order of the inputs, and of the spans of each
+	Starts     []int         // with Options.Spans: those of input i are Embeddings[Starts[i]:Starts[i+1]]; else nil, and each has one
 	Dimensions int           // of each
 	Wait       time.Duration // in a Queue, from the end of tokenization to the batch of the call's first turn; else 0
 }
@@ -199,8 +211,8 @@ type Result struct {
 // vectors of one Result share an array for each format: a copy lets go of the others.
 type Embedding struct {
 	encoding.Vector
-	Tokens    int // read by the model, prompt and special tokens included
-	Truncated int // dropped
+	Tokens    int // read by the model, prompt and special tokens included; of a span, those that were pooled
+	Truncated int // dropped; of a span, from its whole text
 }
 
 // An InputError is a fault of one input.
@@ -227,6 +239,7 @@ const (
 	OptionLayers     Option = "layers"
 	OptionFormats    Option = "formats"
 	OptionRanges     Option = "ranges"
+	OptionSpans      Option = "spans"
 	OptionQuery      Option = "query" // of package rerank: the query itself
 )
 
@@ -279,6 +292,10 @@ func (m *Model) EmbedIDs(ctx context.Context, inputs [][]int32, opts Options) (*
 // in one goroutine; leaving the loop ends the computation too.
 func (m *Model) EmbedSeq(ctx context.Context, inputs iter.Seq[string], opts Options) iter.Seq2[Embedding, error] {
 	return func(yield func(Embedding, error) bool) {
+		if opts.Spans != nil {
+			yield(Embedding{}, optionError(OptionSpans, "given for a sequence, expected none: Embed takes them"))
+			return
+		}
 		delivered := 0
 		parts := pipeline.Stream(ctx, &m.loaded.Model, inputs, func(part []string) *texts { return m.texts(part, opts) })
 		for part, err := range parts {

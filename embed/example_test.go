@@ -199,6 +199,45 @@ func ExampleModel_EmbedSeq() {
 	// 24
 }
 
+// Each chunk of a text gets an embedding in the light of the whole.
+func ExampleModel_Embed_lateChunking() {
+	model := load()
+	defer model.Close()
+	text := "Berlin is a city. It has many lakes."
+	chunks := []tokenizer.Span{{Start: 0, End: 17}, {Start: 17, End: len(text)}}
+	result, err := model.Embed(context.Background(), []string{text}, embed.Options{Spans: [][]tokenizer.Span{chunks}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i, e := range result.Embeddings[result.Starts[0]:result.Starts[1]] {
+		fmt.Printf("%q: %d dimensions\n", text[chunks[i].Start:chunks[i].End], len(e.Float32))
+	}
+	// Output:
+	// "Berlin is a city.": 24 dimensions
+	// " It has many lakes.": 24 dimensions
+}
+
+func ExampleModel_EmbedTokens() {
+	model := load()
+	defer model.Close()
+	text := "a text"
+	result, err := model.EmbedTokens(context.Background(), []string{text}, embed.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, t := range result.Texts[0].Tokens {
+		fmt.Printf("%q: %d dimensions\n", text[t.Start:t.End], len(t.Float32))
+	}
+	// Output:
+	// "": 24 dimensions
+	// "a": 24 dimensions
+	// "t": 24 dimensions
+	// "e": 24 dimensions
+	// "x": 24 dimensions
+	// "t": 24 dimensions
+	// "": 24 dimensions
+}
+
 // The calls of many goroutines are computed together.
 func ExampleQueue_Embed() {
 	model := load()

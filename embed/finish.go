@@ -2,6 +2,7 @@ package embed
 
 import (
 	"errors"
+	"fmt"
 	"math"
 
 	"github.com/rhumb-go/rhumb/encoding"
@@ -54,18 +55,31 @@ func take[E any](memory *[]E, size, left int) []E {
 	return room
 }
 
-// Take is that of pipeline.Sink: it writes the first components of the one row to the
-// embedding of input i in the formats of the request, of unit length unless that is
-// for an unnormalized vector.
+// Take is that of pipeline.Sink: each row becomes an embedding of input i.
 func (r *request) Take(i int, rows tensor.Matrix) error {
-	v := rows.Row(0)[:r.dimensions]
+	starts := r.result.Starts
+	if starts == nil {
+		return r.take(&r.result.Embeddings[i].Vector, rows.Row(0))
+	}
+	for j := range rows.Rows {
+		if err := r.take(&r.result.Embeddings[starts[i]+j].Vector, rows.Row(j)); err != nil {
+			return fmt.Errorf("span %d: %w", j, err)
+		}
+	}
+	return nil
+}
+
+// take writes the first components of row to dst in the formats of the request, of
+// unit length unless that is for an unnormalized vector.
+func (r *request) take(dst *encoding.Vector, row []float32) error {
+	v := row[:r.dimensions]
 	if sum := pipeline.Squares(v); math.IsNaN(sum) || math.IsInf(sum, 0) {
 		return ErrNotFinite
 	}
 	if !r.unnormalized {
 		pipeline.ScaleToUnit(v)
 	}
-	return encoding.Encode(&r.result.Embeddings[i].Vector, v, r.formats, r.ranges)
+	return encoding.Encode(dst, v, r.formats, r.ranges)
 }
 
 // outcome returns the result of a call that ended with err.

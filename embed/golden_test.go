@@ -86,6 +86,10 @@ func readTensors(t testing.TB, name, file string) map[string][][]float32 {
 			for i := range data {
 				data[i] = float32(binary.LittleEndian.Uint64(x.Data[8*i:]))
 			}
+		case tensor.I32:
+			for i := range data {
+				data[i] = float32(binary.LittleEndian.Uint32(x.Data[4*i:]))
+			}
 		case tensor.I8:
 			for i, b := range x.Data {
 				data[i] = float32(int8(b))

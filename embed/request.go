@@ -109,6 +109,9 @@ func (t *texts) Check() (pipeline.Request, error) {
 	if err == nil {
 		err = t.checkPrompt()
 	}
+	if err == nil && t.options.Spans != nil {
+		err = t.checkSpans()
+	}
 	return t.Request, err
 }
 
@@ -140,6 +143,9 @@ func (r *request) checkPrompt() (err error) {
 	return nil
 }
 
+// errEmptyText is the fault of an input that is none.
+var errEmptyText = errors.New("empty text")
+
 // bytesPerToken is about how many bytes of a text a token stands for.
 const bytesPerToken = 4
 
@@ -156,14 +162,26 @@ func (t *texts) Size() (tokens, bytes int) {
 // Begin is that of pipeline.Inputs.
 func (t *texts) Begin(ctx context.Context) {
 	t.encode.Done = ctx.Done()
-	t.result = newResult(len(t.inputs), &t.request)
+	if t.options.Spans == nil {
+		t.result = newResult(len(t.inputs), &t.request)
+		return
+	}
+	starts := []int{0}
+	for i, spans := range t.options.Spans {
+		starts = append(starts, starts[i]+len(spans))
+	}
+	t.result = newResult(starts[len(t.inputs)], &t.request)
+	t.result.Starts = starts
 }
 
 // Append is that of pipeline.Inputs.
 func (t *texts) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 	text := t.inputs[i]
 	if text == "" {
-		return dst, errors.New("empty text")
+		return dst, errEmptyText
+	}
+	if t.options.Spans != nil {
+		return t.appendSpans(dst, i)
 	}
 	if t.prompt != "" {
 		text = t.prompt + text
@@ -207,6 +225,9 @@ func (t *tokenLists) Check() (pipeline.Request, error) {
 	}
 	if _, ok := t.model.named(opts.PromptName); !ok && opts.PromptName != "" {
 		return t.Request, optionError(OptionPromptName, "%.100q given with token ids, which have no prompt", opts.PromptName)
+	}
+	if opts.Spans != nil {
+		return t.Request, optionError(OptionSpans, "given with token ids, expected none: they are parts of texts")
 	}
 	err := t.check()
 	if err == nil && opts.Truncate == TruncateDefault {

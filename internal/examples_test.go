@@ -19,7 +19,7 @@ import (
 // has an example under its own name.
 var methods = map[string][]string{
 	"tokenizer":    {"Tokenizer.Encode", "Tokenizer.EncodePair", "Tokenizer.EncodeOffsets", "Tokenizer.Decode"},
-	"embed":        {"Model.Embed", "Model.EmbedIDs", "Model.EmbedSeq", "Queue.Embed"},
+	"embed":        {"Model.Embed", "Model.EmbedIDs", "Model.EmbedSeq", "Model.EmbedTokens", "Queue.Embed"},
 	"embed/rerank": {"Model.Rank", "Model.Score", "Model.Pairs", "Model.Classify", "Model.ClassifyPairs"},
 }
 

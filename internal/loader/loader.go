@@ -60,11 +60,14 @@ type Model struct {
 // A Route is a Way, and what it was made of.
 type Route struct {
 	pipeline.Way
-	Spec       *modelfolder.Route
-	Encoder    *Encoder
-	Dimensions int      // components of a row that comes out
-	tokens     []string // recipes of the modules on hidden states
-	modules    []string // and of those behind the pooling
+	TokenWay        pipeline.Way // to a row for each token
+	GroupWay        pipeline.Way // to a row for each group of tokens, of Dimensions
+	Spec            *modelfolder.Route
+	Encoder         *Encoder
+	Dimensions      int      // components of a row that comes out
+	TokenDimensions int      // and of one for a token
+	tokens          []string // recipes of the modules on hidden states
+	modules         []string // and of those behind the pooling
 }
 
 // An Encoder is that of one or several routes.
@@ -196,6 +199,7 @@ func (m *Model) route(spec *modelfolder.Route) (*Route, error) {
 	if head.Tokens, r.tokens, err = m.chain(spec.Tokens, &width); err != nil {
 		return nil, err
 	}
+	r.TokenDimensions = width
 	if p := spec.Pooling; p != nil {
 		if err := p.Fits(width); err != nil {
 			return nil, err
@@ -214,7 +218,22 @@ func (m *Model) route(spec *modelfolder.Route) (*Route, error) {
 		return nil, err
 	}
 	r.Head, r.Dimensions = head, width
+	r.byTokens(*head, m.Set)
 	return r, nil
+}
+
+// byTokens makes the ways of a route whose Way ends in head that begin with a vector for
+// each token.
+func (r *Route) byTokens(head pipeline.Pooled, set *kernel.Set) {
+	e := r.Way.Encoder
+	if t, ok := e.(*pipeline.Table); ok {
+		e = pipeline.TableTokens{Table: t}
+	}
+	if head.Pooling == nil {
+		head.Pooling = &pipeline.Pooling{Set: set, Modes: []pipeline.Mode{pipeline.PoolMean}}
+	}
+	r.TokenWay = pipeline.Way{Encoder: e, Head: pipeline.EachToken{Modules: head.Tokens}}
+	r.GroupWay = pipeline.Way{Encoder: e, Head: pipeline.NewGrouped(head)}
 }
 
 // chain makes the modules of a list, the first of which reads vectors of width

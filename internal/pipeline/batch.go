@@ -125,6 +125,7 @@ func (p *pass) forward(team *parallel.Team, b int) {
 		s.survive(team, items)
 	}
 	clear(items)
+	clear(s.groups)
 	for _, i := range p.batch(b) {
 		i.call.settle()
 	}

@@ -138,12 +138,13 @@ func (t *tokenizing) Run(worker, i int) {
 		c.fault(i, err)
 		return
 	}
+	arena.Groups = nil
 	c.arenas[worker], c.items[i] = arena, item{c, i, tokens, nil}
 }
 
 // since returns what t, an input's tokens behind others, has more than those.
 func (t Tokens) since(before Tokens) (Tokens, error) {
-	n := Tokens{IDs: t.IDs[len(before.IDs):len(t.IDs):len(t.IDs)]}
+	n := Tokens{IDs: t.IDs[len(before.IDs):len(t.IDs):len(t.IDs)], Groups: t.Groups}
 	if types := t.Types[len(before.Types):len(t.Types):len(t.Types)]; len(types) > 0 {
 		if n.Types = types; len(types) != len(n.IDs) {
 			return n, fmt.Errorf("%d token types, expected %d, one for each token", len(types), len(n.IDs))

@@ -13,7 +13,8 @@ import (
 // A Batch is the items that an Encoder runs at once: a sequence each, end to end.
 type Batch struct {
 	transformer.Batch
-	Skip []int // of each sequence: leading tokens that pooling leaves out
+	Skip   []int       // of each sequence: leading tokens that pooling leaves out
+	Groups [][][]int32 // of each sequence: Tokens.Groups
 }
 
 // An Encoder makes hidden states of ids. It is read-only.

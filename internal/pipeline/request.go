@@ -34,6 +34,10 @@ func (r *Request) sameWay(o *Request) bool {
 type Tokens struct {
 	IDs   []int32
 	Types []int32 // as transformer.Batch.Types, one for each id; none = all 0
+
+	// Groups are the tokens of each row that Grouped makes of the input that was appended
+	// last: their indices in it, ascending, one at least, or nil for the whole input.
+	Groups [][]int32
 }
 
 // A Call is what one caller asks for: inputs, and what takes the rows that they

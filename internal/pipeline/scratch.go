@@ -13,17 +13,21 @@ type Scratch struct {
 	types    []int32
 	starts   []int
 	skip     []int
+	groups   [][][]int32
 	hidden   []float32    // tokens×width
 	vectors  [2][]float32 // what a module makes, in turns
 	turn     int
 	residual []float32
 	sums     []float64
 	rows     kernel.Rows
+
+	groupStarts []int     // of the rows of each item's groups
+	group       []float32 // a group's hidden states
 }
 
 // batch lays the tokens of items, one at least, end to end.
 func (s *Scratch) batch(items []item) Batch {
-	s.ids, s.types, s.starts, s.skip = s.ids[:0], s.types[:0], append(s.starts[:0], 0), s.skip[:0]
+	s.ids, s.types, s.starts, s.skip, s.groups = s.ids[:0], s.types[:0], append(s.starts[:0], 0), s.skip[:0], s.groups[:0]
 	for _, i := range items {
 		if i.tokens.Types != nil {
 			s.types = append(zeros(s.types, len(s.ids)), i.tokens.Types...)
@@ -31,9 +35,10 @@ func (s *Scratch) batch(items []item) Batch {
 		s.ids = append(s.ids, i.tokens.IDs...)
 		s.starts = append(s.starts, len(s.ids))
 		s.skip = append(s.skip, i.call.Skip)
+		s.groups = append(s.groups, i.tokens.Groups)
 	}
 	lead := items[0].call // the others take the same way
-	b := Batch{transformer.Batch{IDs: s.ids, Starts: s.starts, Layers: lead.Layers, Task: lead.Task, Prefix: items[0].prefix}, s.skip}
+	b := Batch{transformer.Batch{IDs: s.ids, Starts: s.starts, Layers: lead.Layers, Task: lead.Task, Prefix: items[0].prefix}, s.skip, s.groups}
 	if len(s.types) > 0 {
 		s.types = zeros(s.types, len(s.ids))
 		b.Types = s.types
