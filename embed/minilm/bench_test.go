@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	rhumb "github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // ids returns texts inputs of so many tokens. They lie in one piece of memory, so
@@ -40,6 +42,29 @@ func BenchmarkEmbedIDs(b *testing.B) {
 			})
 		}
 	}
+}
+
+// Late chunking of a long text, in 16 spans, beside one embedding of it, in turns: how
+// many times as long the fastest of each takes.
+func BenchmarkLateChunking(b *testing.B) {
+	m := load(b, rhumb.Config{MaxTokens: 512})
+	text := strings.Repeat("There are many lakes. ", 100)[:16*22*6] // 482 tokens
+	var spans []tokenizer.Span
+	for i := range 16 {
+		spans = append(spans, tokenizer.Span{Start: i * len(text) / 16, End: (i + 1) * len(text) / 16})
+	}
+	run := func(opts rhumb.Options) time.Duration {
+		begin := time.Now()
+		_, err := m.Embed(b.Context(), []string{text}, opts)
+		require.NoError(b, err)
+		return time.Since(begin)
+	}
+	whole, late := time.Hour, time.Hour
+	for b.Loop() {
+		whole = min(whole, run(rhumb.Options{}))
+		late = min(late, run(rhumb.Options{Spans: [][]tokenizer.Span{spans}}))
+	}
+	b.ReportMetric(late.Seconds()/whole.Seconds(), "late/whole")
 }
 
 // A garbage collection while a long call computes, which has to stop every
