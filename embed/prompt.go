@@ -9,6 +9,14 @@ import (
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
 )
 
+// Prompt returns what comes before each text of a request with these options: their
+// Prompt, the one of their PromptName, or the model's default one; "" for none. The error
+// is an OptionError.
+func (m *Model) Prompt(opts Options) (string, error) {
+	prompt, _, err := m.prompt(opts)
+	return prompt, err
+}
+
 // prompt returns what is put before each text, and the name that it has in the
 // model, "" where it has none.
 func (m *Model) prompt(opts Options) (prompt, name string, err error) {

@@ -15,6 +15,7 @@ type inputFlags struct {
 	format *choice
 	field  string
 	pairs  bool // no flag: of a command that takes pairs of texts
+	whole  bool // no flag: of a command to which a file of text is one text
 }
 
 func (f *inputFlags) add(cmd *cobra.Command) {
@@ -49,9 +50,14 @@ func (f *inputFlags) open(ctx context.Context, c *console, args []string) (rows.
 		how.Format = "text"
 	case how.Format == "auto":
 		var err error
-		if how.Format, err = rows.InputFormat(f.file); err != nil {
+		if how.Format, err = rows.InputFormat(f.file); err != nil && f.whole {
+			how.Format = "text"
+		} else if err != nil {
 			return nil, usagef("%w: give --input-format", err)
 		}
+	}
+	if f.whole && how.Format == "text" {
+		how.Format = "whole"
 	}
 	if !toStdin {
 		c.reads(f.file)

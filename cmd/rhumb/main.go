@@ -56,7 +56,7 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 	root.SetArgs(args)
 	root.AddCommand(
 		c.embedCommand(), c.batchCommand(), c.tokenizeCommand(), c.similarityCommand(), c.searchCommand(),
-		c.rerankCommand(), c.classifyCommand(),
+		c.rerankCommand(), c.classifyCommand(), c.chunkCommand(),
 		c.serveCommand(), c.infoCommand(), c.pullCommand(), c.quantizeCommand(),
 		c.calibrateCommand(), c.benchCommand(), c.doctorCommand(), c.versionCommand(),
 	)

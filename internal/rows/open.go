@@ -13,7 +13,7 @@ import (
 
 // A Reader says how inputs are read.
 type Reader struct {
-	Format string // "text", "jsonl", "csv" or "parquet"
+	Format string // "text", a text a line; "whole", all of it one text; "jsonl", "csv" or "parquet"
 	Field  string // the name of the field or column that holds the text
 	Pairs  bool   // a list of two strings in jsonl is a pair of texts
 	Carry  Carry
@@ -87,6 +87,8 @@ func Read(ctx context.Context, r io.Reader, name string, closer io.Closer, how R
 		return newCSVSource(lines, how), nil
 	case "text":
 		return &textSource{lines, how.Carry}, nil
+	case "whole":
+		return &wholeSource{lines}, nil
 	}
 	return nil, fmt.Errorf("%s: input format %q, expected text, jsonl, csv or parquet", name, how.Format)
 }
