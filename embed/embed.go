@@ -240,7 +240,8 @@ const (
 	OptionFormats    Option = "formats"
 	OptionRanges     Option = "ranges"
 	OptionSpans      Option = "spans"
-	OptionQuery      Option = "query" // of package rerank: the query itself
+	OptionQuery      Option = "query"      // of package rerank: the query itself
+	OptionMaxActive  Option = "max active" // of package sparse
 )
 
 // An OptionError is a fault of one option.

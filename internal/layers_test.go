@@ -67,7 +67,11 @@ var layers = map[string]row{
 		"tensor", "tokenizer", "embed",
 		"internal/chattemplate", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
 	}},
-	"embed/chunk":       {ours: []string{"tokenizer"}, others: []string{"github.com/clipperhouse/uax29/v2"}},
+	"embed/chunk": {ours: []string{"tokenizer"}, others: []string{"github.com/clipperhouse/uax29/v2"}},
+	"embed/sparse": {ours: []string{
+		"tensor", "tokenizer", "embed",
+		"internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
+	}},
 	"search":            {ours: []string{"quant", "internal/kernel"}, others: []string{"github.com/x448/float16"}},
 	"internal/filelock": {others: []string{"golang.org/x/sys/windows"}},
 	"internal/rows": {ours: []string{"encoding", "internal/strictjson"}, others: []string{

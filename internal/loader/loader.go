@@ -190,6 +190,11 @@ func (m *Model) route(spec *modelfolder.Route) (*Route, error) {
 	r.Way.Encoder = e.Runs
 	m.made[spec] = r
 	width := e.Runs.Width()
+	if s := m.Spec.Sparse; s != nil {
+		r.Head = pipeline.Expanded{Model: e.Transformer, Expansion: transformer.Expansion{Sum: s.Sum, Twice: s.Twice}}
+		r.Dimensions = e.Runs.Vocabulary()
+		return r, s.Fits(r.Dimensions)
+	}
 	if h := e.Transformer; h != nil && h.Head != nil {
 		r.Head, r.Dimensions = pipeline.Logits{Model: h}, h.Head.Labels()
 		return r, nil

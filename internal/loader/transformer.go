@@ -25,6 +25,9 @@ func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) 
 	if c := m.Spec.Cross; c != nil {
 		open.Head, open.Tokens = headOf(c, m.Spec.Default)
 	}
+	if m.Spec.Sparse != nil {
+		open.Head = transformer.MaskedHead
+	}
 	if m.config.Packing != ToRun {
 		open.Set = nil
 	}

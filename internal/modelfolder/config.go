@@ -65,13 +65,17 @@ func (r *reader) readSentence() error {
 		DefaultPromptName string            `json:"default_prompt_name"`
 		SimilarityFnName  string            `json:"similarity_fn_name"`
 		TruncateDim       *int              `json:"truncate_dim"`
-		ActivationFn      *string           `json:"activation_fn"` // of a CrossEncoder
+		ActivationFn      *string           `json:"activation_fn"`   // of a CrossEncoder
+		MaxActiveDims     *int              `json:"max_active_dims"` // of a SparseEncoder
 	}
 	if _, err := r.root.ReadJSON(name, &config); err != nil {
 		return err
 	}
-	if config.ActivationFn != nil && r.spec.Kind == Embedding {
-		return r.root.ErrorIn(name, unsupported.Errorf("activation_fn: %q, expected none of an embedding model", *config.ActivationFn))
+	if config.ActivationFn != nil && r.spec.Kind != Reranker {
+		return r.root.ErrorIn(name, unsupported.Errorf("activation_fn: %q, expected none of %s", *config.ActivationFn, expected(r.spec.Kind)))
+	}
+	if err := r.readMaxActive(config.MaxActiveDims); err != nil {
+		return r.root.ErrorIn(name, err)
 	}
 	_, ok := config.Prompts[config.DefaultPromptName]
 	if _, any := Fallbacks[config.DefaultPromptName]; !ok && !any && config.DefaultPromptName != "" {

@@ -19,12 +19,12 @@ import (
 type Kind string
 
 const (
-	Embedding  Kind = "embedding model"
-	Reranker   Kind = "reranker"
-	Classifier Kind = "classifier"
+	Embedding   Kind = "embedding model"
+	Reranker    Kind = "reranker"
+	Classifier  Kind = "classifier"
+	SparseModel Kind = "sparse model"
 
 	kindCross       Kind = "cross-encoder" // a reranker or a classifier
-	kindSparse      Kind = "sparse model"
 	kindMultiVector Kind = "multi-vector model"
 	kindTokens      Kind = "token classifier"
 	kindAnswers     Kind = "question answering model"
@@ -49,29 +49,37 @@ func (e *KindError) Is(target error) bool { return target == unsupported.Err }
 
 // serving says what serves a model of a kind.
 var serving = map[Kind]string{
-	Embedding:  "; embed.Load and rhumb embed serve it",
-	Reranker:   "; rerank.Load and rhumb rerank serve it",
-	Classifier: "; rerank.Load and rhumb classify serve it",
-	kindCross:  "; rerank.Load, rhumb rerank and rhumb classify serve it",
+	Embedding:   "; embed.Load and rhumb embed serve it",
+	Reranker:    "; rerank.Load and rhumb rerank serve it",
+	Classifier:  "; rerank.Load and rhumb classify serve it",
+	SparseModel: "; sparse.Load serves it",
+	kindCross:   "; rerank.Load, rhumb rerank and rhumb classify serve it",
 }
 
 // kindError returns a KindError, whose format and args say what was found.
 func kindError(found, wanted Kind, format string, args ...any) error {
-	expected := "an embedding model"
-	if wanted != Embedding {
-		expected = "a reranker or a classifier"
-	}
 	article := "a"
 	if found == Embedding {
 		article = "an"
 	}
-	return &KindError{found, fmt.Errorf("%s, %s %s, expected %s%s", fmt.Sprintf(format, args...), article, found, expected, serving[found])}
+	return &KindError{found, fmt.Errorf("%s, %s %s, expected %s%s", fmt.Sprintf(format, args...), article, found, expected(wanted), serving[found])}
+}
+
+// expected returns what a reader of models of that kind takes, in words.
+func expected(wanted Kind) string {
+	switch wanted {
+	case Embedding:
+		return "an embedding model"
+	case SparseModel:
+		return "a sparse model"
+	}
+	return "a reranker or a classifier"
 }
 
 // The kinds by model_type of config_sentence_transformers.json, PyLate's among them.
 var modelTypeKinds = map[string]Kind{
 	"ColBERT": kindMultiVector, "CrossEncoder": kindCross, "MultiVectorEncoder": kindMultiVector,
-	"SentenceTransformer": Embedding, "SparseEncoder": kindSparse,
+	"SentenceTransformer": Embedding, "SparseEncoder": SparseModel,
 }
 
 // identify returns the modules of the folder, nil where it has no modules.json, and an
@@ -118,7 +126,7 @@ func (f Folder) modelType(wanted Kind) (Kind, error) {
 	kind, ok := modelTypeKinds[config.ModelType]
 	switch {
 	case !ok:
-		err = unsupported.Errorf("model_type: %q, unknown, expected \"SentenceTransformer\" or \"CrossEncoder\"", config.ModelType)
+		err = unsupported.Errorf("model_type: %q, unknown, expected \"SentenceTransformer\", \"CrossEncoder\" or \"SparseEncoder\"", config.ModelType)
 	case kind != wanted && (kind != kindCross || wanted != Reranker):
 		err = kindError(kind, wanted, "model_type: %q", config.ModelType)
 	}
@@ -127,15 +135,15 @@ func (f Folder) modelType(wanted Kind) (Kind, error) {
 
 // The kinds by the class of a module.
 var moduleKinds = map[string]Kind{
-	"MLMTransformer": kindSparse, "SparseAutoEncoder": kindSparse, "CSRSparsity": kindSparse, "SparseStaticEmbedding": kindSparse,
-	"IDF": kindSparse, "SpladePooling": kindSparse,
+	"MLMTransformer": SparseModel, "SparseAutoEncoder": SparseModel, "CSRSparsity": SparseModel, "SparseStaticEmbedding": SparseModel,
+	"IDF": SparseModel, "SpladePooling": SparseModel,
 	"MultiVectorMask": kindMultiVector, "HierarchicalTokenPooling": kindMultiVector, "LambdaTokenPooling": kindMultiVector,
 	"LogitScore": Reranker,
 }
 
 // The kinds by transformer_task of a Transformer module's settings.
 var transformerTaskKinds = map[string]Kind{
-	"any-to-any": Reranker, "fill-mask": kindSparse, "retrieval": kindMultiVector, "sequence-classification": kindCross, "text-generation": Reranker,
+	"any-to-any": Reranker, "fill-mask": SparseModel, "retrieval": kindMultiVector, "sequence-classification": kindCross, "text-generation": Reranker,
 }
 
 // The kinds by task_type of a LoRA adapter.
@@ -203,6 +211,9 @@ func (r *reader) classKind(wanted Kind) error {
 			break
 		}
 	}
+	if kind == Embedding && wanted == SparseModel && err == nil && e.Model.masksTokens() {
+		return nil
+	}
 	if crossed := kind == Reranker || kind == Classifier; err == nil && (kind != wanted && !(crossed && wanted == Reranker)) {
 		err = kindError(kind, wanted, "%s", why)
 	}
@@ -217,7 +228,7 @@ func moduleKind(list []moduleEntry, wanted Kind) error {
 	for i := range list {
 		e := &list[i]
 		if kind, ok := moduleKinds[e.class()]; ok {
-			if kind == Reranker && wanted == Reranker {
+			if kind == wanted {
 				return nil
 			}
 			return kindError(kind, wanted, "%s: module %q of type %q", e.file, e.Name, e.Type)

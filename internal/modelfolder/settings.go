@@ -89,7 +89,9 @@ func (s *settings) check() error {
 // model of that kind what it would do here.
 func (s *settings) checkTask(kind Kind) error {
 	expected := taskSettings{"feature-extraction", "token_embeddings", "last_hidden_state"}
-	if kind != Embedding {
+	if kind == SparseModel {
+		expected = taskSettings{fillMask, "token_embeddings", "logits"}
+	} else if kind != Embedding {
 		if t, ok := crossTasks[s.TransformerTask]; ok {
 			expected = t
 		}
@@ -129,6 +131,9 @@ type taskSettings struct {
 	feature string // module_output_name
 	result  string // method_output_name of modality_config
 }
+
+// fillMask is the task of the transformer of a sparse model.
+const fillMask = "fill-mask"
 
 // The tasks of cross-encoders beside that of embedding models.
 var crossTasks = map[string]taskSettings{

@@ -27,7 +27,8 @@ type Spec struct {
 	Routes    map[string]*Route // by the names that choose them; nil where there is no Router
 	NoDefault bool              // a request must name a route
 
-	Cross *Cross // of a reranker or a classifier
+	Cross  *Cross  // of a reranker or a classifier
+	Sparse *Sparse // of a sparse model
 }
 
 // A Route is what a text passes to become a vector.
@@ -76,11 +77,18 @@ func Read(fsys fs.FS, o Options) (*Spec, error) { return read(fsys, o, Embedding
 // ReadCross reads the folder of a reranker or a classifier.
 func ReadCross(fsys fs.FS, o Options) (*Spec, error) { return read(fsys, o, Reranker) }
 
+// ReadSparse reads the folder of a sparse model, or one without modules.json of a
+// masked-language model.
+func ReadSparse(fsys fs.FS, o Options) (*Spec, error) { return read(fsys, o, SparseModel) }
+
 // ReadAny reads the folder of a model of any kind that is read here.
 func ReadAny(fsys fs.FS, o Options) (*Spec, error) {
 	s, err := Read(fsys, o)
 	if other := (*KindError)(nil); errors.As(err, &other) {
-		if _, ok := serving[other.Kind]; ok {
+		switch other.Kind {
+		case SparseModel:
+			return ReadSparse(fsys, o)
+		case Reranker, Classifier, kindCross:
 			return ReadCross(fsys, o)
 		}
 	}
@@ -100,6 +108,8 @@ func read(fsys fs.FS, o Options, wanted Kind) (*Spec, error) {
 	switch {
 	case wanted == Reranker:
 		err = r.cross(list)
+	case wanted == SparseModel:
+		err = r.sparse(list)
 	case list == nil:
 		r.spec.Default, err = r.plain()
 	default:
@@ -123,6 +133,7 @@ type reader struct {
 	root       Folder
 	options    Options
 	activation *string  // activation_fn of config_sentence_transformers.json; nil = none
+	maxActive  int      // max_active_dims of it; 0 = none
 	source     *Encoder // of the root, where identify has read it already
 	encoders   map[moduleKey]*Encoder
 	modules    map[moduleKey]*Module

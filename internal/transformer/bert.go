@@ -4,7 +4,8 @@ import "fmt"
 
 // openBERT assembles BERT (arXiv:1810.04805) as transformers 5.23 computes it in
 // modeling_bert.py: token, type and position embeddings, their norm, then layers
-// with the norm on each sum. The heads of pre-training are not used.
+// with the norm on each sum. Of the heads of pre-training
+// one may be used, maskedHead's.
 func openBERT(w *weights) *Model {
 	c := bertConfig{HiddenAct: "gelu", LayerNormEps: 1e-12, TypeVocabSize: 2}
 	w.decode(&c)
@@ -13,13 +14,15 @@ func openBERT(w *weights) *Model {
 	if !w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.HiddenSize) {
 		return nil
 	}
-	return &Model{
+	m := &Model{
 		Hidden:       c.HiddenSize,
 		MaxPositions: c.MaxPositionEmbeddings,
 		Embeddings:   c.embeddings(w.at("embeddings")),
 		Layers:       c.layers(w),
 		Head:         w.classifier(c.HiddenSize, bertClassifier),
 	}
+	w.maskedHead(m, bertMasked(&c))
+	return m
 }
 
 // layers returns the layers of BERT under w's path.

@@ -156,12 +156,8 @@ func (w *weights) languageHead(m *Model, c *headConfig) *Head {
 	}
 	const name = "lm_head.weight"
 	beside := w.beside().exact()
-	_, replaced := w.adapter.replacement(beside.own(name))
-	if c.TieWordEmbeddings && !replaced && !beside.has(beside.full(name)) {
-		h.Out = beside.tied(tokens)
-		if update, _, _ := w.adapter.module(beside.own(name)); update != nil {
-			w.adapter.errorf("tensors of lm_head: found an update, expected none, as the token table stands in for its weight")
-		}
+	if c.TieWordEmbeddings && !beside.holds(name) {
+		h.Out = beside.tied(tokens, "lm_head", w.ids)
 		return h
 	}
 	var rows []part
@@ -172,18 +168,29 @@ func (w *weights) languageHead(m *Model, c *headConfig) *Head {
 	return h
 }
 
-// tied returns the linear layer whose weight is the rows of w.ids of a token table.
-func (w *weights) tied(tokens *Table) *Linear {
+// holds reports whether the file has the tensor of that name, or the adapter has it whole.
+func (w *weights) holds(name string) bool {
+	_, replaced := w.adapter.replacement(w.own(name))
+	return replaced || w.has(w.full(name))
+}
+
+// tied returns the linear layer whose weight is the rows of ids of a token table, in
+// the place of the layer of that name, which an adapter must not update.
+func (w *weights) tied(tokens *Table, name string, ids []int32) *Linear {
+	if update, _, _ := w.adapter.module(w.own(name + ".weight")); update != nil {
+		w.adapter.errorf("tensors of %s: found an update, expected none, as the token table stands in for its weight", name)
+	}
 	l := new(Linear)
-	if !w.resize(l, tokens.Cols, len(w.ids), part{}) || w.set == nil || len(tokens.tensor.Data) == 0 {
+	if !w.resize(l, tokens.Cols, len(ids), part{}) || w.set == nil || len(tokens.tensor.Data) == 0 {
 		return l
 	}
-	rows := tensor.NewMatrix(len(w.ids), tokens.Cols)
-	for i, id := range w.ids {
-		tokens.Row(w.set, rows.Row(i), int(id))
-	}
+	rows := tensor.NewMatrix(kernel.Panel, tokens.Cols)
 	for i := range l.Count() {
-		w.set.PackTransposed(l, i, rows.Slice(i*kernel.Panel, min((i+1)*kernel.Panel, rows.Rows)))
+		some := ids[i*kernel.Panel : min((i+1)*kernel.Panel, len(ids))]
+		for j, id := range some {
+			tokens.Row(w.set, rows.Row(j), int(id))
+		}
+		w.set.PackTransposed(l, i, rows.Slice(0, len(some)))
 	}
 	return l
 }

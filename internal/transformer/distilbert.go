@@ -20,7 +20,7 @@ type distilbertConfig struct {
 
 // openDistilBERT assembles DistilBERT (arXiv:1910.01108) as transformers 5.23
 // computes it in modeling_distilbert.py: BERT without token types, under names of
-// its own. The heads of pre-training are not used.
+// its own. The head of pre-training is maskedHead's.
 func openDistilBERT(w *weights) *Model {
 	own := distilbertConfig{Activation: "gelu"}
 	w.decode(&own)
@@ -47,6 +47,7 @@ func openDistilBERT(w *weights) *Model {
 			dense: "pre_classifier", bias: withBias, act: kernel.ReLU, out: "classifier",
 		}),
 	}
+	w.maskedHead(m, masked{"vocab_transform", withBias, c.act, "vocab_layer_norm", withBias, c.eps, "vocab_projector", withBias, ""})
 	for i := range m.Layers {
 		l := w.at(fmt.Sprintf("transformer.layer.%d", i))
 		m.Layers[i] = Layer{

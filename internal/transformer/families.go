@@ -123,13 +123,16 @@ func (w *weights) open() (*Model, error) {
 	return m, nil
 }
 
+// autoEnds are how the names of the classes end that have a head, in auto_map.
+var autoEnds = map[HeadKind]string{ClassificationHead: "ForSequenceClassification", MaskedHead: "ForMaskedLM"}
+
 // family looks up the family of a model_type and of the code that auto_map names.
-// The code of a classifier has another class than that of its model, by the same name
+// The code of a model with a head has another class than that of its model, by the same name
 // but for its end.
 func family(modelType string, autoMap map[string]any, h HeadKind) (func(w *weights) *Model, error) {
 	class, end := "AutoModel", "Model"
-	if c := "AutoModelForSequenceClassification"; h == ClassificationHead && autoMap[c] != nil {
-		class, end = c, "ForSequenceClassification"
+	if e := autoEnds[h]; e != "" && autoMap["AutoModel"+e] != nil {
+		class, end = "AutoModel"+e, e
 	}
 	key := modelType
 	if code, _ := autoMap[class].(string); code != "" {

@@ -13,11 +13,14 @@ const (
 	NoHead             HeadKind = iota
 	ClassificationHead          // that of transformers' …ForSequenceClassification: logits of labels
 	LanguageHead                // that of …ForCausalLM: logits of some tokens to follow the last
+	MaskedHead                  // that of …ForMaskedLM: logits of all tokens in the place of each, see Expand
 )
 
 // String returns the kind in words.
 func (k HeadKind) String() string {
-	return [...]string{NoHead: "no head", ClassificationHead: "classification head", LanguageHead: "language head"}[k]
+	return [...]string{
+		NoHead: "no head", ClassificationHead: "classification head", LanguageHead: "language head", MaskedHead: "masked-language-model head",
+	}[k]
 }
 
 // A Head makes logits of a sequence: Out·Norm(Act(Dense·x)), where x is of its last
@@ -29,8 +32,10 @@ type Head struct {
 	Dense   *Linear           // hidden→width
 	Act     kernel.Activation // of Dense
 	Norm    *Norm
-	Out     *Linear // width→labels
+	Out     *Linear // width→labels; nil of a MaskedHead
 	Cap     float32 // logits become Cap·tanh(logits/Cap); 0 = they stay as they are
+
+	Vocabulary []*Linear // of a MaskedHead: width→some entries of the vocabulary each, in their order
 }
 
 // A HeadInput says which hidden states a head works on.
@@ -51,21 +56,13 @@ func (h *Head) Labels() int { return h.Out.N }
 // nil is the caller alone. A sequence has the same logits in any batch.
 func (m *Model) Logits(team *parallel.Team, dst, states tensor.Matrix, b Batch) {
 	h := m.Head
-	if h == nil || states.Rows != len(b.IDs) || states.Cols != m.Hidden || dst.Rows != b.Sequences() || dst.Cols != h.Labels() {
+	if h == nil || h.Out == nil || states.Rows != len(b.IDs) || states.Cols != m.Hidden || dst.Rows != b.Sequences() || dst.Cols != h.Labels() {
 		panic("transformer: Logits: shape")
 	}
 	p := m.lease(states.Rows)
 	defer m.give(p, states.Rows)
 	p.batch, p.task, p.ready = b, nil, nil
-	x := p.headInput(states)
-	if h.Dense != nil {
-		p.apply(team, x, x, h.Dense, h.Act)
-	}
-	if h.Norm != nil {
-		for i := range x.Rows {
-			h.Norm.apply(m.set, x.Row(i), x.Row(i), nil)
-		}
-	}
+	x := p.transform(team, p.headInput(states))
 	if h.Of == EachToken {
 		each := p.matrix(bufferInner, x.Rows, dst.Cols)
 		p.apply(team, each, x, h.Out, kernel.Identity)
@@ -83,6 +80,26 @@ func (m *Model) Logits(team *parallel.Team, dst, states tensor.Matrix, b Batch) 
 			m.set.Scale(row, h.Cap)
 		}
 	}
+}
+
+// transform returns what the head makes of x before its last layer, in the memory of x
+// where it is as wide.
+func (p *pass) transform(team *parallel.Team, x tensor.Matrix) tensor.Matrix {
+	h := p.model.Head
+	if h.Dense != nil {
+		y := x
+		if h.Dense.N != x.Cols {
+			y = p.matrix(bufferRouterLogits, x.Rows, h.Dense.N)
+		}
+		p.apply(team, y, x, h.Dense, h.Act)
+		x = y
+	}
+	if h.Norm != nil {
+		for i := range x.Rows {
+			h.Norm.apply(p.model.set, x.Row(i), x.Row(i), nil)
+		}
+	}
+	return x
 }
 
 // headInput returns what the head works on, in memory that may be written.

@@ -24,16 +24,18 @@ type modernbertConfig struct {
 	ClassifierPooling    string          `json:"classifier_pooling"`
 	ClassifierBias       bias            `json:"classifier_bias"`
 	ClassifierActivation string          `json:"classifier_activation"`
+	DecoderBias          bias            `json:"decoder_bias"`
 }
 
 // openModernBERT assembles ModernBERT (arXiv:2412.13663) as transformers 5.23
 // computes it in modeling_modernbert.py: norms on what goes into each half of a
 // layer, rotary positions, a gated MLP, and on most layers a window. The head of
-// pre-training is not used.
+// pre-training is maskedHead's.
 func openModernBERT(w *weights) *Model {
 	c := modernbertConfig{
 		sizes: sizes{MaxPositionEmbeddings: 8192}, HiddenActivation: "gelu", NormEps: 1e-5, LocalAttention: 128, GlobalEvery: 3,
 		GlobalRopeTheta: 160000, LocalRopeTheta: 10000, ClassifierPooling: "cls", ClassifierActivation: "gelu",
+		DecoderBias: withBias,
 	}
 	w.decode(&c)
 	w.sizes(&c.sizes)
@@ -82,8 +84,12 @@ func openModernBERT(w *weights) *Model {
 			m.Layers[i].AttnIn = l.norm("attn_norm", hidden, eps, c.NormBias)
 		}
 	}
-	if w.head == ClassificationHead {
+	switch w.head {
+	case ClassificationHead:
 		m.Head = c.head(w, eps)
+	case MaskedHead:
+		act := w.activation("classifier_activation", c.ClassifierActivation)
+		w.maskedHead(m, masked{"head.dense", c.ClassifierBias, act, "head.norm", c.NormBias, eps, "decoder", c.DecoderBias, ""})
 	}
 	return m
 }

@@ -2,8 +2,8 @@ package transformer
 
 // openRoBERTa assembles RoBERTa (arXiv:1907.11692), XLM-RoBERTa and CamemBERT as
 // transformers 5.23 computes them in modeling_roberta.py: BERT, but positions
-// count from the padding token's id + 1 on. The heads of
-// pre-training are not used.
+// count from the padding token's id + 1 on. The head of
+// pre-training is maskedHead's.
 func openRoBERTa(w *weights) *Model {
 	c := bertConfig{HiddenAct: "gelu", LayerNormEps: 1e-12, TypeVocabSize: 2}
 	w.decode(&c)
@@ -26,6 +26,7 @@ func openRoBERTa(w *weights) *Model {
 		Layers:       c.layers(w),
 		Head:         w.classifier(c.HiddenSize, robertaClassifier),
 	}
+	w.maskedHead(m, robertaMasked(&c))
 	m.Embeddings.FirstPosition, m.Embeddings.Padding = int(padding)+1, padding
 	return m
 }

@@ -100,6 +100,7 @@ type pass struct {
 	windows   windowTask
 	norm      normTask
 	routed    routed
+	fold      foldTask
 }
 
 // longBatch is how many tokens share memory with fewer: a short batch beside a long one

@@ -1,0 +1,83 @@
+package sparse
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/modelfolder"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
+	"github.com/rhumb-go/rhumb/tensor"
+	"github.com/rhumb-go/rhumb/tokenizer"
+)
+
+// A call is a pipeline.Call of texts, which become vectors.
+type call struct {
+	model   *Model
+	options Options
+	texts   []string
+
+	prompt    string
+	encode    tokenizer.Options
+	maxActive int // 0 = all
+	vectors   []Vector
+}
+
+// Count is that of pipeline.Inputs.
+func (c *call) Count() int { return len(c.texts) }
+
+// Check is that of pipeline.Inputs.
+func (c *call) Check() (pipeline.Request, error) {
+	return pipeline.Request{Way: &c.model.loaded.Default.Way}, c.check()
+}
+
+// bytesPerToken is about how many bytes of a text a token stands for.
+const bytesPerToken = 4
+
+// Size is that of pipeline.Inputs.
+func (c *call) Size() (tokens, bytes int) {
+	for _, text := range c.texts {
+		n := len(c.prompt) + len(text)
+		bytes += n
+		tokens += modelfolder.Lowest(c.encode.MaxTokens, 1+n/bytesPerToken)
+	}
+	return tokens, bytes
+}
+
+// Begin is that of pipeline.Inputs.
+func (c *call) Begin(ctx context.Context) {
+	c.encode.Done = ctx.Done()
+	c.vectors = make([]Vector, len(c.texts))
+}
+
+var errEmptyText = errors.New("empty text")
+
+// Append is that of pipeline.Inputs.
+func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
+	text := c.texts[i]
+	if text == "" {
+		return dst, errEmptyText
+	}
+	if c.prompt != "" {
+		text = c.prompt + text
+	}
+	before, v := len(dst.IDs), &c.vectors[i]
+	var err error
+	dst.IDs, v.Truncated, err = c.model.loaded.Default.Encoder.Tokenizer.Append(dst.IDs, text, c.encode)
+	v.Tokens = len(dst.IDs) - before
+	return dst, err
+}
+
+// Take is that of pipeline.Sink: it keeps what is not zero of the one row of input i.
+func (c *call) Take(i int, rows tensor.Matrix) error {
+	return c.vectors[i].keep(rows.Row(0), c.maxActive)
+}
+
+// outcome returns the error of a call that ended with err.
+func outcome(err error) error {
+	if faults := (pipeline.Faults)(nil); errors.As(err, &faults) {
+		i, err := faults.First()
+		return &embed.InputError{Index: i, Err: err}
+	}
+	return err
+}

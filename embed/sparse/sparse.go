@@ -1,0 +1,129 @@
+// Package sparse embeds texts as weights of the entries of a vocabulary, most of which
+// are zero: SPLADE and its like.
+//
+//	model, err := sparse.Load(ctx, "splade-v3", embed.Config{})
+//	…
+//	vectors, err := model.Embed(ctx, []string{"a text", "another"}, sparse.Options{})
+//	fmt.Println(sparse.Dot(vectors[0], vectors[1]))
+//
+// A vector has the same bits whatever else is embedded with it, with any number of
+// workers, and on every SIMD kernel set, as embed says of embeddings.
+package sparse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"sync"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/loader"
+)
+
+// A Model embeds texts. It is read-only: any number of calls may run at the same time.
+type Model struct {
+	loaded *loader.Model
+	info   Info
+
+	printing sync.Mutex
+	print    string // Fingerprint; "" = not known yet
+}
+
+// Info is what a model says about itself.
+type Info struct {
+	Name          string
+	Family        string            // config.json's model_type
+	Layers        int               // transformer blocks
+	Vocabulary    int               // token ids, and the indices of a vector, are 0 to Vocabulary-1
+	MaxActive     int               // weights that a vector has at most; 0 = all that are not zero
+	MaxTokens     int               // of a text, special tokens included; 0 = no limit
+	Prompts       map[string]string // by name
+	DefaultPrompt string            // the name of the prompt of requests without one; "" = none
+	Precision     embed.Precision
+	Arithmetic    string // how Kernels multiply in Precision, such as "bfloat16 by VDPBF16PS"
+	Kernels       string
+	Workers       int
+	MemoryBytes   int64 // of the weights, those that stay in their file included
+}
+
+// Load loads the sparse model in the folder dir, as sentence-transformers' SparseEncoder
+// writes it up to version 6.2: a masked-language model with a SpladePooling. A folder of
+// such a model alone, as transformers writes it, is one that pools the greatest weights.
+// It is embed.Load in all else: how weights are held, and what errors say. A folder of
+// another kind is an *embed.KindError that names what serves it; one whose sparse vectors
+// come of other modules is an error that names those. cfg.Pooling must be empty.
+func Load(ctx context.Context, dir string, cfg embed.Config) (*Model, error) {
+	return loadDir(ctx, dir, cfg, loader.ToRun)
+}
+
+// LoadFS loads the model at the root of fsys as Load does. Weights in a file with a
+// method Bytes() []byte are used in place, see tensor.OpenFS.
+func LoadFS(ctx context.Context, fsys fs.FS, cfg embed.Config) (*Model, error) {
+	return open(ctx, fsys, "", cfg, loader.ToRun)
+}
+
+// Inspect returns what Load(ctx, dir, cfg) would say about its model, without packing the
+// weights, as embed.Inspect does.
+func Inspect(ctx context.Context, dir string, cfg embed.Config) (Info, error) {
+	m, err := loadDir(ctx, dir, cfg, loader.ToCount)
+	if err != nil {
+		return Info{}, err
+	}
+	return m.Info(), m.Close()
+}
+
+// Fingerprint returns that of the model which Load(ctx, dir, cfg) would load, without packing
+// the weights: it reads them once.
+func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, error) {
+	m, err := loadDir(ctx, dir, cfg, loader.ToCount)
+	if err != nil {
+		return "", err
+	}
+	print, err := m.Fingerprint(ctx)
+	return print, errors.Join(err, m.Close())
+}
+
+// loadDir loads the model in dir.
+func loadDir(ctx context.Context, dir string, cfg embed.Config, packing loader.Packing) (*Model, error) {
+	fsys, name, err := loader.Dir(dir)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Name == "" {
+		cfg.Name = name
+	}
+	m, err := open(ctx, fsys, dir, cfg, packing)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return m, nil
+}
+
+// Info returns what the model says about itself.
+func (m *Model) Info() Info {
+	i := m.info
+	i.Prompts = maps.Clone(i.Prompts)
+	return i
+}
+
+// Fingerprint is embed.Model's, and is of all that makes the vectors.
+func (m *Model) Fingerprint(ctx context.Context) (string, error) {
+	m.printing.Lock()
+	defer m.printing.Unlock()
+	if m.print != "" {
+		return m.print, nil
+	}
+	if err := m.loaded.Enter(); err != nil {
+		return "", err
+	}
+	defer m.loaded.Leave()
+	var err error
+	m.print, err = m.loaded.Fingerprint(ctx)
+	return m.print, err
+}
+
+// Close waits for the calls under way and releases the model's memory. Later calls
+// return embed.ErrClosed. A second Close does nothing.
+func (m *Model) Close() error { return m.loaded.Close() }
