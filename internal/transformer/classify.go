@@ -119,7 +119,7 @@ type headConfig struct {
 // modeling_layers.py computes it in GenericForSequenceClassification, or rows of the
 // language head. c holds the family's defaults.
 func (w *weights) decoderHead(m *Model, c headConfig) *Head {
-	if w.head == NoHead {
+	if w.head == NoHead || w.head == MaskedHead {
 		return nil
 	}
 	w.decode(&c)

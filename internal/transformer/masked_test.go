@@ -1,0 +1,166 @@
+package transformer
+
+import (
+	"math"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// maskedConfig returns the config of a golden with a masked-language-model head.
+func maskedConfig(t testing.TB, name string) Config {
+	c := Config{Set: kernel.Best(), Head: MaskedHead}
+	c.JSON, c.Weights = openFiles(t, filepath.Join(classifiers, name, "model"))
+	return c
+}
+
+// someBatch has sequences of several lengths.
+func someBatch() Batch {
+	b := Batch{Starts: []int{0}}
+	for _, n := range []int{7, 1, 24, 3} {
+		for range n {
+			b.IDs = append(b.IDs, int32(5+len(b.IDs)*37%370))
+		}
+		b.Starts = append(b.Starts, len(b.IDs))
+	}
+	return b
+}
+
+// Weights are those of the logits of each token in float64, whatever the format of the
+// layers, for a sum and for the greatest, on any number of workers.
+func TestExpand(t *testing.T) {
+	team := parallel.NewTeam(3)
+	defer team.Close()
+	const prefix = "cls.predictions."
+	for _, f := range []kernel.Format{kernel.Float32, kernel.BFloat16, kernel.Int8} {
+		c := maskedConfig(t, "sparse-untied") // its activation is ReLU
+		c.Format = f
+		m, err := Open(t.Context(), c)
+		require.NoError(t, err)
+		b := someBatch()
+		states := forward(t, m, nil, b)
+		tensors := map[string][]float64{}
+		for _, name := range []string{"transform.dense.weight", "transform.dense.bias", "transform.LayerNorm.weight", "transform.LayerNorm.bias", "decoder.weight", "decoder.bias"} {
+			tensors[name] = value(t, c.Weights, prefix+name)
+		}
+		for _, e := range []Expansion{{}, {Sum: true}, {Twice: true}, {Sum: true, Twice: true}} {
+			got := tensor.NewMatrix(b.Sequences(), m.Embeddings.Tokens.Rows)
+			m.Expand(nil, got, states, b, e)
+			shared := tensor.NewMatrix(got.Rows, got.Cols)
+			m.Expand(team, shared, states, b, e)
+			require.Equal(t, got.Data, shared.Data)
+			for i := range got.Rows {
+				want := make([]float64, got.Cols)
+				for j := b.Starts[i]; j < b.Starts[i+1]; j++ {
+					expandInFloat64(want, tensors, states.Row(j), e)
+				}
+				for k, w := range want {
+					require.InDelta(t, w, got.Row(i)[k], 1e-4, "%v %+v: sequence %d, entry %d", f, e, i, k) // 24 tokens of 32-term float32 sums
+				}
+			}
+		}
+	}
+}
+
+// expandInFloat64 adds the weights of the token with hidden state x to dst.
+func expandInFloat64(dst []float64, tensors map[string][]float64, x []float32, e Expansion) {
+	inner := make([]float32, len(x))
+	mean, variance := 0.0, 0.0
+	for i := range x {
+		inner[i] = float32(max(0, product(tensors["transform.dense.weight"], i, x)+tensors["transform.dense.bias"][i]))
+		mean += float64(inner[i]) / float64(len(x))
+	}
+	for _, v := range inner {
+		variance += (float64(v) - mean) * (float64(v) - mean) / float64(len(x))
+	}
+	for i, v := range inner {
+		inner[i] = float32((float64(v)-mean)/math.Sqrt(variance+1e-12)*tensors["transform.LayerNorm.weight"][i] + tensors["transform.LayerNorm.bias"][i])
+	}
+	for k := range dst {
+		w := math.Log1p(max(0, product(tensors["decoder.weight"], k, inner)+tensors["decoder.bias"][k]))
+		if e.Twice {
+			w = math.Log1p(w)
+		}
+		if e.Sum {
+			dst[k] += w
+		} else {
+			dst[k] = max(dst[k], w)
+		}
+	}
+}
+
+// A vocabulary of several layers, the last of which is not whole, is cut where it should
+// be: its entries have the bits that they have in a vocabulary of one.
+func TestExpandVocabularies(t *testing.T) {
+	c := maskedConfig(t, "sparse-bert-max")
+	const hidden, small = 32, 384
+	m, err := Open(t.Context(), c)
+	require.NoError(t, err)
+	b := someBatch()
+	want := tensor.NewMatrix(b.Sequences(), small)
+	m.Expand(nil, want, forward(t, m, nil, b), b, Expansion{})
+	const table, bias, times = "bert.embeddings.word_embeddings.weight", "cls.predictions.bias", 3
+	c.JSON = set(t, c.JSON, map[string]any{"vocab_size": times * small})
+	c.Weights = changed(t, c.Weights, func(all map[string]tensor.Tensor) {
+		for name, cols := range map[string][]int{table: {times * small, hidden}, bias: {times * small}} {
+			x := all[name]
+			x.Data, x.Shape = append(append(append([]byte{}, x.Data...), x.Data...), x.Data...), cols
+			all[name] = x
+		}
+	})
+	large, err := Open(t.Context(), c)
+	require.NoError(t, err)
+	require.Len(t, large.Head.Vocabulary, 3)
+	got := tensor.NewMatrix(b.Sequences(), times*small)
+	large.Expand(nil, got, forward(t, large, nil, b), b, Expansion{})
+	for i := range got.Rows {
+		for k := range times {
+			require.Equal(t, want.Row(i), got.Row(i)[k*small:(k+1)*small])
+		}
+	}
+	c.Set = nil
+	counted, err := Open(t.Context(), c)
+	require.NoError(t, err)
+	require.Equal(t, large.Bytes(), counted.Bytes())
+}
+
+// A decoder that should be there and is not, one of code that is not known, and a family
+// without the head are errors; a NaN is passed on.
+func TestMaskedHeadErrors(t *testing.T) {
+	open := func(name string, config map[string]any, change func(map[string]tensor.Tensor)) error {
+		c := maskedConfig(t, name)
+		c.JSON, c.Weights = set(t, c.JSON, config), changed(t, c.Weights, change)
+		_, err := Open(t.Context(), c)
+		return err
+	}
+	none := func(map[string]tensor.Tensor) {}
+	assert.ErrorContains(t, open("sparse-bert-max", map[string]any{"tie_word_embeddings": false}, none),
+		"tensor cls.predictions.decoder.weight: missing, expected shape [384 32]")
+	assert.ErrorContains(t, open("sparse-untied", nil, func(all map[string]tensor.Tensor) { delete(all, "cls.predictions.decoder.bias") }),
+		"tensor cls.predictions.decoder.bias: missing, expected shape [384]")
+	assert.ErrorContains(t, open("sparse-bert-max", nil, func(all map[string]tensor.Tensor) { delete(all, "cls.predictions.bias") }), "tensor cls.predictions.bias: missing")
+	assert.ErrorContains(t, open("sparse-bert-max", map[string]any{"auto_map": map[string]any{"AutoModelForMaskedLM": "own.OwnForMaskedLM"}}, none),
+		`auto_map: AutoModelForMaskedLM: found code that is not known, "own.OwnForMaskedLM"`)
+	c := Config{Set: kernel.Best(), Head: MaskedHead}
+	c.JSON, c.Weights = openFiles(t, modelFolder("qwen3"))
+	_, err := Open(t.Context(), c)
+	assert.ErrorContains(t, err, `model_type: found "qwen3", which has no masked-language-model head`)
+
+	for _, e := range []Expansion{{}, {Sum: true}} {
+		m, err := Open(t.Context(), maskedConfig(t, "sparse-bert-max"))
+		require.NoError(t, err)
+		b := someBatch()
+		states := forward(t, m, nil, b)
+		states.Row(9)[3] = float32(math.NaN())
+		got := tensor.NewMatrix(b.Sequences(), 384)
+		m.Expand(nil, got, states, b, e)
+		assert.True(t, math.IsNaN(float64(got.Row(2)[5])))
+		assert.False(t, math.IsNaN(float64(got.Row(0)[5])))
+	}
+}
