@@ -269,3 +269,10 @@ func TestForwardStopsWhenCanceled(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, m.Forward(ctx, nil, tensor.NewMatrix(len(g.batch.IDs), m.Hidden), g.batch), context.Canceled)
 }
+
+// longOnly leaves out, where -short asks for it, a test of what is the same on every CPU.
+func longOnly(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT RUN: -short, and it does not depend on the CPU")
+	}
+}

@@ -289,6 +289,7 @@ func TestCodeOfClassifiers(t *testing.T) {
 
 // Whatever value a key of config.json has, and where it is missing, there is an error or a head that runs.
 func TestOddValuesOfHeads(t *testing.T) {
+	longOnly(t)
 	keys := []string{"id2label", "num_labels", "pad_token_id", "tie_word_embeddings", "final_logit_softcapping", "classifier_pooling",
 		"classifier_activation", "classifier_bias", "pooler_hidden_act", "pooler_hidden_size", "auto_map", "hidden_size", "vocab_size"}
 	values := []string{`null`, `-4`, `0`, `1`, `3`, `1e10`, `0.5`, `-1e300`, `1e300`, `true`, `""`, `"x"`, `[]`, `{}`, `[null]`, `{"x": 1}`, `{"AutoModelForSequenceClassification": "--"}`}

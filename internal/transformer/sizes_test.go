@@ -17,6 +17,7 @@ import (
 // Whatever number config.json has in place of one, a model is an error or runs, and
 // takes no more memory than its tensors do.
 func TestSizes(t *testing.T) {
+	longOnly(t)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // packing tiny layers is mostly waiting for other workers
 	values := []string{`2147483647`, `-1`, `9223372036854775807`, `2147483648`, `10000000`, `0`, `1e308`, `1e-308`, `65536`}
 	names := append(folders(t), "jina-v3-lora")
