@@ -18,7 +18,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/rhumb-go/rhumb/encoding"
@@ -45,9 +44,6 @@ type Model struct {
 	loaded *loader.Model
 	info   Info
 	route  *loader.Route // of requests that name none, and what Info is about
-
-	printing sync.Mutex
-	print    string // Fingerprint; "" = not known yet
 }
 
 // An Embedder is a *Model, or a *Queue, which runs calls that come at the same time
@@ -114,28 +110,7 @@ func (m *Model) Info() Info {
 // the files have the paths, numbers, sizes and times that they had; where there can be no
 // such folder, they are made each time. Errors are ErrClosed where it comes after Close, that of ctx, which is looked at between tensors, and that
 // weights have changed in their files.
-func (m *Model) Fingerprint(ctx context.Context) (string, error) {
-	if err := m.loaded.Enter(); err != nil {
-		m.printing.Lock()
-		defer m.printing.Unlock()
-		if m.print != "" {
-			err = nil
-		}
-		return m.print, err
-	}
-	defer m.loaded.Leave()
-	return m.fingerprint(ctx)
-}
-
-// fingerprint is Fingerprint where the model has been entered.
-func (m *Model) fingerprint(ctx context.Context) (print string, err error) {
-	m.printing.Lock()
-	defer m.printing.Unlock()
-	if m.print == "" {
-		m.print, err = m.loaded.Fingerprint(ctx)
-	}
-	return m.print, err
-}
+func (m *Model) Fingerprint(ctx context.Context) (string, error) { return m.loaded.Fingerprint(ctx) }
 
 // Operations returns the floating-point operations of the matrix products of one
 // forward pass over inputs of the given lengths, in tokens: none for a table of

@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,18 +83,10 @@ func OutlierColumns(ctx context.Context, dir string, cfg Config) (columns map[st
 
 // loadDir loads the model in dir.
 func loadDir(ctx context.Context, dir string, cfg Config, packing loader.Packing) (*Model, error) {
-	fsys, name, err := loader.Dir(dir)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Name == "" {
-		cfg.Name = name
-	}
-	m, err := load(ctx, fsys, dir, cfg, packing)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	return m, nil
+	return loader.InDir(dir, func(fsys fs.FS, name string) (*Model, error) {
+		cfg.Name = cmp.Or(cfg.Name, name)
+		return load(ctx, fsys, dir, cfg, packing)
+	})
 }
 
 // load loads the model at the root of fsys, which lies in dir, "" where that is not known.

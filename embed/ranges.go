@@ -25,7 +25,7 @@ func (m *Model) ranges(r *request, own *quant.Ranges) (*quant.Ranges, error) {
 		return nil, optionError(OptionRanges, "%s%w", where, err)
 	}
 	if f := ranges.Fingerprint; f != "" {
-		if own, err := m.fingerprint(context.Background()); err != nil {
+		if own, err := m.loaded.FingerprintEntered(context.Background()); err != nil {
 			return nil, err
 		} else if f != own {
 			return nil, optionError(OptionRanges, "%smeasured with a model of fingerprint %.50q, this one has %q", where, f, own)

@@ -10,13 +10,12 @@
 package rerank
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/chattemplate"
@@ -34,9 +33,6 @@ type Model struct {
 	typed      bool                   // the model reads the token types of pairs
 	special    [2]int                 // tokens of an empty text, and of an empty pair
 	noPairs    error                  // why the tokenizer makes no pairs
-
-	printing sync.Mutex
-	print    string // Fingerprint; "" = not known yet
 }
 
 // Info is what a model says about itself.
@@ -96,18 +92,10 @@ func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, err
 
 // loadDir loads the model in dir.
 func loadDir(ctx context.Context, dir string, cfg embed.Config, packing loader.Packing) (*Model, error) {
-	fsys, name, err := loader.Dir(dir)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Name == "" {
-		cfg.Name = name
-	}
-	m, err := open(ctx, fsys, dir, cfg, packing)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	return m, nil
+	return loader.InDir(dir, func(fsys fs.FS, name string) (*Model, error) {
+		cfg.Name = cmp.Or(cfg.Name, name)
+		return open(ctx, fsys, dir, cfg, packing)
+	})
 }
 
 // Info returns what the model says about itself.
@@ -123,20 +111,7 @@ func (m *Model) Reranks() bool { return len(m.info.Labels) == 1 }
 
 // Fingerprint is embed.Model's, and is of all that makes the scores: labels, activation
 // and chat template too.
-func (m *Model) Fingerprint(ctx context.Context) (string, error) {
-	m.printing.Lock()
-	defer m.printing.Unlock()
-	if m.print != "" {
-		return m.print, nil
-	}
-	if err := m.loaded.Enter(); err != nil {
-		return "", err
-	}
-	defer m.loaded.Leave()
-	var err error
-	m.print, err = m.loaded.Fingerprint(ctx)
-	return m.print, err
-}
+func (m *Model) Fingerprint(ctx context.Context) (string, error) { return m.loaded.Fingerprint(ctx) }
 
 // Close waits for the calls under way and releases the model's memory. Later calls
 // return embed.ErrClosed. A second Close does nothing.

@@ -11,12 +11,11 @@
 package sparse
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
-	"sync"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/loader"
@@ -26,9 +25,6 @@ import (
 type Model struct {
 	loaded *loader.Model
 	info   Info
-
-	printing sync.Mutex
-	print    string // Fingerprint; "" = not known yet
 }
 
 // Info is what a model says about itself.
@@ -87,18 +83,10 @@ func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, err
 
 // loadDir loads the model in dir.
 func loadDir(ctx context.Context, dir string, cfg embed.Config, packing loader.Packing) (*Model, error) {
-	fsys, name, err := loader.Dir(dir)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Name == "" {
-		cfg.Name = name
-	}
-	m, err := open(ctx, fsys, dir, cfg, packing)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	return m, nil
+	return loader.InDir(dir, func(fsys fs.FS, name string) (*Model, error) {
+		cfg.Name = cmp.Or(cfg.Name, name)
+		return open(ctx, fsys, dir, cfg, packing)
+	})
 }
 
 // Info returns what the model says about itself.
@@ -109,20 +97,7 @@ func (m *Model) Info() Info {
 }
 
 // Fingerprint is embed.Model's, and is of all that makes the vectors.
-func (m *Model) Fingerprint(ctx context.Context) (string, error) {
-	m.printing.Lock()
-	defer m.printing.Unlock()
-	if m.print != "" {
-		return m.print, nil
-	}
-	if err := m.loaded.Enter(); err != nil {
-		return "", err
-	}
-	defer m.loaded.Leave()
-	var err error
-	m.print, err = m.loaded.Fingerprint(ctx)
-	return m.print, err
-}
+func (m *Model) Fingerprint(ctx context.Context) (string, error) { return m.loaded.Fingerprint(ctx) }
 
 // Close waits for the calls under way and releases the model's memory. Later calls
 // return embed.ErrClosed. A second Close does nothing.

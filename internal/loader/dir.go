@@ -7,17 +7,22 @@ import (
 	"path/filepath"
 )
 
-// Dir returns the files in the folder dir, and the folder's name, "" where it has none.
-func Dir(dir string) (fsys fs.FS, name string, err error) {
+// InDir returns what open makes of the files in the folder dir; name is the folder's, ""
+// where it has none. Errors begin with dir.
+func InDir[M any](dir string, open func(fsys fs.FS, name string) (M, error)) (m M, err error) {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return nil, "", err
+		return m, err
 	}
 	if !info.IsDir() {
-		return nil, "", fmt.Errorf("%s: a file, expected the folder of a model", dir)
+		return m, fmt.Errorf("%s: a file, expected the folder of a model", dir)
 	}
+	name := ""
 	if abs, err := filepath.Abs(dir); err == nil {
 		name = filepath.Base(abs)
 	}
-	return os.DirFS(dir), name, nil
+	if m, err = open(os.DirFS(dir), name); err != nil {
+		err = fmt.Errorf("%s: %w", dir, err)
+	}
+	return m, err
 }

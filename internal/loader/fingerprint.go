@@ -82,8 +82,32 @@ func (r *Route) recipe() routeRecipe {
 
 // Fingerprint returns 128 bits, in hexadecimal, of a SHA-256 over the recipe and sums
 // of the weights. Those that are not kept it makes with all workers, looking at ctx
-// between tensors. The model has been entered.
-func (m *Model) Fingerprint(ctx context.Context) (print string, err error) {
+// between tensors. Once it is made it is known, after Close too.
+func (m *Model) Fingerprint(ctx context.Context) (string, error) {
+	if err := m.Enter(); err != nil {
+		m.printing.Lock()
+		defer m.printing.Unlock()
+		if m.print != "" {
+			err = nil
+		}
+		return m.print, err
+	}
+	defer m.Leave()
+	return m.FingerprintEntered(ctx)
+}
+
+// FingerprintEntered is Fingerprint where the model has been entered.
+func (m *Model) FingerprintEntered(ctx context.Context) (print string, err error) {
+	m.printing.Lock()
+	defer m.printing.Unlock()
+	if m.print == "" {
+		m.print, err = m.makeFingerprint(ctx)
+	}
+	return m.print, err
+}
+
+// makeFingerprint makes it.
+func (m *Model) makeFingerprint(ctx context.Context) (print string, err error) {
 	team := parallel.NewTeam(m.Workers)
 	defer team.Close()
 	h := sha256.New()

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
@@ -55,6 +56,9 @@ type Model struct {
 	encoders map[*modelfolder.Encoder]*Encoder
 	modules  map[moduleKey]loaded
 	made     map[*modelfolder.Route]*Route
+
+	printing sync.Mutex
+	print    string // Fingerprint; "" = not known yet
 }
 
 // A Route is a Way, and what it was made of.
