@@ -40,6 +40,7 @@ func TestForwardDoesNotAllocate(t *testing.T) {
 }
 
 func TestLogitsDoNotAllocate(t *testing.T) {
+	longOnly(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection empties the pools
 	team := parallel.NewTeam(2)
 	defer team.Close()
