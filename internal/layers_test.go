@@ -63,14 +63,17 @@ var layers = map[string]row{
 		"tensor", "tokenizer", "quant", "encoding",
 		"internal/kernel", "internal/loader", "internal/manifest", "internal/modelfolder", "internal/parallel", "internal/pipeline", "internal/unsupported", "internal/weight",
 	}},
+	"internal/facade": {ours: []string{
+		"tokenizer", "embed", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
+	}},
 	"embed/rerank": {ours: []string{
 		"tensor", "tokenizer", "embed",
-		"internal/chattemplate", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
+		"internal/chattemplate", "internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
 	}},
 	"embed/chunk": {ours: []string{"tokenizer"}, others: []string{"github.com/clipperhouse/uax29/v2"}},
 	"embed/sparse": {ours: []string{
 		"tensor", "tokenizer", "embed",
-		"internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
+		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
 	}},
 	"search":            {ours: []string{"quant", "internal/kernel"}, others: []string{"github.com/x448/float16"}},
 	"internal/filelock": {others: []string{"golang.org/x/sys/windows"}},

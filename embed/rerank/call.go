@@ -6,7 +6,7 @@ import (
 	"math"
 
 	"github.com/rhumb-go/rhumb/embed"
-	"github.com/rhumb-go/rhumb/internal/modelfolder"
+	"github.com/rhumb-go/rhumb/internal/facade"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/tensor"
 	"github.com/rhumb-go/rhumb/tokenizer"
@@ -46,22 +46,19 @@ func (c *call) Check() (pipeline.Request, error) {
 	if c.single && c.model.template != nil {
 		return r, &embed.KindError{Kind: "reranker", Err: errors.New("the model reads pairs through its chat template, a reranker, expected one of single texts; Score, Rank, Pairs and ClassifyPairs serve it")}
 	}
-	err := c.checkPrompt()
-	if err == nil {
+	var err error
+	if c.prompt, err = facade.Prompt(c.model.loaded, c.options.Prompt, c.options.PromptName); err == nil {
 		err = c.checkLength()
 	}
 	return r, err
 }
-
-// bytesPerToken is about how many bytes of a text a token stands for.
-const bytesPerToken = 4
 
 // Size is that of pipeline.Inputs.
 func (c *call) Size() (tokens, bytes int) {
 	for _, p := range c.pairs {
 		n := len(c.prompt) + len(p[0]) + len(p[1])
 		bytes += n
-		tokens += modelfolder.Lowest(c.encode.MaxTokens, c.frame+1+n/bytesPerToken)
+		tokens += facade.Tokens(n, c.frame, c.encode.MaxTokens)
 	}
 	return tokens, bytes
 }
@@ -78,7 +75,7 @@ func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 	before := dst
 	p := c.pairs[i]
 	if p[0] == "" {
-		return dst, errEmptyText
+		return dst, facade.ErrEmptyText
 	}
 	query := p[0]
 	if c.prompt != "" {
@@ -121,13 +118,4 @@ func (c *call) Take(i int, rows tensor.Matrix) error {
 func (c *call) row(i int) []float32 {
 	n := len(c.model.info.Labels)
 	return c.logits[i*n : (i+1)*n]
-}
-
-// outcome returns the error of a call that ended with err.
-func outcome(err error) error {
-	if faults := (pipeline.Faults)(nil); errors.As(err, &faults) {
-		i, err := faults.First()
-		return &embed.InputError{Index: i, Err: err}
-	}
-	return err
 }

@@ -2,12 +2,12 @@ package rerank
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/facade"
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
@@ -17,19 +17,7 @@ import (
 
 // open loads the model at the root of fsys, which lies in dir, "" where that is not known.
 func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing loader.Packing) (*Model, error) {
-	if _, err := embed.ParsePrecision(cfg.Precision.String()); err != nil {
-		return nil, err
-	}
-	if cfg.Pooling != "" {
-		return nil, fmt.Errorf("pooling: %.50q given, expected none for a reranker or a classifier", cfg.Pooling)
-	}
-	loaded, err := loader.Open(ctx, fsys, dir, loader.Config{
-		Kernels: cfg.Kernels, Format: kernel.Format(cfg.Precision), Workers: cfg.Workers,
-		BatchTokens: cfg.BatchTokens, MaxTokens: cfg.MaxTokens, Packing: packing,
-	}, modelfolder.ReadCross)
-	if other := (*modelfolder.KindError)(nil); errors.As(err, &other) {
-		err = &embed.KindError{Kind: string(other.Kind), Err: err}
-	}
+	loaded, err := facade.Open(ctx, fsys, dir, cfg, packing, "a reranker or a classifier", modelfolder.ReadCross)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
-	"github.com/rhumb-go/rhumb/internal/pipeline"
+	"github.com/rhumb-go/rhumb/internal/facade"
 )
 
 // A Queue runs the calls of many goroutines together, as embed.Queue does; a pair is what
@@ -13,18 +13,12 @@ import (
 // goroutine.
 type Queue struct {
 	model *Model
-	queue *pipeline.Queue
+	queue facade.Queue
 }
 
 // NewQueue returns a queue of calls to m. A negative bound is 0.
 func NewQueue(m *Model, cfg embed.QueueConfig) *Queue {
-	own := pipeline.QueueConfig{MaxInputs: cfg.MaxTexts, MaxTokens: cfg.MaxTokens}
-	if cfg.Observe != nil {
-		own.Observe = func(e pipeline.Event) {
-			cfg.Observe(embed.QueueEvent{Texts: e.Inputs, Tokens: e.Tokens, Compute: e.Compute})
-		}
-	}
-	return &Queue{m, pipeline.NewQueue(&m.loaded.Model, own)}
+	return &Queue{m, facade.NewQueue(m.loaded, cfg)}
 }
 
 // Score is Model.Score in the manner of embed.Queue.Embed, whose errors are
@@ -43,7 +37,7 @@ func (q *Queue) Rank(ctx context.Context, query string, documents []string, top 
 func (q *Queue) RankWait(ctx context.Context, query string, documents []string, top int, opts Options) (list []Ranked, wait time.Duration, err error) {
 	run := func(ctx context.Context, c *call) (err error) {
 		wait, err = q.queue.Run(ctx, c)
-		return outcome(err)
+		return err
 	}
 	scores, err := score(ctx, q.model, run, query, documents, opts)
 	return ranked(scores, top), wait, err
@@ -67,16 +61,11 @@ func (q *Queue) ClassifyPairs(ctx context.Context, pairs [][2]string, opts Optio
 // run is a runner.
 func (q *Queue) run(ctx context.Context, c *call) error {
 	_, err := q.queue.Run(ctx, c)
-	return outcome(err)
+	return err
 }
 
 // Stats returns the state of q. It is cheap.
-func (q *Queue) Stats() embed.QueueStats {
-	s := q.queue.Stats()
-	return embed.QueueStats{
-		WaitingTexts: s.WaitingInputs, WaitingTokens: s.WaitingTokens, Batches: s.Passes, Texts: s.Inputs, Tokens: s.Tokens,
-	}
-}
+func (q *Queue) Stats() embed.QueueStats { return q.queue.Stats() }
 
 // Full reports whether so much waits in q that it takes no call, of whatever size.
 func (q *Queue) Full() bool { return q.queue.Full() }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/facade"
 )
 
 // A Score is that of one pair.
@@ -48,12 +49,12 @@ func (m *Model) Pairs(ctx context.Context, pairs [][2]string, opts Options) ([]S
 type runner func(ctx context.Context, c *call) error
 
 // run is a runner.
-func (m *Model) run(ctx context.Context, c *call) error { return outcome(m.loaded.Run(ctx, c)) }
+func (m *Model) run(ctx context.Context, c *call) error { return facade.Outcome(m.loaded.Run(ctx, c)) }
 
 // score is Score by run.
 func score(ctx context.Context, m *Model, run runner, query string, documents []string, opts Options) ([]Score, error) {
 	if query == "" {
-		return nil, optionError(embed.OptionQuery, "empty, expected a text")
+		return nil, facade.OptionError(embed.OptionQuery, "empty, expected a text")
 	}
 	pairs := make([][2]string, len(documents))
 	for i, d := range documents {

@@ -163,8 +163,8 @@ func TestErrors(t *testing.T) {
 	}{
 		{"empty query", plain, "", Options{}, "query", "empty"},
 		{"prompt and name", m, "q", Options{Prompt: "p", PromptName: "query"}, "prompt", "one of the two"},
-		{"unknown name", m, "q", Options{PromptName: "x"}, "prompt name", "expected one of: fact, query"},
-		{"no names", plain, "q", Options{PromptName: "x"}, "prompt name", "the model has none"},
+		{"unknown name", m, "q", Options{PromptName: "x"}, "prompt name", "expected one of: document, fact, query"},
+		{"no names", plain, "q", Options{PromptName: "x"}, "prompt name", "expected one of: document, query"},
 		{"truncate", plain, "q", Options{Truncate: 9}, "truncate", "9, expected"},
 		{"negative limit", plain, "q", Options{MaxTokens: -1}, "max tokens", "expected at least 3"},
 		{"limit below the special tokens", plain, "q", Options{MaxTokens: 2}, "max tokens", "expected at least 3"},
@@ -177,8 +177,14 @@ func TestErrors(t *testing.T) {
 			assert.ErrorContains(t, err, c.want, c.name)
 		}
 	}
+	// "query" is no prompt where the model has none for it, as in package embed.
+	bare, err := plain.Score(ctx, "q", one, Options{})
+	require.NoError(t, err)
+	named, err := plain.Score(ctx, "q", one, Options{PromptName: "query"})
+	require.NoError(t, err)
+	assert.Equal(t, bare, named)
 	var input *embed.InputError
-	_, err := plain.Pairs(ctx, [][2]string{{"a", "b"}, {"", "b"}}, Options{})
+	_, err = plain.Pairs(ctx, [][2]string{{"a", "b"}, {"", "b"}}, Options{})
 	require.ErrorAs(t, err, &input)
 	assert.Equal(t, 1, input.Index)
 	_, err = classifier.Classify(ctx, []string{""}, Options{})

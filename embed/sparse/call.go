@@ -2,10 +2,8 @@ package sparse
 
 import (
 	"context"
-	"errors"
 
-	"github.com/rhumb-go/rhumb/embed"
-	"github.com/rhumb-go/rhumb/internal/modelfolder"
+	"github.com/rhumb-go/rhumb/internal/facade"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/tensor"
 	"github.com/rhumb-go/rhumb/tokenizer"
@@ -31,15 +29,12 @@ func (c *call) Check() (pipeline.Request, error) {
 	return pipeline.Request{Way: &c.model.loaded.Default.Way}, c.check()
 }
 
-// bytesPerToken is about how many bytes of a text a token stands for.
-const bytesPerToken = 4
-
 // Size is that of pipeline.Inputs.
 func (c *call) Size() (tokens, bytes int) {
 	for _, text := range c.texts {
 		n := len(c.prompt) + len(text)
 		bytes += n
-		tokens += modelfolder.Lowest(c.encode.MaxTokens, 1+n/bytesPerToken)
+		tokens += facade.Tokens(n, 0, c.encode.MaxTokens)
 	}
 	return tokens, bytes
 }
@@ -50,13 +45,11 @@ func (c *call) Begin(ctx context.Context) {
 	c.vectors = make([]Vector, len(c.texts))
 }
 
-var errEmptyText = errors.New("empty text")
-
 // Append is that of pipeline.Inputs.
 func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 	text := c.texts[i]
 	if text == "" {
-		return dst, errEmptyText
+		return dst, facade.ErrEmptyText
 	}
 	if c.prompt != "" {
 		text = c.prompt + text
@@ -71,13 +64,4 @@ func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 // Take is that of pipeline.Sink: it keeps what is not zero of the one row of input i.
 func (c *call) Take(i int, rows tensor.Matrix) error {
 	return c.vectors[i].keep(rows.Row(0), c.maxActive)
-}
-
-// outcome returns the error of a call that ended with err.
-func outcome(err error) error {
-	if faults := (pipeline.Faults)(nil); errors.As(err, &faults) {
-		i, err := faults.First()
-		return &embed.InputError{Index: i, Err: err}
-	}
-	return err
 }

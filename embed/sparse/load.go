@@ -2,11 +2,10 @@ package sparse
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io/fs"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/facade"
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
@@ -14,20 +13,7 @@ import (
 
 // open loads the model at the root of fsys, which lies in dir, "" where that is not known.
 func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing loader.Packing) (*Model, error) {
-	if _, err := embed.ParsePrecision(cfg.Precision.String()); err != nil {
-		return nil, err
-	}
-	if cfg.Pooling != "" {
-		return nil, fmt.Errorf("pooling: %.50q given, expected none for a sparse model", cfg.Pooling)
-	}
-	format := kernel.Format(cfg.Precision)
-	l, err := loader.Open(ctx, fsys, dir, loader.Config{
-		Kernels: cfg.Kernels, Format: format, Workers: cfg.Workers,
-		BatchTokens: cfg.BatchTokens, MaxTokens: cfg.MaxTokens, Packing: packing,
-	}, modelfolder.ReadSparse)
-	if other := (*modelfolder.KindError)(nil); errors.As(err, &other) {
-		err = &embed.KindError{Kind: string(other.Kind), Err: err}
-	}
+	l, err := facade.Open(ctx, fsys, dir, cfg, packing, "a sparse model", modelfolder.ReadSparse)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +22,7 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 		Name: cfg.Name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: l.Default.Dimensions,
 		MaxActive: l.Spec.Sparse.MaxActive, MaxTokens: e.Options().MaxTokens,
 		Prompts: l.Prompts, DefaultPrompt: l.Spec.DefaultPrompt,
-		Precision: cfg.Precision, Arithmetic: l.Set.How(format), Kernels: l.Set.Name(), Workers: l.Workers,
+		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
 		MemoryBytes: l.Bytes,
 	}}, nil
 }

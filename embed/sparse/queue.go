@@ -5,25 +5,19 @@ import (
 	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
-	"github.com/rhumb-go/rhumb/internal/pipeline"
+	"github.com/rhumb-go/rhumb/internal/facade"
 )
 
 // A Queue runs the calls of many goroutines together, as embed.Queue does. The bits are
 // those of Model.Embed. An idle Queue has no goroutine.
 type Queue struct {
 	model *Model
-	queue *pipeline.Queue
+	queue facade.Queue
 }
 
 // NewQueue returns a queue of calls to m. A negative bound is 0.
 func NewQueue(m *Model, cfg embed.QueueConfig) *Queue {
-	own := pipeline.QueueConfig{MaxInputs: cfg.MaxTexts, MaxTokens: cfg.MaxTokens}
-	if cfg.Observe != nil {
-		own.Observe = func(e pipeline.Event) {
-			cfg.Observe(embed.QueueEvent{Texts: e.Inputs, Tokens: e.Tokens, Compute: e.Compute})
-		}
-	}
-	return &Queue{m, pipeline.NewQueue(&m.loaded.Model, own)}
+	return &Queue{m, facade.NewQueue(m.loaded, cfg)}
 }
 
 // Embed is Model.Embed in the manner of embed.Queue.Embed, whose errors are
@@ -38,18 +32,13 @@ func (q *Queue) EmbedWait(ctx context.Context, texts []string, opts Options) ([]
 	c := &call{model: q.model, options: opts, texts: texts}
 	wait, err := q.queue.Run(ctx, c)
 	if err != nil {
-		return nil, wait, outcome(err)
+		return nil, wait, err
 	}
 	return c.vectors, wait, nil
 }
 
 // Stats returns the state of q. It is cheap.
-func (q *Queue) Stats() embed.QueueStats {
-	s := q.queue.Stats()
-	return embed.QueueStats{
-		WaitingTexts: s.WaitingInputs, WaitingTokens: s.WaitingTokens, Batches: s.Passes, Texts: s.Inputs, Tokens: s.Tokens,
-	}
-}
+func (q *Queue) Stats() embed.QueueStats { return q.queue.Stats() }
 
 // Full reports whether so much waits in q that it takes no call, of whatever size.
 func (q *Queue) Full() bool { return q.queue.Full() }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/facade"
 )
 
 // A Vector has the weights of a text that are not zero.
@@ -40,7 +41,7 @@ func Dot(a, b Vector) float32 {
 // or a weight that is not finite; the first of several), embed.ErrClosed, or that of ctx.
 func (m *Model) Embed(ctx context.Context, texts []string, opts Options) ([]Vector, error) {
 	c := &call{model: m, options: opts, texts: texts}
-	if err := outcome(m.loaded.Run(ctx, c)); err != nil {
+	if err := facade.Outcome(m.loaded.Run(ctx, c)); err != nil {
 		return nil, err
 	}
 	return c.vectors, nil
