@@ -86,6 +86,7 @@ type response struct {
 		TotalTokens        int  `json:"total_tokens"`
 		CompletionTokens   *int `json:"completion_tokens"`
 		PromptAudioSeconds any  `json:"prompt_audio_seconds"`
+		TruncatedTokens    *int `json:"truncated_tokens"`
 	} `json:"usage"`
 	Normalized     bool `json:"normalized"`
 	EncodingFormat any  `json:"encoding_format"`
@@ -181,10 +182,27 @@ func TestAnswer(t *testing.T) {
 		assert.Equal(t, tokens, r.Usage.TotalTokens)
 		assert.Zero(t, *r.Usage.CompletionTokens)
 		assert.Nil(t, r.Usage.PromptAudioSeconds)
+		assert.Zero(t, *r.Usage.TruncatedTokens)
+		assert.Empty(t, w.Header().Get("X-Truncated-Inputs"))
 	}
 	first, second := ask(t, h, `{"model":"org/tiny","input":"a"}`), ask(t, h, `{"model":"org/tiny","input":"a"}`)
 	assert.Equal(t, "org/tiny", first.Model, "as the request has it")
 	assert.NotEqual(t, first.ID, second.ID)
+}
+
+// Nothing is cut in silence: the model reads 32 tokens, two of them special.
+func TestTruncatedIsTold(t *testing.T) {
+	h, _ := served(t, nil)
+	words := func(n int) string { return strings.TrimSpace(strings.Repeat("battery ", n)) }
+	want := library(t, embed.Options{}, words(50), "summer", words(200))
+	require.Positive(t, want.Embeddings[0].Truncated)
+	w := send(h, "POST", "/v1/embeddings", fmt.Sprintf(`{"model": "tiny", "input": [%q, "summer", %q]}`, words(50), words(200)))
+	require.Equal(t, 200, w.Code, w.Body)
+	assert.Equal(t, "2", w.Header().Get("X-Truncated-Inputs"))
+	r := decode[response](t, w.Body)
+	assert.Equal(t, 32+want.Embeddings[1].Tokens+32, r.Usage.PromptTokens, "those that were read")
+	assert.Equal(t, r.Usage.PromptTokens, r.Usage.TotalTokens)
+	assert.Equal(t, want.Embeddings[0].Truncated+want.Embeddings[2].Truncated, *r.Usage.TruncatedTokens)
 }
 
 // An answer of many pieces is the same as many answers.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"strconv"
 	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
@@ -90,19 +89,13 @@ type rankingUsage struct {
 func (x *exchange) answerRanking(c *ranking, ranked []rerank.Ranked) error {
 	var tail rankingTail
 	for _, r := range ranked {
-		x.event.Tokens += r.Tokens
-		tail.Usage.TruncatedTokens += r.Truncated
-		if r.Truncated > 0 {
-			x.event.Truncated++
-		}
+		tail.Usage.TruncatedTokens += x.count(r.Tokens, r.Truncated)
 	}
+	x.tellTruncated()
 	tail.Meta.APIVersion.Version = "2"
 	tail.Meta.BilledUnits.SearchUnits = 1
 	tail.Meta.Tokens.InputTokens = x.event.Tokens
 	tail.Usage.PromptTokens, tail.Usage.TotalTokens = x.event.Tokens, x.event.Tokens
-	if n := x.event.Truncated; n > 0 {
-		x.w.Header().Set("X-Truncated-Inputs", strconv.Itoa(n))
-	}
 	if n := c.top.value; n > 0 {
 		ranked = ranked[:min(n, len(ranked))]
 	}

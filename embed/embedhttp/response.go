@@ -108,23 +108,23 @@ type usage struct {
 	TotalTokens        int  `json:"total_tokens"`
 	CompletionTokens   int  `json:"completion_tokens"`
 	PromptAudioSeconds *int `json:"prompt_audio_seconds"` // always null
+	TruncatedTokens    int  `json:"truncated_tokens"`     // dropped, and not in the others
 }
 
 // answer writes the embeddings piece by piece, so that memory does not grow with their number.
 func (x *exchange) answer(c *call, result *embed.Result) error {
+	dropped := 0
 	for i := range result.Embeddings {
 		e := &result.Embeddings[i]
-		x.event.Tokens += e.Tokens
-		if e.Truncated > 0 {
-			x.event.Truncated++
-		}
+		dropped += x.count(e.Tokens, e.Truncated)
 	}
+	x.tellTruncated()
 	model, err := json.Marshal(c.name)
 	if err != nil {
 		return err
 	}
 	tail, err := json.Marshal(answerTail{
-		Usage:          usage{PromptTokens: x.event.Tokens, TotalTokens: x.event.Tokens},
+		Usage:          usage{PromptTokens: x.event.Tokens, TotalTokens: x.event.Tokens, TruncatedTokens: dropped},
 		Normalized:     !c.options().Unnormalized,
 		EncodingFormat: c.forms.echo(),
 		Dimensions:     result.Dimensions,
@@ -165,6 +165,22 @@ func (x *exchange) answer(c *call, result *embed.Result) error {
 	b = append(b, tail[1:]...) // without its brace
 	b = append(b, '\n')
 	return p.end(b)
+}
+
+// count counts an input of which tokens were read and others dropped, and returns those.
+func (x *exchange) count(tokens, dropped int) int {
+	x.event.Tokens += tokens
+	if dropped > 0 {
+		x.event.Truncated++
+	}
+	return dropped
+}
+
+// tellTruncated says in a header how many inputs were cut, where any were.
+func (x *exchange) tellTruncated() {
+	if n := x.event.Truncated; n > 0 {
+		x.w.Header().Set("X-Truncated-Inputs", strconv.Itoa(n))
+	}
 }
 
 // pieceSize is how long a piece of an answer grows, in bytes, before it is written.
