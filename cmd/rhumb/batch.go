@@ -131,6 +131,9 @@ func (c *console) printReport(output string, r job.Report) error {
 	case r.Resumed > 0:
 		how = fmt.Sprintf(", %d of them from earlier runs", r.Resumed)
 	}
+	if r.Cut > 0 {
+		how += fmt.Sprintf("; %d over the limit, which lost %s", r.Cut, counted(r.Dropped, "token"))
+	}
 	_, err := fmt.Fprintf(c.stdout, "%s: %d rows%s\n", escaped(output), r.Rows, how)
 	return err
 }

@@ -25,6 +25,31 @@ type chunks struct {
 	inputs int  // of the next chunk; 0 at the beginning
 	index  int  // inputs so far
 	failed int  // those that were bad
+
+	cut, dropped int // inputs over the limit, and the tokens that they lost
+}
+
+// lose counts an input that lost so many tokens.
+func (c *chunks) lose(tokens int) {
+	if tokens > 0 {
+		c.cut++
+		c.dropped += tokens
+	}
+}
+
+// tellCut says what was cut, of commands whose output does not.
+func (c *chunks) tellCut(to io.Writer) {
+	if c.cut > 0 {
+		fmt.Fprintf(to, "rhumb: %s over the limit: %s dropped (--truncate none makes that an error)\n", counted(c.cut, "input"), counted(c.dropped, "token"))
+	}
+}
+
+// counted returns n of what that word names.
+func counted(n int, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return fmt.Sprint(n, " ", word)
 }
 
 // each calls work with the inputs chunk by chunk, in their order. What becomes of them

@@ -56,6 +56,7 @@ texts, such as a premise and a hypothesis.`,
 				return err
 			}
 			for i := range results {
+				j.lose(made[i].Truncated)
 				if n := len(made[i].Labels); top > 0 && top < n {
 					made[i].Labels = made[i].Labels[:top]
 				}
@@ -71,6 +72,9 @@ texts, such as a premise and a hypothesis.`,
 		})
 		if err != nil {
 			return err
+		}
+		if bar.clear(); format == "table" {
+			j.tellCut(c.stderr)
 		}
 		return to.commit()
 	})

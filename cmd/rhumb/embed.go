@@ -92,6 +92,9 @@ func (c *console) embedCommand() *cobra.Command {
 		if err := to.commit(); err != nil {
 			return err
 		}
+		if bar.clear(); format == "table" || format == "npy" { // which have no place for it
+			j.tellCut(c.stderr)
+		}
 		if j.failed > 0 {
 			return fmt.Errorf("%d of %d inputs are bad", j.failed, j.index)
 		}
@@ -132,6 +135,9 @@ func (j *stream) run(ctx context.Context, bar *bar, take func([]rows.Result) err
 		}
 		if err := j.embed(ctx, group); err != nil {
 			return err
+		}
+		for _, r := range group {
+			j.lose(r.Truncated)
 		}
 		return take(results)
 	})

@@ -86,6 +86,9 @@ by part in the order of the input, however many there are.`,
 		if err := w.write(best.list(sorted)); err != nil {
 			return err
 		}
+		if w.table {
+			j.tellCut(c.stderr)
+		}
 		return to.commit()
 	})
 	return cmd
@@ -114,6 +117,7 @@ func (j *crossStream) rerank(ctx context.Context, bar *bar, query string, take f
 		documents := make([]document, len(results))
 		for i, r := range results {
 			documents[i] = document{r.Input, r.Index, scores[i]}
+			j.lose(scores[i].Truncated)
 		}
 		return take(documents)
 	})

@@ -76,6 +76,9 @@ where it has them.`,
 		if err != nil {
 			return err
 		}
+		for _, e := range found.Embeddings {
+			j.lose(e.Truncated)
+		}
 		opts.PromptName = "document"
 		j.opts, j.src = opts, onlyTexts{j.src}
 		x := &index{encoding: encoding.value}
@@ -103,6 +106,7 @@ where it has them.`,
 		if err := w.Flush(); err != nil {
 			return err
 		}
+		j.tellCut(c.stderr)
 		return to.commit()
 	})
 	return cmd

@@ -63,6 +63,7 @@ func (c *console) similarityCommand() *cobra.Command {
 		if err := writeCosines(ctx, to, format, all); err != nil {
 			return err
 		}
+		j.tellCut(c.stderr)
 		return to.commit()
 	})
 	return cmd

@@ -43,10 +43,12 @@ type state struct {
 	Chunks   int              `json:"chunks"`
 	Rows     int              `json:"rows"`
 	Failed   int              `json:"failed"`
-	Read     string           `json:"read"`            // sum of the rows of all chunks up to here
-	Total    int              `json:"total,omitempty"` // chunks of all shards together; 0 = not counted
-	Files    map[string]int64 `json:"files"`           // bytes
-	Size     int64            `json:"size,omitempty"`  // of the output, once it is written
+	Cut      int              `json:"cut,omitempty"`     // rows that lost tokens
+	Dropped  int              `json:"dropped,omitempty"` // tokens that they lost
+	Read     string           `json:"read"`              // sum of the rows of all chunks up to here
+	Total    int              `json:"total,omitempty"`   // chunks of all shards together; 0 = not counted
+	Files    map[string]int64 `json:"files"`             // bytes
+	Size     int64            `json:"size,omitempty"`    // of the output, once it is written
 }
 
 // A folder holds a job while it is not done, and its record ever after.

@@ -82,6 +82,8 @@ type Report struct {
 	Rows    int    // in the output
 	Failed  int    // of them
 	Resumed int    // of them: written by earlier runs
+	Cut     int    // of them: over the limit, and cut
+	Dropped int    // tokens that these lost
 	Errors  string // the file that has a line of JSON for each row that failed; "" = none did
 }
 
@@ -280,7 +282,7 @@ func (j *job) report() Report {
 	if j.state == nil {
 		return Report{}
 	}
-	r := Report{Rows: j.state.Rows, Failed: j.state.Failed, Resumed: j.resumed}
+	r := Report{Rows: j.state.Rows, Failed: j.state.Failed, Resumed: j.resumed, Cut: j.state.Cut, Dropped: j.state.Dropped}
 	if r.Failed > 0 {
 		r.Errors = filepath.Join(j.dir, errorsFile)
 	}

@@ -179,8 +179,12 @@ func (j *job) write(c *chunk) error {
 	if err := j.sink.write(c.results); err != nil {
 		return err
 	}
-	failed := 0
+	failed, s := 0, j.state
 	for i := range c.results {
+		if n := c.results[i].Truncated; n > 0 {
+			s.Cut++
+			s.Dropped += n
+		}
 		if c.results[i].Err == nil {
 			continue
 		}
@@ -189,7 +193,6 @@ func (j *job) write(c *chunk) error {
 			return err
 		}
 	}
-	s := j.state
 	s.Chunks++
 	s.Rows += len(c.results)
 	s.Failed += failed
