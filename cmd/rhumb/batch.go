@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ func (c *console) batchCommand() *cobra.Command {
 		model   modelFlags
 		request requestFlags
 		number  encodingFlags
+		parts   partFlags
 		in      inputFlags
 		cfg     job.Config
 		shard   string
@@ -39,6 +41,8 @@ folder OUT.job; what stays there is the record of its settings.`,
 	model.add(cmd)
 	request.add(cmd)
 	number.add(cmd)
+	parts.add(cmd)
+	parts.addLong(cmd)
 	in.addFormat(cmd)
 	flags := cmd.Flags()
 	format := addChoice(cmd, "output-format", "format of the output; auto goes by the file's name", "auto", "jsonl", "npy", "parquet")
@@ -53,9 +57,10 @@ folder OUT.job; what stays there is the record of its settings.`,
 		if cfg.Options, err = request.options(cmd); err != nil {
 			return err
 		}
-		if err := number.set(c, &cfg.Options); err != nil {
+		if err := cmp.Or(number.set(c, &cfg.Options), parts.check(cmd)); err != nil {
 			return err
 		}
+		cfg.ChunkTokens, cfg.ChunkOverlap, cfg.Late, cfg.LongMean = parts.tokens, parts.overlap, parts.late, parts.mean()
 		if err := checkPositive(cmd, "chunk", cfg.ChunkRows); err != nil {
 			return err
 		}
@@ -130,6 +135,9 @@ func (c *console) printReport(output string, r job.Report) error {
 		how = ", complete already"
 	case r.Resumed > 0:
 		how = fmt.Sprintf(", %d of them from earlier runs", r.Resumed)
+	}
+	if r.Chunks > 0 {
+		how = ", " + counted(r.Chunks, "chunk") + how
 	}
 	if r.Cut > 0 {
 		how += fmt.Sprintf("; %d over the limit, which lost %s", r.Cut, counted(r.Dropped, "token"))

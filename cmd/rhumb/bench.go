@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
@@ -161,6 +162,9 @@ func (b *benchmark) file(ctx context.Context, in *inputFlags, asJSON bool) (err 
 		return fmt.Errorf("%s: no inputs", in.file)
 	}
 	j := &stream{chunks: chunks{src: src}, model: b.model}
+	if err := j.fill(ctx, fill.How{}); err != nil {
+		return err
+	}
 	m, err := b.measure(func() (*embed.Result, error) {
 		if err := j.embed(ctx, group); err != nil { // names the line of a bad input
 			return nil, err

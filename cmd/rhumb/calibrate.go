@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/quant"
 )
@@ -43,7 +44,9 @@ and the normalization that they were measured at.`,
 			return err
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
-		j.opts = opts
+		if err := j.fill(ctx, fill.How{Options: opts}); err != nil {
+			return err
+		}
 		to, err := c.create(file, false)
 		if err != nil {
 			return err

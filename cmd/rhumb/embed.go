@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ func (c *console) embedCommand() *cobra.Command {
 		model   modelFlags
 		request requestFlags
 		number  encodingFlags
+		parts   partFlags
 		in      inputFlags
 		out     outputFlags
 	)
@@ -32,6 +34,8 @@ func (c *console) embedCommand() *cobra.Command {
 	in.add(cmd)
 	out.add(cmd, "json", "jsonl", "npy", "csv", "parquet", "table")
 	number.add(cmd)
+	parts.add(cmd)
+	parts.addLong(cmd)
 	onError := addChoice(cmd, "on-error", "what a bad input does: stop the run, or stand as an error among the results", "stop", "skip")
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, args []string) (err error) {
 		opts, err := request.options(cmd)
@@ -42,7 +46,7 @@ func (c *console) embedCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := number.set(c, &opts); err != nil {
+		if err := cmp.Or(number.set(c, &opts), parts.check(cmd)); err != nil {
 			return err
 		}
 		l := &rows.Layout{Formats: opts.Formats, Errors: onError.value == "skip"}
@@ -56,9 +60,11 @@ func (c *console) embedCommand() *cobra.Command {
 			return err
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
-		j.opts = opts
+		if err := j.fill(ctx, parts.how(opts)); err != nil {
+			return err
+		}
 		j.skip = l.Errors
-		fill.Complete(l, j.model.Info(), opts)
+		j.filler.Complete(l)
 		if format == "npy" {
 			if err := l.CheckNPY(); err != nil {
 				return &usageError{err}
@@ -77,8 +83,10 @@ func (c *console) embedCommand() *cobra.Command {
 		defer bar.clear()
 		err = j.run(ctx, bar, func(results []rows.Result) error {
 			for i := range results {
-				if err := w.write(&results[i]); err != nil {
-					return err
+				for r := range results[i].Rows() {
+					if err := w.write(r); err != nil {
+						return err
+					}
 				}
 			}
 			return w.flush()
@@ -106,8 +114,8 @@ func (c *console) embedCommand() *cobra.Command {
 // A stream embeds the inputs of a source chunk by chunk.
 type stream struct {
 	chunks
-	model *embed.Model
-	opts  embed.Options
+	model  *embed.Model
+	filler *fill.Filler
 }
 
 // newStream returns a stream over the inputs that the flags or args name.
@@ -121,6 +129,12 @@ func (c *console) newStream(ctx context.Context, model *modelFlags, in *inputFla
 		return nil, errors.Join(err, src.Close())
 	}
 	return &stream{chunks: chunks{src: src}, model: m}, nil
+}
+
+// fill says what becomes of the inputs.
+func (j *stream) fill(ctx context.Context, how fill.How) (err error) {
+	j.filler, err = fill.New(ctx, j.model, how)
+	return err
 }
 
 // Close closes the model and the source.
@@ -145,7 +159,7 @@ func (j *stream) run(ctx context.Context, bar *bar, take func([]rows.Result) err
 
 // embed fills in group.
 func (j *stream) embed(ctx context.Context, group []*rows.Result) error {
-	return fill.Rows(ctx, j.model, j.opts, group, func(r *rows.Result, err error) error {
+	return j.filler.Fill(ctx, group, func(r *rows.Result, err error) error {
 		if j.skip {
 			return nil
 		}

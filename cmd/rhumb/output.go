@@ -137,7 +137,11 @@ type csvWriter struct {
 
 func newCSVWriter(w io.Writer, l *rows.Layout) (*csvWriter, error) {
 	c := &csvWriter{w: csv.NewWriter(w), layout: l}
-	header := append([]string{"index", "id"}, l.Columns()...)
+	header := []string{"index", "id"}
+	if l.Chunks {
+		header = append(header, rows.ChunkColumns...)
+	}
+	header = append(header, l.Columns()...)
 	if l.Scale {
 		header = append(header, "scale")
 	}
@@ -150,6 +154,12 @@ func newCSVWriter(w io.Writer, l *rows.Layout) (*csvWriter, error) {
 
 func (c *csvWriter) write(r *rows.Result) error {
 	c.row = append(c.row[:0], strconv.Itoa(r.Index), rows.Plain(r.ID))
+	switch p := r.Part; {
+	case p != nil:
+		c.row = append(c.row, strconv.Itoa(p.Number), strconv.Itoa(p.Start), strconv.Itoa(p.End))
+	case c.layout.Chunks: // of an error
+		c.row = append(c.row, "", "", "")
+	}
 	for i, f := range c.layout.Formats {
 		list := r.Base64
 		if f != encoding.Base64 && r.Err == nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/quant"
 	"github.com/spf13/cobra"
@@ -137,4 +138,45 @@ func (f *encodingFlags) set(c *console, o *embed.Options) error {
 		return fmt.Errorf("%s: %w", f.ranges, err)
 	}
 	return nil
+}
+
+// partFlags are the flags that say what becomes of long texts.
+type partFlags struct {
+	tokens, overlap int
+	late            bool
+	long            *choice // nil where there is no place for it
+}
+
+func (f *partFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.IntVar(&f.tokens, "chunk-tokens", 0, "cut each text into chunks of at most `N` tokens, special tokens and prompt included, as rhumb chunk does, and embed each (default: texts stay whole)")
+	flags.IntVar(&f.overlap, "chunk-overlap", 0, "`N` tokens at most that a chunk has in common with the one before it")
+	flags.BoolVar(&f.late, "late", false, "embed each chunk in the light of its text, which runs through the model as a whole (late chunking); a text over the limit by windows of whole chunks, each behind some of the chunks before it")
+}
+
+// addLong adds the flag that has one embedding for a text of any length.
+func (f *partFlags) addLong(cmd *cobra.Command) {
+	f.long = addChoice(cmd, "long", "what becomes of a text over the limit: cut drops tokens, as --truncate says; mean reads it by parts within the limit, and takes the mean of their embeddings, each as often as it has tokens", "cut", "mean")
+	cmd.MarkFlagsMutuallyExclusive("long", "chunk-tokens")
+	cmd.MarkFlagsMutuallyExclusive("long", "truncate")
+}
+
+// check checks what the command line alone tells.
+func (f *partFlags) check(cmd *cobra.Command) error {
+	if err := checkPositive(cmd, "chunk-tokens", f.tokens); err != nil || f.tokens > 0 {
+		return err
+	}
+	for _, name := range []string{"chunk-overlap", "late"} {
+		if cmd.Flags().Changed(name) {
+			return usagef("--%s: no --chunk-tokens, expected both", name)
+		}
+	}
+	return nil
+}
+
+func (f *partFlags) mean() bool { return f.long != nil && f.long.value == "mean" }
+
+// how returns the flags as what is done with texts.
+func (f *partFlags) how(opts embed.Options) fill.How {
+	return fill.How{Options: opts, ChunkTokens: f.tokens, ChunkOverlap: f.overlap, Late: f.late, Mean: f.mean()}
 }

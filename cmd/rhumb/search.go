@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ func (c *console) searchCommand() *cobra.Command {
 		request requestFlags
 		corpus  inputFlags
 		out     outputFlags
+		parts   partFlags
 		top     int
 	)
 	cmd := &cobra.Command{
@@ -28,24 +30,26 @@ func (c *console) searchCommand() *cobra.Command {
 		Short: "Find the lines of a file that are nearest to a query",
 		Long: `Find the lines of a file that are nearest to each query, by their cosine with it.
 Every line is looked at. The prompts are the model's for queries and for documents,
-where it has them.`,
+where it has them. With --chunk-tokens it is the chunks of the lines that are looked
+at, and found.`,
 		Example: `  rhumb search --corpus texts.txt "how do I get a refund?"`,
 		Args:    cobra.MinimumNArgs(1),
 	}
 	model.add(cmd)
 	request.addLimits(cmd)
+	parts.add(cmd)
 	corpus.addAs(cmd, "corpus", "`FILE` with the lines to search, - for standard input")
 	// The error is for a flag that there is not.
 	_ = cmd.MarkFlagRequired("corpus")
 	out.add(cmd, "jsonl", "table")
-	cmd.Flags().IntVar(&top, "top", 10, "`K` lines for each query")
+	cmd.Flags().IntVar(&top, "top", 10, "`K` lines, or chunks of lines, for each query")
 	encoding := addChoice(cmd, "encoding", "number format of the lines' embeddings in memory; binary: signs choose, 8 bits order", "float", "int8", "binary")
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, queries []string) (err error) {
 		opts, err := request.options(cmd)
 		if err != nil {
 			return err
 		}
-		if err := checkPositive(cmd, "top", top); err != nil {
+		if err := cmp.Or(checkPositive(cmd, "top", top), parts.check(cmd)); err != nil {
 			return err
 		}
 		for i, query := range queries {
@@ -80,7 +84,10 @@ where it has them.`,
 			j.lose(e.Truncated)
 		}
 		opts.PromptName = "document"
-		j.opts, j.src = opts, onlyTexts{j.src}
+		if err := j.fill(ctx, parts.how(opts)); err != nil {
+			return err
+		}
+		j.src = onlyTexts{j.src}
 		x := &index{encoding: encoding.value}
 		bar := c.newBar(model.progress.value, false)
 		defer bar.clear()
@@ -123,35 +130,54 @@ func (s onlyTexts) Next() (rows.Input, error) {
 	return in, err
 }
 
+// A line is one that can be found, or a chunk of one.
+type line struct {
+	rows.Input
+	index int        // of the line
+	part  *rows.Part // nil for all of it
+}
+
 // An index is lines and their embeddings, one after the other, in the fields of
 // its encoding.
 type index struct {
 	encoding string // "float", "int8" or "binary"
-	lines    []rows.Input
+	lines    []line
 	floats   []float32 // of float
 	bytes    []int8    // of int8 and binary, each at its own scale, which a cosine does not depend on
 	bits     []byte    // of binary
 }
 
 // add adds results, none of which is an error.
-func (x *index) add(results []rows.Result) (err error) {
+func (x *index) add(results []rows.Result) error {
 	for i := range results {
-		r := &results[i]
-		x.lines = append(x.lines, r.Input)
-		if x.encoding == "float" {
-			x.floats = append(x.floats, r.Float32...)
-			continue
-		}
-		if x.bytes, _, err = quant.AppendScaled(x.bytes, r.Float32); err != nil {
-			return err
-		}
-		if x.encoding == "binary" {
-			if x.bits, err = quant.AppendBits(x.bits, r.Float32); err != nil {
+		for r := range results[i].Rows() {
+			if err := x.addRow(r); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// addRow adds a row.
+func (x *index) addRow(r *rows.Result) (err error) {
+	l := line{r.Input, r.Index, nil}
+	if r.Part != nil {
+		part := *r.Part
+		l.part = &part
+	}
+	x.lines = append(x.lines, l)
+	if x.encoding == "float" {
+		x.floats = append(x.floats, r.Float32...)
+		return nil
+	}
+	if x.bytes, _, err = quant.AppendScaled(x.bytes, r.Float32); err != nil {
+		return err
+	}
+	if x.encoding == "binary" {
+		x.bits, err = quant.AppendBits(x.bits, r.Float32)
+	}
+	return err
 }
 
 // candidates is how many times more lines than asked for the bits choose. On
@@ -203,9 +229,12 @@ func (x *index) writeJSON(w io.Writer, n int, query string, matches []search.Mat
 			b = append(b, ',')
 		}
 		line := &x.lines[m.Row]
-		b = fmt.Appendf(b, `{"index":%d,`, m.Row)
+		b = fmt.Appendf(b, `{"index":%d,`, line.index)
 		if line.ID != nil {
 			b = fmt.Appendf(b, `"id":%s,`, line.ID)
+		}
+		if p := line.part; p != nil {
+			b = fmt.Appendf(b, `"chunk":%d,"start":%d,"end":%d,`, p.Number, p.Start, p.End)
 		}
 		b = append(b, `"score":`...)
 		b = strconv.AppendFloat(b, float64(m.Score), 'f', -1, 32)

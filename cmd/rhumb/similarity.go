@@ -9,6 +9,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/spf13/cobra"
 )
@@ -43,7 +44,9 @@ func (c *console) similarityCommand() *cobra.Command {
 			return err
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
-		j.opts = opts
+		if err := j.fill(ctx, fill.How{Options: opts}); err != nil {
+			return err
+		}
 		to, err := c.create(out.file, false)
 		if err != nil {
 			return err

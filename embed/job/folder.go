@@ -43,6 +43,7 @@ type state struct {
 	Chunks   int              `json:"chunks"`
 	Rows     int              `json:"rows"`
 	Failed   int              `json:"failed"`
+	Pieces   int              `json:"pieces,omitempty"`  // chunks of the rows' texts
 	Cut      int              `json:"cut,omitempty"`     // rows that lost tokens
 	Dropped  int              `json:"dropped,omitempty"` // tokens that they lost
 	Read     string           `json:"read"`              // sum of the rows of all chunks up to here

@@ -36,7 +36,13 @@ type Config struct {
 	Keep         []string // columns of the inputs that the output has too
 	Drop         []string // in place of Keep: it has all but these; nil = none, empty = all
 
-	Options   embed.Options
+	Options embed.Options // without Spans
+
+	ChunkTokens  int  // each text is cut into chunks of at most so many tokens, as of package chunk, and each is a row; 0 = a row a text
+	ChunkOverlap int  // tokens at most that a chunk has in common with the one before it
+	Late         bool // each chunk is embedded in the light of its text, by Options.Spans; a text over the limit by windows
+	LongMean     bool // a text over the limit becomes the mean of its parts within it, by their tokens; in place of chunks
+
 	OnError   OnError
 	ChunkRows int // rows that are read, embedded and written together, fewer where they are long; 0 = 1024
 	Shard     int // this part of the rows, from 1, of Shards parts
@@ -79,7 +85,8 @@ type Progress struct {
 
 // A Report is what a job did.
 type Report struct {
-	Rows    int    // in the output
+	Rows    int    // of the inputs, in the output
+	Chunks  int    // that their texts were cut into, rows of the output; 0 = a row of the inputs is one of the output
 	Failed  int    // of them
 	Resumed int    // of them: written by earlier runs
 	Cut     int    // of them: over the limit, and cut
@@ -125,6 +132,7 @@ func Run(ctx context.Context, m *embed.Model, cfg Config) (Report, error) {
 type job struct {
 	cfg      Config
 	model    *embed.Model
+	filler   *fill.Filler
 	inputs   []inputFile
 	layout   *rows.Layout
 	settings settings
@@ -159,7 +167,11 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if len(j.layout.Formats) == 0 {
 		j.layout.Formats = defaultFormats
 	}
-	fill.Complete(j.layout, j.model.Info(), cfg.Options)
+	how := fill.How{Options: cfg.Options, ChunkTokens: cfg.ChunkTokens, ChunkOverlap: cfg.ChunkOverlap, Late: cfg.Late, Mean: cfg.LongMean}
+	if j.filler, err = fill.New(ctx, j.model, how); err != nil {
+		return err
+	}
+	j.filler.Complete(j.layout)
 	if cfg.OutputFormat == "npy" {
 		if err := j.layout.CheckNPY(); err != nil {
 			return err
@@ -167,9 +179,6 @@ func (j *job) prepare(ctx context.Context) (err error) {
 		if cfg.Keep != nil || cfg.Drop != nil {
 			return errors.New("npy has no place for columns of the inputs")
 		}
-	}
-	if _, err := j.model.Embed(ctx, nil, cfg.Options); err != nil {
-		return err
 	}
 	if j.inputs, err = findInputs(cfg); err != nil {
 		return err
@@ -282,7 +291,7 @@ func (j *job) report() Report {
 	if j.state == nil {
 		return Report{}
 	}
-	r := Report{Rows: j.state.Rows, Failed: j.state.Failed, Resumed: j.resumed, Cut: j.state.Cut, Dropped: j.state.Dropped}
+	r := Report{Rows: j.state.Rows, Failed: j.state.Failed, Resumed: j.resumed, Chunks: j.state.Pieces, Cut: j.state.Cut, Dropped: j.state.Dropped}
 	if r.Failed > 0 {
 		r.Errors = filepath.Join(j.dir, errorsFile)
 	}

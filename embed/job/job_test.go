@@ -20,6 +20,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
 
@@ -330,7 +331,9 @@ func TestShards(t *testing.T) {
 
 func TestDuplicates(t *testing.T) {
 	m := loadModel(t)
-	j := &job{model: m}
+	f, err := fill.New(t.Context(), m, fill.How{})
+	require.NoError(t, err)
+	j := &job{model: m, filler: f}
 	results := []rows.Result{{Input: rows.Input{Text: "summer"}}, {Input: rows.Input{IDs: []int32{5}}}, {Input: rows.Input{Text: "river"}}, {Input: rows.Input{Text: "summer"}}, {Input: rows.Input{Text: ""}}, {Input: rows.Input{Text: ""}}}
 	require.ErrorContains(t, j.embed(t.Context(), results), "empty text")
 	j.cfg.OnError = Skip

@@ -41,8 +41,10 @@ func (t *table) write(results []rows.Result) error {
 	var file bytes.Buffer
 	w := t.NewWriter(&file, math.MaxInt64)
 	for i := range results {
-		if _, err := w.WriteRows([]parquet.Row{t.Row(&results[i])}); err != nil {
-			return err
+		for r := range results[i].Rows() {
+			if _, err := w.WriteRows([]parquet.Row{t.Row(r)}); err != nil {
+				return err
+			}
 		}
 	}
 	if err := w.Close(); err != nil {

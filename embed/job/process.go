@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
 
@@ -161,14 +160,14 @@ func (j *job) embed(ctx context.Context, results []rows.Result) error {
 		}
 		group = append(group, r)
 	}
-	err := fill.Rows(ctx, j.model, j.cfg.Options, group, func(r *rows.Result, err error) error {
+	err := j.filler.Fill(ctx, group, func(r *rows.Result, err error) error {
 		if j.cfg.OnError == Stop {
 			return located(r, err)
 		}
 		return nil
 	})
 	for _, c := range copies {
-		c.to.Embedding, c.to.Err = c.from.Embedding, c.from.Err
+		c.to.Embedding, c.to.Chunks, c.to.Err = c.from.Embedding, c.from.Chunks, c.from.Err
 	}
 	return err
 }
@@ -181,6 +180,7 @@ func (j *job) write(c *chunk) error {
 	}
 	failed, s := 0, j.state
 	for i := range c.results {
+		s.Pieces += len(c.results[i].Chunks)
 		if n := c.results[i].Truncated; n > 0 {
 			s.Cut++
 			s.Dropped += n

@@ -69,6 +69,9 @@ func findInputs(cfg *Config) (all []inputFile, err error) {
 func (in *inputFile) open(ctx context.Context, cfg *Config) (rows.Source, error) {
 	how := rows.Reader{Format: cfg.InputFormat, Field: cfg.TextField}
 	how.Carry = rows.Carry{Keep: cfg.Keep, Drop: cfg.Drop}
+	if cfg.ChunkTokens > 0 {
+		how.Carry.Taken = rows.ChunkColumns
+	}
 	if cfg.OutputFormat == "parquet" {
 		how.Carry.Form = rows.Parquet
 	}

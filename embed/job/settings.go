@@ -51,6 +51,12 @@ func newSettings(cfg *Config, m embed.Info, fingerprint string, inputs []inputFi
 	if m.Precision == embed.Float32 && m.Kernels != "generic" {
 		s["kernels"] = "SIMD" // the same bits
 	}
+	if cfg.ChunkTokens > 0 { // which older records do not know
+		s["chunk tokens"], s["chunk overlap"], s["late"] = cfg.ChunkTokens, cfg.ChunkOverlap, cfg.Late
+	}
+	if cfg.LongMean {
+		s["long"] = "mean"
+	}
 	if cfg.Shards > 0 {
 		s["shard"] = fmt.Sprintf("%d/%d", cfg.Shard, cfg.Shards)
 	}

@@ -29,7 +29,9 @@ func newLines(out *log, l *rows.Layout, name string) (*lines, error) {
 func (s *lines) write(results []rows.Result) error {
 	s.buf = s.buf[:0]
 	for i := range results {
-		s.buf = append(s.layout.AppendJSON(s.buf, &results[i]), '\n')
+		for r := range results[i].Rows() {
+			s.buf = append(s.layout.AppendJSON(s.buf, r), '\n')
+		}
 	}
 	return s.pack(s.buf)
 }
@@ -64,8 +66,10 @@ func (s *array) write(results []rows.Result) (err error) {
 		s.buf = append(s.buf, make([]byte, rows.NPYHeader)...) // for finish
 	}
 	for i := range results {
-		if s.buf, err = s.layout.AppendNPY(s.buf, &results[i]); err != nil {
-			return err
+		for r := range results[i].Rows() {
+			if s.buf, err = s.layout.AppendNPY(s.buf, r); err != nil {
+				return err
+			}
 		}
 	}
 	_, err = s.out.Write(s.buf)

@@ -7,73 +7,176 @@ import (
 	"errors"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/chunk"
 	"github.com/rhumb-go/rhumb/internal/rows"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
-// Complete sets in l what a model says, for results with opts.
-func Complete(l *rows.Layout, model embed.Info, opts embed.Options) {
+// How says what becomes of texts.
+type How struct {
+	Options embed.Options // without Spans
+
+	ChunkTokens  int  // a row for each chunk of at most so many tokens, as of package chunk; 0 = one for each text
+	ChunkOverlap int  // as of package chunk
+	Late         bool // chunks are embedded in the light of their text
+	Mean         bool // of a text over the limit: its embedding is the mean of its parts'
+}
+
+// A Filler fills in rows.
+type Filler struct {
+	how    How
+	model  *embed.Model
+	run    embed.Embedder // the model
+	chunks chunk.Config   // MaxTokens 0 = a text stays whole
+	limit  int            // tokens that the model reads at once; 0 = any number
+}
+
+// New returns a Filler of m. The error is what is wrong with how: an *embed.OptionError,
+// or that texts cannot be cut so.
+func New(ctx context.Context, m *embed.Model, how How) (*Filler, error) {
+	if _, err := m.Embed(ctx, nil, how.Options); err != nil {
+		return nil, err
+	}
+	f := &Filler{how: how, model: m, run: m, limit: m.Info().MaxTokens}
+	if n := how.Options.MaxTokens; n > 0 && (f.limit == 0 || n < f.limit) {
+		f.limit = n
+	}
+	return f, f.prepareChunks()
+}
+
+// Complete sets in l what the rows hold.
+func (f *Filler) Complete(l *rows.Layout) {
+	model, opts := f.model.Info(), f.how.Options
+	l.Chunks = f.how.ChunkTokens > 0
 	l.Complete(cmp.Or(opts.Dimensions, model.DefaultDimensions), opts.Ranges != nil || model.Ranges != nil)
 }
 
-// Rows has m embed the inputs of results that have no error, and fills them in.
-// fault is called for each input that m refuses; where it returns an error, that
-// ends the call.
-func Rows(ctx context.Context, m embed.Embedder, opts embed.Options, results []*rows.Result, fault func(*rows.Result, error) error) error {
-	var texts, ids []*rows.Result
+// Fill has the model embed the inputs of results that have no error, and fills them in.
+// fault is called for each input that is refused; where it returns an error, that ends
+// the call.
+func (f *Filler) Fill(ctx context.Context, results []*rows.Result, fault func(*rows.Result, error) error) error {
+	var all parts
 	for _, r := range results {
-		switch {
-		case r.Err != nil:
-		case r.IDs == nil:
-			texts = append(texts, r)
-		default:
-			ids = append(ids, r)
-		}
-	}
-	if err := embedAlike(ctx, m, opts, texts, fault); err != nil {
-		return err
-	}
-	return embedAlike(ctx, m, opts, ids, fault)
-}
-
-// embedAlike is Rows of texts or of lists of token ids alone.
-func embedAlike(ctx context.Context, m embed.Embedder, opts embed.Options, group []*rows.Result, fault func(*rows.Result, error) error) error {
-	for len(group) > 0 {
-		done, err := call(ctx, m, opts, group)
-		var bad *embed.InputError
-		if errors.As(err, &bad) {
-			r := group[bad.Index]
-			if err := fault(r, bad.Err); err != nil {
-				return err
-			}
-			r.Err = bad.Err
-			if err := embedAlike(ctx, m, opts, group[:bad.Index], fault); err != nil {
-				return err
-			}
-			group = group[bad.Index+1:]
+		if r.Err != nil {
 			continue
 		}
-		if err != nil {
+		if err := f.cut(ctx, &all, r); err != nil {
+			if err := cmp.Or(ctx.Err(), fault(r, err)); err != nil {
+				return err
+			}
+			r.Err, r.Chunks = err, nil
+		}
+	}
+	plain := f.how.Options
+	if f.chunks.MaxTokens > 0 {
+		plain.Truncate = embed.TruncateNone // as nothing is over the limit
+	}
+	for _, group := range []struct {
+		parts []*part
+		run   func([]*part) error
+	}{
+		{all.texts, func(group []*part) error { return f.embed(ctx, group, plain) }},
+		{all.ids, func(group []*part) error { return f.embedIDs(ctx, group) }},
+		{all.late, func(group []*part) error { return f.embedSpans(ctx, group, plain) }},
+		{all.mean, func(group []*part) error { return f.embed(ctx, group, f.unfinished()) }},
+	} {
+		if err := each(group.parts, group.run, fault); err != nil {
 			return err
 		}
-		for i, r := range group {
-			r.Embedding = rows.Embedding(done.Embeddings[i])
+	}
+	return f.finishMeans(all.mean)
+}
+
+// A part is of an input what the model reads at once.
+type part struct {
+	of    *rows.Result
+	text  string            // not of token ids
+	to    []*rows.Embedding // what it becomes: one, or one for each of spans
+	spans []tokenizer.Span  // of text; nil = all of it
+}
+
+// parts are those of several inputs, by how they are embedded.
+type parts struct{ texts, ids, late, mean []*part }
+
+// each has run embed parts, but those of inputs that it refuses, which get their fault.
+func each(group []*part, run func([]*part) error, fault func(*rows.Result, error) error) error {
+	for len(group) > 0 {
+		err := run(group)
+		var bad *embed.InputError
+		if !errors.As(err, &bad) {
+			return err
 		}
-		return nil
+		r := group[bad.Index].of
+		if err := fault(r, bad.Err); err != nil {
+			return err
+		}
+		r.Err, r.Chunks = bad.Err, nil
+		if err := each(without(group[:bad.Index], r), run, fault); err != nil {
+			return err
+		}
+		group = without(group[bad.Index+1:], r)
 	}
 	return nil
 }
 
-func call(ctx context.Context, m embed.Embedder, opts embed.Options, group []*rows.Result) (*embed.Result, error) {
-	if group[0].IDs == nil {
-		texts := make([]string, len(group))
-		for i, r := range group {
-			texts[i] = r.Text
-		}
-		return m.Embed(ctx, texts, opts)
+// without returns the parts that are not of r, whose own are together.
+func without(group []*part, r *rows.Result) []*part {
+	for len(group) > 0 && group[0].of == r {
+		group = group[1:]
 	}
+	for n := len(group); n > 0 && group[n-1].of == r; n-- {
+		group = group[:n-1]
+	}
+	return group
+}
+
+// embed embeds the texts of parts.
+func (f *Filler) embed(ctx context.Context, group []*part, opts embed.Options) error {
+	texts := make([]string, len(group))
+	for i, p := range group {
+		texts[i] = p.text
+	}
+	done, err := f.run.Embed(ctx, texts, opts)
+	if err != nil {
+		return err
+	}
+	for i, p := range group {
+		*p.to[0] = rows.Embedding(done.Embeddings[i])
+	}
+	return nil
+}
+
+// embedIDs embeds lists of token ids.
+func (f *Filler) embedIDs(ctx context.Context, group []*part) error {
 	ids := make([][]int32, len(group))
-	for i, r := range group {
-		ids[i] = r.IDs
+	for i, p := range group {
+		ids[i] = p.of.IDs
 	}
-	return m.EmbedIDs(ctx, ids, opts)
+	done, err := f.run.EmbedIDs(ctx, ids, f.how.Options)
+	if err != nil {
+		return err
+	}
+	for i, p := range group {
+		*p.to[0] = rows.Embedding(done.Embeddings[i])
+	}
+	return nil
+}
+
+// embedSpans embeds the spans of the texts of parts.
+func (f *Filler) embedSpans(ctx context.Context, group []*part, opts embed.Options) error {
+	texts := make([]string, len(group))
+	opts.Spans = make([][]tokenizer.Span, len(group))
+	for i, p := range group {
+		texts[i], opts.Spans[i] = p.text, p.spans
+	}
+	done, err := f.run.Embed(ctx, texts, opts)
+	if err != nil {
+		return err
+	}
+	for i, p := range group {
+		for j, e := range done.Embeddings[done.Starts[i]:done.Starts[i+1]] {
+			*p.to[j] = rows.Embedding(e)
+		}
+	}
+	return nil
 }

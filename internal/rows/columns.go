@@ -20,6 +20,8 @@ type Carry struct {
 	Keep []string // these
 	Drop []string // all but these; nil = none
 	Form Form
+
+	Taken []string // further columns that the results have of their own
 }
 
 // A Column is one that is carried through.
@@ -31,7 +33,10 @@ type Column struct {
 // some reports whether there is anything to carry.
 func (c *Carry) some() bool { return len(c.Keep) > 0 || c.Drop != nil }
 
-// reserved are the columns that a result has of its own.
+// ChunkColumns are those that rows of chunks have.
+var ChunkColumns = []string{"chunk", "start", "end"}
+
+// reserved are the columns that any result has of its own.
 var reserved = []string{"index", "id", "embedding", "scale", "tokens", "truncated", "error"}
 
 // choose returns which of the columns of the names are carried through.
@@ -57,7 +62,7 @@ func (c *Carry) choose(names []string) ([]int, error) {
 		chosen = append(chosen, i)
 	}
 	for _, i := range chosen {
-		if err := free(names[i]); err != nil {
+		if err := c.free(names[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -65,8 +70,8 @@ func (c *Carry) choose(names []string) ([]int, error) {
 }
 
 // free returns an error where a result has a column of that name already.
-func free(name string) error {
-	if slices.Contains(reserved, name) || len(name) > 10 && name[:10] == "embedding_" {
+func (c *Carry) free(name string) error {
+	if slices.Contains(reserved, name) || slices.Contains(c.Taken, name) || len(name) > 10 && name[:10] == "embedding_" {
 		return fmt.Errorf("column %q: the output has one of that name; it cannot be kept", name)
 	}
 	return nil

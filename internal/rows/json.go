@@ -3,10 +3,11 @@ package rows
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strconv"
 )
 
-// AppendJSON appends r as a JSON object.
+// AppendJSON appends a row as a JSON object.
 func (l *Layout) AppendJSON(b []byte, r *Result) []byte {
 	b = append(b, `{"index":`...)
 	b = strconv.AppendInt(b, int64(r.Index), 10)
@@ -17,6 +18,9 @@ func (l *Layout) AppendJSON(b []byte, r *Result) []byte {
 	for _, v := range r.Kept {
 		b = append(append(append(b, ','), Quote(v.Name)...), ':')
 		b = append(b, v.JSON...)
+	}
+	if r.Part != nil {
+		b = fmt.Appendf(b, `,"chunk":%d,"start":%d,"end":%d`, r.Part.Number, r.Part.Start, r.Part.End)
 	}
 	if r.Err != nil {
 		b = append(b, `,"error":`...)

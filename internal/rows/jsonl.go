@@ -61,7 +61,7 @@ func (s *jsonlSource) Columns() (all []Column, err error) {
 		return nil, fmt.Errorf("%s: a Parquet file's columns must be known before the lines are read: name those to keep, in place of those to drop", s.name)
 	}
 	for _, name := range s.carry.Keep {
-		if err := free(name); err != nil {
+		if err := s.carry.free(name); err != nil {
 			return nil, err
 		}
 		c := Column{Name: name}
@@ -163,7 +163,7 @@ func (s *jsonlSource) keep(line []byte, fields map[string]json.RawMessage) (kept
 		case s.carry.Form == Parquet:
 			kept = append(kept, Value{Name: name, Parquet: [][]parquet.Value{{parquet.ByteArrayValue(value).Level(0, 1, 0)}}})
 		case ok:
-			if err := free(name); err != nil {
+			if err := s.carry.free(name); err != nil {
 				return nil, err
 			}
 			kept = append(kept, Value{Name: name, JSON: value})

@@ -67,6 +67,20 @@ func NewTable(l *Layout) *Table {
 			return appendKept(row, at, leaves, values)
 		})
 	}
+	if l.Chunks {
+		node := parquet.Leaf(parquet.Int64Type)
+		if l.Errors { // which are of a whole text
+			node = parquet.Optional(node)
+		}
+		for i, name := range ChunkColumns {
+			value(name, node, func(r *Result) parquet.Value {
+				if r.Part == nil {
+					return parquet.NullValue()
+				}
+				return parquet.Int64Value(int64([...]int{r.Part.Number, r.Part.Start, r.Part.End}[i]))
+			})
+		}
+	}
 	for i, name := range l.Columns() {
 		t.addEmbedding(l, name, l.Formats[i])
 	}

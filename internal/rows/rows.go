@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -65,12 +66,44 @@ func Next(s Source) (Input, error) {
 	return in, err
 }
 
-// A Result is what became of one input: an embedding or an error.
+// A Result is what became of one input, or of a chunk of its text: an embedding or an error.
 type Result struct {
 	Index int // of the input, from 0
 	Input
 	Embedding
-	Err error
+	Err    error
+	Chunks []Chunk // of the text, in place of the Embedding; nil = there is one of the whole input
+	Part   *Part   // where in the input's text Text is; nil = it is all of it
+}
+
+// A Chunk is a part of a text, and what became of it.
+type Chunk struct {
+	Start, End int // bytes
+	Embedding
+}
+
+// A Part says where in a text a chunk is: of which number, from 0, and in bytes.
+type Part struct{ Number, Start, End int }
+
+// Rows returns the rows of r: itself, or one for each of its chunks. They are valid
+// until the next.
+func (r *Result) Rows() iter.Seq[*Result] {
+	return func(yield func(*Result) bool) {
+		if r.Chunks == nil {
+			yield(r)
+			return
+		}
+		part := Part{}
+		row := *r
+		row.Chunks, row.Part = nil, &part
+		for i, c := range r.Chunks {
+			part = Part{i, c.Start, c.End}
+			row.Text, row.Embedding = r.Text[c.Start:c.End], c.Embedding
+			if !yield(&row) {
+				return
+			}
+		}
+	}
 }
 
 // An Embedding is that of one input, an embed.Embedding.
