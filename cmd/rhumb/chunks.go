@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ const (
 type chunks struct {
 	src    rows.Source
 	skip   bool // a bad input is a result, not the end
+	bytes  int  // of a chunk from which on it takes no more; 0 = mostBytes
 	inputs int  // of the next chunk; 0 at the beginning
 	index  int  // inputs so far
 	failed int  // those that were bad
@@ -87,7 +89,7 @@ func (c *chunks) each(bar *bar, work func([]rows.Result) error) error {
 func (c *chunks) read() ([]rows.Result, error) {
 	c.inputs = min(max(c.inputs, leastInputs), mostInputs)
 	var results []rows.Result
-	for size := 0; len(results) < c.inputs && size < mostBytes; {
+	for size := 0; len(results) < c.inputs && size < cmp.Or(c.bytes, mostBytes); {
 		in, err := c.src.Next()
 		r := rows.Result{Index: c.index + len(results), Input: in}
 		var bad *rows.BadInput

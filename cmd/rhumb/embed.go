@@ -36,6 +36,7 @@ func (c *console) embedCommand() *cobra.Command {
 	number.add(cmd)
 	parts.add(cmd)
 	parts.addLong(cmd)
+	parts.addTokens(cmd)
 	onError := addChoice(cmd, "on-error", "what a bad input does: stop the run, or stand as an error among the results", "stop", "skip")
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, args []string) (err error) {
 		opts, err := request.options(cmd)
@@ -55,6 +56,9 @@ func (c *console) embedCommand() *cobra.Command {
 				return &usageError{err}
 			}
 		}
+		if parts.vectors && format != "json" && format != "jsonl" && format != "table" {
+			return usagef("--tokens: %s has no place for them, expected json, jsonl or table", format)
+		}
 		j, err := c.newStream(ctx, &model, &in, args)
 		if err != nil {
 			return err
@@ -62,6 +66,9 @@ func (c *console) embedCommand() *cobra.Command {
 		defer func() { err = errors.Join(err, j.Close()) }()
 		if err := j.fill(ctx, parts.how(opts)); err != nil {
 			return err
+		}
+		if parts.vectors {
+			j.bytes = tokenBytes
 		}
 		j.skip = l.Errors
 		j.filler.Complete(l)
@@ -110,6 +117,10 @@ func (c *console) embedCommand() *cobra.Command {
 	})
 	return cmd
 }
+
+// tokenBytes is how many bytes of texts are embedded together where each token has a
+// vector: some ten thousand of them.
+const tokenBytes = 64 << 10
 
 // A stream embeds the inputs of a source chunk by chunk.
 type stream struct {

@@ -75,6 +75,9 @@ func newWriter(t *target, format string, l *rows.Layout) (writer, error) {
 	case "csv":
 		return newCSVWriter(t, l)
 	case "table":
+		if l.Tokens {
+			return &tokenTable{buf}, nil
+		}
 		return &tableWriter{w: buf, layout: l}, nil
 	case "parquet":
 		return newParquetWriter(t, l), nil
@@ -245,3 +248,22 @@ func cells[E any](form string, v []E) string {
 
 func (t *tableWriter) flush() error { return t.w.Flush() }
 func (t *tableWriter) close() error { return t.w.Flush() }
+
+// tokenTable writes a line a token for people to read, with the beginning of its vector.
+type tokenTable struct{ w *bufio.Writer }
+
+func (t *tokenTable) write(r *rows.Result) error {
+	b := fmt.Appendf(nil, "%d: %d tokens  %s\n", r.Index, len(r.Vectors), excerpt(r.Text, 60))
+	if r.Err != nil {
+		b = fmt.Appendf(nil, "%d: %s\n", r.Index, escaped(r.Err.Error()))
+	}
+	for _, v := range r.Vectors {
+		b = fmt.Appendf(b, "%8d %6d %6d %s  %s\n", v.ID, v.Start, v.End,
+			cells("%10.6f", v.Float32[:min(6, len(v.Float32))]), excerpt(r.Text[v.Start:v.End], 24))
+	}
+	_, err := t.w.Write(b)
+	return err
+}
+
+func (t *tokenTable) flush() error { return t.w.Flush() }
+func (t *tokenTable) close() error { return t.w.Flush() }

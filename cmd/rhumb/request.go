@@ -144,6 +144,7 @@ func (f *encodingFlags) set(c *console, o *embed.Options) error {
 type partFlags struct {
 	tokens, overlap int
 	late            bool
+	vectors         bool    // of tokens
 	long            *choice // nil where there is no place for it
 }
 
@@ -159,6 +160,15 @@ func (f *partFlags) addLong(cmd *cobra.Command) {
 	f.long = addChoice(cmd, "long", "what becomes of a text over the limit: cut drops tokens, as --truncate says; mean reads it by parts within the limit, and takes the mean of their embeddings, each as often as it has tokens", "cut", "mean")
 	cmd.MarkFlagsMutuallyExclusive("long", "chunk-tokens")
 	cmd.MarkFlagsMutuallyExclusive("long", "truncate")
+}
+
+// addTokens adds the flag that has vectors of tokens in place of embeddings. What it does
+// not go with is added before.
+func (f *partFlags) addTokens(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.vectors, "tokens", false, "the vector of each token, in place of an embedding of the text, with the token's id and its bytes in the text: its last hidden state")
+	for _, other := range []string{"chunk-tokens", "long", "encoding", "ranges", "no-normalize"} {
+		cmd.MarkFlagsMutuallyExclusive("tokens", other)
+	}
 }
 
 // check checks what the command line alone tells.
@@ -178,5 +188,5 @@ func (f *partFlags) mean() bool { return f.long != nil && f.long.value == "mean"
 
 // how returns the flags as what is done with texts.
 func (f *partFlags) how(opts embed.Options) fill.How {
-	return fill.How{Options: opts, ChunkTokens: f.tokens, ChunkOverlap: f.overlap, Late: f.late, Mean: f.mean()}
+	return fill.How{Options: opts, ChunkTokens: f.tokens, ChunkOverlap: f.overlap, Late: f.late, Mean: f.mean(), Tokens: f.vectors}
 }

@@ -40,10 +40,15 @@ func (f *Filler) prepareChunks() (err error) {
 // cut adds the parts of an input.
 func (f *Filler) cut(ctx context.Context, all *parts, r *rows.Result) error {
 	switch {
+	case r.IDs != nil && f.how.Tokens:
+		return errors.New("token ids, expected a text")
 	case r.IDs != nil && f.how.ChunkTokens > 0:
 		return errors.New("token ids, expected a text to cut into chunks")
 	case r.IDs != nil:
 		all.ids = append(all.ids, &part{of: r, to: []*rows.Embedding{&r.Embedding}})
+		return nil
+	case f.how.Tokens:
+		all.tokens = append(all.tokens, &part{of: r, text: r.Text})
 		return nil
 	case f.chunks.MaxTokens == 0 || r.Text == "":
 		all.texts = append(all.texts, &part{of: r, text: r.Text, to: []*rows.Embedding{&r.Embedding}})

@@ -19,6 +19,7 @@ type How struct {
 	ChunkTokens  int  // a row for each chunk of at most so many tokens, as of package chunk; 0 = one for each text
 	ChunkOverlap int  // as of package chunk
 	Late         bool // chunks are embedded in the light of their text
+	Tokens       bool // rows have the vectors of their texts' tokens; without chunks and means
 	Mean         bool // of a text over the limit: its embedding is the mean of its parts'
 }
 
@@ -34,7 +35,11 @@ type Filler struct {
 // New returns a Filler of m. The error is what is wrong with how: an *embed.OptionError,
 // or that texts cannot be cut so.
 func New(ctx context.Context, m *embed.Model, how How) (*Filler, error) {
-	if _, err := m.Embed(ctx, nil, how.Options); err != nil {
+	check := func() error { _, err := m.Embed(ctx, nil, how.Options); return err }
+	if how.Tokens {
+		check = func() error { _, err := m.EmbedTokens(ctx, nil, how.Options); return err }
+	}
+	if err := check(); err != nil {
 		return nil, err
 	}
 	f := &Filler{how: how, model: m, run: m, limit: m.Info().MaxTokens}
@@ -47,7 +52,7 @@ func New(ctx context.Context, m *embed.Model, how How) (*Filler, error) {
 // Complete sets in l what the rows hold.
 func (f *Filler) Complete(l *rows.Layout) {
 	model, opts := f.model.Info(), f.how.Options
-	l.Chunks = f.how.ChunkTokens > 0
+	l.Chunks, l.Tokens = f.how.ChunkTokens > 0, f.how.Tokens
 	l.Complete(cmp.Or(opts.Dimensions, model.DefaultDimensions), opts.Ranges != nil || model.Ranges != nil)
 }
 
@@ -77,6 +82,7 @@ func (f *Filler) Fill(ctx context.Context, results []*rows.Result, fault func(*r
 	}{
 		{all.texts, func(group []*part) error { return f.embed(ctx, group, plain) }},
 		{all.ids, func(group []*part) error { return f.embedIDs(ctx, group) }},
+		{all.tokens, func(group []*part) error { return f.embedTokens(ctx, group) }},
 		{all.late, func(group []*part) error { return f.embedSpans(ctx, group, plain) }},
 		{all.mean, func(group []*part) error { return f.embed(ctx, group, f.unfinished()) }},
 	} {
@@ -96,7 +102,7 @@ type part struct {
 }
 
 // parts are those of several inputs, by how they are embedded.
-type parts struct{ texts, ids, late, mean []*part }
+type parts struct{ texts, ids, tokens, late, mean []*part }
 
 // each has run embed parts, but those of inputs that it refuses, which get their fault.
 func each(group []*part, run func([]*part) error, fault func(*rows.Result, error) error) error {
@@ -176,6 +182,27 @@ func (f *Filler) embedSpans(ctx context.Context, group []*part, opts embed.Optio
 	for i, p := range group {
 		for j, e := range done.Embeddings[done.Starts[i]:done.Starts[i+1]] {
 			*p.to[j] = rows.Embedding(e)
+		}
+	}
+	return nil
+}
+
+// embedTokens embeds the tokens of texts.
+func (f *Filler) embedTokens(ctx context.Context, group []*part) error {
+	texts := make([]string, len(group))
+	for i, p := range group {
+		texts[i] = p.text
+	}
+	done, err := f.model.EmbedTokens(ctx, texts, f.how.Options)
+	if err != nil {
+		return err
+	}
+	for i, p := range group {
+		r, made := p.of, done.Texts[i]
+		r.Tokens, r.Truncated = len(made.Tokens), made.Truncated
+		r.Vectors = make([]rows.Token, len(made.Tokens))
+		for j, t := range made.Tokens {
+			r.Vectors[j] = rows.Token{ID: t.ID, Start: t.Start, End: t.End, Float32: t.Float32}
 		}
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+
+	"github.com/rhumb-go/rhumb/encoding"
 )
 
 // AppendJSON appends a row as a JSON object.
@@ -25,6 +27,10 @@ func (l *Layout) AppendJSON(b []byte, r *Result) []byte {
 	if r.Err != nil {
 		b = append(b, `,"error":`...)
 		b = append(b, Quote(r.Err.Error())...)
+		return append(b, '}')
+	}
+	if l.Tokens {
+		b = appendTokens(append(b, `,"tokens":`...), r.Vectors)
 	} else {
 		b = append(b, `,"embedding":`...)
 		b = r.Embedding.AppendJSON(b, l.Formats)
@@ -34,12 +40,26 @@ func (l *Layout) AppendJSON(b []byte, r *Result) []byte {
 		}
 		b = append(b, `,"tokens":`...)
 		b = strconv.AppendInt(b, int64(r.Tokens), 10)
-		if r.Truncated > 0 {
-			b = append(b, `,"truncated":`...)
-			b = strconv.AppendInt(b, int64(r.Truncated), 10)
-		}
+	}
+	if r.Truncated > 0 {
+		b = append(b, `,"truncated":`...)
+		b = strconv.AppendInt(b, int64(r.Truncated), 10)
 	}
 	return append(b, '}')
+}
+
+// appendTokens appends tokens as a JSON list.
+func appendTokens(b []byte, tokens []Token) []byte {
+	b = append(b, '[')
+	for i, t := range tokens {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = fmt.Appendf(b, `{"id":%d,"start":%d,"end":%d,"embedding":`, t.ID, t.Start, t.End)
+		v := encoding.Vector{Float32: t.Float32}
+		b = append(v.AppendJSON(b, []encoding.Format{encoding.Float}), '}')
+	}
+	return append(b, ']')
 }
 
 // Quote returns s as a JSON string.

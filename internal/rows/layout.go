@@ -15,6 +15,7 @@ type Layout struct {
 	Formats    []encoding.Format // of each embedding, at least one
 	Scale      bool              // embeddings have one: 8 bits that follow no ranges
 	Errors     bool              // results may be errors
+	Tokens     bool              // rows have vectors of tokens, in JSON alone
 	Chunks     bool              // rows are of chunks
 	Kept       []Column          // carried through; in JSON's form, what each result has
 }

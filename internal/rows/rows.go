@@ -71,15 +71,23 @@ type Result struct {
 	Index int // of the input, from 0
 	Input
 	Embedding
-	Err    error
-	Chunks []Chunk // of the text, in place of the Embedding; nil = there is one of the whole input
-	Part   *Part   // where in the input's text Text is; nil = it is all of it
+	Err     error
+	Chunks  []Chunk // of the text, in place of the Embedding; nil = there is one of the whole input
+	Vectors []Token // of the input's tokens, in place of the Embedding's vector; nil = none
+	Part    *Part   // where in the input's text Text is; nil = it is all of it
 }
 
 // A Chunk is a part of a text, and what became of it.
 type Chunk struct {
 	Start, End int // bytes
 	Embedding
+}
+
+// A Token is one of a text with its vector, an embed.Token.
+type Token struct {
+	ID         int32
+	Start, End int // bytes
+	Float32    []float32
 }
 
 // A Part says where in a text a chunk is: of which number, from 0, and in bytes.
