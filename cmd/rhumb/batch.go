@@ -19,6 +19,7 @@ func (c *console) batchCommand() *cobra.Command {
 		request requestFlags
 		number  encodingFlags
 		parts   partFlags
+		weights sparseFlags
 		in      inputFlags
 		cfg     job.Config
 		shard   string
@@ -43,6 +44,7 @@ folder OUT.job; what stays there is the record of its settings.`,
 	number.add(cmd)
 	parts.add(cmd)
 	parts.addLong(cmd)
+	weights.add(cmd)
 	in.addFormat(cmd)
 	flags := cmd.Flags()
 	format := addChoice(cmd, "output-format", "format of the output; auto goes by the file's name", "auto", "jsonl", "npy", "parquet")
@@ -57,10 +59,11 @@ folder OUT.job; what stays there is the record of its settings.`,
 		if cfg.Options, err = request.options(cmd); err != nil {
 			return err
 		}
-		if err := cmp.Or(number.set(c, &cfg.Options), parts.check(cmd)); err != nil {
+		if err := cmp.Or(number.set(c, &cfg.Options), parts.check(cmd), weights.check(cmd)); err != nil {
 			return err
 		}
 		cfg.ChunkTokens, cfg.ChunkOverlap, cfg.Late, cfg.LongMean = parts.tokens, parts.overlap, parts.late, parts.mean()
+		cfg.MaxActive = weights.active
 		if err := checkPositive(cmd, "chunk", cfg.ChunkRows); err != nil {
 			return err
 		}
@@ -78,7 +81,7 @@ folder OUT.job; what stays there is the record of its settings.`,
 		if onError.value == "skip" {
 			cfg.OnError = job.Skip
 		}
-		m, err := model.load(ctx, c)
+		m, err := model.loadEither(ctx, c, denseOrSparse)
 		if err != nil {
 			return err
 		}
@@ -91,7 +94,11 @@ folder OUT.job; what stays there is the record of its settings.`,
 		if bar != nil {
 			cfg.Progress = bar.job
 		}
-		report, err := job.Run(ctx, m, cfg)
+		run := func() (job.Report, error) { return job.Run(ctx, m.model, cfg) }
+		if m.sparse != nil {
+			run = func() (job.Report, error) { return job.RunSparse(ctx, m.sparse, cfg) }
+		}
+		report, err := run()
 		bar.clear()
 		var old *job.StaleError
 		switch {

@@ -161,7 +161,7 @@ func (b *benchmark) file(ctx context.Context, in *inputFlags, asJSON bool) (err 
 	if len(group) == 0 {
 		return fmt.Errorf("%s: no inputs", in.file)
 	}
-	j := &stream{chunks: chunks{src: src}, model: b.model}
+	j := &stream{chunks: chunks{src: src}, loadedModel: loadedModel{model: b.model}}
 	if err := j.fill(ctx, fill.How{}); err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (b *benchmark) file(ctx context.Context, in *inputFlags, asJSON bool) (err 
 		}
 		r := &embed.Result{}
 		for _, g := range group {
-			r.Embeddings = append(r.Embeddings, embed.Embedding(g.Embedding))
+			r.Embeddings = append(r.Embeddings, embed.Embedding{Vector: g.Vector, Tokens: g.Tokens, Truncated: g.Truncated})
 		}
 		return r, nil
 	})

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
@@ -19,6 +18,7 @@ func (c *console) embedCommand() *cobra.Command {
 		request requestFlags
 		number  encodingFlags
 		parts   partFlags
+		weights sparseFlags
 		in      inputFlags
 		out     outputFlags
 	)
@@ -37,6 +37,8 @@ func (c *console) embedCommand() *cobra.Command {
 	parts.add(cmd)
 	parts.addLong(cmd)
 	parts.addTokens(cmd)
+	weights.add(cmd)
+	weights.addPieces(cmd)
 	onError := addChoice(cmd, "on-error", "what a bad input does: stop the run, or stand as an error among the results", "stop", "skip")
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, args []string) (err error) {
 		opts, err := request.options(cmd)
@@ -47,7 +49,7 @@ func (c *console) embedCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := cmp.Or(number.set(c, &opts), parts.check(cmd)); err != nil {
+		if err := cmp.Or(number.set(c, &opts), parts.check(cmd), weights.check(cmd)); err != nil {
 			return err
 		}
 		l := &rows.Layout{Formats: opts.Formats, Errors: onError.value == "skip"}
@@ -59,12 +61,12 @@ func (c *console) embedCommand() *cobra.Command {
 		if parts.vectors && format != "json" && format != "jsonl" && format != "table" {
 			return usagef("--tokens: %s has no place for them, expected json, jsonl or table", format)
 		}
-		j, err := c.newStream(ctx, &model, &in, args)
+		j, err := c.newStream(ctx, &model, &in, args, denseOrSparse)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
-		if err := j.fill(ctx, parts.how(opts)); err != nil {
+		if err := j.fill(ctx, weights.how(parts.how(opts))); err != nil {
 			return err
 		}
 		if parts.vectors {
@@ -125,31 +127,35 @@ const tokenBytes = 64 << 10
 // A stream embeds the inputs of a source chunk by chunk.
 type stream struct {
 	chunks
-	model  *embed.Model
+	loadedModel
 	filler *fill.Filler
 }
 
 // newStream returns a stream over the inputs that the flags or args name.
-func (c *console) newStream(ctx context.Context, model *modelFlags, in *inputFlags, args []string) (*stream, error) {
+func (c *console) newStream(ctx context.Context, model *modelFlags, in *inputFlags, args []string, kinds modelKinds) (*stream, error) {
 	src, err := in.open(ctx, c, args)
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.load(ctx, c)
+	m, err := model.loadEither(ctx, c, kinds)
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
-	return &stream{chunks: chunks{src: src}, model: m}, nil
+	return &stream{chunks: chunks{src: src}, loadedModel: m}, nil
 }
 
 // fill says what becomes of the inputs.
 func (j *stream) fill(ctx context.Context, how fill.How) (err error) {
-	j.filler, err = fill.New(ctx, j.model, how)
+	if j.sparse != nil {
+		j.filler, err = fill.NewSparse(ctx, j.sparse, how)
+	} else {
+		j.filler, err = fill.New(ctx, j.model, how)
+	}
 	return err
 }
 
 // Close closes the model and the source.
-func (j *stream) Close() error { return errors.Join(j.model.Close(), j.src.Close()) }
+func (j *stream) Close() error { return errors.Join(j.loadedModel.Close(), j.src.Close()) }
 
 // run gives the results to take chunk by chunk, in the order of the inputs.
 func (j *stream) run(ctx context.Context, bar *bar, take func([]rows.Result) error) error {

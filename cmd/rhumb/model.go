@@ -13,6 +13,7 @@ import (
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/hub"
 	"github.com/rhumb-go/rhumb/embed/minilm"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 )
 
 // builtin is the name of the model inside the binary.
@@ -73,6 +74,41 @@ func (f *modelFlags) load(ctx context.Context, c *console) (*embed.Model, error)
 		return nil, err
 	}
 	return open(ctx, dir, cfg)
+}
+
+// A loadedModel is an embedding model or a sparse one; the other is nil.
+type loadedModel struct {
+	model  *embed.Model
+	sparse *sparse.Model
+}
+
+func (m *loadedModel) Close() error {
+	if m.sparse != nil {
+		return m.sparse.Close()
+	}
+	return m.model.Close()
+}
+
+// modelKinds says which models a command takes.
+type modelKinds uint8
+
+const (
+	dense modelKinds = iota
+	denseOrSparse
+)
+
+// loadEither loads the model that the flags name, of the kind that its folder says.
+func (f *modelFlags) loadEither(ctx context.Context, c *console, kinds modelKinds) (m loadedModel, err error) {
+	dir, cfg, err := f.find(ctx, c)
+	if err != nil {
+		return m, err
+	}
+	m.model, err = open(ctx, dir, cfg)
+	if other := (*embed.KindError)(nil); kinds == denseOrSparse && errors.As(err, &other) && other.Kind == "sparse model" {
+		m.model = nil
+		m.sparse, err = sparse.Load(ctx, dir, cfg)
+	}
+	return m, err
 }
 
 // open loads the embedding model in a folder, "" for the one inside the binary.

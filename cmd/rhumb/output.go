@@ -75,8 +75,11 @@ func newWriter(t *target, format string, l *rows.Layout) (writer, error) {
 	case "csv":
 		return newCSVWriter(t, l)
 	case "table":
-		if l.Tokens {
+		switch {
+		case l.Tokens:
 			return &tokenTable{buf}, nil
+		case l.Sparse:
+			return &sparseTable{buf}, nil
 		}
 		return &tableWriter{w: buf, layout: l}, nil
 	case "parquet":
@@ -163,7 +166,18 @@ func (c *csvWriter) write(r *rows.Result) error {
 	case c.layout.Chunks: // of an error
 		c.row = append(c.row, "", "", "")
 	}
+	if c.layout.Sparse {
+		var indices, values []byte
+		if s := r.Sparse; s != nil {
+			vector := encoding.Vector{Float32: s.Values}
+			indices, values = rows.AppendIntegers(nil, s.Indices), vector.AppendJSON(nil, c.layout.Formats)
+		}
+		c.row = append(c.row, string(indices), string(values))
+	}
 	for i, f := range c.layout.Formats {
+		if c.layout.Sparse {
+			break
+		}
 		list := r.Base64
 		if f != encoding.Base64 && r.Err == nil {
 			c.list = r.AppendJSON(c.list[:0], c.layout.Formats[i:i+1])
@@ -248,22 +262,3 @@ func cells[E any](form string, v []E) string {
 
 func (t *tableWriter) flush() error { return t.w.Flush() }
 func (t *tableWriter) close() error { return t.w.Flush() }
-
-// tokenTable writes a line a token for people to read, with the beginning of its vector.
-type tokenTable struct{ w *bufio.Writer }
-
-func (t *tokenTable) write(r *rows.Result) error {
-	b := fmt.Appendf(nil, "%d: %d tokens  %s\n", r.Index, len(r.Vectors), excerpt(r.Text, 60))
-	if r.Err != nil {
-		b = fmt.Appendf(nil, "%d: %s\n", r.Index, escaped(r.Err.Error()))
-	}
-	for _, v := range r.Vectors {
-		b = fmt.Appendf(b, "%8d %6d %6d %s  %s\n", v.ID, v.Start, v.End,
-			cells("%10.6f", v.Float32[:min(6, len(v.Float32))]), excerpt(r.Text[v.Start:v.End], 24))
-	}
-	_, err := t.w.Write(b)
-	return err
-}
-
-func (t *tokenTable) flush() error { return t.w.Flush() }
-func (t *tokenTable) close() error { return t.w.Flush() }

@@ -190,3 +190,28 @@ func (f *partFlags) mean() bool { return f.long != nil && f.long.value == "mean"
 func (f *partFlags) how(opts embed.Options) fill.How {
 	return fill.How{Options: opts, ChunkTokens: f.tokens, ChunkOverlap: f.overlap, Late: f.late, Mean: f.mean(), Tokens: f.vectors}
 }
+
+// sparseFlags are the flags of sparse models.
+type sparseFlags struct {
+	active int
+	pieces bool
+}
+
+func (f *sparseFlags) add(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&f.active, "max-active", 0, "`N` weights of a sparse embedding to keep at most, the largest (default: the model's)")
+}
+
+// addPieces adds the flag of an output for people.
+func (f *sparseFlags) addPieces(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.pieces, "pieces", false, "the pieces of a sparse embedding's entries beside their indices")
+}
+
+func (f *sparseFlags) check(cmd *cobra.Command) error {
+	return checkPositive(cmd, "max-active", f.active)
+}
+
+// how returns h with what the flags say.
+func (f *sparseFlags) how(h fill.How) fill.How {
+	h.MaxActive, h.Pieces = f.active, f.pieces
+	return h
+}

@@ -61,7 +61,7 @@ at, and found.`,
 		if err != nil {
 			return err
 		}
-		j, err := c.newStream(ctx, &model, &corpus, nil)
+		j, err := c.newStream(ctx, &model, &corpus, nil, dense)
 		if err != nil {
 			return err
 		}

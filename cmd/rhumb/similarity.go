@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/spf13/cobra"
@@ -20,6 +22,7 @@ func (c *console) similarityCommand() *cobra.Command {
 		request requestFlags
 		in      inputFlags
 		out     outputFlags
+		weights sparseFlags
 	)
 	cmd := &cobra.Command{
 		Use:     "similarity [TEXT…]",
@@ -29,22 +32,23 @@ func (c *console) similarityCommand() *cobra.Command {
 	model.add(cmd)
 	request.add(cmd)
 	in.add(cmd)
+	weights.add(cmd)
 	out.add(cmd, "json", "jsonl", "csv", "table")
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, args []string) (err error) {
 		opts, err := request.options(cmd)
-		if err != nil {
+		if err = cmp.Or(err, weights.check(cmd)); err != nil {
 			return err
 		}
 		format, err := out.resolve(c.stdout)
 		if err != nil {
 			return err
 		}
-		j, err := c.newStream(ctx, &model, &in, args)
+		j, err := c.newStream(ctx, &model, &in, args, denseOrSparse)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
-		if err := j.fill(ctx, fill.How{Options: opts}); err != nil {
+		if err := j.fill(ctx, weights.how(fill.How{Options: opts})); err != nil {
 			return err
 		}
 		to, err := c.create(out.file, false)
@@ -76,7 +80,7 @@ func (c *console) similarityCommand() *cobra.Command {
 func writeCosines(ctx context.Context, to io.Writer, format string, all []rows.Result) error {
 	norms := make([]float64, len(all))
 	for i := range all {
-		norms[i] = math.Sqrt(dot(all[i].Float32, all[i].Float32))
+		norms[i] = math.Sqrt(product(&all[i], &all[i]))
 	}
 	w := bufio.NewWriterSize(to, 64<<10)
 	if format == "table" && len(all) > 0 {
@@ -94,7 +98,7 @@ func writeCosines(ctx context.Context, to io.Writer, format string, all []rows.R
 		for j := range all {
 			cosines[j] = 0 // with a zero vector
 			if both := norms[i] * norms[j]; both > 0 {
-				cosines[j] = min(1, max(-1, dot(all[i].Float32, all[j].Float32)/both))
+				cosines[j] = min(1, max(-1, product(&all[i], &all[j])/both))
 			}
 		}
 		row = row[:0]
@@ -137,6 +141,15 @@ func appendNumbers(dst []byte, v []float64) []byte {
 		dst = strconv.AppendFloat(dst, x, 'f', -1, 32)
 	}
 	return dst
+}
+
+// product returns the inner product of two embeddings of one kind.
+func product(a, b *rows.Result) float64 {
+	if a.Sparse == nil {
+		return dot(a.Float32, b.Float32)
+	}
+	return float64(sparse.Dot(sparse.Vector{Indices: a.Sparse.Indices, Values: a.Sparse.Values},
+		sparse.Vector{Indices: b.Sparse.Indices, Values: b.Sparse.Values}))
 }
 
 // dot returns the inner product of a and b, summed in float64.

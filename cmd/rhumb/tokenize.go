@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/tokenizer"
@@ -120,7 +119,7 @@ func tokenLine(t *tokenizer.Tokenizer, in *rows.Input, n int, format string, opt
 	var line []byte
 	switch format {
 	case "ids":
-		return append(appendInts(line, ids), '\n'), nil
+		return append(rows.AppendIntegers(line, ids), '\n'), nil
 	case "table":
 		line = fmt.Appendf(line, "%d: %d tokens  %s\n", n, len(ids), excerpt(in.Text, 60))
 		for i, id := range ids {
@@ -132,7 +131,7 @@ func tokenLine(t *tokenizer.Tokenizer, in *rows.Input, n int, format string, opt
 	if in.ID != nil {
 		line = append(append(line, `,"id":`...), in.ID...)
 	}
-	line = appendInts(append(line, `,"tokens":`...), ids)
+	line = rows.AppendIntegers(append(line, `,"tokens":`...), ids)
 	line = append(line, `,"pieces":[`...)
 	for i, piece := range pieces {
 		if i > 0 {
@@ -141,16 +140,4 @@ func tokenLine(t *tokenizer.Tokenizer, in *rows.Input, n int, format string, opt
 		line = append(line, rows.Quote(piece)...)
 	}
 	return append(line, "]}\n"...), nil
-}
-
-// appendInts appends ids as a JSON list.
-func appendInts(dst []byte, ids []int32) []byte {
-	dst = append(dst, '[')
-	for i, id := range ids {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = strconv.AppendInt(dst, int64(id), 10)
-	}
-	return append(dst, ']')
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/job"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 )
 
 func ExampleRun() {
@@ -44,4 +45,25 @@ func ExampleRun() {
 	// Output:
 	// 2 rows, 1 failed, 0 of earlier runs
 	// 2 rows, 1 failed, 2 of earlier runs
+}
+
+func ExampleRunSparse() {
+	ctx := context.Background()
+	model, err := sparse.Load(ctx, "../../testdata/heads/sparse-bert-max/model", embed.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close() //nolint:errcheck
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck
+	in, out := filepath.Join(dir, "texts.txt"), filepath.Join(dir, "weights.parquet")
+	if err := os.WriteFile(in, []byte("boiling water\nan old house\n"), 0o666); err != nil {
+		log.Fatal(err)
+	}
+	report, err := job.RunSparse(ctx, model, job.Config{Inputs: []string{in}, Output: out, MaxActive: 64})
+	fmt.Println(report.Rows, err)
+	// Output: 2 <nil>
 }

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
@@ -36,7 +37,8 @@ type Config struct {
 	Keep         []string // columns of the inputs that the output has too
 	Drop         []string // in place of Keep: it has all but these; nil = none, empty = all
 
-	Options embed.Options // without Spans
+	Options   embed.Options // without Spans
+	MaxActive int           // of RunSparse: as in sparse.Options
 
 	ChunkTokens  int  // each text is cut into chunks of at most so many tokens, as of package chunk, and each is a row; 0 = a row a text
 	ChunkOverlap int  // tokens at most that a chunk has in common with the one before it
@@ -52,6 +54,7 @@ type Config struct {
 	Progress func(Progress) // called after each chunk, one call at a time; nil = nobody is told
 
 	interval time.Duration // between two commits, at least; 0 = commitInterval
+	taken    []string      // columns that the rows have of their own, beside those of all
 	rowGroup int64         // bytes of chunks that become a row group of Parquet; 0 = rows.RowGroup
 }
 
@@ -114,7 +117,34 @@ var ErrRunning = errors.New("the job is running already")
 // ErrRunning, those of Model.Embed, of reading and of writing; that of a bad row
 // names its file and line.
 func Run(ctx context.Context, m *embed.Model, cfg Config) (Report, error) {
-	j := &job{model: m, cfg: cfg, started: time.Now()}
+	return run(ctx, cfg, m, func(how fill.How) (*fill.Filler, error) { return fill.New(ctx, m, how) }, m.Info())
+}
+
+// RunSparse is Run for a sparse model, whose embeddings are objects with indices and values
+// in jsonl, and columns of these names in Parquet. Of Config.Options it takes Prompt,
+// PromptName, Truncate and MaxTokens; others, Late and LongMean are an error, and so is npy.
+func RunSparse(ctx context.Context, m *sparse.Model, cfg Config) (Report, error) {
+	i := m.Info()
+	return run(ctx, cfg, m, func(how fill.How) (*fill.Filler, error) { return fill.NewSparse(ctx, m, how) },
+		embed.Info{Kernels: i.Kernels, MaxTokens: i.MaxTokens, Precision: i.Precision})
+}
+
+// A model is one of either kind.
+type model interface {
+	Fingerprint(ctx context.Context) (string, error)
+}
+
+// run runs a job with m, of which info is what its settings hold.
+func run(ctx context.Context, cfg Config, m model, newFiller func(fill.How) (*fill.Filler, error), info embed.Info) (Report, error) {
+	j := &job{model: m, info: info, cfg: cfg, started: time.Now()}
+	how := fill.How{
+		Options: cfg.Options, MaxActive: cfg.MaxActive,
+		ChunkTokens: cfg.ChunkTokens, ChunkOverlap: cfg.ChunkOverlap, Late: cfg.Late, Mean: cfg.LongMean,
+	}
+	var err error
+	if j.filler, err = newFiller(how); err != nil {
+		return Report{}, err
+	}
 	if err := j.prepare(ctx); err != nil {
 		return Report{}, err
 	}
@@ -131,7 +161,8 @@ func Run(ctx context.Context, m *embed.Model, cfg Config) (Report, error) {
 // A job is one run of a job.
 type job struct {
 	cfg      Config
-	model    *embed.Model
+	model    model
+	info     embed.Info
 	filler   *fill.Filler
 	inputs   []inputFile
 	layout   *rows.Layout
@@ -167,11 +198,8 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if len(j.layout.Formats) == 0 {
 		j.layout.Formats = defaultFormats
 	}
-	how := fill.How{Options: cfg.Options, ChunkTokens: cfg.ChunkTokens, ChunkOverlap: cfg.ChunkOverlap, Late: cfg.Late, Mean: cfg.LongMean}
-	if j.filler, err = fill.New(ctx, j.model, how); err != nil {
-		return err
-	}
 	j.filler.Complete(j.layout)
+	cfg.taken = j.layout.Taken()
 	if cfg.OutputFormat == "npy" {
 		if err := j.layout.CheckNPY(); err != nil {
 			return err
@@ -190,7 +218,7 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	j.settings = newSettings(cfg, j.model.Info(), print, j.inputs)
+	j.settings = newSettings(cfg, j.info, print, j.inputs)
 	return nil
 }
 

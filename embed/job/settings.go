@@ -54,6 +54,9 @@ func newSettings(cfg *Config, m embed.Info, fingerprint string, inputs []inputFi
 	if cfg.ChunkTokens > 0 { // which older records do not know
 		s["chunk tokens"], s["chunk overlap"], s["late"] = cfg.ChunkTokens, cfg.ChunkOverlap, cfg.Late
 	}
+	if cfg.MaxActive > 0 {
+		s["max active"] = cfg.MaxActive
+	}
 	if cfg.LongMean {
 		s["long"] = "mean"
 	}

@@ -37,6 +37,22 @@ func ExampleModel_Embed() {
 	// Output: 8 8 true true
 }
 
+func ExampleModel_Tokenizer() {
+	model := load()
+	defer model.Close() //nolint:errcheck
+	prompt, err := model.Prompt(sparse.Options{PromptName: "query"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	vectors, err := model.Embed(context.Background(), []string{"boiling water"}, sparse.Options{PromptName: "query", MaxActive: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	piece, ok := model.Tokenizer().Token(vectors[0].Indices[0]) // an index is that of a token
+	fmt.Printf("%q %t %t\n", prompt, piece != "", ok)
+	// Output: "" true true
+}
+
 func ExampleDot() {
 	query := sparse.Vector{Indices: []int32{3, 17}, Values: []float32{2, 0.5}}
 	document := sparse.Vector{Indices: []int32{3, 9, 17}, Values: []float32{1, 4, 2}}

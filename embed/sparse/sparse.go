@@ -19,6 +19,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/loader"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // A Model embeds texts. It is read-only: any number of calls may run at the same time.
@@ -98,6 +99,17 @@ func (m *Model) Info() Info {
 
 // Fingerprint is embed.Model's, and is of all that makes the vectors.
 func (m *Model) Fingerprint(ctx context.Context) (string, error) { return m.loaded.Fingerprint(ctx) }
+
+// Tokenizer returns the model's tokenizer.
+func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.loaded.Default.Encoder.Tokenizer }
+
+// Prompt returns what comes before each text of a request with these options; "" for
+// none. The error is an *embed.OptionError.
+func (m *Model) Prompt(opts Options) (string, error) {
+	c := &call{model: m, options: opts}
+	err := c.check()
+	return c.prompt, err
+}
 
 // Close waits for the calls under way and releases the model's memory. Later calls
 // return embed.ErrClosed. A second Close does nothing.

@@ -68,7 +68,7 @@ func TestFolders(t *testing.T) {
 	_, err := embed.Load(t.Context(), filepath.Join(goldens, "sparse-bert-max", "model"), embed.Config{})
 	var other *embed.KindError
 	require.ErrorAs(t, err, &other)
-	assert.ErrorContains(t, err, "a sparse model, expected an embedding model; sparse.Load serves it")
+	assert.ErrorContains(t, err, "a sparse model, expected an embedding model; sparse.Load and rhumb embed serve it")
 	_, err = Load(t.Context(), filepath.Join(goldens, "rerank-bert", "model"), embed.Config{})
 	require.ErrorAs(t, err, &other)
 	_, err = Load(t.Context(), filepath.Join(goldens, "sparse-bert-max", "model"), embed.Config{Pooling: "cls"})

@@ -10,11 +10,17 @@ import (
 	"github.com/rhumb-go/rhumb/encoding"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/internal/rows"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
-// prepareChunks finds how texts are cut, and checks it.
-func (f *Filler) prepareChunks() (err error) {
+// prepareChunks finds how texts are cut for a model with that tokenizer and prompt, and
+// checks it.
+func (f *Filler) prepareChunks(tok *tokenizer.Tokenizer, prompt func() (string, error)) (err error) {
 	how := &f.how
+	if n := how.Options.MaxTokens; n > 0 && (f.limit == 0 || n < f.limit) {
+		f.limit = n
+	}
+	f.tok = tok
 	switch most := how.ChunkTokens; {
 	case most == 0 && (how.ChunkOverlap != 0 || how.Late):
 		return errors.New("chunks of no length have an overlap or are embedded late, expected tokens of a chunk")
@@ -30,17 +36,17 @@ func (f *Filler) prepareChunks() (err error) {
 	if f.chunks.MaxTokens == 0 {
 		return nil
 	}
-	if f.chunks.Prompt, err = f.model.Prompt(how.Options); err != nil {
+	if f.chunks.Prompt, err = prompt(); err != nil {
 		return err
 	}
-	_, err = chunk.Split(f.model.Tokenizer(), "", f.chunks)
+	_, err = chunk.Split(tok, "", f.chunks)
 	return err
 }
 
 // cut adds the parts of an input.
 func (f *Filler) cut(ctx context.Context, all *parts, r *rows.Result) error {
 	switch {
-	case r.IDs != nil && f.how.Tokens:
+	case r.IDs != nil && (f.how.Tokens || f.sparse != nil):
 		return errors.New("token ids, expected a text")
 	case r.IDs != nil && f.how.ChunkTokens > 0:
 		return errors.New("token ids, expected a text to cut into chunks")
@@ -56,7 +62,7 @@ func (f *Filler) cut(ctx context.Context, all *parts, r *rows.Result) error {
 	}
 	c := f.chunks
 	c.Done = ctx.Done()
-	chunks, err := chunk.Split(f.model.Tokenizer(), r.Text, c)
+	chunks, err := chunk.Split(f.tok, r.Text, c)
 	switch {
 	case err != nil:
 		return err
@@ -88,7 +94,10 @@ func (f *Filler) unfinished() embed.Options {
 
 // finishMeans makes of the parts of each input, which are together, its embedding: the
 // mean of theirs, each as often as it has tokens, and of it what becomes of an embedding.
-func (f *Filler) finishMeans(group []*part) error {
+func (f *Filler) finishMeans(group []*part, fault func(*rows.Result, error) error) error {
+	if len(group) == 0 {
+		return nil
+	}
 	opts := &f.how.Options
 	ranges := opts.Ranges
 	if ranges == nil {
@@ -118,8 +127,10 @@ func (f *Filler) finishMeans(group []*part) error {
 		if !opts.Unnormalized {
 			pipeline.ScaleToUnit(mean)
 		}
-		if err := encoding.Encode(&r.Vector, mean, opts.Formats, ranges); err != nil {
-			return err
+		if r.Err = encoding.Encode(&r.Vector, mean, opts.Formats, ranges); r.Err != nil {
+			if err := fault(r, r.Err); err != nil {
+				return err
+			}
 		}
 		r.Tokens = tokens
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/chunk"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
@@ -19,17 +20,22 @@ type How struct {
 	ChunkTokens  int  // a row for each chunk of at most so many tokens, as of package chunk; 0 = one for each text
 	ChunkOverlap int  // as of package chunk
 	Late         bool // chunks are embedded in the light of their text
-	Tokens       bool // rows have the vectors of their texts' tokens; without chunks and means
-	Mean         bool // of a text over the limit: its embedding is the mean of its parts'
+	MaxActive    int  // as in sparse.Options
+	Pieces       bool // sparse embeddings have those of their entries
+
+	Tokens bool // rows have the vectors of their texts' tokens; without chunks and means
+	Mean   bool // of a text over the limit: its embedding is the mean of its parts'
 }
 
 // A Filler fills in rows.
 type Filler struct {
 	how    How
-	model  *embed.Model
+	model  *embed.Model   // nil = sparse
 	run    embed.Embedder // the model
-	chunks chunk.Config   // MaxTokens 0 = a text stays whole
-	limit  int            // tokens that the model reads at once; 0 = any number
+	sparse *sparse.Model  // nil = an embedding model
+	tok    *tokenizer.Tokenizer
+	chunks chunk.Config // MaxTokens 0 = a text stays whole
+	limit  int          // tokens that the model reads at once; 0 = any number
 }
 
 // New returns a Filler of m. The error is what is wrong with how: an *embed.OptionError,
@@ -42,15 +48,24 @@ func New(ctx context.Context, m *embed.Model, how How) (*Filler, error) {
 	if err := check(); err != nil {
 		return nil, err
 	}
-	f := &Filler{how: how, model: m, run: m, limit: m.Info().MaxTokens}
-	if n := how.Options.MaxTokens; n > 0 && (f.limit == 0 || n < f.limit) {
-		f.limit = n
+	if how.MaxActive != 0 {
+		return nil, &embed.OptionError{Option: embed.OptionMaxActive, Err: errNotSparse}
 	}
-	return f, f.prepareChunks()
+	if how.Pieces {
+		return nil, &embed.OptionError{Option: "pieces", Err: errNotSparse}
+	}
+	f := &Filler{how: how, model: m, run: m, limit: m.Info().MaxTokens}
+	return f, f.prepareChunks(m.Tokenizer(), func() (string, error) { return m.Prompt(how.Options) })
 }
+
+var errNotSparse = errors.New("given, expected none: the model is not sparse")
 
 // Complete sets in l what the rows hold.
 func (f *Filler) Complete(l *rows.Layout) {
+	if f.sparse != nil {
+		l.Chunks, l.Sparse = f.how.ChunkTokens > 0, true
+		return
+	}
 	model, opts := f.model.Info(), f.how.Options
 	l.Chunks, l.Tokens = f.how.ChunkTokens > 0, f.how.Tokens
 	l.Complete(cmp.Or(opts.Dimensions, model.DefaultDimensions), opts.Ranges != nil || model.Ranges != nil)
@@ -90,7 +105,7 @@ func (f *Filler) Fill(ctx context.Context, results []*rows.Result, fault func(*r
 			return err
 		}
 	}
-	return f.finishMeans(all.mean)
+	return f.finishMeans(all.mean, fault)
 }
 
 // A part is of an input what the model reads at once.
@@ -136,18 +151,26 @@ func without(group []*part, r *rows.Result) []*part {
 	return group
 }
 
+// embedding returns e as that of a row.
+func embedding(e *embed.Embedding) rows.Embedding {
+	return rows.Embedding{Vector: e.Vector, Tokens: e.Tokens, Truncated: e.Truncated}
+}
+
 // embed embeds the texts of parts.
 func (f *Filler) embed(ctx context.Context, group []*part, opts embed.Options) error {
 	texts := make([]string, len(group))
 	for i, p := range group {
 		texts[i] = p.text
 	}
+	if f.sparse != nil {
+		return f.embedSparse(ctx, group, texts, opts.Truncate)
+	}
 	done, err := f.run.Embed(ctx, texts, opts)
 	if err != nil {
 		return err
 	}
 	for i, p := range group {
-		*p.to[0] = rows.Embedding(done.Embeddings[i])
+		*p.to[0] = embedding(&done.Embeddings[i])
 	}
 	return nil
 }
@@ -163,7 +186,7 @@ func (f *Filler) embedIDs(ctx context.Context, group []*part) error {
 		return err
 	}
 	for i, p := range group {
-		*p.to[0] = rows.Embedding(done.Embeddings[i])
+		*p.to[0] = embedding(&done.Embeddings[i])
 	}
 	return nil
 }
@@ -181,7 +204,7 @@ func (f *Filler) embedSpans(ctx context.Context, group []*part, opts embed.Optio
 	}
 	for i, p := range group {
 		for j, e := range done.Embeddings[done.Starts[i]:done.Starts[i+1]] {
-			*p.to[j] = rows.Embedding(e)
+			*p.to[j] = embedding(&e)
 		}
 	}
 	return nil

@@ -82,12 +82,11 @@ type window struct {
 // special tokens and the prompt's included.
 func (l *late) encode(start, end int) (starts []int, n int, err error) {
 	prompt := l.Filler.chunks.Prompt
-	tok := l.model.Tokenizer()
-	e, err := tok.EncodeOffsets(prompt+l.text[start:end], tokenizer.Options{Done: l.ctx.Done()})
+	e, err := l.tok.EncodeOffsets(prompt+l.text[start:end], tokenizer.Options{Done: l.ctx.Done()})
 	if err != nil {
 		return nil, 0, err
 	}
-	head, tail := tok.Frame()
+	head, tail := l.tok.Frame()
 	for _, at := range e.Offsets[len(head) : len(e.Offsets)-len(tail)] {
 		if at.Start >= len(prompt) || at.End > len(prompt) {
 			starts = append(starts, max(0, at.Start-len(prompt)))

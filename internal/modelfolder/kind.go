@@ -52,7 +52,7 @@ var serving = map[Kind]string{
 	Embedding:   "; embed.Load and rhumb embed serve it",
 	Reranker:    "; rerank.Load and rhumb rerank serve it",
 	Classifier:  "; rerank.Load and rhumb classify serve it",
-	SparseModel: "; sparse.Load serves it",
+	SparseModel: "; sparse.Load and rhumb embed serve it",
 	kindCross:   "; rerank.Load, rhumb rerank and rhumb classify serve it",
 }
 

@@ -88,6 +88,9 @@ func arrowOf(name string, n parquet.Node) (f arrowField, ok bool) {
 // one length, and false where it has a column that Arrow's schema would have to
 // tell more about.
 func (t *Table) arrow(l *Layout) (string, bool) {
+	if l.Sparse {
+		return "", false // lists of any length, which need nothing told
+	}
 	if l.Errors {
 		return "", false // Arrow's readers do not take null for a list of fixed length
 	}

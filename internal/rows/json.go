@@ -29,9 +29,13 @@ func (l *Layout) AppendJSON(b []byte, r *Result) []byte {
 		b = append(b, Quote(r.Err.Error())...)
 		return append(b, '}')
 	}
-	if l.Tokens {
+	switch {
+	case l.Tokens:
 		b = appendTokens(append(b, `,"tokens":`...), r.Vectors)
-	} else {
+	case r.Sparse != nil:
+		b = r.Sparse.appendJSON(append(b, `,"sparse":`...))
+		b = fmt.Appendf(b, `,"tokens":%d`, r.Tokens)
+	default:
 		b = append(b, `,"embedding":`...)
 		b = r.Embedding.AppendJSON(b, l.Formats)
 		if l.Scale {
@@ -48,6 +52,35 @@ func (l *Layout) AppendJSON(b []byte, r *Result) []byte {
 	return append(b, '}')
 }
 
+// appendJSON appends s as a JSON object.
+func (s *Sparse) appendJSON(b []byte) []byte {
+	b = AppendIntegers(append(b, `{"indices":`...), s.Indices)
+	b = appendFloats(append(b, `,"values":`...), s.Values)
+	if s.Pieces != nil {
+		b = append(b, `,"pieces":[`...)
+		for i, piece := range s.Pieces {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, Quote(piece)...)
+		}
+		b = append(b, ']')
+	}
+	return append(b, '}')
+}
+
+// AppendIntegers appends numbers as a JSON list.
+func AppendIntegers(b []byte, numbers []int32) []byte {
+	b = append(b, '[')
+	for i, n := range numbers {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(n), 10)
+	}
+	return append(b, ']')
+}
+
 // appendTokens appends tokens as a JSON list.
 func appendTokens(b []byte, tokens []Token) []byte {
 	b = append(b, '[')
@@ -56,10 +89,15 @@ func appendTokens(b []byte, tokens []Token) []byte {
 			b = append(b, ',')
 		}
 		b = fmt.Appendf(b, `{"id":%d,"start":%d,"end":%d,"embedding":`, t.ID, t.Start, t.End)
-		v := encoding.Vector{Float32: t.Float32}
-		b = append(v.AppendJSON(b, []encoding.Format{encoding.Float}), '}')
+		b = append(appendFloats(b, t.Float32), '}')
 	}
 	return append(b, ']')
+}
+
+// appendFloats appends numbers as a JSON list.
+func appendFloats(b []byte, v []float32) []byte {
+	vector := encoding.Vector{Float32: v}
+	return vector.AppendJSON(b, []encoding.Format{encoding.Float})
 }
 
 // Quote returns s as a JSON string.

@@ -15,6 +15,7 @@ type Layout struct {
 	Formats    []encoding.Format // of each embedding, at least one
 	Scale      bool              // embeddings have one: 8 bits that follow no ranges
 	Errors     bool              // results may be errors
+	Sparse     bool              // embeddings are sparse
 	Tokens     bool              // rows have vectors of tokens, in JSON alone
 	Chunks     bool              // rows are of chunks
 	Kept       []Column          // carried through; in JSON's form, what each result has
@@ -26,8 +27,14 @@ func (l *Layout) Complete(dimensions int, ranged bool) {
 	l.Scale = !ranged && (slices.Contains(l.Formats, encoding.Int8) || slices.Contains(l.Formats, encoding.Uint8))
 }
 
-// Columns returns the name of the column of each format.
+// SparseColumns are those of a sparse embedding: two lists, of one length.
+var SparseColumns = []string{"indices", "values"}
+
+// Columns returns the name of the column of each format, or those of a sparse embedding.
 func (l *Layout) Columns() []string {
+	if l.Sparse {
+		return SparseColumns
+	}
 	if len(l.Formats) == 1 {
 		return []string{"embedding"}
 	}
@@ -38,8 +45,22 @@ func (l *Layout) Columns() []string {
 	return names
 }
 
-// Bytes returns the size of an embedding in all formats together.
+// Taken returns the columns that rows have beside those of all results.
+func (l *Layout) Taken() (names []string) {
+	if l.Chunks {
+		names = append(names, ChunkColumns...)
+	}
+	if l.Sparse {
+		names = append(names, SparseColumns...)
+	}
+	return names
+}
+
+// Bytes returns the size of an embedding in all formats together; of a sparse one about.
 func (l *Layout) Bytes() (n int) {
+	if l.Sparse {
+		return 2 << 10 // 256 weights
+	}
 	for _, f := range l.Formats {
 		switch f {
 		case encoding.Float:
@@ -61,6 +82,8 @@ func (l *Layout) Bytes() (n int) {
 // as it is complete.
 func (l *Layout) CheckNPY() error {
 	switch {
+	case l.Sparse:
+		return errors.New("npy has no place for sparse embeddings; choose another format")
 	case l.Errors:
 		return errors.New("npy has no place for an error; choose another format, or let errors stop the run")
 	case len(l.Formats) > 1:

@@ -81,8 +81,12 @@ func NewTable(l *Layout) *Table {
 			})
 		}
 	}
-	for i, name := range l.Columns() {
-		t.addEmbedding(l, name, l.Formats[i])
+	if l.Sparse {
+		t.addSparse(l)
+	} else {
+		for i, name := range l.Columns() {
+			t.addEmbedding(l, name, l.Formats[i])
+		}
 	}
 	if l.Scale {
 		value("scale", parquet.Leaf(parquet.FloatType), func(r *Result) parquet.Value { return parquet.FloatValue(r.Scale) })
@@ -112,23 +116,52 @@ func NewTable(l *Layout) *Table {
 
 // addEmbedding adds the column of a format.
 func (t *Table) addEmbedding(l *Layout, name string, f encoding.Format) {
-	element, list := elementNode(f), f != encoding.Base64
+	t.addValues(l, name, elementNode(f), f != encoding.Base64, func(dst []parquet.Value, r *Result) []parquet.Value {
+		return appendValues(dst, Elements(&r.Vector, f))
+	})
+}
+
+// addSparse adds the columns of a sparse embedding.
+func (t *Table) addSparse(l *Layout) {
+	t.addValues(l, SparseColumns[0], parquet.Leaf(parquet.Int32Type), true, func(dst []parquet.Value, r *Result) []parquet.Value {
+		if r.Sparse != nil {
+			for _, i := range r.Sparse.Indices {
+				dst = append(dst, parquet.Int32Value(i))
+			}
+		}
+		return dst
+	})
+	t.addValues(l, SparseColumns[1], parquet.Leaf(parquet.FloatType), true, func(dst []parquet.Value, r *Result) []parquet.Value {
+		if r.Sparse != nil {
+			dst = appendValues(dst, r.Sparse.Values)
+		}
+		return dst
+	})
+}
+
+// addValues adds a column of lists of elements, or of one.
+func (t *Table) addValues(l *Layout, name string, element parquet.Node, list bool, appendTo func([]parquet.Value, *Result) []parquet.Value) {
 	node, path, defined := element, []string{name}, 0
 	if list {
 		// Numbers that are spread all over do not get smaller.
 		node = parquet.List(parquet.Compressed(element, &parquet.Uncompressed))
 		path, defined = append(path, "list", "element"), 1
 	}
+	absent := 0 // the level of a list of nothing
 	if l.Errors {
 		node = parquet.Optional(node)
 		defined++
+		absent = 1
 	}
 	t.options = append(t.options, parquet.SkipPageBounds(path...), parquet.SkipPageStatistics(path...))
 	var values []parquet.Value
 	t.columns = append(t.columns, tableColumn{name, node, func(row parquet.Row, at int, r *Result) parquet.Row {
-		values = appendValues(values[:0], Elements(&r.Vector, f))
-		if r.Err != nil || len(values) == 0 {
+		values = appendTo(values[:0], r)
+		switch {
+		case r.Err != nil || !list && len(values) == 0:
 			return append(row, parquet.NullValue().Level(0, 0, at))
+		case len(values) == 0:
+			return append(row, parquet.NullValue().Level(0, absent, at))
 		}
 		for i, v := range values {
 			row = append(row, v.Level(min(i, 1), defined, at))

@@ -73,7 +73,7 @@ type Result struct {
 	Embedding
 	Err     error
 	Chunks  []Chunk // of the text, in place of the Embedding; nil = there is one of the whole input
-	Vectors []Token // of the input's tokens, in place of the Embedding's vector; nil = none
+	Vectors []Token // of the input's tokens, in place of the Embedding's; nil = none
 	Part    *Part   // where in the input's text Text is; nil = it is all of it
 }
 
@@ -114,11 +114,19 @@ func (r *Result) Rows() iter.Seq[*Result] {
 	}
 }
 
-// An Embedding is that of one input, an embed.Embedding.
+// An Embedding is that of one input: an embed.Embedding or a sparse.Vector.
 type Embedding struct {
 	encoding.Vector
-	Tokens    int // read by the model
-	Truncated int // dropped
+	Sparse    *Sparse // in place of the Vector; nil = none
+	Tokens    int     // read by the model
+	Truncated int     // dropped
+}
+
+// Sparse are the weights of a vocabulary's entries that are not zero.
+type Sparse struct {
+	Indices []int32 // ascending
+	Values  []float32
+	Pieces  []string // what the entries are; nil where nobody asks
 }
 
 // location says where an input of a file is.
