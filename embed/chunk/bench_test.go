@@ -34,7 +34,7 @@ func BenchmarkSplit(b *testing.B) {
 	for _, name := range []string{"bert-base-uncased", "modernbert", "xlm-roberta-base"} {
 		tok := load(b, name)
 		for _, overlap := range []int{0, 32} {
-			for _, size := range []int{1, 2, 4} {
+			for _, size := range []int{1, 3, 10} {
 				text := prose(size << 20)
 				b.Run(fmt.Sprintf("%s/overlap=%d/%dMB", name, overlap, size), func(b *testing.B) {
 					b.SetBytes(int64(len(text)))

@@ -21,7 +21,10 @@ import (
 
 // The tokenizers are WordPiece with unknown words, byte-level BPE with and without spans
 // trimmed, BPE with bytes for what it does not know, and Unigram.
-var names = []string{"bert-base-uncased", "modernbert", "roberta-base", "mistral-v1", "xlm-roberta-base", "t5-small"}
+var names = []string{
+	"bert-base-uncased", "modernbert", "roberta-base", "mistral-v1", "xlm-roberta-base", "t5-small",
+	"bert-base-chinese", "bert-base-multilingual-cased", "cl100k", "clip", "falcon", "mistral-v3", "phi-2",
+}
 
 var load = func() func(testing.TB, string) *tokenizer.Tokenizer {
 	var lock sync.Mutex
