@@ -18,9 +18,8 @@ const (
 
 // body reads the request's.
 func (x *exchange) body() ([]byte, error) {
-	mediaType, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
-	if err != nil || mediaType != "application/json" {
-		return nil, fail(codeMediaType, "", "Content-Type is %.100q, expected application/json", x.r.Header.Get("Content-Type"))
+	if err := x.checkMediaType(); err != nil {
+		return nil, err
 	}
 	if e := strings.TrimSpace(x.r.Header.Get("Content-Encoding")); e != "" && !strings.EqualFold(e, "identity") {
 		return nil, fail(codeMediaType, "", "Content-Encoding is %.100q, expected none", e)
@@ -34,6 +33,22 @@ func (x *exchange) body() ([]byte, error) {
 	}
 	x.w.Header().Set("Connection", "close") // the rest is not read
 	return nil, err
+}
+
+// checkMediaType checks that the body is JSON, by its name or by one that programs
+// send without thought. Those a browser sends for a page of any origin, without asking
+// first whether it may, so that of pages only the right name is taken.
+func (x *exchange) checkMediaType() error {
+	given := x.r.Header.Get("Content-Type")
+	mediaType, _, err := mime.ParseMediaType(given)
+	switch {
+	case err == nil && mediaType == "application/json":
+		return nil
+	case x.r.Header.Get("Origin") != "":
+	case given == "", err == nil && (mediaType == "text/plain" || mediaType == "application/x-www-form-urlencoded"):
+		return nil
+	}
+	return fail(codeMediaType, "", "Content-Type is %.100q, expected application/json", given)
 }
 
 // read reads a body into one buffer, of its length where that is known. One of

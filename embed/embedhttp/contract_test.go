@@ -136,8 +136,7 @@ func TestErrors(t *testing.T) {
 		{`null`, "invalid_json", "", "object"},
 		{" \n\"{}\"", "invalid_json", "", "object"},
 		{strings.Repeat("[", 1500), "invalid_json", "", ""},
-		{`{}`, "invalid_request", "model", "tiny"},
-		{`{"input":"a"}`, "invalid_request", "model", "tiny"},
+		{`{}`, "invalid_input", "input", "missing"},
 		{`{"model":"","input":"a"}`, "invalid_request", "model", "expected 1 to 500"},
 		{`{"model":"` + strings.Repeat("é", 501) + `","input":"a"}`, "invalid_request", "model", "501 characters"},
 		{`{"model":7,"input":"a"}`, "invalid_request", "model", "found 7"},
@@ -231,16 +230,23 @@ func TestErrors(t *testing.T) {
 	requireError(t, send(h, "POST", "/v1/embeddings", `{"model":"nope","input":"a"}`), 404, invalid, "model_not_found", "model")
 	requireError(t, send(h, "POST", "/v1/nope", `{}`), 404, invalid, "not_found", "")
 	requireError(t, send(h, "GET", "/v1/", ""), 404, invalid, "not_found", "")
-	for path, allow := range map[string]string{"/v1/embeddings": "POST", "/v1/models": "GET, HEAD", "/health": "GET, HEAD", "/": "GET, HEAD"} {
+	for path, allow := range map[string]string{"/v1/embeddings": "POST", "/v1/models": "GET, HEAD", "/health": "GET, HEAD", "/openapi.json": "GET, HEAD"} {
 		w := send(h, "DELETE", path, "")
 		requireError(t, w, 405, invalid, "method_not_allowed", "")
 		assert.Equal(t, allow, w.Header().Get("Allow"))
 	}
 	large := `{"model":"tiny","input":"` + strings.Repeat(" ", 2000) + `"}`
 	requireError(t, send(h, "POST", "/v1/embeddings", large), 413, invalid, "request_too_large", "")
-	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "nonsense;;", ""} {
+	for _, kind := range []string{"multipart/form-data; boundary=x", "nonsense;;", "application/xml"} {
 		requireError(t, send(h, "POST", "/v1/embeddings", `{}`, "Content-Type", kind), 415, invalid, "unsupported_media_type", "")
 	}
+	// What curl sends by itself is taken of programs. A browser asks nobody before it sends that.
+	for _, kind := range []string{"text/plain", "Text/Plain; charset=utf-8", "application/x-www-form-urlencoded", ""} {
+		body := `{"model":"tiny","input":"a"}`
+		assert.Equal(t, 200, send(h, "POST", "/v1/embeddings", body, "Content-Type", kind).Code, kind)
+		requireError(t, send(h, "POST", "/v1/embeddings", body, "Content-Type", kind, "Origin", "https://example.com"), 415, invalid, "unsupported_media_type", "")
+	}
+	assert.Equal(t, 200, send(h, "POST", "//v1///embeddings", `{"model":"tiny","input":"a"}`).Code, "of a base URL with a slash at its end")
 	requireError(t, send(h, "POST", "/v1/embeddings", `{}`, "Content-Encoding", "gzip"), 415, invalid, "unsupported_media_type", "")
 	assert.Equal(t, 200, send(h, "POST", "/v1/embeddings", `{"model":"tiny","input":"a"}`, "Content-Type", "Application/JSON; charset=utf-8").Code)
 	for _, coding := range []string{"identity", "Identity", " IDENTITY ", ""} {

@@ -41,7 +41,7 @@ const (
 // Config says what a Handler serves. The zero value of a field is its default.
 type Config struct {
 	Models  []Model  // at least one
-	Default string   // the name of the model of requests that name none; "" = they are an error
+	Default string   // the name of the model of requests that name none, where there are several of its kind; "" = they are an error then
 	Others  []string // names of models of other kinds: a request for one is told so, not that there is none
 
 	MaxItems int   // inputs or documents of a request; 0 = DefaultMaxItems
@@ -156,8 +156,9 @@ func New(cfg Config) (*Handler, error) {
 	if cfg.Default != "" && h.models[cfg.Default] == nil {
 		return nil, fmt.Errorf("embedhttp: default model %q, expected one of: %s", cfg.Default, strings.Join(h.names, ", "))
 	}
-	h.openapi = h.describe()
-	return h, nil
+	var err error
+	h.openapi, err = h.describe()
+	return h, err
 }
 
 // Warm has each model read a text, and then the handler is ready. An error

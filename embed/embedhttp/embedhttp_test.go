@@ -117,14 +117,17 @@ func requireError(t testing.TB, w *httptest.ResponseRecorder, status int, kind, 
 	t.Helper()
 	require.Equal(t, status, w.Code, w.Body)
 	assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
-	e := decode[struct {
+	answer := decode[struct {
 		Error struct {
 			Message string  `json:"message"`
 			Type    string  `json:"type"`
 			Param   *string `json:"param"`
 			Code    string  `json:"code"`
 		} `json:"error"`
-	}](t, w.Body).Error
+		Detail string `json:"detail"`
+	}](t, w.Body)
+	assert.Equal(t, answer.Error.Message, answer.Detail)
+	e := answer.Error
 	assert.Equal(t, code, e.Code, e.Message)
 	assert.Equal(t, kind, e.Type)
 	if param == "" {

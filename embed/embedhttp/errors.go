@@ -78,7 +78,8 @@ func shown(s string, most int) string {
 
 // envelope is the JSON of a failure.
 type envelope struct {
-	Error envelopeError `json:"error"`
+	Error  envelopeError `json:"error"`
+	Detail string        `json:"detail"` // the message, which is what Voyage's clients read
 }
 
 type envelopeError struct {
@@ -88,12 +89,13 @@ type envelopeError struct {
 	Code    string  `json:"code"`
 }
 
-func (f *failure) envelope() envelope {
+// envelope returns the status and the JSON of f.
+func (f *failure) envelope() (status int, body any) {
 	e := envelopeError{Message: f.message, Type: f.code.kind, Code: f.code.name}
 	if f.param != "" {
 		e.Param = &f.param
 	}
-	return envelope{e}
+	return f.code.status, envelope{e, f.message}
 }
 
 // asFailure returns err as a client sees it. What it is not about is an internal
@@ -151,8 +153,11 @@ func (c *basics) optionFailure(err *embed.OptionError) *failure {
 // embedFailure is asFailure for an error of the model with c.
 func (c *call) embedFailure(err error) *failure {
 	return modelFailure(err, c.inputs.field, func(err *embed.OptionError) *failure {
-		if err.Option == embed.OptionDimensions {
+		switch err.Option {
+		case embed.OptionDimensions:
 			return fail(codeInvalidDimensions, c.dimensions.field, "%v", err.Err)
+		case embed.OptionMaxTokens:
+			return fail(codeInvalidRequest, c.maxTokens.field, "%v", err.Err)
 		}
 		return c.optionFailure(err)
 	})

@@ -8,52 +8,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 )
-
-// A route is one path. Its answer is written by serve, or fails.
-type route struct {
-	path    string
-	methods []string
-	serve   func(*exchange) error
-	open    bool // needs no key
-}
-
-var (
-	get  = []string{http.MethodGet, http.MethodHead}
-	post = []string{http.MethodPost}
-)
-
-// routes are those of every Handler. A path that ends with a slash and is not
-// the root stands for all below it.
-var routes = []route{
-	{"/v1/embeddings", post, (*exchange).embeddings, false},
-	{"/embeddings", post, (*exchange).embeddings, false},
-	{"/v1/rerank", post, (*exchange).rerank, false},
-	{"/v2/rerank", post, (*exchange).rerank, false},
-	{"/rerank", post, (*exchange).rerank, false},
-	{"/v1/models", get, (*exchange).listModels, false},
-	{"/v1/models/", get, (*exchange).oneModel, false},
-	{"/health", get, (*exchange).health, true},
-	{"/ready", get, (*exchange).ready, true},
-	{"/openapi.json", get, (*exchange).description, true},
-	{"/", get, (*exchange).page, true},
-}
-
-// find returns the route of path, or nil.
-func find(path string) *route {
-	for i := range routes {
-		r := &routes[i]
-		below := len(r.path) > 1 && strings.HasSuffix(r.path, "/") && strings.HasPrefix(path, r.path)
-		if path == r.path || below {
-			return r
-		}
-	}
-	return nil
-}
 
 // An exchange is one request and its answer.
 type exchange struct {
@@ -62,6 +22,9 @@ type exchange struct {
 	r       *http.Request
 	control *http.ResponseController
 	id      string
+	path    string // of the request, in which several slashes are one
+	name    string // in place of a {model} in the route's path
+	dialect *dialect
 	start   time.Time
 	event   Event
 	shares  []share // of the room
@@ -71,7 +34,8 @@ type exchange struct {
 
 // ServeHTTP answers r. A panic loses only its own request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{h: h, w: w, r: r, control: http.NewResponseController(w), start: time.Now(), id: requestID(r.Header.Get("X-Request-Id"))}
+	x := &exchange{h: h, w: w, r: r, control: http.NewResponseController(w), start: time.Now(), id: requestID(r.Header.Get("X-Request-Id")),
+		path: slashes.ReplaceAllString(r.URL.Path, "/"), dialect: dialects[0]}
 	x.event.Method = r.Method
 	defer x.leave()
 	defer x.end()
@@ -85,24 +49,31 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// slashes are what clients make whose base URL ends with one.
+var slashes = regexp.MustCompile(`//+`)
+
 func (x *exchange) serve() error {
+	d, route, methods := find(x.path, x.r.Method)
+	if d != nil {
+		x.dialect = d
+	}
 	if !x.h.Answers(x.r) {
 		return fail(codeMisdirected, "", "Host is %.100q, expected localhost or another name of loopback, or one that the server is told to answer, as with rhumb serve --host", x.r.Host)
 	}
 	x.allowOrigin()
-	route := find(x.r.URL.Path)
-	if route == nil {
+	if d == nil {
 		return fail(codeNotFound, "", "%.200q: no such path", x.r.URL.Path)
 	}
 	x.event.Path = route.path
 	if x.r.Method == http.MethodOptions && x.h.cfg.CORSOrigin != "" {
-		x.preflight(route)
+		x.preflight(methods)
 		return nil
 	}
-	if !slices.Contains(route.methods, x.r.Method) {
-		x.w.Header().Set("Allow", strings.Join(route.methods, ", "))
-		return fail(codeMethod, "", "%.20s %s: expected %s", x.r.Method, route.path, strings.Join(route.methods, " or "))
+	if !slices.Contains(methods, x.r.Method) {
+		x.w.Header().Set("Allow", strings.Join(methods, ", "))
+		return fail(codeMethod, "", "%.20s %s: expected %s", x.r.Method, route.path, strings.Join(methods, " or "))
 	}
+	x.name, _ = route.match(x.path)
 	if !route.open && x.h.cfg.Keys != nil {
 		if err := x.authorize(); err != nil {
 			return err
@@ -113,6 +84,9 @@ func (x *exchange) serve() error {
 
 // authorize checks the request's API key.
 func (x *exchange) authorize() error {
+	if key := x.dialect.key; key != "" && x.h.cfg.Keys.contain(x.r.Header.Get(key)) {
+		return nil
+	}
 	scheme, key, _ := strings.Cut(x.r.Header.Get("Authorization"), " ")
 	message := "the API key is not known here"
 	switch {
@@ -142,12 +116,12 @@ func (x *exchange) allowOrigin() {
 	}
 }
 
-// preflight answers what a browser asks before it lets a page call route. Clients
-// send headers of their own, which are all allowed.
-func (x *exchange) preflight(route *route) {
+// preflight answers what a browser asks before it lets a page call a path of those
+// methods. Clients send headers of their own, which are all allowed.
+func (x *exchange) preflight(methods []string) {
 	header := x.w.Header()
 	if header.Get("Access-Control-Allow-Origin") != "" {
-		header.Set("Access-Control-Allow-Methods", strings.Join(route.methods, ", "))
+		header.Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
 		header.Set("Access-Control-Allow-Headers", x.r.Header.Get("Access-Control-Request-Headers"))
 		header.Set("Access-Control-Max-Age", "600")
 		header.Add("Vary", "Access-Control-Request-Headers")
@@ -190,7 +164,7 @@ func (x *exchange) fail(f *failure) {
 	if f.code == codeQueueFull {
 		x.w.Header().Set("Retry-After", "1")
 	}
-	if err := x.json(f.code.status, f.envelope()); err != nil {
+	if err := x.json(x.dialect.failure(f)); err != nil {
 		panic(err) // strings always have a JSON form
 	}
 }

@@ -52,7 +52,7 @@ func FuzzBody(f *testing.F) {
 					require.Len(t, r.Data, len(input))
 				}
 			}
-			c, err := h.parse(body)
+			c, err := h.parse(&openAI, "", body)
 			require.NoError(t, err)
 			if text, ok := input.(string); ok {
 				require.Equal(t, text, c.inputs.texts[0])

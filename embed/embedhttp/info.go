@@ -3,7 +3,6 @@ package embedhttp
 import (
 	_ "embed"
 	"net/http"
-	"strconv"
 	"strings"
 )
 
@@ -50,7 +49,7 @@ func (x *exchange) listModels() error {
 
 // oneModel answers GET /v1/models/{id}, where id may have slashes.
 func (x *exchange) oneModel() error {
-	m, err := x.h.find(strings.TrimPrefix(x.r.URL.Path, "/v1/models/"))
+	m, err := x.h.find(strings.TrimPrefix(x.path, "/v1/models/"))
 	if err != nil {
 		return err
 	}
@@ -72,20 +71,6 @@ func (x *exchange) ready() error {
 		return x.json(http.StatusOK, state{*s})
 	}
 	return x.json(http.StatusServiceUnavailable, state{*s})
-}
-
-//go:embed openapi.json
-var openapi string
-
-// describe returns openapi.json with the limits of h.
-func (h *Handler) describe() []byte {
-	items := `"maxItems": ` + strconv.Itoa(DefaultMaxItems)
-	chars := `"maxLength": ` + strconv.Itoa(DefaultMaxChars)
-	limit := `"maxLength": ` + strconv.Itoa(h.cfg.MaxChars)
-	if h.cfg.MaxChars < 0 {
-		limit = `"type": "string"` // which is there already
-	}
-	return []byte(strings.NewReplacer(items, `"maxItems": `+strconv.Itoa(h.cfg.MaxItems), chars, limit).Replace(openapi))
 }
 
 func (x *exchange) description() error {

@@ -95,11 +95,15 @@ func (h *Handler) find(name string) (*Model, error) {
 
 // find finds the model of c, which has to be of the kind that the request is for.
 func (c *basics) find(h *Handler, wanted kind) (err error) {
-	if m := h.models[h.cfg.Default]; c.name == "" && m != nil && m.kind() == wanted {
-		c.name = h.cfg.Default
-	}
 	if c.name == "" {
-		return fail(codeInvalidRequest, "model", "missing, expected one of: %s", strings.Join(h.namesOf(wanted), ", "))
+		names := h.namesOf(wanted)
+		if m := h.models[h.cfg.Default]; m != nil && m.kind() == wanted {
+			names = []string{h.cfg.Default}
+		}
+		if len(names) != 1 {
+			return fail(codeInvalidRequest, "model", "missing, expected one of: %s", strings.Join(names, ", "))
+		}
+		c.name = names[0]
 	}
 	if c.model, err = h.find(c.name); err != nil {
 		return err

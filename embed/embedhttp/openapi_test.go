@@ -188,18 +188,27 @@ func TestDescription(t *testing.T) {
 	assert.Equal(t, slices.Sorted(maps.Keys(rankingFields)), properties("RerankRequest"))
 
 	described := at(t, api, "paths").(object)
-	for _, r := range routes {
-		path := r.path
-		if path == "/" || path == "/openapi.json" {
-			continue // for people, and this
+	for _, d := range dialects {
+		for _, r := range d.routes {
+			path := r.path
+			if r.serve == nil || path == "/" && r.summary == "" || path == "/openapi.json" {
+				continue // for people, and this
+			}
+			if strings.HasSuffix(path, "/") && path != "/" {
+				path += "{id}"
+			}
+			method := strings.ToLower(r.methods[0])
+			o := at(t, described, path, method).(object)
+			security, given := o["security"].([]any)
+			assert.Equal(t, r.open, given && len(security) == 0, path)
+			assert.NotEmpty(t, o["summary"])
+			if r.example != "" {
+				for name := range decode[object](t, strings.NewReader(r.example)) {
+					assert.Contains(t, r.fields, name)
+				}
+			}
+			delete(described, path)
 		}
-		if strings.HasSuffix(path, "/") {
-			path += "{id}"
-		}
-		o := at(t, described, path, strings.ToLower(r.methods[0])).(object)
-		security, given := o["security"].([]any)
-		assert.Equal(t, r.open, given && len(security) == 0, path)
-		delete(described, path)
 	}
 	assert.Empty(t, described)
 
@@ -251,7 +260,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		require.NoError(t, check(api, schema("EmbeddingResponse"), decode[any](t, w.Body)))
 	}
 	for _, body := range []string{
-		`{"model":"tiny"}`, `{"input":"a"}`, `{"model":"tiny","input":""}`, `{"model":"tiny","input":[]}`, `{"model":"tiny","input":[[]]}`,
+		`{"model":"tiny"}`, `{"model":"tiny","input":""}`, `{"model":"tiny","input":[]}`, `{"model":"tiny","input":[[]]}`,
 		`{"model":"tiny","input":["a",3]}`, `{"model":"tiny","input":"a","dimensions":0}`, `{"model":"tiny","input":"a","dimensions":"8"}`,
 		`{"model":"tiny","input":"a","encoding_format":"hex"}`, `{"model":"tiny","input":"a","encoding_format":["float","float"]}`,
 		`{"model":"tiny","input":"a","encoding_format":[]}`, `{"model":"tiny","input":"a","output_dtype":"float16"}`,
@@ -302,7 +311,8 @@ func TestPage(t *testing.T) {
 		assert.Contains(t, []string{"data:,", "openapi.json"}, m[1])
 	}
 	for _, m := range regexp.MustCompile(`(?:fetch|call)\("([^"]*)"`).FindAllStringSubmatch(html, -1) {
-		assert.NotNil(t, find("/"+m[1]), m[1])
+		d, _, _ := find("/"+m[1], "POST")
+		assert.NotNil(t, d, m[1])
 		assert.False(t, strings.HasPrefix(m[1], "/"), "relative, for a service that mounts the handler below a path")
 	}
 	ids := map[string]bool{}

@@ -11,7 +11,9 @@ type call struct {
 	truncate   setting[bool] // whether
 	direction  setting[embed.Truncation]
 	addSpecial setting[bool] // around token ids
+	maxTokens  setting[int]  // of an input
 	forms      forms
+	echo       bool // the answer has the texts
 }
 
 // fields has, for each field of a request, what reads its value, which is not
@@ -37,22 +39,26 @@ var fields = map[string]func(c *call, h *Handler, field string, value []byte) er
 	"metadata":             (*call).skip,
 }
 
-// parse reads a request for embeddings and finds its model.
-func (h *Handler) parse(body []byte) (*call, error) {
+// parse reads a request for embeddings that is spelled as s, and finds its model, which
+// has that name whatever the body says, or "" = the body says it.
+func (h *Handler) parse(s *spelling, name string, body []byte) (*call, error) {
 	c := new(call)
-	if err := readFields(h, c, fields, body); err != nil {
+	if err := readFields(h, c, s.fields, body); err != nil {
 		return nil, err
 	}
-	return c, c.complete(h)
+	if name != "" {
+		c.name = name
+	}
+	return c, c.complete(h, s)
 }
 
 // complete checks what only the whole request tells.
-func (c *call) complete(h *Handler) error {
+func (c *call) complete(h *Handler, s *spelling) error {
 	if err := c.find(h, embedding); err != nil {
 		return err
 	}
-	if c.inputs.field == "" {
-		return fail(codeInvalidInput, "input", "missing, expected a text, token ids, or a list of them")
+	if c.inputs.count() == 0 && !s.empty {
+		return fail(codeInvalidInput, s.input, "missing, expected a text, token ids, or a list of them")
 	}
 	if c.truncate.field != "" {
 		// true says whether, and that the end goes unless another field says what does.
@@ -82,8 +88,13 @@ func (c *call) complete(h *Handler) error {
 
 // options returns the request's for the library.
 func (c *call) options() embed.Options {
+	maxTokens := c.maxTokens.value
+	if most := c.model.maxTokens(); most > 0 && maxTokens > most { // which limits nothing
+		maxTokens = 0
+	}
 	return embed.Options{
 		Prompt:       c.prompt,
+		MaxTokens:    maxTokens,
 		PromptName:   c.promptName.value,
 		Truncate:     c.direction.value,
 		Dimensions:   c.dimensions.value,
@@ -124,6 +135,14 @@ func (c *call) setTruncate(_ *Handler, field string, value []byte) error {
 		return err
 	}
 	return c.truncate.set(field, b)
+}
+
+func (c *call) setMaxTokens(_ *Handler, field string, value []byte) error {
+	n, err := positive(codeInvalidRequest, field, value)
+	if err != nil {
+		return err
+	}
+	return c.maxTokens.set(field, n)
 }
 
 // inputTypes holds the prompt's name for each input_type.

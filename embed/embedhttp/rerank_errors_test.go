@@ -38,7 +38,7 @@ func TestRerankErrors(t *testing.T) {
 		{``, "invalid_json", "", "byte 0"},
 		{`[]`, "invalid_json", "", "object"},
 		{"{\"query\":\"\xff\"}", "invalid_json", "", "UTF-8"},
-		{`{}`, "invalid_request", "model", "missing, expected one of: cross"},
+		{`{}`, "invalid_input", "query", "missing"},
 		{`{"model":7}`, "invalid_request", "model", "found 7"},
 		{`{"model":"tiny","query":"a","documents":["b"]}`, "model_kind_mismatch", "model", "POST /v1/embeddings"},
 		{`{"model":"cross","documents":["b"]}`, "invalid_input", "query", "missing"},
@@ -84,7 +84,7 @@ func TestRerankErrors(t *testing.T) {
 	}
 	requireError(t, send(h, "POST", "/v1/rerank", `{"model":"nope","query":"a","documents":["b"]}`), 404, invalidRequest, "model_not_found", "model")
 	requireError(t, send(h, "POST", "/v1/rerank", padded(goodRanking, 2001)), 413, invalidRequest, "request_too_large", "")
-	requireError(t, send(h, "POST", "/v1/rerank", goodRanking, "Content-Type", "text/plain"), 415, invalidRequest, "unsupported_media_type", "")
+	requireError(t, send(h, "POST", "/v1/rerank", goodRanking, "Content-Type", "text/xml"), 415, invalidRequest, "unsupported_media_type", "")
 	w := send(h, "GET", "/v2/rerank", "")
 	requireError(t, w, 405, invalidRequest, "method_not_allowed", "")
 	assert.Equal(t, "POST", w.Header().Get("Allow"))

@@ -250,14 +250,25 @@ func TestKinds(t *testing.T) {
 	assert.Equal(t, `model: "org/tiny" is an embedding model: POST /v1/embeddings serves it`, message)
 	requireError(t, send(h, "POST", "/v1/rerank", `{"model":"talker","query":"a","documents":["b"]}`), 400, invalidRequest, "model_kind_mismatch", "model")
 
-	// The default is that of requests which it can serve.
-	h, _ = served(t, func(c *Config) {
+	// The only model of its kind is that of requests which name none; of several, the default.
+	assert.Equal(t, "tiny", ask(t, h, `{"input":"a"}`).Model)
+	w := send(h, "POST", "/v1/rerank", `{"query":"a","documents":["b"]}`)
+	require.Equal(t, 200, w.Code, w.Body)
+	two := func(c *Config) {
 		addCross(t)(c)
-		c.Default = "tiny"
+		again := c.Models[0]
+		again.Name, again.Aliases = "second", nil
+		c.Models = append(c.Models, again)
+	}
+	h, _ = served(t, two)
+	message = requireError(t, send(h, "POST", "/v1/embeddings", `{"input":"a"}`), 400, invalidRequest, "invalid_request", "model")
+	assert.Equal(t, "model: missing, expected one of: tiny, second", message)
+	h, _ = served(t, func(c *Config) {
+		two(c)
+		c.Default = "second"
 	})
-	ask(t, h, `{"input":"a"}`)
-	message = requireError(t, send(h, "POST", "/v1/rerank", `{"query":"a","documents":["b"]}`), 400, invalidRequest, "invalid_request", "model")
-	assert.Equal(t, "model: missing, expected one of: cross", message)
+	assert.Equal(t, "second", ask(t, h, `{"input":"a"}`).Model)
+	require.Equal(t, 200, send(h, "POST", "/v1/rerank", `{"query":"a","documents":["b"]}`).Code)
 
 	require.NoError(t, h.Warm(t.Context()))
 	require.NoError(t, h.models["cross"].Rerank.Close(t.Context()))

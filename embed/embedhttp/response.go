@@ -15,17 +15,26 @@ import (
 )
 
 // embeddings answers POST /v1/embeddings.
-func (x *exchange) embeddings() error {
+func (x *exchange) embeddings() error { return x.embedAs(&openAI) }
+
+// openAI is the superset of OpenAI's spelling that /v1/embeddings takes.
+var openAI = spelling{fields: fields, input: "input", answer: (*exchange).answer}
+
+// embedAs answers a request for embeddings that is spelled as s.
+func (x *exchange) embedAs(s *spelling) error {
 	var c *call
 	err := x.receive(func(body []byte) (err error) {
-		c, err = x.h.parse(body)
+		c, err = x.h.parse(s, x.name, body)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	var result *embed.Result
+	result := new(embed.Result)
 	err = x.compute(&c.basics, c.inputs.count(), func(ctx context.Context) (wait time.Duration, err error) {
+		if c.inputs.count() == 0 {
+			return 0, nil
+		}
 		if result, err = c.embed(ctx); err != nil {
 			return 0, c.embedFailure(err)
 		}
@@ -34,9 +43,11 @@ func (x *exchange) embeddings() error {
 	if err != nil {
 		return err
 	}
-	c.inputs = inputs{}
-	x.leave() // a client that is slow to take the answer holds up nobody
-	err = x.answer(c, result)
+	if !c.echo {
+		c.inputs = inputs{}
+		x.leave() // a client that is slow to take the answer holds up nobody
+	}
+	err = s.answer(x, c, result)
 	x.event.Encode = x.sinceEmbedded()
 	return err
 }
@@ -113,12 +124,7 @@ type usage struct {
 
 // answer writes the embeddings piece by piece, so that memory does not grow with their number.
 func (x *exchange) answer(c *call, result *embed.Result) error {
-	dropped := 0
-	for i := range result.Embeddings {
-		e := &result.Embeddings[i]
-		dropped += x.count(e.Tokens, e.Truncated)
-	}
-	x.tellTruncated()
+	dropped := x.countAll(result)
 	model, err := json.Marshal(c.name)
 	if err != nil {
 		return err
@@ -132,39 +138,63 @@ func (x *exchange) answer(c *call, result *embed.Result) error {
 	if err != nil {
 		return err
 	}
-	p := x.newPieces(!c.forms.allBase64())
-	defer p.release()
-	b := p.buffer
-	b = append(b, `{"id":"embd-`...)
-	b = append(b, rand.Text()...)
-	b = append(b, `","object":"list","model":`...)
-	b = append(b, model...)
-	b = append(b, `,"data":[`...)
 	object := "embedding"
 	if len(c.forms.list) > 1 {
 		object = "embedding_dict"
 	}
-	for i := range result.Embeddings {
-		if i > 0 {
-			b = append(b, ',')
-		}
+	head := fmt.Sprintf(`{"id":"embd-%s","object":"list","model":%s,"data":`, rand.Text(), model)
+	return x.list(!c.forms.allBase64(), head, len(result.Embeddings), func(b []byte, i int) []byte {
 		b = append(b, `{"object":"`...)
 		b = append(b, object...)
 		b = append(b, `","index":`...)
 		b = strconv.AppendInt(b, int64(i), 10)
 		b = append(b, `,"embedding":`...)
 		b = c.forms.append(b, &result.Embeddings[i].Vector)
-		b = append(b, '}')
-		if len(b) >= pieceSize {
+		return append(b, '}')
+	}, ","+string(tail[1:])) // without its brace
+}
+
+// list answers with head, a JSON list of n values, and tail. value appends one of them.
+func (x *exchange) list(compressible bool, head string, n int, value func(b []byte, i int) []byte, tail string) error {
+	p := x.newPieces(compressible)
+	defer p.release()
+	b, err := p.list(append(p.buffer, head...), n, value)
+	if err != nil {
+		return err
+	}
+	b = append(b, tail...)
+	return p.end(append(b, '\n'))
+}
+
+// list appends a JSON list of n values to b, and writes what gets long.
+func (p *pieces) list(b []byte, n int, value func(b []byte, i int) []byte) (_ []byte, err error) {
+	b = append(b, '[')
+	for i := range n {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b = value(b, i); len(b) >= pieceSize {
 			if b, err = p.write(b); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	b = append(b, `],`...)
-	b = append(b, tail[1:]...) // without its brace
-	b = append(b, '\n')
-	return p.end(b)
+	return append(b, ']'), nil
+}
+
+// countAll counts the inputs of result, says how many were cut, and returns how many tokens were dropped.
+func (x *exchange) countAll(result *embed.Result) (dropped int) {
+	for i := range result.Embeddings {
+		e := &result.Embeddings[i]
+		dropped += x.count(e.Tokens, e.Truncated)
+	}
+	x.tellTruncated()
+	return dropped
+}
+
+// vector returns what appends the embedding of an input in the forms of the request.
+func (c *call) vector(result *embed.Result) func(b []byte, i int) []byte {
+	return func(b []byte, i int) []byte { return c.forms.append(b, &result.Embeddings[i].Vector) }
 }
 
 // count counts an input of which tokens were read and others dropped, and returns those.
