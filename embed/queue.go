@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rhumb-go/rhumb/internal/pipeline"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // ErrQueueFull is the error of calls that find too much waiting in a Queue.
@@ -79,6 +80,9 @@ func (q *Queue) run(ctx context.Context, c pipeline.Call, r *request) (*Result, 
 	}
 	return result, err
 }
+
+// Tokenizer returns the model's, as Model.Tokenizer does.
+func (q *Queue) Tokenizer() *tokenizer.Tokenizer { return q.model.Tokenizer() }
 
 // Stats returns the state of q. It is cheap.
 func (q *Queue) Stats() QueueStats {

@@ -202,7 +202,7 @@ func TestErrors(t *testing.T) {
 		{`{"model":"tiny","input":"a","prompt_name":""}`, "invalid_request", "prompt_name", ""},
 		{`{"model":"tiny","input":"a","input_type":"classification"}`, "invalid_request", "input_type", "search_query"},
 		{`{"model":"tiny","input":"a","truncation_strategy":"middle"}`, "invalid_request", "truncation_strategy", "start, end, none"},
-		{`{"model":"tiny","input":"a","truncation_direction":"left"}`, "invalid_request", "truncation_direction", "Left, Right"},
+		{`{"model":"tiny","input":"a","truncation_direction":"LEFT"}`, "invalid_request", "truncation_direction", "Left, Right"},
 		{`{"model":"tiny","input":"a","truncate":"MIDDLE"}`, "invalid_request", "truncate", "true, false, START, END, NONE"},
 		{`{"model":"tiny","input":"a","truncate":"end"}`, "invalid_request", "truncate", "START, END, NONE"},
 		{`{"model":"tiny","input":"a","truncate":1}`, "invalid_request", "truncate", "true or false"},

@@ -37,7 +37,7 @@ var (
 )
 
 // dialects are those of every Handler. The first one is this project's own.
-var dialects = []*dialect{&native, &ollama}
+var dialects = []*dialect{&native, &ollama, &tei}
 
 // native is the superset of what OpenAI, Mistral, Mixedbread and others ask.
 var native = dialect{failure: (*failure).envelope, routes: []route{
@@ -45,7 +45,7 @@ var native = dialect{failure: (*failure).envelope, routes: []route{
 	{path: "/embeddings", methods: post, serve: (*exchange).embeddings},
 	{path: "/v1/rerank", methods: post, serve: (*exchange).rerank},
 	{path: "/v2/rerank", methods: post, serve: (*exchange).rerank},
-	{path: "/rerank", methods: post, serve: (*exchange).rerank},
+	{path: "/rerank", methods: post, serve: (*exchange).rerankAny},
 	{path: "/v1/models", methods: get, serve: (*exchange).listModels},
 	{path: "/models", methods: get, serve: (*exchange).listModels, summary: "List the models"},
 	{path: "/v1/models/", methods: get, serve: (*exchange).oneModel},
@@ -55,8 +55,8 @@ var native = dialect{failure: (*failure).envelope, routes: []route{
 	{path: "/", methods: get, serve: (*exchange).page, open: true},
 }}
 
-// find returns the dialect and the route of path, that of the method where there is
-// one, and all methods of the path; d is nil where there is no such path.
+// find returns the dialect and the route of path, the first one of the method where
+// there is one, and all methods of the path; d is nil where there is no such path.
 func find(path, method string) (d *dialect, r *route, methods []string) {
 	for _, one := range dialects {
 		for i := range one.routes {
@@ -64,7 +64,7 @@ func find(path, method string) (d *dialect, r *route, methods []string) {
 			if _, ok := candidate.match(path); !ok {
 				continue
 			}
-			if d == nil || slices.Contains(candidate.methods, method) {
+			if d == nil || !slices.Contains(r.methods, method) && slices.Contains(candidate.methods, method) {
 				d, r = one, candidate
 			}
 			methods = append(methods, candidate.methods...)

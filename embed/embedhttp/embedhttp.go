@@ -62,7 +62,7 @@ type Config struct {
 }
 
 // A Model is served under its name and its aliases. It has one of two queues: an
-// embedding model's or a reranker's.
+// embedding model's, or a reranker's or classifier's.
 type Model struct {
 	Name    string
 	Aliases []string
@@ -71,7 +71,7 @@ type Model struct {
 	Info  embed.Info // of its model
 
 	Rerank     *rerank.Queue
-	RerankInfo rerank.Info // of its model, which has one label
+	RerankInfo rerank.Info // of its model; one with several labels is a classifier
 
 	Fingerprint string // what the model's Fingerprint returns; "" = it is not told
 }

@@ -30,6 +30,23 @@ func checkJSON(body []byte) error {
 	return err
 }
 
+// A beginning is the first byte of a JSON value.
+type beginning byte
+
+func (b *beginning) UnmarshalJSON(value []byte) error {
+	*b = beginning(value[0])
+	return nil
+}
+
+// membersOf returns how the members of a JSON object begin; of what is none, nil.
+func membersOf(body []byte) map[string]beginning {
+	var members map[string]beginning
+	if json.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), &members) != nil {
+		return nil
+	}
+	return members
+}
+
 // parts returns the values of a JSON array, or the members of an object, without
 // the space around them. data is valid.
 func parts(data []byte) iter.Seq[[]byte] {

@@ -3,54 +3,59 @@ package embedhttp
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/rerank"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // A kind is what a model makes of texts, as /v1/models says it.
 type kind string
 
 const (
-	embedding kind = "embedding"
-	reranker  kind = "reranker"
+	embedding  kind = "embedding"
+	reranker   kind = "reranker"
+	classifier kind = "classifier"
 )
 
 // serving says for each kind what a model is of it, and what path serves it.
 var serving = map[kind]string{
-	embedding: "an embedding model: POST /v1/embeddings serves it",
-	reranker:  "a reranker: POST /v1/rerank serves it",
+	embedding:  "an embedding model: POST /v1/embeddings serves it",
+	reranker:   "a reranker: POST /v1/rerank serves it",
+	classifier: "a classifier: POST /predict serves it",
 }
 
 func (m *Model) kind() kind {
-	if m.Rerank != nil {
-		return reranker
+	switch {
+	case m.Rerank == nil:
+		return embedding
+	case len(m.RerankInfo.Labels) > 1:
+		return classifier
 	}
-	return embedding
+	return reranker
 }
 
-// check checks that m has one queue, of a model that a path serves.
+// check checks that m has one queue.
 func (m *Model) check() error {
 	switch {
 	case m.Queue == nil && m.Rerank == nil:
 		return errors.New("no queue")
 	case m.Queue != nil && m.Rerank != nil:
 		return errors.New("two queues, expected one")
-	case len(m.RerankInfo.Labels) > 1:
-		return fmt.Errorf("a classifier of %d labels, which no path serves, expected an embedding model or a reranker", len(m.RerankInfo.Labels))
 	}
 	return nil
 }
 
 // warm has the model read a text.
 func (m *Model) warm(ctx context.Context) (err error) {
-	if m.Rerank != nil {
+	switch m.kind() {
+	case reranker:
 		_, err = m.Rerank.Rank(ctx, "ready", []string{"ready"}, 1, rerank.Options{})
-	} else {
+	case classifier:
+		_, err = m.Rerank.Classify(ctx, []string{"ready"}, rerank.Options{})
+	default:
 		_, err = m.Queue.Embed(ctx, []string{"ready"}, embed.Options{})
 	}
 	return err
@@ -72,13 +77,25 @@ func (m *Model) maxTokens() int {
 	return m.Info.MaxTokens
 }
 
+// tokenizer returns that of m.
+func (m *Model) tokenizer() *tokenizer.Tokenizer {
+	if m.Rerank != nil {
+		return m.Rerank.Tokenizer()
+	}
+	return m.Queue.Tokenizer()
+}
+
 // prompts returns the names of the prompts of m.
 func (m *Model) prompts() []string {
-	prompts := m.Info.Prompts
+	return append([]string{}, names(m.promptTexts())...)
+}
+
+// promptTexts returns the prompts of m by name.
+func (m *Model) promptTexts() map[string]string {
 	if m.Rerank != nil {
-		prompts = m.RerankInfo.Prompts
+		return m.RerankInfo.Prompts
 	}
-	return append([]string{}, slices.Sorted(maps.Keys(prompts))...)
+	return m.Info.Prompts
 }
 
 // find returns the model of that name, or an error for the client.
@@ -90,14 +107,14 @@ func (h *Handler) find(name string) (*Model, error) {
 		return nil, fail(codeModelKind, "model", "%.100q is a model of a kind that is not served here", name)
 	}
 	return nil, fail(codeModelNotFound, "model", "%.100q is not served here, expected one of: %s",
-		name, strings.Join(slices.Sorted(maps.Keys(h.models)), ", "))
+		name, strings.Join(names(h.models), ", "))
 }
 
-// find finds the model of c, which has to be of the kind that the request is for.
-func (c *basics) find(h *Handler, wanted kind) (err error) {
+// find finds the model of c, which has to be of a kind that the request is for.
+func (c *basics) find(h *Handler, wanted ...kind) (err error) {
 	if c.name == "" {
 		names := h.namesOf(wanted)
-		if m := h.models[h.cfg.Default]; m != nil && m.kind() == wanted {
+		if m := h.models[h.cfg.Default]; m != nil && slices.Contains(wanted, m.kind()) {
 			names = []string{h.cfg.Default}
 		}
 		if len(names) != 1 {
@@ -108,13 +125,13 @@ func (c *basics) find(h *Handler, wanted kind) (err error) {
 	if c.model, err = h.find(c.name); err != nil {
 		return err
 	}
-	if found := c.model.kind(); found != wanted {
+	if found := c.model.kind(); !slices.Contains(wanted, found) {
 		return fail(codeModelKind, "model", "%.100q is %s", c.name, serving[found])
 	}
 	return nil
 }
 
-// namesOf returns the names of the models of a kind.
-func (h *Handler) namesOf(wanted kind) []string {
-	return slices.DeleteFunc(slices.Clone(h.names), func(name string) bool { return h.models[name].kind() != wanted })
+// namesOf returns the names of the models of those kinds.
+func (h *Handler) namesOf(wanted []kind) []string {
+	return slices.DeleteFunc(slices.Clone(h.names), func(name string) bool { return !slices.Contains(wanted, h.models[name].kind()) })
 }

@@ -17,7 +17,17 @@ type ranking struct {
 	top       setting[int]
 	maxTokens int  // of a pair; 0 = the model's
 	whole     bool // a pair over the limit is an error
+	direction embed.Truncation
 	texts     bool // the answer has the documents'
+	raw       bool // the answer has logits
+}
+
+// A rankSpelling is how a dialect spells a request to rank documents and the answer.
+type rankSpelling struct {
+	fields    map[string]func(c *ranking, h *Handler, field string, value []byte) error
+	documents string // the field of the documents
+	logits    bool   // the answer is made of logits
+	answer    func(x *exchange, c *ranking, ranked []rerank.Ranked) error
 }
 
 // rankingFields is what fields is, for a ranking. All but query, documents and
@@ -38,17 +48,20 @@ var rankingFields = map[string]func(c *ranking, h *Handler, field string, value 
 	"user":               (*ranking).skip,
 }
 
-// parseRanking reads a request to rank documents and finds its model.
-func (h *Handler) parseRanking(body []byte) (*ranking, error) {
+// parseRanking reads a request to rank documents that is spelled as s, and finds its model.
+func (h *Handler) parseRanking(s *rankSpelling, name string, body []byte) (*ranking, error) {
 	c := new(ranking)
-	if err := readFields(h, c, rankingFields, body); err != nil {
+	if err := readFields(h, c, s.fields, body); err != nil {
 		return nil, err
 	}
-	return c, c.complete(h)
+	if name != "" {
+		c.name = name
+	}
+	return c, c.complete(h, s)
 }
 
 // complete checks what only the whole request tells.
-func (c *ranking) complete(h *Handler) error {
+func (c *ranking) complete(h *Handler, s *rankSpelling) error {
 	if err := c.find(h, reranker); err != nil {
 		return err
 	}
@@ -56,7 +69,7 @@ func (c *ranking) complete(h *Handler) error {
 		return fail(codeInvalidInput, "query", "missing, expected a text")
 	}
 	if c.documents == nil {
-		return fail(codeInvalidInput, "documents", "missing, expected a list of texts")
+		return fail(codeInvalidInput, s.documents, "missing, expected a list of texts")
 	}
 	for _, text := range c.documents {
 		c.size += int64(len(c.prompt) + len(c.query) + len(text))
@@ -66,7 +79,7 @@ func (c *ranking) complete(h *Handler) error {
 
 // options returns the request's for the library.
 func (c *ranking) options() rerank.Options {
-	o := rerank.Options{Prompt: c.prompt, PromptName: c.promptName.value}
+	o := rerank.Options{Prompt: c.prompt, PromptName: c.promptName.value, Truncate: c.direction}
 	if c.whole {
 		o.Truncate = embed.TruncateNone
 	}

@@ -169,10 +169,13 @@ func (c *call) setStrategy(_ *Handler, field string, value []byte) error {
 	return c.direction.set(field, how)
 }
 
+// directions are the values of truncation_direction.
+var directions = map[string]embed.Truncation{
+	"Left": embed.TruncateStart, "Right": embed.TruncateEnd, "left": embed.TruncateStart, "right": embed.TruncateEnd,
+}
+
 func (c *call) setDirection(_ *Handler, field string, value []byte) error {
-	how, err := word(field, value, map[string]embed.Truncation{
-		"Left": embed.TruncateStart, "Right": embed.TruncateEnd,
-	}, "Left, Right")
+	how, err := word(field, value, directions, "Left, Right")
 	if err != nil {
 		return err
 	}

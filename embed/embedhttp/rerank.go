@@ -10,11 +10,33 @@ import (
 	"github.com/rhumb-go/rhumb/embed/rerank"
 )
 
+// cohereRanking is the superset of Cohere's and Jina's spelling that /v1/rerank takes.
+var cohereRanking = rankSpelling{fields: rankingFields, documents: "documents", answer: (*exchange).answerRanking}
+
 // rerank answers POST /v1/rerank.
 func (x *exchange) rerank() error {
+	return x.rankAs(func([]byte) *rankSpelling { return &cohereRanking })
+}
+
+// rerankAny answers POST /rerank, which clients of text-embeddings-inference ask too:
+// their documents are texts.
+func (x *exchange) rerankAny() error {
+	return x.rankAs(func(body []byte) *rankSpelling {
+		if members := membersOf(body); members["texts"] != 0 && members["documents"] == 0 {
+			x.dialect = &tei
+			return &teiRanking
+		}
+		return &cohereRanking
+	})
+}
+
+// rankAs answers a request to rank documents that is spelled as its body tells.
+func (x *exchange) rankAs(spelled func(body []byte) *rankSpelling) error {
 	var c *ranking
+	var s *rankSpelling
 	err := x.receive(func(body []byte) (err error) {
-		c, err = x.h.parseRanking(body)
+		s = spelled(body)
+		c, err = x.h.parseRanking(s, x.name, body)
 		return err
 	})
 	if err != nil {
@@ -22,7 +44,9 @@ func (x *exchange) rerank() error {
 	}
 	var ranked []rerank.Ranked
 	err = x.compute(&c.basics, len(c.documents), func(ctx context.Context) (wait time.Duration, err error) {
-		if ranked, wait, err = c.model.Rerank.RankWait(ctx, c.query, c.documents, 0, c.options()); err != nil {
+		options := c.options()
+		options.Raw = s.logits
+		if ranked, wait, err = c.model.Rerank.RankWait(ctx, c.query, c.documents, 0, options); err != nil {
 			return 0, c.rankFailure(err)
 		}
 		return wait, nil
@@ -30,7 +54,7 @@ func (x *exchange) rerank() error {
 	if err != nil {
 		return err
 	}
-	err = x.answerRanking(c, ranked)
+	err = s.answer(x, c, ranked)
 	x.event.Encode = x.sinceEmbedded()
 	return err
 }

@@ -74,7 +74,7 @@ func TestRerankErrors(t *testing.T) {
 		{`{"model":"cross","query":"a","documents":["b"],"prompt":""}`, "invalid_request", "prompt", "1 to 32000"},
 		{`{"model":"cross","query":"a","documents":["b"],"query":"a"}`, "invalid_request", "query", "twice"},
 		{`{"model":"cross","query":"a","documents":["b"],"max_chunks_per_doc":10}`, "unknown_parameter", "max_chunks_per_doc", "unknown"},
-		{`{"model":"cross","query":"a","texts":["b"]}`, "unknown_parameter", "texts", "unknown"},
+		{`{"model":"cross","query":"a","documents":["b"],"texts":["b"]}`, "unknown_parameter", "texts", "unknown"},
 		{`{"model":"tiny","input":"a","query":"b"}`, "unknown_parameter", "input", "unknown"},
 	} {
 		for _, path := range []string{"/v1/rerank", "/rerank"} {

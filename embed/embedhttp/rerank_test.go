@@ -282,9 +282,4 @@ func TestRerankConfigErrors(t *testing.T) {
 	both.Queue = embed.NewQueue(tiny(t), embed.QueueConfig{})
 	_, err := New(Config{Models: []Model{both}})
 	assert.ErrorContains(t, err, `model "a": two queues`)
-	nli, err := rerank.Load(context.Background(), heads+"classify-bert-nli/model", embed.Config{})
-	require.NoError(t, err)
-	defer nli.Close()
-	_, err = New(Config{Models: []Model{reranking(t, "nli", nli, embed.QueueConfig{})}})
-	assert.ErrorContains(t, err, `model "nli": a classifier of 3 labels, which no path serves`)
 }

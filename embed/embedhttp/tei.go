@@ -1,0 +1,131 @@
+package embedhttp
+
+import (
+	"bytes"
+	"cmp"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+
+	"github.com/rhumb-go/rhumb/embed"
+)
+
+// tei is the API of text-embeddings-inference 1.9.3, and of Hugging Face's inference,
+// whose paths end with a model's name or a task.
+var tei = dialect{name: "text-embeddings-inference", failure: teiFailure, routes: []route{
+	{path: "/embed", methods: post, serve: (*exchange).teiEmbed, summary: "Embed texts",
+		fields: names(teiTexts.fields), example: `{"inputs": ["The food was delicious"]}`},
+	{path: "/embed_all", methods: post, serve: (*exchange).teiEmbedAll, summary: "Embed each token of texts",
+		fields: names(teiTexts.fields), example: `{"inputs": "The food was delicious"}`},
+	{path: "/similarity", methods: post, serve: (*exchange).teiSimilarity, summary: "Compare a sentence with others",
+		fields: names(teiSentences.fields), example: `{"inputs": {"source_sentence": "The food was delicious", "sentences": ["The service was fast"]}}`},
+	{path: "/predict", methods: post, serve: (*exchange).teiPredict, summary: "Label texts or pairs of them",
+		fields: names(predictionFields), example: `{"inputs": "The food was delicious"}`},
+	{path: "/tokenize", methods: post, serve: (*exchange).teiTokenize, summary: "Tokenize texts",
+		fields: names(tokenizeFields), example: `{"inputs": "The food was delicious"}`},
+	{path: "/decode", methods: post, serve: (*exchange).teiDecode, summary: "Make texts of token ids",
+		fields: names(decodeFields), example: `{"ids": [101, 1996, 2833, 102]}`},
+	{path: "/info", methods: get, serve: (*exchange).teiInfo, summary: "Describe the model of requests that name none"},
+	{path: "/", methods: post, serve: (*exchange).teiRoot, summary: "Do what the model is for",
+		fields: names(teiTexts.fields), example: `{"inputs": "The food was delicious"}`},
+	{path: "/models/{model}/pipeline/feature-extraction", methods: post, serve: (*exchange).teiEmbed, summary: "Embed texts",
+		fields: names(teiTexts.fields), example: `{"inputs": "The food was delicious"}`},
+	{path: "/models/{model}/pipeline/sentence-similarity", methods: post, serve: (*exchange).teiSimilarity, summary: "Compare a sentence with others",
+		fields: names(teiSentences.fields), example: `{"inputs": {"source_sentence": "The food was delicious", "sentences": ["The service was fast"]}}`},
+	{path: "/models/{model}", methods: post, serve: (*exchange).teiRoot, summary: "Do what the model is for",
+		fields: names(teiTexts.fields), example: `{"inputs": "The food was delicious"}`},
+}}
+
+// teiParameters say how texts are embedded, beside them or in an object of their own.
+var teiParameters = map[string]func(c *call, h *Handler, field string, value []byte) error{
+	"truncate":             (*call).setTruncate,
+	"truncation_direction": (*call).setDirection,
+	"prompt_name":          (*call).setPromptName,
+	"normalize":            (*call).setNormalize,
+	"dimensions":           (*call).setDimensions,
+	"encoding_format":      (*call).setFormats,
+}
+
+// teiTexts is how /embed and /embed_all are asked, and teiSentences /similarity. No
+// client names a model, but may.
+var (
+	teiTexts     = spelling{input: "inputs", answer: (*exchange).answerVectors, fields: teiFields((*call).setInputs)}
+	teiSentences = spelling{input: "inputs", answer: (*exchange).answerCosines, fields: teiFields((*call).setSentences)}
+)
+
+func teiFields(inputs func(c *call, h *Handler, field string, value []byte) error) map[string]func(*call, *Handler, string, []byte) error {
+	fields := maps.Clone(teiParameters)
+	fields["inputs"] = inputs
+	fields["model"] = (*call).setModel
+	fields["parameters"] = func(c *call, h *Handler, field string, value []byte) error {
+		return readFields(h, c, teiParameters, value)
+	}
+	return fields
+}
+
+func (x *exchange) teiEmbed() error      { return x.embedAs(&teiTexts) }
+func (x *exchange) teiSimilarity() error { return x.embedAs(&teiSentences) }
+
+// teiRoot answers POST /, which clients ask that know of one path: what they want is
+// told by the body, or else by the model.
+func (x *exchange) teiRoot() error {
+	body, err := x.body()
+	if err != nil {
+		return err
+	}
+	var members map[string]beginning
+	err = x.parse(body, func(body []byte) error {
+		members = membersOf(body)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	x.r.Body, x.r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	m := x.h.models[cmp.Or(x.name, x.h.cfg.Default)]
+	if m == nil {
+		m = &x.h.cfg.Models[0]
+	}
+	switch {
+	case members["texts"] != 0:
+		return x.rankAs(func([]byte) *rankSpelling { return &teiRanking })
+	case m.kind() != embedding:
+		return x.teiPredict()
+	case members["inputs"] == '{':
+		return x.teiSimilarity()
+	}
+	return x.teiEmbed()
+}
+
+// answerVectors answers with a list of the embeddings.
+func (x *exchange) answerVectors(c *call, result *embed.Result) error {
+	x.countAll(result)
+	return x.list(!c.forms.allBase64(), "", len(result.Embeddings), c.vector(result), "")
+}
+
+// teiError is the JSON of an error.
+type teiError struct {
+	Error string `json:"error"`
+	Type  string `json:"error_type"`
+}
+
+// teiFailure words f as clients know it.
+func teiFailure(f *failure) (int, any) {
+	status, kind := f.code.status, "Validation"
+	switch {
+	case f.code == codeQueueFull:
+		kind = "Overloaded"
+	case f.code == codeShuttingDown:
+		kind = "Unhealthy"
+	case f.code == codeInternal:
+		kind = "Backend"
+	case f.code == codeModelKind:
+		status, kind = http.StatusFailedDependency, "Backend"
+	case f.code == codeInvalidInput && strings.Contains(f.message, "empty"):
+		kind = "Empty"
+	case status == http.StatusBadRequest && f.code != codeInvalidJSON:
+		status = http.StatusUnprocessableEntity
+	}
+	return status, teiError{f.message, kind}
+}

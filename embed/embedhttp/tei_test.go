@@ -1,0 +1,294 @@
+package embedhttp
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/rerank"
+	"github.com/rhumb-go/rhumb/encoding"
+)
+
+// The classifier has the labels entailment, neutral and contradiction.
+var loadNLI = sync.OnceValues(func() (*rerank.Model, error) {
+	return rerank.Load(context.Background(), heads+"classify-bert-nli/model", embed.Config{})
+})
+
+func nli(t testing.TB) *rerank.Model {
+	t.Helper()
+	m, err := loadNLI()
+	require.NoError(t, err)
+	return m
+}
+
+// servedAll returns a handler of the tiny model, the cross-encoder and the classifier.
+func servedAll(t testing.TB, change func(*Config)) *Handler {
+	t.Helper()
+	h, _ := served(t, func(c *Config) {
+		addCross(t)(c)
+		c.Models = append(c.Models, reranking(t, "nli", nli(t), embed.QueueConfig{}))
+		if change != nil {
+			change(c)
+		}
+	})
+	require.NoError(t, h.Warm(t.Context()))
+	return h
+}
+
+// answerOf sends a request that has to succeed.
+func answerOf[T any](t testing.TB, h *Handler, path, body string) T {
+	t.Helper()
+	w := send(h, "POST", path, body)
+	require.Equal(t, 200, w.Code, "%s %s\n%s", path, body, w.Body)
+	return decode[T](t, w.Body)
+}
+
+// The requests that clients of text-embeddings-inference send, recorded of llama-index
+// 0.6.0, haystack 7.0.2, litellm 1.110.2 and huggingface_hub 2.4.0.
+func TestTEIEmbed(t *testing.T) {
+	h := servedAll(t, nil)
+	long := strings.Repeat("a long way ", 30)
+	for name, c := range map[string]struct {
+		path, body string
+		opts       embed.Options
+		texts      []string
+	}{
+		"llama-index":      {"/embed", `{"inputs": ["summer", "a"], "truncate": true}`, embed.Options{}, []string{"summer", "a"}},
+		"haystack":         {"/", `{"inputs": "summer", "normalize": false, "truncate": true}`, embed.Options{Unnormalized: true}, []string{"summer"}},
+		"litellm":          {"/", `{"inputs": ["summer"]}`, embed.Options{}, []string{"summer"}},
+		"huggingface_hub":  {"/", `{"inputs": "summer", "normalize": true, "prompt_name": "query", "dimensions": 8}`, embed.Options{PromptName: "query", Dimensions: 8}, []string{"summer"}},
+		"by path":          {"/models/org/tiny/pipeline/feature-extraction", `{"inputs": ["summer"]}`, embed.Options{}, []string{"summer"}},
+		"by shorter path":  {"/models/org/tiny", `{"inputs": ["summer"], "parameters": {"normalize": false}}`, embed.Options{Unnormalized: true}, []string{"summer"}},
+		"cut at the start": {"/embed", fmt.Sprintf(`{"inputs": %q, "truncate": true, "truncation_direction": "left"}`, long), embed.Options{Truncate: embed.TruncateStart}, []string{long}},
+		"cut at the end":   {"/embed", fmt.Sprintf(`{"inputs": %q, "truncation_direction": "Right"}`, long), embed.Options{}, []string{long}},
+		"nulls":            {"/embed", `{"inputs": "summer", "truncate": null, "prompt_name": null, "dimensions": null}`, embed.Options{}, []string{"summer"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			vectors := answerOf[[]json.RawMessage](t, h, c.path, c.body)
+			require.Len(t, vectors, len(c.texts), "a list of vectors, of one text too")
+			for i, text := range c.texts {
+				assert.Equal(t, library(t, c.opts, text).Embeddings[0].Float32, numbers[float32](t, vectors[i]))
+			}
+		})
+	}
+	want := library(t, embed.Options{Formats: []encoding.Format{encoding.Base64}}, "summer").Embeddings[0].Base64
+	assert.Equal(t, []string{want}, answerOf[[]string](t, h, "/embed", `{"inputs": "summer", "encoding_format": "base64"}`))
+}
+
+func TestTEIEmbedAll(t *testing.T) {
+	h := servedAll(t, nil)
+	texts := []string{"summer", strings.Repeat("a long way ", 30)}
+	want, err := tiny(t).EmbedTokens(t.Context(), texts, embed.Options{PromptName: "query"})
+	require.NoError(t, err)
+	body, err := json.Marshal(map[string]any{"inputs": texts, "prompt_name": "query"})
+	require.NoError(t, err)
+	got := answerOf[[][]json.RawMessage](t, h, "/embed_all", string(body))
+	require.Len(t, got, 2)
+	for i, text := range want.Texts {
+		require.Len(t, got[i], len(text.Tokens))
+		for j, token := range text.Tokens {
+			assert.Equal(t, token.Float32, numbers[float32](t, got[i][j]))
+		}
+	}
+	assert.Equal(t, 422, send(h, "POST", "/embed_all", `{"inputs": [2, 75, 3]}`).Code)
+	h = servedAll(t, func(c *Config) { c.MaxBody = 3000 })
+	assert.Equal(t, 413, send(h, "POST", "/embed_all", string(body)).Code, "the vectors are larger than the texts")
+}
+
+func TestTEISimilarity(t *testing.T) {
+	h := servedAll(t, nil)
+	vectors := library(t, embed.Options{}, "summer", "winter", "a", "summer").Embeddings
+	for _, path := range []string{"/similarity", "/", "/models/tiny/pipeline/sentence-similarity"} {
+		got := answerOf[[]float64](t, h, path, `{"inputs": {"source_sentence": "summer", "sentences": ["winter", "a", "summer"]}, "parameters": {}}`)
+		require.Len(t, got, 3)
+		for i, v := range vectors[1:] {
+			var want float64
+			for j, x := range v.Float32 {
+				want += float64(x) * float64(vectors[0].Float32[j])
+			}
+			assert.InDelta(t, want, got[i], 1e-6, "the lengths are 1 but for rounding")
+		}
+	}
+}
+
+// litellm's request, and what huggingface_hub sends.
+func TestTEIRerank(t *testing.T) {
+	h := servedAll(t, nil)
+	texts := []string{"summer", "a winter's day", ""}
+	type rank struct {
+		Index int
+		Text  *string
+		Score float32
+	}
+	sigmoids, err := cross(t).Rank(t.Context(), "the weather", texts, 0, rerank.Options{})
+	require.NoError(t, err)
+	logits, err := cross(t).Rank(t.Context(), "the weather", texts, 0, rerank.Options{Raw: true})
+	require.NoError(t, err)
+	require.Equal(t, "Sigmoid", cross(t).Info().Activation)
+	for fields, want := range map[string][]rerank.Ranked{
+		``:                     sigmoids,
+		`, "raw_scores": true`: logits,
+		`, "raw_scores": false, "truncation_direction": "Right", "return_text": true`: sigmoids,
+		`, "truncate": true, "return_text": false`:                                    sigmoids,
+	} {
+		for _, path := range []string{"/rerank", "/", "/models/cross"} {
+			got := answerOf[[]rank](t, h, path, `{"query": "the weather", "texts": ["summer", "a winter's day", ""]`+fields+`}`)
+			require.Len(t, got, len(want))
+			for i, w := range want {
+				assert.Equal(t, w.Index, got[i].Index)
+				assert.Equal(t, math.Float32bits(w.Value), math.Float32bits(got[i].Score), fields)
+				assert.Equal(t, strings.Contains(fields, `"return_text": true`), got[i].Text != nil)
+			}
+		}
+	}
+	w := send(h, "POST", "/rerank", `{"query": "a", "texts": []}`)
+	assert.Equal(t, 400, w.Code)
+	assert.Equal(t, "Empty", decode[teiError](t, w.Body).Type)
+}
+
+func TestTEIPredict(t *testing.T) {
+	h := servedAll(t, func(c *Config) { c.Default = "nli" })
+	pairs := [][2]string{{"summer", ""}, {"summer", "it is warm"}, {"a", "b"}}
+	want, err := nli(t).ClassifyPairs(t.Context(), pairs, rerank.Options{})
+	require.NoError(t, err)
+	logits, err := nli(t).ClassifyPairs(t.Context(), pairs, rerank.Options{Raw: true})
+	require.NoError(t, err)
+	same := func(want rerank.Classification, got []teiLabel) {
+		t.Helper()
+		require.Len(t, got, 3)
+		for i, l := range want.Labels {
+			assert.Equal(t, teiLabel{l.Score, l.Name}, got[i])
+		}
+	}
+	for _, path := range []string{"/predict", "/", "/models/nli"} {
+		same(want[0], answerOf[[]teiLabel](t, h, path, `{"inputs": "summer"}`))
+		same(want[0], answerOf[[]teiLabel](t, h, path, `{"inputs": ["summer"], "truncate": true}`))
+		same(want[1], answerOf[[]teiLabel](t, h, path, `{"inputs": ["summer", "it is warm"], "raw_scores": false}`))
+		same(logits[1], answerOf[[]teiLabel](t, h, path, `{"inputs": ["summer", "it is warm"], "raw_scores": true}`))
+		all := answerOf[[][]teiLabel](t, h, path, `{"inputs": [["summer"], ["summer", "it is warm"], ["a", "b"]]}`)
+		require.Len(t, all, 3)
+		for i := range all {
+			same(want[i], all[i])
+		}
+		// As huggingface_hub asks and reads.
+		all = answerOf[[][]teiLabel](t, h, path, `{"inputs": "summer", "parameters": {"function_to_apply": null, "top_k": 2}}`)
+		require.Len(t, all, 1)
+		assert.Len(t, all[0], 2)
+	}
+	score := answerOf[[]teiLabel](t, h, "/predict", `{"model": "cross", "inputs": ["a", "b"]}`)
+	require.Len(t, score, 1)
+	for _, body := range []string{`{"inputs": 7}`, `{"inputs": ["a", "b", "c"]}`, `{"inputs": [["a"], 7]}`, `{"inputs": [["a", "b", "c"]]}`, `{"inputs": "a", "parameters": {"function_to_apply": "softmax"}}`, `{}`} {
+		w := send(h, "POST", "/predict", body)
+		assert.Equal(t, 422, w.Code, body)
+		assert.NotEmpty(t, decode[teiError](t, w.Body).Error)
+	}
+}
+
+// A token's text is the input's own bytes, by the library's offsets.
+func TestTEITokens(t *testing.T) {
+	h := servedAll(t, nil)
+	texts := []string{"Summer days", "ein köstlicher 😀 Tag"}
+	body, err := json.Marshal(map[string]any{"inputs": texts})
+	require.NoError(t, err)
+	got := answerOf[[][]teiToken](t, h, "/tokenize", string(body))
+	require.Len(t, got, 2)
+	var ids [][]int32
+	for i, text := range texts {
+		want, err := tiny(t).EmbedTokens(t.Context(), []string{text}, embed.Options{})
+		require.NoError(t, err)
+		tokens := want.Texts[0].Tokens
+		require.Len(t, got[i], len(tokens))
+		ids = append(ids, nil)
+		for j, token := range got[i] {
+			ids[i] = append(ids[i], token.ID)
+			assert.Equal(t, tokens[j].ID, token.ID)
+			if token.Special {
+				assert.Nil(t, token.Start)
+				assert.Nil(t, token.Stop)
+				continue
+			}
+			assert.Equal(t, tokens[j].Start, *token.Start)
+			assert.Equal(t, text[*token.Start:*token.Stop], token.Text)
+		}
+		assert.Equal(t, "[CLS]", got[i][0].Text)
+		assert.True(t, got[i][0].Special && got[i][len(tokens)-1].Special)
+	}
+	bare := answerOf[[][]teiToken](t, h, "/tokenize", `{"inputs": "Summer days", "add_special_tokens": false}`)
+	assert.Equal(t, got[0][1:len(got[0])-1], bare[0])
+	prompted := answerOf[[][]teiToken](t, h, "/tokenize", `{"inputs": "Summer days", "prompt_name": "query"}`)
+	assert.Greater(t, len(prompted[0]), len(got[0]))
+
+	body, err = json.Marshal(map[string]any{"ids": ids})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"summer days"}, answerOf[[]string](t, h, "/decode", string(body))[:1])
+	body, err = json.Marshal(map[string]any{"ids": ids[0], "skip_special_tokens": false, "model": "tiny"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"[CLS] summer days [SEP]"}, answerOf[[]string](t, h, "/decode", string(body)))
+	for path, bodies := range map[string][]string{
+		"/tokenize": {`{}`, `{"inputs": [2, 3]}`, `{"inputs": "a", "prompt_name": "nope"}`},
+		"/decode":   {`{}`, `{"ids": "a"}`, `{"ids": [99999]}`},
+	} {
+		for _, body := range bodies {
+			assert.Equal(t, 422, send(h, "POST", path, body).Code, "%s %s", path, body)
+		}
+	}
+}
+
+func TestTEIInfo(t *testing.T) {
+	for name, kind := range map[string]string{"tiny": "embedding", "cross": "reranker", "nli": "classifier"} {
+		h := servedAll(t, func(c *Config) { c.Default = name })
+		info := decode[teiDescription](t, send(h, "GET", "/info", "").Body)
+		assert.Equal(t, name, info.ModelID)
+		assert.Equal(t, "float32", info.ModelDType)
+		assert.Contains(t, info.ModelType, kind)
+		assert.Positive(t, info.MaxInputLength)
+		assert.True(t, info.AutoTruncate)
+	}
+	h := servedAll(t, nil)
+	assert.Equal(t, "tiny", decode[teiDescription](t, send(h, "GET", "/info", "").Body).ModelID, "the only one that embeds")
+}
+
+func TestTEIErrors(t *testing.T) {
+	keys, err := NewKeys([]string{"sesame"})
+	require.NoError(t, err)
+	h := servedAll(t, func(c *Config) { c.Keys = keys })
+	for _, c := range []struct {
+		path, body string
+		status     int
+		kind       string
+	}{
+		{"/embed", `{"inputs": ""}`, 400, "Empty"},
+		{"/embed", `{"inputs": []}`, 400, "Empty"},
+		{"/embed", `{"inputs"`, 400, "Validation"},
+		{"/embed", `{}`, 422, "Validation"},
+		{"/embed", `{"inputs": 7}`, 422, "Validation"},
+		{"/embed", `{"inputs": "a", "nope": 1}`, 422, "Validation"},
+		{"/embed", `{"inputs": "a", "parameters": {"nope": 1}}`, 422, "Validation"},
+		{"/embed", `{"inputs": "a", "parameters": 7}`, 400, "Validation"},
+		{"/embed", `{"inputs": "` + strings.Repeat("a long way ", 30) + `", "truncate": false}`, 422, "Validation"},
+		{"/embed", `{"inputs": "a", "model": "cross"}`, 424, "Backend"},
+		{"/predict", `{"inputs": "a", "model": "tiny"}`, 424, "Backend"},
+		{"/models/none/pipeline/feature-extraction", `{"inputs": "a"}`, 404, "Validation"},
+		{"/similarity", `{"inputs": {"source_sentence": "a"}}`, 422, "Validation"},
+		{"/similarity", `{"inputs": {"source_sentence": "a", "sentences": ["b", 7]}}`, 422, "Validation"},
+		{"/similarity", `{"inputs": ["a", "b"]}`, 422, "Validation"},
+		{"/", `nonsense`, 400, "Validation"},
+	} {
+		w := send(h, "POST", c.path, c.body, "Authorization", "Bearer sesame")
+		e := decode[teiError](t, w.Body)
+		assert.Equal(t, c.status, w.Code, "%s %s: %s", c.path, c.body, e.Error)
+		assert.Equal(t, c.kind, e.Type, c.body)
+		assert.NotEmpty(t, e.Error)
+	}
+	assert.Equal(t, 401, send(h, "POST", "/embed", `{"inputs": "a"}`).Code)
+	assert.Equal(t, 401, send(h, "POST", "/", `{"inputs": "a"}`).Code)
+	assert.Equal(t, 200, send(h, "GET", "/", "").Code, "the page needs no key")
+}

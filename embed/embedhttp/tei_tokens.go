@@ -1,0 +1,212 @@
+package embedhttp
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/rhumb-go/rhumb/tokenizer"
+)
+
+// A tokenization is a request to make token ids of texts, or texts of token ids.
+type tokenization struct {
+	basics
+	inputs  inputs
+	bare    bool // without special tokens around a text
+	special bool // texts have those that are among the ids
+}
+
+// tokenizeFields and decodeFields are what fields is, for a tokenization.
+var (
+	tokenizeFields = map[string]func(c *tokenization, h *Handler, field string, value []byte) error{
+		"model":              (*tokenization).setModel,
+		"inputs":             (*tokenization).setInputs,
+		"add_special_tokens": (*tokenization).setAddSpecial,
+		"prompt_name":        (*tokenization).setPromptName,
+	}
+	decodeFields = map[string]func(c *tokenization, h *Handler, field string, value []byte) error{
+		"model":               (*tokenization).setModel,
+		"ids":                 (*tokenization).setInputs,
+		"skip_special_tokens": (*tokenization).setSkipSpecial,
+	}
+)
+
+func (c *tokenization) setInputs(h *Handler, field string, value []byte) error {
+	c.inputs.field = field
+	if err := c.inputs.read(h, value); err != nil {
+		return fail(codeInvalidInput, field, "%v", err)
+	}
+	if (field == "ids") != (c.inputs.ids != nil) {
+		return fail(codeInvalidInput, field, "found %s, expected %s", excerpt(value), map[bool]string{true: "token ids", false: "texts"}[field == "ids"])
+	}
+	return nil
+}
+
+func (c *tokenization) setAddSpecial(_ *Handler, field string, value []byte) error {
+	add, err := boolean(field, value)
+	c.bare = !add
+	return err
+}
+
+func (c *tokenization) setSkipSpecial(_ *Handler, field string, value []byte) error {
+	skip, err := boolean(field, value)
+	c.special = !skip
+	return err
+}
+
+// receiveTokenization reads a request with those fields, of which field has the inputs.
+func (x *exchange) receiveTokenization(fields map[string]func(*tokenization, *Handler, string, []byte) error, field string) (*tokenization, error) {
+	c := new(tokenization)
+	err := x.receive(func(body []byte) (err error) {
+		if err = readFields(x.h, c, fields, body); err != nil {
+			return err
+		}
+		if c.name == "" {
+			c.model, err = x.h.usual()
+		} else {
+			c.model, err = x.h.find(c.name)
+		}
+		if err == nil && c.inputs.count() == 0 {
+			err = fail(codeInvalidInput, field, "missing")
+		}
+		return err
+	})
+	return c, err
+}
+
+// usual returns the model of requests that name none and may be for one of any kind: the
+// default, the only one, or else the only one that embeds.
+func (h *Handler) usual() (*Model, error) {
+	if m := h.models[h.cfg.Default]; m != nil {
+		return m, nil
+	}
+	if len(h.cfg.Models) == 1 {
+		return &h.cfg.Models[0], nil
+	}
+	c := new(basics)
+	err := c.find(h, embedding)
+	return c.model, err
+}
+
+// teiToken is the JSON of a token. Start and Stop are where it is in its text, in bytes.
+type teiToken struct {
+	ID      int32  `json:"id"`
+	Text    string `json:"text"`
+	Special bool   `json:"special"`
+	Start   *int   `json:"start"` // null of a special token
+	Stop    *int   `json:"stop"`
+}
+
+// teiTokenize answers /tokenize. Nothing is cut.
+func (x *exchange) teiTokenize() error {
+	c, err := x.receiveTokenization(tokenizeFields, "inputs")
+	if err != nil {
+		return err
+	}
+	prompt := ""
+	if name := c.promptName.value; name != "" {
+		var ok bool
+		if prompt, ok = c.model.promptTexts()[name]; !ok {
+			return fail(codeInvalidRequest, c.promptName.field, "unknown %.100q, expected one of: %q", name, c.model.prompts())
+		}
+	}
+	x.event.Model, x.event.Texts = c.model.Name, len(c.inputs.texts)
+	t := c.model.tokenizer()
+	var failed error
+	err = x.list(true, "", len(c.inputs.texts), func(b []byte, i int) []byte {
+		text := prompt + c.inputs.texts[i]
+		e, err := t.EncodeOffsets(text, tokenizer.Options{NoSpecial: c.bare, Done: x.r.Context().Done()})
+		if failed = errors.Join(failed, err); err != nil {
+			return b
+		}
+		b = append(b, '[')
+		for j, id := range e.IDs {
+			if j > 0 {
+				b = append(b, ',')
+			}
+			b = appendJSON(b, tokenOf(t, id, text, e.Offsets[j]))
+		}
+		return append(b, ']')
+	}, "")
+	return errors.Join(failed, err)
+}
+
+// tokenOf describes the token id that stands for that span of a text.
+func tokenOf(t *tokenizer.Tokenizer, id int32, text string, at tokenizer.Span) teiToken {
+	piece, _ := t.Token(id)
+	if at == (tokenizer.Span{}) && t.Special(id) {
+		return teiToken{ID: id, Text: piece, Special: true}
+	}
+	return teiToken{ID: id, Text: text[at.Start:at.End], Special: t.Special(id), Start: &at.Start, Stop: &at.End}
+}
+
+// teiDecode answers /decode.
+func (x *exchange) teiDecode() error {
+	c, err := x.receiveTokenization(decodeFields, "ids")
+	if err != nil {
+		return err
+	}
+	texts := make([]string, len(c.inputs.ids))
+	for i, ids := range c.inputs.ids {
+		if texts[i], err = c.model.tokenizer().Decode(ids, tokenizer.DecodeOptions{KeepSpecial: c.special}); err != nil {
+			return fail(codeInvalidInput, "ids", "input %d: %v", i, err)
+		}
+	}
+	return x.json(http.StatusOK, texts)
+}
+
+// teiAPI is the version of text-embeddings-inference whose API this is.
+const teiAPI = "1.9.3"
+
+// teiDescription is the JSON of /info.
+type teiDescription struct {
+	ModelID               string         `json:"model_id"`
+	ModelSHA              *string        `json:"model_sha"`
+	ModelDType            string         `json:"model_dtype"`
+	ServedModelName       string         `json:"served_model_name"`
+	ModelType             map[string]any `json:"model_type"`
+	MaxConcurrentRequests int            `json:"max_concurrent_requests"`
+	MaxInputLength        int            `json:"max_input_length"` // tokens
+	MaxBatchTokens        int            `json:"max_batch_tokens"` // that wait
+	MaxBatchRequests      *int           `json:"max_batch_requests"`
+	MaxClientBatchSize    int            `json:"max_client_batch_size"`
+	AutoTruncate          bool           `json:"auto_truncate"`
+	TokenizationWorkers   int            `json:"tokenization_workers"`
+	Version               string         `json:"version"`
+	SHA                   *string        `json:"sha"`
+	DockerLabel           *string        `json:"docker_label"`
+}
+
+// teiInfo answers /info.
+func (x *exchange) teiInfo() error {
+	m, err := x.h.usual()
+	if err != nil {
+		return err
+	}
+	info := teiDescription{
+		ModelID: m.Name, ServedModelName: m.Name, MaxInputLength: m.maxTokens(), AutoTruncate: true, Version: teiAPI,
+		MaxConcurrentRequests: queueTexts, MaxBatchTokens: queueTokens, MaxClientBatchSize: x.h.cfg.MaxItems,
+	}
+	if m.Rerank == nil {
+		pooling := ""
+		for i, p := range m.Info.Pooling {
+			pooling += [2]string{"", "+"}[min(i, 1)] + p
+		}
+		info.ModelDType, info.TokenizationWorkers = m.Info.Precision.String(), m.Info.Workers
+		info.ModelType = map[string]any{"embedding": map[string]string{"pooling": pooling}}
+	} else {
+		labels, ids := map[string]string{}, map[string]string{}
+		for i, label := range m.RerankInfo.Labels {
+			labels[strconv.Itoa(i)], ids[label] = label, strconv.Itoa(i)
+		}
+		info.ModelDType, info.TokenizationWorkers = m.RerankInfo.Precision.String(), m.RerankInfo.Workers
+		info.ModelType = map[string]any{string(m.kind()): map[string]any{"id2label": labels, "label2id": ids}}
+	}
+	return x.json(http.StatusOK, info)
+}
+
+// The bounds of a queue of embed.QueueConfig's default.
+const (
+	queueTexts  = 16384
+	queueTokens = 1 << 20
+)
