@@ -239,7 +239,7 @@ func optionError(option Option, format string, args ...any) error {
 // maximal invalid part as U+FFFD. Errors are an *OptionError, an *InputError
 // (an empty text, one that is too long, or one whose vector is not finite or
 // too large for a format; the first of several), ErrClosed, or that of ctx, which is looked at between
-// layers and between batches.
+// layers and between batches. Inputs that come to the same tokens are computed once.
 //
 // Memory beyond the result and the token ids grows with Config.Workers and
 // Config.BatchTokens, and with the longest text, but not with the number of texts.

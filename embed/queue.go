@@ -18,13 +18,15 @@ type QueueConfig struct {
 	Observe   func(QueueEvent) // called after each batch, one at a time, before the next begins; nil = nobody is told
 }
 
-// A QueueEvent is one batch of a Queue: inputs that were run together.
+// A QueueEvent is one batch of a Queue: inputs that were run together, of those of a call
+// that have the same tokens one.
 type QueueEvent struct {
 	Texts, Tokens int
 	Compute       time.Duration // with that of short batches that were let in between
 }
 
-// QueueStats are the state of a Queue, and what it did.
+// QueueStats are the state of a Queue, and what it did. Inputs of a call that have the same
+// tokens are one.
 type QueueStats struct {
 	WaitingTexts, WaitingTokens int   // not yet in a batch
 	Batches, Texts, Tokens      int64 // that were run, or are being run, all together

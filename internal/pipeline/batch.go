@@ -168,9 +168,7 @@ func (s *Scratch) forward(team *parallel.Team, items []item) {
 		if starts != nil {
 			from, to = starts[j], starts[j+1]
 		}
-		if err := i.call.Take(i.index, rows.Slice(from, to)); err != nil {
-			i.call.fault(i.index, err)
-		}
+		s.take(i, rows.Slice(from, to))
 	}
 }
 

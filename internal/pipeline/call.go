@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +20,9 @@ type call struct {
 	ctx   context.Context
 
 	arenas []Tokens // of each worker: what it made, end to end
-	items  []item   // of each input, until the call's own pass sorts them
+	items  []item   // of each input, until merge and the call's own pass sort them
+	next   []int    // of each input: another one that has its tokens and no item; 0 = no more
+	table  []int32  // of merge
 	pass   pass     // of the call alone
 
 	mu     sync.Mutex
@@ -39,6 +40,7 @@ type item struct {
 	call   *call // nil where the input is at fault
 	index  int   // of the input
 	tokens Tokens
+	sum    uint64              // of their ids
 	prefix *transformer.Prefix // before tokens, in a pass whose items share it
 }
 
@@ -54,6 +56,7 @@ func (m *Model) tokenize(ctx context.Context, team *parallel.Team, in Call, r Re
 	c.ctx, c.model, c.Request, c.Call = ctx, m, r, in
 	in.Begin(ctx)
 	team.For(n, (*tokenizing)(c))
+	c.merge()
 	return c
 }
 
@@ -64,7 +67,7 @@ func (m *Model) release(c *call) {
 		a := &c.arenas[w]
 		a.IDs, a.Types = a.IDs[:0], a.Types[:0]
 	}
-	*c = call{arenas: c.arenas, items: c.items, pass: pass{starts: c.pass.starts}}
+	*c = call{arenas: c.arenas, items: c.items, next: c.next, table: c.table, pass: pass{starts: c.pass.starts}}
 	m.calls.Put(c)
 }
 
@@ -139,7 +142,7 @@ func (t *tokenizing) Run(worker, i int) {
 		return
 	}
 	arena.Groups = nil
-	c.arenas[worker], c.items[i] = arena, item{c, i, tokens, nil}
+	c.arenas[worker], c.items[i] = arena, item{c, i, tokens, sum(tokens.IDs), nil}
 }
 
 // since returns what t, an input's tokens behind others, has more than those.
@@ -155,7 +158,7 @@ func (t Tokens) since(before Tokens) (Tokens, error) {
 
 // compute runs the inputs that have tokens.
 func (c *call) compute(team *parallel.Team) {
-	c.pass.items = slices.DeleteFunc(c.items, func(i item) bool { return i.call == nil })
+	c.pass.items = c.items
 	c.pass.run(c.model, team)
 	c.pass.items = nil
 }

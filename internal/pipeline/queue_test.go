@@ -73,9 +73,14 @@ func held(t *testing.T, m *Model, way *Way, cfg QueueConfig) (*Queue, *gate) {
 	return q, g
 }
 
-// repeat returns n inputs of so many tokens.
+// repeat returns n inputs of so many tokens, two at least, of which no two are equal.
 func repeat(n, tokens int) [][]int32 {
-	return slices.Repeat([][]int32{slices.Repeat([]int32{7}, tokens)}, n)
+	all := make([][]int32, n)
+	for i := range all {
+		all[i] = slices.Repeat([]int32{7}, tokens)
+		all[i][0], all[i][1] = int32(i%500), int32(i/500)
+	}
+	return all
 }
 
 // noGoroutines returns once none is left that this package started.

@@ -23,6 +23,7 @@ type Scratch struct {
 
 	groupStarts []int     // of the rows of each item's groups
 	group       []float32 // a group's hidden states
+	same        []float32 // an item's rows, for another input
 }
 
 // batch lays the tokens of items, one at least, end to end.
