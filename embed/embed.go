@@ -36,6 +36,7 @@ type Config struct {
 	MaxTokens   int       // limit of one input in place of the folder's, at most the position table's; 0 = the folder's
 	Pooling     string    // "cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken" or "last" for short: how to pool the body of a folder without modules.json, whatever its head; "" = as the folder says
 	Kernels     string    // "generic", "avx2", "avx512", "amx", "neon"; "" = the best this CPU has
+	Cache       Cache     // of rows, which any number of models share; its key has the model's Fingerprint, which Load makes then; nil = none. Package embed alone has a use for it
 }
 
 // A Model turns texts into embeddings. It is read-only: any number of calls may
@@ -44,6 +45,7 @@ type Model struct {
 	loaded *loader.Model
 	info   Info
 	route  *loader.Route // of requests that name none, and what Info is about
+	cache  *modelCache   // nil = none
 }
 
 // An Embedder is a *Model, or a *Queue, which runs calls that come at the same time
@@ -179,6 +181,7 @@ type Result struct {
 	Embeddings []Embedding   // in the order of the inputs, and of the spans of each
 	Starts     []int         // with Options.Spans: those of input i are Embeddings[Starts[i]:Starts[i+1]]; else nil, and each has one
 	Dimensions int           // of each
+	Cached     int           // inputs whose rows Config.Cache had
 	Wait       time.Duration // in a Queue, from the end of tokenization to the batch of the call's first turn; else 0
 }
 

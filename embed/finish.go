@@ -59,7 +59,9 @@ func take[E any](memory *[]E, size, left int) []E {
 func (r *request) Take(i int, rows tensor.Matrix) error {
 	starts := r.result.Starts
 	if starts == nil {
-		return r.take(&r.result.Embeddings[i].Vector, rows.Row(0))
+		row := rows.Row(0)
+		r.recall.keep(i, row)
+		return r.take(&r.result.Embeddings[i].Vector, row)
 	}
 	for j := range rows.Rows {
 		if err := r.take(&r.result.Embeddings[starts[i]+j].Vector, rows.Row(j)); err != nil {
@@ -90,6 +92,9 @@ func (r *request) outcome(err error) (*Result, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if r.recall != nil {
+		r.result.Cached = int(r.recall.found.Load())
 	}
 	return r.result, nil
 }

@@ -105,7 +105,10 @@ func load(ctx context.Context, fsys fs.FS, dir string, cfg Config, packing loade
 		return nil, err
 	}
 	m := &Model{loaded: loaded, route: loaded.Default}
-	if m.info, err = describe(loaded, cfg); err != nil {
+	if m.info, err = describe(loaded, cfg); err == nil && cfg.Cache != nil && packing == loader.ToRun {
+		m.cache, err = m.newCache(ctx, cfg.Cache)
+	}
+	if err != nil {
 		_ = m.Close() // err says more
 		return nil, err
 	}

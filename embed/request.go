@@ -28,6 +28,7 @@ type request struct {
 	unnormalized bool
 	formats      []encoding.Format
 	ranges       *quant.Ranges // of int8 and uint8; nil = by a vector's own scale
+	recall       *recall       // of the model's cache; nil = none
 }
 
 // check checks what means the same for texts and token ids.
@@ -164,6 +165,7 @@ func (t *texts) Begin(ctx context.Context) {
 	t.encode.Done = ctx.Done()
 	if t.options.Spans == nil {
 		t.result = newResult(len(t.inputs), &t.request)
+		t.recall = t.newRecall(len(t.inputs))
 		return
 	}
 	starts := []int{0}
@@ -192,16 +194,20 @@ func (t *texts) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 		kept := slices.DeleteFunc(ids[from:], func(id int32) bool { return id == unknown })
 		ids = ids[:from+len(kept)]
 	}
-	return t.counted(i, dst, ids, truncated), err
+	if err != nil {
+		return dst, err
+	}
+	return t.counted(i, dst, ids, truncated)
 }
 
 // counted returns dst with ids in place of its own, and keeps how many input i has
-// more and how many it lost.
-func (r *request) counted(i int, dst pipeline.Tokens, ids []int32, truncated int) pipeline.Tokens {
+// more and how many it lost. The error is that of recall.take.
+func (r *request) counted(i int, dst pipeline.Tokens, ids []int32, truncated int) (pipeline.Tokens, error) {
 	e := &r.result.Embeddings[i]
-	e.Tokens, e.Truncated = len(ids)-len(dst.IDs), truncated
+	own := ids[len(dst.IDs):]
+	e.Tokens, e.Truncated = len(own), truncated
 	dst.IDs = ids
-	return dst
+	return dst, r.recall.take(r, i, own)
 }
 
 // tokenLists are a call of inputs that are token ids already.
@@ -245,7 +251,10 @@ func (t *tokenLists) Size() (tokens, bytes int) {
 }
 
 // Begin is that of pipeline.Inputs.
-func (t *tokenLists) Begin(context.Context) { t.result = newResult(len(t.inputs), &t.request) }
+func (t *tokenLists) Begin(context.Context) {
+	t.result = newResult(len(t.inputs), &t.request)
+	t.recall = t.newRecall(len(t.inputs))
+}
 
 // Append is that of pipeline.Inputs.
 func (t *tokenLists) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
@@ -254,7 +263,7 @@ func (t *tokenLists) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error)
 		return dst, errors.New("empty token list")
 	}
 	if limit == 0 || len(ids) <= limit {
-		return t.counted(i, dst, append(dst.IDs, ids...), 0), nil
+		return t.counted(i, dst, append(dst.IDs, ids...), 0)
 	}
 	if err := t.route.Encoder.Runs.Check(pipeline.Tokens{IDs: ids}); err != nil {
 		return dst, err // in what will be dropped, too: another tokenizer's ids
@@ -277,5 +286,5 @@ func (t *tokenLists) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error)
 		return dst, &tokenizer.TooLongError{Tokens: len(ids), Limit: limit}
 	}
 	kept := append(append(dst.IDs, ids[:before]...), ids[len(ids)-after:]...)
-	return t.counted(i, dst, kept, len(ids)-limit), nil
+	return t.counted(i, dst, kept, len(ids)-limit)
 }

@@ -70,6 +70,7 @@ var layers = map[string]row{
 		"tensor", "tokenizer", "embed",
 		"internal/chattemplate", "internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
 	}},
+	"embed/cache": {},
 	"embed/chunk": {ours: []string{"tokenizer"}, others: []string{"github.com/clipperhouse/uax29/v2"}},
 	"embed/sparse": {ours: []string{
 		"tensor", "tokenizer", "embed",

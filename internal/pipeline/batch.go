@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/tensor"
 )
 
 // leastBatchTokens is the tokens below which reading the weights takes longer than
@@ -141,10 +142,7 @@ func (s *Scratch) survive(team *parallel.Team, items []item) {
 			failAll(items, fault(files, parallel.Recovered(r)))
 		}
 	}()
-	s.forward(team, items)
-	if err := changed(files); err != nil {
-		failAll(items, err)
-	}
+	s.forward(team, items, files)
 }
 
 // failAll fails the calls of items.
@@ -154,8 +152,9 @@ func failAll(items []item, err error) {
 	}
 }
 
-// forward runs items, one at least, which s.audience has too.
-func (s *Scratch) forward(team *parallel.Team, items []item) {
+// forward runs items, one at least, which s.audience has too. Rows that come of weights in
+// files which have changed are nobody's.
+func (s *Scratch) forward(team *parallel.Team, items []item, files []*tensor.File) {
 	batch, way := s.batch(items), items[0].call.Way
 	hidden, err := way.Encoder.Forward(&s.audience, team, s, batch)
 	if err != nil {
@@ -163,6 +162,10 @@ func (s *Scratch) forward(team *parallel.Team, items []item) {
 		return
 	}
 	rows, starts := way.Head.Apply(s, team, Hidden{batch, hidden})
+	if err := changed(files); err != nil {
+		failAll(items, err)
+		return
+	}
 	for j, i := range items {
 		from, to := j, j+1
 		if starts != nil {

@@ -126,6 +126,9 @@ func (t *tokenizing) Run(worker, i int) {
 	}
 	before := c.arenas[worker] // where it has to grow, earlier tokens stay in the one before
 	arena, err := c.Append(before, i)
+	if err == ErrTaken {
+		return
+	}
 	var tokens Tokens
 	if err == nil {
 		tokens, err = arena.since(before)

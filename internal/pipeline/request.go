@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -62,9 +63,13 @@ type Inputs interface {
 	// works: that ends with the caller's, or before.
 	Begin(ctx context.Context)
 	// Append appends the tokens of input i to dst, at the same time as those of
-	// others. An error is a fault of that input.
+	// others. ErrTaken says that the input's rows were known and are taken, so that it
+	// is not run; any other error is a fault of that input.
 	Append(dst Tokens, i int) (Tokens, error)
 }
+
+// ErrTaken is what Append returns for an input that is not to be run.
+var ErrTaken = errors.New("the rows of the input are taken")
 
 // A Sink takes what the inputs of a call became.
 type Sink interface {
