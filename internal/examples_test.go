@@ -18,10 +18,11 @@ import (
 // methods are those by which the packages are used, beside their functions: each
 // has an example under its own name.
 var methods = map[string][]string{
-	"tokenizer":    {"Tokenizer.Encode", "Tokenizer.EncodePair", "Tokenizer.EncodeOffsets", "Tokenizer.Decode"},
-	"embed":        {"Model.Embed", "Model.EmbedIDs", "Model.EmbedSeq", "Model.EmbedTokens", "Queue.Embed"},
-	"embed/sparse": {"Model.Embed"},
-	"embed/rerank": {"Model.Rank", "Model.Score", "Model.Pairs", "Model.Classify", "Model.ClassifyPairs"},
+	"tokenizer":         {"Tokenizer.Encode", "Tokenizer.EncodePair", "Tokenizer.EncodeOffsets", "Tokenizer.Decode"},
+	"embed":             {"Model.Embed", "Model.EmbedIDs", "Model.EmbedSeq", "Model.EmbedTokens", "Queue.Embed"},
+	"embed/sparse":      {"Model.Embed"},
+	"embed/multivector": {"Model.EmbedQueries", "Model.EmbedQuery", "Model.EmbedDocuments", "Model.Score", "Model.Rank"},
+	"embed/rerank":      {"Model.Rank", "Model.Score", "Model.Pairs", "Model.Classify", "Model.ClassifyPairs"},
 }
 
 // Every exported function of a package that programs import is called by one of the

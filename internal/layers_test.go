@@ -57,7 +57,7 @@ var layers = map[string]row{
 	"internal/pipeline":        {ours: []string{"tensor", "internal/kernel", "internal/parallel", "internal/transformer", "internal/unsupported"}},
 	"internal/loader": {ours: []string{
 		"tensor", "tokenizer",
-		"internal/kernel", "internal/manifest", "internal/modelfolder", "internal/parallel", "internal/pipeline", "internal/transformer",
+		"internal/kernel", "internal/manifest", "internal/modelfolder", "internal/parallel", "internal/pipeline", "internal/transformer", "internal/unsupported",
 	}},
 	"embed": {ours: []string{
 		"tensor", "tokenizer", "quant", "encoding",
@@ -72,6 +72,10 @@ var layers = map[string]row{
 	}},
 	"embed/cache": {},
 	"embed/chunk": {ours: []string{"tokenizer"}, others: []string{"github.com/clipperhouse/uax29/v2"}},
+	"embed/multivector": {ours: []string{
+		"tensor", "tokenizer", "embed", "embed/rerank",
+		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
+	}},
 	"embed/sparse": {ours: []string{
 		"tensor", "tokenizer", "embed",
 		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -54,4 +55,32 @@ func TestNothingLeftOfToken(t *testing.T) {
 	for text, want := range map[string][]int32{"[A]\n\n\na": {8, 3}, "\n\na": {9, 9, 3}, "[A] \n": {8}, "a \n[A]\n": {3, 9, 8}} {
 		assert.Equal(t, want, encode(t, tok, text, Options{}), "%q", text)
 	}
+}
+
+// A piece that is taken literally is found as it is spelled, whatever the normalizer does,
+// and the tokenizer that it came of stays as it was.
+func TestLiteral(t *testing.T) {
+	tok, err := LoadFS(os.DirFS("../testdata/heads/mv-pylate/model"))
+	require.NoError(t, err)
+	id, ok := tok.ID("[Q] ")
+	require.True(t, ok)
+	encode := func(tok *Tokenizer, text string) []int32 {
+		e, err := tok.Encode(text, Options{NoSpecial: true})
+		require.NoError(t, err)
+		return e.IDs
+	}
+	plain := encode(tok, "[Q] river [q] river")
+	literal := tok.Literal("[Q] ")
+	river := encode(literal, "river [q] river")
+	require.NotContains(t, river, id)
+	require.Equal(t, append([]int32{id}, river...), encode(literal, "[Q] river [q] river"))
+	require.True(t, literal.Special(id))
+	require.Equal(t, plain, encode(tok, "[Q] river [q] river"))
+
+	piece := "passage"
+	word, ok := tok.ID(piece)
+	require.True(t, ok)
+	require.Equal(t, []int32{word}, encode(tok.Literal(piece), piece))
+	require.Same(t, tok, tok.Literal("no such piece"))
+	require.Same(t, tok, tok.Literal(""))
 }

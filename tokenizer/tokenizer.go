@@ -8,6 +8,7 @@ package tokenizer
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"unicode/utf8"
@@ -365,6 +366,22 @@ func (t *Tokenizer) Lowercase() *Tokenizer {
 	lower.normalizers = append([]normalizer{lowercase{}}, t.normalizers...)
 	_ = lower.prepare(value{}) // it is the case above, or lower.fault
 	return &lower
+}
+
+// Literal returns a tokenizer like t that finds piece, of the vocabulary or the added
+// tokens, in a text as it is spelled, before the text is normalized, and takes it for a
+// special token. It is t where that has no such piece.
+func (t *Tokenizer) Literal(piece string) *Tokenizer {
+	if _, ok := t.ID(piece); !ok || piece == "" {
+		return t
+	}
+	literal := *t
+	a := &literal.added
+	a.tokens = slices.Clone(a.tokens)
+	a.places, a.pieces, a.special = maps.Clone(a.places), maps.Clone(a.pieces), maps.Clone(a.special)
+	a.add(addedToken{content: piece, special: true}, t.vocab)
+	_ = literal.prepare(value{}) // of tokens that are the same once normalized, as t; or literal.fault
+	return &literal
 }
 
 // Unframed returns a tokenizer that adds no special tokens.

@@ -137,3 +137,12 @@ func ExampleQueue() {
 	// 3 3
 	// <nil>
 }
+
+func ExampleOrder() {
+	for _, r := range rerank.Order([]rerank.Score{{Value: 0.25}, {Value: 0.75}, {Value: 0.5}}, 2) {
+		fmt.Println(r.Index, r.Value)
+	}
+	// Output:
+	// 1 0.75
+	// 2 0.5
+}

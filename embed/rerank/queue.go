@@ -41,7 +41,7 @@ func (q *Queue) RankWait(ctx context.Context, query string, documents []string, 
 		return err
 	}
 	scores, err := score(ctx, q.model, run, query, documents, opts)
-	return ranked(scores, top), wait, err
+	return Order(scores, top), wait, err
 }
 
 // Pairs is Model.Pairs in the manner of Score.

@@ -36,7 +36,7 @@ func (m *Model) Score(ctx context.Context, query string, documents []string, opt
 // less is all. Errors are those of Score.
 func (m *Model) Rank(ctx context.Context, query string, documents []string, top int, opts Options) ([]Ranked, error) {
 	scores, err := m.Score(ctx, query, documents, opts)
-	return ranked(scores, top), err
+	return Order(scores, top), err
 }
 
 // Pairs returns the score of each pair of a query and a document, as Score does. An empty
@@ -96,8 +96,9 @@ func sigmoid(x []float32) {
 	}
 }
 
-// ranked returns the order of scores, the first top of it; 0 or less is all.
-func ranked(scores []Score, top int) []Ranked {
+// Order returns the order of scores, highest first and equal ones by index, the first top
+// of it; 0 or less is all. nil is nil.
+func Order(scores []Score, top int) []Ranked {
 	if scores == nil {
 		return nil
 	}

@@ -245,7 +245,7 @@ func TestProbabilities(t *testing.T) {
 	assert.Equal(t, []float32{0.5, 0, 0.5}, y)
 	scores := []Score{{Value: 1}, {Value: 2}, {Value: 1}, {Value: 2}}
 	var order []int
-	for _, r := range ranked(scores, 3) {
+	for _, r := range Order(scores, 3) {
 		order = append(order, r.Index)
 	}
 	assert.True(t, slices.Equal([]int{1, 3, 0}, order))

@@ -28,6 +28,7 @@ type recipe struct {
 	Routes        map[string]routeRecipe // by name; "" is the default one
 	Cross         *modelfolder.Cross     `json:",omitempty"`
 	Sparse        *modelfolder.Sparse    `json:",omitempty"`
+	Multi         *modelfolder.Multi     `json:",omitempty"`
 }
 
 type routeRecipe struct {
@@ -52,7 +53,7 @@ type encoderRecipe struct {
 // newRecipe returns the recipe of a model that is loaded.
 func (m *Model) newRecipe() recipe {
 	s := m.Spec
-	r := recipe{numerics, m.config.Format.String(), m.Prompts, s.DefaultPrompt, map[string]routeRecipe{}, s.Cross, s.Sparse}
+	r := recipe{numerics, m.config.Format.String(), m.Prompts, s.DefaultPrompt, map[string]routeRecipe{}, s.Cross, s.Sparse, s.Multi}
 	for name, route := range m.Routes {
 		r.Routes[name] = route.recipe()
 	}

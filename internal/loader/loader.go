@@ -209,6 +209,10 @@ func (m *Model) route(spec *modelfolder.Route) (*Route, error) {
 		return nil, err
 	}
 	r.TokenDimensions = width
+	if s := m.Spec.Multi; s != nil {
+		r.Head, r.Dimensions = pipeline.EachToken{Modules: head.Tokens}, width
+		return r, e.fits(s)
+	}
 	if p := spec.Pooling; p != nil {
 		if err := p.Fits(width); err != nil {
 			return nil, err

@@ -32,13 +32,18 @@ func (m *Model) module(spec *modelfolder.Module, width int) (loaded, error) {
 	if made, ok := m.modules[key]; ok {
 		return made, nil
 	}
-	err := spec.Fits(width)
+	var err error
+	if !spec.Inline {
+		err = spec.Fits(width)
+	}
 	made := loaded{pipeline.Normalize{}, "Normalize", width}
 	if err == nil {
-		switch spec.Class {
-		case modelfolder.Dense:
+		switch {
+		case spec.Inline:
+			made, err = m.inlineDense(spec, width)
+		case spec.Class == modelfolder.Dense:
 			made, err = m.dense(spec)
-		case modelfolder.LayerNorm:
+		case spec.Class == modelfolder.LayerNorm:
 			made, err = m.layerNorm(spec)
 		}
 	}
@@ -78,6 +83,35 @@ func (m *Model) dense(spec *modelfolder.Module) (made loaded, err error) {
 	m.Bytes += d.Bytes()
 	class := spec.Activation[strings.LastIndexByte(spec.Activation, '.')+1:]
 	return loaded{d, fmt.Sprintf("Dense %s residual=%t %s", class, spec.Residual, sum), outputs}, nil
+}
+
+// inlineDense makes ColBERT's layer, whose weight is in the file of the transformer.
+func (m *Model) inlineDense(spec *modelfolder.Module, width int) (made loaded, err error) {
+	const name = "linear.weight"
+	act, err := pipeline.ParseActivation(spec.Activation)
+	if err != nil {
+		return made, spec.Error(err)
+	}
+	file := m.Files[m.encoders[m.Spec.Default.Encoder].Weights]
+	t, ok := file.Tensor(name)
+	switch {
+	case !ok:
+		err = fmt.Errorf("tensor %s: missing, expected the layer that makes the vectors of tokens", name)
+	case len(t.Shape) != 2 || t.Shape[0] < 1 || t.Shape[1] != width:
+		err = fmt.Errorf("tensor %s: shape %v, expected one row or more of %d, the width of a hidden state", name, t.Shape, width)
+	case spec.Outputs != 0 && t.Shape[0] != spec.Outputs:
+		err = fmt.Errorf("tensor %s: shape %v, expected %d rows, as dim of the folder says", name, t.Shape, spec.Outputs)
+	}
+	if err != nil {
+		return made, fmt.Errorf("%s: %w", file.Name(), err)
+	}
+	weight := tensor.NewMatrix(t.Shape[0], width)
+	if err := t.Float32s(weight.Data); err != nil {
+		return made, fmt.Errorf("%s: tensor %s: %w", file.Name(), name, err)
+	}
+	d := pipeline.NewDense(m.Set, weight, nil, act)
+	m.Bytes += d.Bytes()
+	return loaded{d, "Dense inline", weight.Rows}, nil
 }
 
 // layerNorm loads a LayerNorm module.

@@ -11,6 +11,7 @@ import (
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/internal/transformer"
+	"github.com/rhumb-go/rhumb/internal/unsupported"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -89,6 +90,24 @@ func (e *Encoder) check() error {
 	e.limit = modelfolder.Lowest(e.Encoder.MaxTokens, e.Transformer.MaxPositions)
 	if special := e.Tokenizer.SpecialTokens(); e.limit > 0 && e.limit < special {
 		return fmt.Errorf("%s: %d special tokens, and the model reads %d tokens", manifest.Tokenizer, special, e.limit)
+	}
+	return nil
+}
+
+// fits returns an error unless e may run queries as s says.
+func (e *Encoder) fits(s *modelfolder.Multi) error {
+	x := s.Expansion
+	if x == nil {
+		return nil
+	}
+	if t := e.Transformer; !x.Attend && !t.HidesTokens() {
+		return e.ErrorIn(unsupported.Errorf("query_expansion: attend: false, expected true of a %s, whose tokens all work together", t.Family))
+	}
+	if n := e.Transformer.MaxPositions; n > 0 && x.Length > n {
+		return e.ErrorIn(fmt.Errorf("query_expansion: length: %d, and the model reads %d tokens", x.Length, n))
+	}
+	if n := e.Transformer.Embeddings.Tokens.Rows; int(x.Token) >= n {
+		return e.ErrorIn(fmt.Errorf("query_expansion: token: id %d, expected one below %d, the model's vocab_size", x.Token, n))
 	}
 	return nil
 }

@@ -67,6 +67,7 @@ func (r *reader) readSentence() error {
 		TruncateDim       *int              `json:"truncate_dim"`
 		ActivationFn      *string           `json:"activation_fn"`   // of a CrossEncoder
 		MaxActiveDims     *int              `json:"max_active_dims"` // of a SparseEncoder
+		legacy                              // of a MultiVectorEncoder
 	}
 	if _, err := r.root.ReadJSON(name, &config); err != nil {
 		return err
@@ -75,6 +76,9 @@ func (r *reader) readSentence() error {
 		return r.root.ErrorIn(name, unsupported.Errorf("activation_fn: %q, expected none of %s", *config.ActivationFn, expected(r.spec.Kind)))
 	}
 	if err := r.readMaxActive(config.MaxActiveDims); err != nil {
+		return r.root.ErrorIn(name, err)
+	}
+	if err := r.readLegacy(&config.legacy, config.ModelType); err != nil {
 		return r.root.ErrorIn(name, err)
 	}
 	_, ok := config.Prompts[config.DefaultPromptName]
@@ -89,6 +93,7 @@ func (r *reader) readSentence() error {
 	}
 	r.spec.Prompts, r.spec.DefaultPrompt, r.spec.Similarity = config.Prompts, config.DefaultPromptName, config.SimilarityFnName
 	r.activation = config.ActivationFn
+	r.prefixPrompts()
 	return nil
 }
 

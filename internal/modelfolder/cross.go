@@ -251,16 +251,11 @@ func (f Folder) chatTemplate() (template string, tokens map[string]string, err e
 	var object map[string]json.RawMessage
 	data, err := f.Read(tokenizerConfigName)
 	if err == nil {
-		err = f.ErrorIn(tokenizerConfigName, json.Unmarshal(data, &object))
+		tokens, object, err = specialTokens(data)
+		err = f.ErrorIn(tokenizerConfigName, err)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", nil, err
-	}
-	for key, value := range object {
-		var t token
-		if strings.HasSuffix(key, "_token") && json.Unmarshal(value, &t) == nil && t.Content != "" {
-			tokens[key] = t.Content
-		}
 	}
 	const file = manifest.Template // which wins over the key
 	if data, err = f.Read(file); err == nil {
@@ -284,4 +279,20 @@ func (f Folder) chatTemplate() (template string, tokens map[string]string, err e
 		return "", nil, f.ErrorIn(tokenizerConfigName, fmt.Errorf(`chat_template: expected a text, or a list with one of name "default", or %s`, file))
 	}
 	return template, tokens, nil
+}
+
+// specialTokens returns the special tokens that the object in data names by keys such as
+// "bos_token", and the object.
+func specialTokens(data []byte) (tokens map[string]string, object map[string]json.RawMessage, err error) {
+	if err := json.Unmarshal(data, &object); err != nil {
+		return nil, nil, err
+	}
+	tokens = map[string]string{}
+	for key, value := range object {
+		var t token
+		if strings.HasSuffix(key, "_token") && json.Unmarshal(value, &t) == nil && t.Content != "" {
+			tokens[key] = t.Content
+		}
+	}
+	return tokens, object, nil
 }

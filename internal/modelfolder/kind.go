@@ -23,12 +23,12 @@ const (
 	Reranker    Kind = "reranker"
 	Classifier  Kind = "classifier"
 	SparseModel Kind = "sparse model"
+	MultiVector Kind = "multi-vector model"
 
-	kindCross       Kind = "cross-encoder" // a reranker or a classifier
-	kindMultiVector Kind = "multi-vector model"
-	kindTokens      Kind = "token classifier"
-	kindAnswers     Kind = "question answering model"
-	kindChoice      Kind = "multiple choice model"
+	kindCross   Kind = "cross-encoder" // a reranker or a classifier
+	kindTokens  Kind = "token classifier"
+	kindAnswers Kind = "question answering model"
+	kindChoice  Kind = "multiple choice model"
 )
 
 // A KindError says that a folder has a model of another kind than the one asked for.
@@ -53,6 +53,7 @@ var serving = map[Kind]string{
 	Reranker:    "; rerank.Load and rhumb rerank serve it",
 	Classifier:  "; rerank.Load and rhumb classify serve it",
 	SparseModel: "; sparse.Load and rhumb embed serve it",
+	MultiVector: "; multivector.Load and rhumb rerank serve it",
 	kindCross:   "; rerank.Load, rhumb rerank and rhumb classify serve it",
 }
 
@@ -72,13 +73,15 @@ func expected(wanted Kind) string {
 		return "an embedding model"
 	case SparseModel:
 		return "a sparse model"
+	case MultiVector:
+		return "a multi-vector model"
 	}
 	return "a reranker or a classifier"
 }
 
 // The kinds by model_type of config_sentence_transformers.json, PyLate's among them.
 var modelTypeKinds = map[string]Kind{
-	"ColBERT": kindMultiVector, "CrossEncoder": kindCross, "MultiVectorEncoder": kindMultiVector,
+	"ColBERT": MultiVector, "CrossEncoder": kindCross, "MultiVectorEncoder": MultiVector,
 	"SentenceTransformer": Embedding, "SparseEncoder": SparseModel,
 }
 
@@ -126,7 +129,7 @@ func (f Folder) modelType(wanted Kind) (Kind, error) {
 	kind, ok := modelTypeKinds[config.ModelType]
 	switch {
 	case !ok:
-		err = unsupported.Errorf("model_type: %q, unknown, expected \"SentenceTransformer\", \"CrossEncoder\" or \"SparseEncoder\"", config.ModelType)
+		err = unsupported.Errorf("model_type: %q, unknown, expected \"SentenceTransformer\", \"CrossEncoder\", \"SparseEncoder\" or \"MultiVectorEncoder\"", config.ModelType)
 	case kind != wanted && (kind != kindCross || wanted != Reranker):
 		err = kindError(kind, wanted, "model_type: %q", config.ModelType)
 	}
@@ -137,13 +140,13 @@ func (f Folder) modelType(wanted Kind) (Kind, error) {
 var moduleKinds = map[string]Kind{
 	"MLMTransformer": SparseModel, "SparseAutoEncoder": SparseModel, "CSRSparsity": SparseModel, "SparseStaticEmbedding": SparseModel,
 	"IDF": SparseModel, "SpladePooling": SparseModel,
-	"MultiVectorMask": kindMultiVector, "HierarchicalTokenPooling": kindMultiVector, "LambdaTokenPooling": kindMultiVector,
+	"MultiVectorMask": MultiVector, "HierarchicalTokenPooling": MultiVector, "LambdaTokenPooling": MultiVector,
 	"LogitScore": Reranker,
 }
 
 // The kinds by transformer_task of a Transformer module's settings.
 var transformerTaskKinds = map[string]Kind{
-	"any-to-any": Reranker, "fill-mask": SparseModel, "retrieval": kindMultiVector, "sequence-classification": kindCross, "text-generation": Reranker,
+	"any-to-any": Reranker, "fill-mask": SparseModel, "retrieval": MultiVector, "sequence-classification": kindCross, "text-generation": Reranker,
 }
 
 // The kinds by task_type of a LoRA adapter.
@@ -158,9 +161,9 @@ var architectureKinds = map[string]Kind{
 	"ForNextSentencePrediction":  Classifier,
 	"ForQuestionAnswering":       kindAnswers,
 	"ForQuestionAnsweringSimple": kindAnswers,
-	"ForRetrieval":               kindMultiVector,
+	"ForRetrieval":               MultiVector,
 	"ForTokenClassification":     kindTokens,
-	"HF_ColBERT":                 kindMultiVector,
+	"HF_ColBERT":                 MultiVector,
 }
 
 // Heads that are trained to predict tokens: sentence-transformers 6.2 pools the
@@ -175,7 +178,10 @@ var architectureHead = regexp.MustCompile(`For[A-Z].*$|^HF_ColBERT$`)
 // modules.json is not one of a model of the wanted kind.
 func (r *reader) classKind(wanted Kind) error {
 	if r.root.Exists(manifest.ColBERT) {
-		return r.root.ErrorIn(manifest.ColBERT, kindError(kindMultiVector, wanted, "that of ColBERT"))
+		if wanted == MultiVector {
+			return nil
+		}
+		return r.root.ErrorIn(manifest.ColBERT, kindError(MultiVector, wanted, "that of ColBERT"))
 	}
 	e, err := r.newEncoder(r.root)
 	if err != nil {
@@ -241,7 +247,10 @@ func moduleKind(list []moduleEntry, wanted Kind) error {
 		}
 	}
 	if token != nil && !pooled && list[0].class() == "Transformer" {
-		return kindError(kindMultiVector, wanted, "%s: module %q of type %q and no Pooling", token.file, token.Name, token.Type)
+		if wanted == MultiVector {
+			return nil
+		}
+		return kindError(MultiVector, wanted, "%s: module %q of type %q and no Pooling", token.file, token.Name, token.Type)
 	}
 	if wanted != Embedding && pooled {
 		return kindError(Embedding, wanted, "%s: module %q of type %q", list[0].file, list[0].Name, list[0].Type)

@@ -31,6 +31,7 @@ type Module struct {
 	Bias       bool
 	Activation string // the path of a class of torch.nn
 	Residual   bool
+	Inline     bool // its weights are in the file of the transformer, which say how many outputs there are
 }
 
 // Fits returns an error unless the module reads vectors of so many components.
@@ -156,7 +157,10 @@ func (m *Module) readDense(input Feature, kind Kind) error {
 		return err
 	}
 	output := input
-	if kind != Embedding && config.ModuleOutputName == scoresFeature {
+	switch {
+	case kind == MultiVector && config.ModuleInputName == "": // PyLate's, and those before sentence-transformers 5.4
+		config.ModuleInputName = input
+	case kind == Reranker && config.ModuleOutputName == scoresFeature:
 		output = scoresFeature
 	}
 	switch {

@@ -27,9 +27,7 @@ type settings struct {
 	ModalityConfig   map[string]json.RawMessage `json:"modality_config"`
 	ProcessingKwargs map[string]map[string]any  `json:"processing_kwargs"`
 	UnpadInputs      any                        `json:"unpad_inputs"` // how the reference computes, not what
-	QueryLength      any                        `json:"query_length"`
-	DocumentLength   any                        `json:"document_length"`
-	QueryExpansion   any                        `json:"query_expansion"`
+	lengths                                     // of a multi-vector model
 
 	file    string // that they are in; "" for none
 	limited bool   // there is a limit in place of the tokenizer's
@@ -91,14 +89,14 @@ func (s *settings) checkTask(kind Kind) error {
 	expected := taskSettings{"feature-extraction", "token_embeddings", "last_hidden_state"}
 	if kind == SparseModel {
 		expected = taskSettings{fillMask, "token_embeddings", "logits"}
-	} else if kind != Embedding {
+	} else if kind == Reranker {
 		if t, ok := crossTasks[s.TransformerTask]; ok {
 			expected = t
 		}
 	} else if found, ok := transformerTaskKinds[s.TransformerTask]; ok {
 		return kindError(found, kind, "transformer_task: %q", s.TransformerTask)
 	}
-	if _, ok := s.ModalityConfig["message"]; ok && kind == Embedding {
+	if _, ok := s.ModalityConfig["message"]; ok && (kind == Embedding || kind == MultiVector) {
 		return fmt.Errorf("modality_config: message: %w", errTemplate)
 	}
 	if s.ModalityConfig != nil {
@@ -119,8 +117,8 @@ func (s *settings) checkTask(kind Kind) error {
 		return unsupported.Errorf(`transformer_task: %q, expected %q`, s.TransformerTask, expected.task)
 	case s.ModuleOutputName != "" && s.ModuleOutputName != expected.feature:
 		return unsupported.Errorf(`module_output_name: %q, expected %q`, s.ModuleOutputName, expected.feature)
-	case s.QueryLength != nil || s.DocumentLength != nil || s.QueryExpansion != nil:
-		return kindError(kindMultiVector, kind, "query_length, document_length, query_expansion: found one of them")
+	case kind != MultiVector && (s.QueryLength != nil || s.DocumentLength != nil || s.expands()):
+		return kindError(MultiVector, kind, "query_length, document_length, query_expansion: found one of them")
 	}
 	return nil
 }

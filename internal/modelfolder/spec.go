@@ -29,6 +29,7 @@ type Spec struct {
 
 	Cross  *Cross  // of a reranker or a classifier
 	Sparse *Sparse // of a sparse model
+	Multi  *Multi  // of a multi-vector model
 }
 
 // A Route is what a text passes to become a vector.
@@ -81,6 +82,9 @@ func ReadCross(fsys fs.FS, o Options) (*Spec, error) { return read(fsys, o, Rera
 // masked-language model.
 func ReadSparse(fsys fs.FS, o Options) (*Spec, error) { return read(fsys, o, SparseModel) }
 
+// ReadMulti reads the folder of a multi-vector model.
+func ReadMulti(fsys fs.FS, o Options) (*Spec, error) { return read(fsys, o, MultiVector) }
+
 // ReadAny reads the folder of a model of any kind that is read here.
 func ReadAny(fsys fs.FS, o Options) (*Spec, error) {
 	s, err := Read(fsys, o)
@@ -88,6 +92,8 @@ func ReadAny(fsys fs.FS, o Options) (*Spec, error) {
 		switch other.Kind {
 		case SparseModel:
 			return ReadSparse(fsys, o)
+		case MultiVector:
+			return ReadMulti(fsys, o)
 		case Reranker, Classifier, kindCross:
 			return ReadCross(fsys, o)
 		}
@@ -110,6 +116,8 @@ func read(fsys fs.FS, o Options, wanted Kind) (*Spec, error) {
 		err = r.cross(list)
 	case wanted == SparseModel:
 		err = r.sparse(list)
+	case wanted == MultiVector:
+		err = r.multi(list)
 	case list == nil:
 		r.spec.Default, err = r.plain()
 	default:
@@ -134,6 +142,7 @@ type reader struct {
 	options    Options
 	activation *string  // activation_fn of config_sentence_transformers.json; nil = none
 	maxActive  int      // max_active_dims of it; 0 = none
+	legacy     *legacy  // of it, of a multi-vector model
 	source     *Encoder // of the root, where identify has read it already
 	encoders   map[moduleKey]*Encoder
 	modules    map[moduleKey]*Module

@@ -144,13 +144,13 @@ func (t *tokenizing) Run(worker, i int) {
 		c.fault(i, err)
 		return
 	}
-	arena.Groups = nil
+	arena.Groups, arena.Seen = nil, 0
 	c.arenas[worker], c.items[i] = arena, item{c, i, tokens, sum(tokens.IDs), nil}
 }
 
 // since returns what t, an input's tokens behind others, has more than those.
 func (t Tokens) since(before Tokens) (Tokens, error) {
-	n := Tokens{IDs: t.IDs[len(before.IDs):len(t.IDs):len(t.IDs)], Groups: t.Groups}
+	n := Tokens{IDs: t.IDs[len(before.IDs):len(t.IDs):len(t.IDs)], Groups: t.Groups, Seen: t.Seen}
 	if types := t.Types[len(before.Types):len(t.Types):len(t.Types)]; len(types) > 0 {
 		if n.Types = types; len(types) != len(n.IDs) {
 			return n, fmt.Errorf("%d token types, expected %d, one for each token", len(types), len(n.IDs))

@@ -55,6 +55,9 @@ func (t Transformer) Check(sequence Tokens) error {
 			}
 		}
 	}
+	if n := sequence.Seen; n > 0 && (n > len(sequence.IDs) || !t.Model.HidesTokens()) {
+		return fmt.Errorf("%d of %d tokens are seen, which this model does not do", n, len(sequence.IDs))
+	}
 	return checkRange(sequence.IDs, t.Vocabulary())
 }
 

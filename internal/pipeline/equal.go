@@ -29,7 +29,7 @@ func sum(ids []int32) uint64 {
 
 // equal reports whether rows of t and of o have the same bits.
 func (t *Tokens) equal(o *Tokens) bool {
-	return slices.Equal(t.IDs, o.IDs) && slices.Equal(t.Types, o.Types) &&
+	return slices.Equal(t.IDs, o.IDs) && slices.Equal(t.Types, o.Types) && t.Seen == o.Seen &&
 		(t.Groups == nil) == (o.Groups == nil) && slices.EqualFunc(t.Groups, o.Groups, equalGroups)
 }
 

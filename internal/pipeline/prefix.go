@@ -69,7 +69,7 @@ func (p *pass) shared() int {
 	}
 	n := len(first.tokens.IDs) - 1 // each keeps one token at least
 	for _, i := range p.items {
-		if i.tokens.Types != nil || i.call.Skip != 0 {
+		if i.tokens.Types != nil || i.tokens.Seen != 0 || i.call.Skip != 0 {
 			return 0
 		}
 		n = commonLength(first.tokens.IDs[:n], i.tokens.IDs[:len(i.tokens.IDs)-1])

@@ -39,6 +39,10 @@ type Tokens struct {
 	// Groups are the tokens of each row that Grouped makes of the input that was appended
 	// last: their indices in it, ascending, one at least, or nil for the whole input.
 	Groups [][]int32
+
+	// Seen is how many tokens of the input that was appended last are seen by others, its
+	// first ones; 0 = all. It is for transformers that hide tokens.
+	Seen int
 }
 
 // A Call is what one caller asks for: inputs, and what takes the rows that they

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"cmp"
+
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/transformer"
 	"github.com/rhumb-go/rhumb/tensor"
@@ -14,6 +16,7 @@ type Scratch struct {
 	starts   []int
 	skip     []int
 	groups   [][][]int32
+	seen     []int
 	hidden   []float32    // tokens×width
 	vectors  [2][]float32 // what a module makes, in turns
 	turn     int
@@ -29,6 +32,8 @@ type Scratch struct {
 // batch lays the tokens of items, one at least, end to end.
 func (s *Scratch) batch(items []item) Batch {
 	s.ids, s.types, s.starts, s.skip, s.groups = s.ids[:0], s.types[:0], append(s.starts[:0], 0), s.skip[:0], s.groups[:0]
+	s.seen = s.seen[:0]
+	hides := false
 	for _, i := range items {
 		if i.tokens.Types != nil {
 			s.types = append(zeros(s.types, len(s.ids)), i.tokens.Types...)
@@ -37,9 +42,14 @@ func (s *Scratch) batch(items []item) Batch {
 		s.starts = append(s.starts, len(s.ids))
 		s.skip = append(s.skip, i.call.Skip)
 		s.groups = append(s.groups, i.tokens.Groups)
+		s.seen = append(s.seen, cmp.Or(i.tokens.Seen, len(i.tokens.IDs)))
+		hides = hides || i.tokens.Seen > 0
 	}
 	lead := items[0].call // the others take the same way
 	b := Batch{transformer.Batch{IDs: s.ids, Starts: s.starts, Layers: lead.Layers, Task: lead.Task, Prefix: items[0].prefix}, s.skip, s.groups}
+	if hides {
+		b.Seen = s.seen
+	}
 	if len(s.types) > 0 {
 		s.types = zeros(s.types, len(s.ids))
 		b.Types = s.types

@@ -109,6 +109,10 @@ func (t *attentionTask) Run(worker, i int) {
 	if a.Disentangled != nil {
 		own.positions.prepare(t.p.model.set, t.p.model.mixing, a.Disentangled, h, k.after)
 	}
+	own.hidden = 0
+	if n := t.p.batch.Seen; n != nil && t.before.Rows == 0 {
+		own.hidden = rows.Rows - n[sequence]
+	}
 	own.mix(t.p.model.set, t.p.model.mixing, a, q, q, k, v, t.team)
 }
 
@@ -122,16 +126,19 @@ type head struct {
 	weights kernel.Rows   // of one tile
 	totals  [kernel.MaxTileRows]float32
 	seam    []float32 // rows of a prefix and of what follows it
+	hidden  int       // so many keys, the last ones, are not seen
 
 	positions headPositions
 }
 
 // mix writes softmax(scale·(q·kᵀ + positions) + bias)·v to dst, where each token mixes
-// what it sees. k and v are length×headDim; q and dst, which may be q, have the last
-// of these rows, or all. Where that takes long, team yields.
+// what it sees, of all but the last h.hidden tokens, and zeros where that is nothing. k
+// and v are length×headDim; q and dst, which may be q, have the last of these rows, or
+// all. Where that takes long, team yields.
 func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.Matrix, k, v joined, team *parallel.Team) {
 	before, dim := k.before.Rows, q.Cols
 	length := before + q.Rows
+	seen := length - h.hidden
 	h.packKeys(s, f, k, v, length, dim)
 	h.queries.Resize(s, q.Rows, &h.keys)
 	for t := range h.queries.Tiles() {
@@ -146,14 +153,21 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.M
 	for t := range h.queries.Tiles() {
 		from, to := h.queries.Span(t)
 		scores := tensor.Matrix{Rows: to - from, Cols: length, Stride: apart, Data: h.scores[:(to-from)*apart]}
+		mixed := dst.Slice(from, to)
 		first, _ := a.sees(before+from, length)
 		_, last := a.sees(before+to-1, length)
+		if last = min(last, seen); first >= last {
+			for i := range mixed.Rows {
+				clear(mixed.Row(i))
+			}
+			continue
+		}
 		first, last = first/group*group, min(parts(last, group)*group, length)
 		s.Multiply(scores, &h.queries, t, t+1, &h.keys, first/kernel.Panel, parts(last, kernel.Panel), 0, kernel.Identity)
 		if a.Disentangled != nil {
 			h.positions.add(s, a.Disentangled, &h.queries, t, scores, from)
 		}
-		if a.Bias != nil || a.Causal || a.Window > 0 {
+		if a.Bias != nil || a.Causal || a.Window > 0 || h.hidden > 0 {
 			for i := range scores.Rows {
 				h.mask(s, a, scores.Row(i)[:last], before+from+i, first, length)
 			}
@@ -161,9 +175,13 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.M
 		values := h.values.Terms(first, last)
 		h.weights.Resize(s, scores.Rows, &values)
 		s.PackExponentials(&h.weights, 0, columns(scores, first, last), a.Scale, h.totals[:])
-		mixed := dst.Slice(from, to)
 		s.Multiply(mixed, &h.weights, 0, 1, &values, 0, values.Count(), 0, kernel.Identity)
 		s.DivideRows(mixed, h.totals[:])
+		for i := range mixed.Rows { // a window may leave a token nothing
+			if first, _ := a.sees(before+from+i, length); first >= seen {
+				clear(mixed.Row(i))
+			}
+		}
 		if pairs += scores.Rows * (last - first); pairs > partPairs {
 			team.Yield()
 			pairs = 0
@@ -222,6 +240,8 @@ func (j joined) slice(memory *[]float32, from, to int) tensor.Matrix {
 // it does not see, from key first on, -Inf.
 func (h *head) mask(s *kernel.Set, a *Attention, scores []float32, i, first, length int) {
 	from, to := a.sees(i, length)
+	to = min(to, length-h.hidden)
+	from = min(from, to)
 	fill(scores[first:from], float32(math.Inf(-1)))
 	fill(scores[to:], float32(math.Inf(-1)))
 	if a.Bias != nil {

@@ -21,6 +21,7 @@ type Batch struct {
 	Layers int     // run the first layers only; 0 = all
 	Task   int     // add the updates of Model.Tasks[Task-1]; 0 = none
 	Prefix *Prefix // that each sequence goes on from; nil = none
+	Seen   []int   // of each sequence: tokens that others see, the first ones; nil = all. A model of which HidesTokens is false, or a Prefix, has no use for it
 }
 
 // Sequences returns the number of sequences.
@@ -268,6 +269,17 @@ func operations(linears ...*Linear) (ops float64) {
 		ops += 2 * float64(w.K) * float64(w.N)
 	}
 	return ops
+}
+
+// HidesTokens reports whether Batch.Seen works: only attention brings tokens together, by
+// queries and keys.
+func (m *Model) HidesTokens() bool {
+	for i := range m.Layers {
+		if m.Layers[i].Attention.Disentangled != nil || m.Layers[i].Beside != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // Types returns how many token types the model has; with fewer than 2 it takes no

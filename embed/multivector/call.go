@@ -1,0 +1,169 @@
+package multivector
+
+import (
+	"context"
+	"math"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/facade"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
+	"github.com/rhumb-go/rhumb/tensor"
+	"github.com/rhumb-go/rhumb/tokenizer"
+)
+
+// Options are those of one request. The zero Options are the defaults.
+type Options struct {
+	Prompt     string           // before each text, in place of the task's; "" = by name
+	PromptName string           // "query", "document" or any that the model has; "" = the task's, else the model's default
+	Truncate   embed.Truncation // of texts over the limit; TruncateNone: an *embed.InputError
+	MaxTokens  int              // a limit lower than the model's, special tokens included; 0 = the model's
+}
+
+// A call is a pipeline.Call of texts of one task, which become vectors, or scores.
+type call struct {
+	model   *Model
+	side    *side
+	options Options
+	texts   []string
+	scorer  *Scorer // that vectors go to; nil = they are the result
+
+	prompt string
+	encode tokenizer.Options
+	inputs []input
+	made   []Embedding
+	scores []float32
+}
+
+// An input is the tokens that a text has, of which so many are the text's.
+type input struct {
+	ids  []int32
+	text int
+}
+
+// Count is that of pipeline.Inputs.
+func (c *call) Count() int { return len(c.texts) }
+
+// Check is that of pipeline.Inputs.
+func (c *call) Check() (pipeline.Request, error) {
+	return pipeline.Request{Way: &c.model.loaded.Default.Way}, c.check()
+}
+
+// check finds what the options say.
+func (c *call) check() (err error) {
+	m, o := c.model, &c.options
+	name := o.PromptName
+	if _, ok := m.info.Prompts[c.side.task]; name == "" && o.Prompt == "" && ok {
+		name = c.side.task
+	}
+	if c.prompt, err = facade.Prompt(m.loaded, o.Prompt, name); err != nil {
+		return err
+	}
+	e := m.loaded.Default.Encoder
+	base := e.Options()
+	base.MaxTokens = c.side.limit
+	special := e.Tokenizer.SpecialTokens()
+	if c.encode, err = facade.Cut(base, o.Truncate, o.MaxTokens, special); err != nil || c.prompt == "" {
+		return err
+	}
+	ids, _, err := e.Tokenizer.Append(nil, c.prompt, tokenizer.Options{})
+	if err != nil {
+		return facade.OptionError(embed.OptionPrompt, "%w", err)
+	}
+	if n, limit := len(ids), c.encode.MaxTokens; limit > 0 && n > limit {
+		return facade.OptionError(embed.OptionPrompt, "%d tokens, model reads %d", n, limit)
+	}
+	c.encode.Prefix = len(ids) - special
+	return nil
+}
+
+// Size is that of pipeline.Inputs.
+func (c *call) Size() (tokens, bytes int) {
+	for _, text := range c.texts {
+		n := len(c.prompt) + len(text)
+		bytes += n
+		tokens += max(facade.Tokens(n, 0, c.encode.MaxTokens), c.side.least())
+	}
+	return tokens, bytes
+}
+
+// least returns how many tokens a text has in any case.
+func (s *side) least() int {
+	if s.expand == nil {
+		return 0
+	}
+	return s.expand.Length
+}
+
+// Begin is that of pipeline.Inputs.
+func (c *call) Begin(ctx context.Context) {
+	c.encode.Done = ctx.Done()
+	c.inputs = make([]input, len(c.texts))
+	c.made = make([]Embedding, len(c.texts))
+	if c.scorer != nil {
+		c.scores = make([]float32, len(c.texts))
+	}
+}
+
+// Append is that of pipeline.Inputs.
+func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
+	text := c.texts[i]
+	if text == "" && c.scorer == nil {
+		return dst, facade.ErrEmptyText
+	}
+	if c.prompt != "" {
+		text = c.prompt + text
+	}
+	from := len(dst.IDs)
+	e := &c.made[i]
+	var err error
+	if dst.IDs, e.Truncated, err = c.model.loaded.Default.Encoder.Tokenizer.Append(dst.IDs, text, c.encode); err != nil {
+		return dst, err
+	}
+	own := len(dst.IDs) - from
+	if x := c.side.expand; x != nil && own < x.Length {
+		for len(dst.IDs)-from < x.Length {
+			dst.IDs = append(dst.IDs, x.Token)
+		}
+		if !x.Attend {
+			dst.Seen = own
+		}
+	}
+	e.Tokens = len(dst.IDs) - from
+	c.inputs[i] = input{dst.IDs[from:len(dst.IDs):len(dst.IDs)], own}
+	return dst, nil
+}
+
+// Take is that of pipeline.Sink: it keeps those of the rows of input i, one of each token,
+// that count, as the folder says.
+func (c *call) Take(i int, rows tensor.Matrix) error {
+	kept := 0
+	for t, id := range c.inputs[i].ids {
+		if drop := c.side.drop; drop != nil && drop[id] {
+			continue
+		}
+		row := rows.Row(t)
+		if sum := pipeline.Squares(row); math.IsNaN(sum) || math.IsInf(sum, 0) {
+			return embed.ErrNotFinite
+		}
+		copy(rows.Row(kept), row)
+		kept++
+	}
+	vectors := rows.Slice(0, kept)
+	if p := c.side.grouping; p != nil {
+		vectors = groupVectors(c.model.loaded.Set, vectors, p)
+	}
+	if c.scorer != nil {
+		score, err := c.scorer.Score(vectors)
+		if x := float64(score); err == nil && (math.IsNaN(x) || math.IsInf(x, 0)) {
+			err = embed.ErrNotFinite
+		}
+		c.scores[i] = score
+		return err
+	}
+	own := tensor.NewMatrix(vectors.Rows, vectors.Cols)
+	for r := range own.Rows {
+		copy(own.Row(r), vectors.Row(r))
+	}
+	c.made[i].Vectors = own
+	return nil
+}

@@ -1,0 +1,107 @@
+// Package multivector embeds texts as a vector for each token, with ColBERT and its like,
+// and scores documents by MaxSim: late interaction.
+//
+//	model, err := multivector.Load(ctx, "answerai-colbert-small-v1", embed.Config{})
+//	…
+//	query, err := model.EmbedQuery(ctx, "a query", multivector.Options{})
+//	documents, err := model.EmbedDocuments(ctx, texts, multivector.Options{})
+//	score, err := multivector.MaxSim(query.Vectors, documents[0].Vectors)
+//
+// Vectors and scores have the same bits whatever else is embedded with them, with any
+// number of workers, and on every SIMD kernel set, as embed says of embeddings.
+package multivector
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/loader"
+)
+
+// A Model embeds texts. It is read-only: any number of calls may run at the same time.
+type Model struct {
+	loaded *loader.Model
+	info   Info
+	sides  [2]side
+}
+
+// Info is what a model says about itself.
+type Info struct {
+	Name           string
+	Family         string            // config.json's model_type
+	Layers         int               // transformer blocks
+	Vocabulary     int               // token ids are 0 to Vocabulary-1
+	Dimensions     int               // of a vector
+	QueryTokens    int               // of a query at most, special tokens included; 0 = no limit
+	DocumentTokens int               // and of a document
+	ExpandedTokens int               // that a query has at least; 0 = no more than its text
+	Prompts        map[string]string // by name
+	DefaultPrompt  string            // the name of the prompt where there is none for the task; "" = none
+	MeanMaxSim     bool              // Score divides by the vectors of the query
+	Precision      embed.Precision
+	Arithmetic     string // how Kernels multiply in Precision, such as "bfloat16 by VDPBF16PS"
+	Kernels        string
+	Workers        int
+	MemoryBytes    int64 // of the weights, those that stay in their file included
+}
+
+// Load loads the multi-vector model in the folder dir, as sentence-transformers'
+// MultiVectorEncoder writes it up to version 6.2, PyLate up to 3, or Stanford's ColBERT.
+// It is embed.Load in all else: how weights are held, and what errors say. A folder of
+// another kind is an *embed.KindError that names what serves it. cfg.Pooling must be empty.
+func Load(ctx context.Context, dir string, cfg embed.Config) (*Model, error) {
+	return loadDir(ctx, dir, cfg, loader.ToRun)
+}
+
+// LoadFS loads the model at the root of fsys as Load does. Weights in a file with a
+// method Bytes() []byte are used in place, see tensor.OpenFS.
+func LoadFS(ctx context.Context, fsys fs.FS, cfg embed.Config) (*Model, error) {
+	return open(ctx, fsys, "", cfg, loader.ToRun)
+}
+
+// Inspect returns what Load(ctx, dir, cfg) would say about its model, without packing the
+// weights, as embed.Inspect does.
+func Inspect(ctx context.Context, dir string, cfg embed.Config) (Info, error) {
+	m, err := loadDir(ctx, dir, cfg, loader.ToCount)
+	if err != nil {
+		return Info{}, err
+	}
+	return m.Info(), m.Close()
+}
+
+// Fingerprint returns that of the model which Load(ctx, dir, cfg) would load, without packing
+// the weights: it reads them once.
+func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, error) {
+	m, err := loadDir(ctx, dir, cfg, loader.ToCount)
+	if err != nil {
+		return "", err
+	}
+	print, err := m.Fingerprint(ctx)
+	return print, errors.Join(err, m.Close())
+}
+
+// loadDir loads the model in dir.
+func loadDir(ctx context.Context, dir string, cfg embed.Config, packing loader.Packing) (*Model, error) {
+	return loader.InDir(dir, func(fsys fs.FS, name string) (*Model, error) {
+		cfg.Name = cmp.Or(cfg.Name, name)
+		return open(ctx, fsys, dir, cfg, packing)
+	})
+}
+
+// Info returns what the model says about itself.
+func (m *Model) Info() Info {
+	i := m.info
+	i.Prompts = maps.Clone(i.Prompts)
+	return i
+}
+
+// Fingerprint is embed.Model's, and is of all that makes the vectors.
+func (m *Model) Fingerprint(ctx context.Context) (string, error) { return m.loaded.Fingerprint(ctx) }
+
+// Close waits for the calls under way and releases the model's memory. Later calls
+// return embed.ErrClosed. A second Close does nothing.
+func (m *Model) Close() error { return m.loaded.Close() }
