@@ -56,7 +56,9 @@ type Info struct {
 
 // Load loads the reranker or the classifier in the folder dir, as sentence-transformers'
 // CrossEncoder writes it up to version 6.2, or as transformers writes a model for
-// sequence classification. It is embed.Load in all else: how weights are held, and what
+// sequence classification. A causal model as transformers writes it, which embed.Load takes
+// for an embedding model, is a reranker here: its score is the logit of the token "yes" less
+// that of "no", if its vocabulary has both. It is embed.Load in all else: how weights are held, and what
 // errors say. A folder of another kind is an *embed.KindError that names what serves it.
 // cfg.Pooling must be empty.
 func Load(ctx context.Context, dir string, cfg embed.Config) (*Model, error) {

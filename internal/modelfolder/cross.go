@@ -125,6 +125,9 @@ func (r *reader) plainCross() error {
 	if err == nil {
 		err = r.complete(e, s)
 	}
+	if err == nil && e.Model.predictsTokens() {
+		err = r.yesNo(e)
+	}
 	return err
 }
 

@@ -217,8 +217,8 @@ func (r *reader) classKind(wanted Kind) error {
 			break
 		}
 	}
-	if kind == Embedding && wanted == SparseModel && err == nil && e.Model.masksTokens() {
-		return nil
+	if kind == Embedding && err == nil && (wanted == SparseModel && e.Model.masksTokens() || wanted == Reranker && e.Model.predictsTokens()) {
+		return nil // the caller's choice overrules
 	}
 	if crossed := kind == Reranker || kind == Classifier; err == nil && (kind != wanted && !(crossed && wanted == Reranker)) {
 		err = kindError(kind, wanted, "%s", why)
