@@ -96,6 +96,7 @@ var layers = map[string]row{
 	"embed/embedhttp":       {ours: []string{"tokenizer", "embed", "embed/rerank", "encoding"}, others: []string{"github.com/klauspost/compress/zstd", "golang.org/x/sync"}},
 	"embed/adapt":           {ours: []string{"embed"}},
 	"examples/batch":        {ours: []string{public}},
+	"examples/hybrid":       {ours: []string{public}},
 	"examples/rag":          {ours: []string{public}},
 	// internal/kernel is for doctor and bench, which look at each kernel set.
 	"cmd/rhumb": {ours: []string{public, "internal/fill", "internal/kernel", "internal/rows"}, others: []string{
