@@ -73,6 +73,7 @@ and the normalization that they were measured at.`,
 			return errors.New("no inputs; expected at least one text to measure")
 		}
 		bar.clear()
+		j.tellCut(c.stderr)
 		if err := ranges.Write(to); err != nil {
 			return err
 		}

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/chunk"
 	"github.com/rhumb-go/rhumb/internal/rows"
+	"github.com/rhumb-go/rhumb/tokenizer"
 	"github.com/spf13/cobra"
 )
 
@@ -46,12 +46,13 @@ start and end are bytes of the text.`,
 		if err != nil {
 			return err
 		}
-		m, err := model.load(ctx, c)
+		m, err := model.loadEither(ctx, c, denseOrSparse)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, m.Close()) }()
-		switch limit := m.Info().MaxTokens; {
+		tok, limit, prompt := m.reads(prompts)
+		switch {
 		case cfg.MaxTokens == 0 && limit == 0:
 			return usagef("the model has no limit: give --max-tokens")
 		case cfg.MaxTokens == 0:
@@ -59,7 +60,7 @@ start and end are bytes of the text.`,
 		case limit > 0 && cfg.MaxTokens > limit:
 			return usagef("--max-tokens %d: the model reads %d", cfg.MaxTokens, limit)
 		}
-		if cfg.Prompt, err = m.Prompt(embed.Options{Prompt: prompts.text, PromptName: prompts.name}); err != nil {
+		if cfg.Prompt, err = prompt(); err != nil {
 			return err
 		}
 		cfg.Done = ctx.Done()
@@ -78,7 +79,7 @@ start and end are bytes of the text.`,
 		index := 0
 		for _, name := range args {
 			in.file = name
-			if err := c.chunkFile(ctx, w, &in, m, cfg, format, &index); err != nil {
+			if err := c.chunkFile(ctx, w, &in, tok, cfg, format, &index); err != nil {
 				return err
 			}
 		}
@@ -91,7 +92,7 @@ start and end are bytes of the text.`,
 }
 
 // chunkFile writes the chunks of each text of a file; index counts the texts.
-func (c *console) chunkFile(ctx context.Context, w io.Writer, in *inputFlags, m *embed.Model, cfg chunk.Config, format string, index *int) (err error) {
+func (c *console) chunkFile(ctx context.Context, w io.Writer, in *inputFlags, tok *tokenizer.Tokenizer, cfg chunk.Config, format string, index *int) (err error) {
 	src, err := in.open(ctx, c, nil)
 	if err != nil {
 		return err
@@ -108,7 +109,7 @@ func (c *console) chunkFile(ctx context.Context, w io.Writer, in *inputFlags, m 
 		if in.IDs != nil {
 			return fmt.Errorf("%s: token ids, expected a text", src.At(in.Line))
 		}
-		chunks, err := chunk.Split(m.Tokenizer(), in.Text, cfg)
+		chunks, err := chunk.Split(tok, in.Text, cfg)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/rhumb-go/rhumb/embed/hub"
 	"github.com/rhumb-go/rhumb/embed/minilm"
 	"github.com/rhumb-go/rhumb/embed/sparse"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // builtin is the name of the model inside the binary.
@@ -87,6 +88,19 @@ func (m *loadedModel) Close() error {
 		return m.sparse.Close()
 	}
 	return m.model.Close()
+}
+
+// reads returns how the model reads texts: its tokenizer, its limit in tokens, 0 for none,
+// and what comes before each.
+func (m *loadedModel) reads(p promptFlags) (tok *tokenizer.Tokenizer, limit int, prompt func() (string, error)) {
+	if m.sparse != nil {
+		return m.sparse.Tokenizer(), m.sparse.Info().MaxTokens, func() (string, error) {
+			return m.sparse.Prompt(sparse.Options{Prompt: p.text, PromptName: p.name})
+		}
+	}
+	return m.model.Tokenizer(), m.model.Info().MaxTokens, func() (string, error) {
+		return m.model.Prompt(embed.Options{Prompt: p.text, PromptName: p.name})
+	}
 }
 
 // modelKinds says which models a command takes.

@@ -216,6 +216,9 @@ func TestEmbedSparseChunks(t *testing.T) {
 		assert.Equal(t, want[0].Values, l.Sparse.Values)
 	}
 	assert.Equal(t, len(text), at)
+	code, stdout, stderr = rhumb(t, text, "chunk", "--model", splade, "--max-tokens", "20")
+	require.Zero(t, code, stderr)
+	assert.Equal(t, len(lines), strings.Count(stdout, "\n"))
 }
 
 func TestSparseFlags(t *testing.T) {

@@ -19,7 +19,9 @@ import (
 
 // An Embedder embeds with the model's prompts for documents and for queries,
 // where it has them. The vectors have unit length and the bits of Model.Embed;
-// those of one call share an array. Errors are Model.Embed's.
+// those of one call share an array. Errors are Model.Embed's. What its methods return
+// cannot say that a text was over the model's limit and was cut: Model.Embed says it, and
+// package chunk cuts texts so that the model reads all.
 type Embedder struct {
 	Model embed.Embedder
 }
