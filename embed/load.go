@@ -127,14 +127,13 @@ func describe(m *loader.Model, cfg Config) (Info, error) {
 		MemoryBytes: m.Bytes,
 	}
 	all := r.Dimensions
-	for name, o := range m.Routes {
-		if o.Dimensions != all {
-			return i, fmt.Errorf("route %q: %d dimensions, expected %d, as the others have", name, o.Dimensions, all)
-		}
-		i.Normalized = i.Normalized && o.Spec.Normalized
-		i.Routes = append(i.Routes, name)
+	if err := m.SameDimensions(); err != nil {
+		return i, err
 	}
-	slices.Sort(i.Routes)
+	for _, o := range m.Routes {
+		i.Normalized = i.Normalized && o.Spec.Normalized
+	}
+	i.Routes = m.RouteNames()
 	if d := i.DefaultDimensions; d == 0 || d > all {
 		i.DefaultDimensions = all
 	}

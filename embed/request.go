@@ -229,7 +229,7 @@ func (t *tokenLists) Check() (pipeline.Request, error) {
 	if opts.Prompt != "" {
 		return t.Request, optionError(OptionPrompt, "given with token ids, which have none")
 	}
-	if _, ok := t.model.named(opts.PromptName); !ok && opts.PromptName != "" {
+	if _, ok := t.model.loaded.NamedRoute(opts.PromptName); !ok && opts.PromptName != "" {
 		return t.Request, optionError(OptionPromptName, "%.100q given with token ids, which have no prompt", opts.PromptName)
 	}
 	if opts.Spans != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/rhumb-go/rhumb/internal/facade"
+	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/tensor"
 	"github.com/rhumb-go/rhumb/tokenizer"
@@ -15,6 +16,7 @@ type call struct {
 	options Options
 	texts   []string
 
+	route     *loader.Route
 	prompt    string
 	encode    tokenizer.Options
 	maxActive int // 0 = all
@@ -26,7 +28,10 @@ func (c *call) Count() int { return len(c.texts) }
 
 // Check is that of pipeline.Inputs.
 func (c *call) Check() (pipeline.Request, error) {
-	return pipeline.Request{Way: &c.model.loaded.Default.Way}, c.check()
+	if err := c.check(); err != nil {
+		return pipeline.Request{}, err
+	}
+	return pipeline.Request{Way: &c.route.Way}, nil
 }
 
 // Size is that of pipeline.Inputs.
@@ -56,7 +61,7 @@ func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 	}
 	before, v := len(dst.IDs), &c.vectors[i]
 	var err error
-	dst.IDs, v.Truncated, err = c.model.loaded.Default.Encoder.Tokenizer.Append(dst.IDs, text, c.encode)
+	dst.IDs, v.Truncated, err = c.route.Encoder.Tokenizer.Append(dst.IDs, text, c.encode)
 	v.Tokens = len(dst.IDs) - before
 	return dst, err
 }

@@ -1,6 +1,7 @@
 package sparse
 
 import (
+	"cmp"
 	"context"
 	"io/fs"
 
@@ -17,12 +18,21 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 	if err != nil {
 		return nil, err
 	}
+	if err := l.SameDimensions(); err != nil {
+		_ = l.Close() // err says more
+		return nil, err
+	}
 	e := l.Default.Encoder
 	return &Model{loaded: l, info: Info{
 		Name: cfg.Name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: l.Default.Dimensions,
-		MaxActive: l.Spec.Sparse.MaxActive, MaxTokens: e.Options().MaxTokens,
-		Prompts: l.Prompts, DefaultPrompt: l.Spec.DefaultPrompt,
+		MaxActive: maxActive(l, l.Default), MaxTokens: e.Options().MaxTokens,
+		Prompts: l.Prompts, DefaultPrompt: l.Spec.DefaultPrompt, Routes: l.RouteNames(),
 		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
 		MemoryBytes: l.Bytes,
 	}}, nil
+}
+
+// maxActive returns how many weights m keeps at most of a text that takes route r; 0 = all.
+func maxActive(m *loader.Model, r *loader.Route) int {
+	return cmp.Or(m.Spec.MaxActive, r.Spec.MaxActive)
 }

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/loader"
@@ -38,6 +39,7 @@ type Info struct {
 	MaxTokens     int               // of a text, special tokens included; 0 = no limit
 	Prompts       map[string]string // by name
 	DefaultPrompt string            // the name of the prompt of requests without one; "" = none
+	Routes        []string          // prompt names that choose among several ways through the model, ascending; nil = there is one
 	Precision     embed.Precision
 	Arithmetic    string // how Kernels multiply in Precision, such as "bfloat16 by VDPBF16PS"
 	Kernels       string
@@ -46,8 +48,10 @@ type Info struct {
 }
 
 // Load loads the sparse model in the folder dir, as sentence-transformers' SparseEncoder
-// writes it up to version 6.2: a masked-language model with a SpladePooling. A folder of
-// such a model alone, as transformers writes it, is one that pools the greatest weights.
+// writes it up to version 6.2: a masked-language model with a SpladePooling, or weights of
+// tokens, and a Router of both: then the prompt name of a request chooses, and queries do
+// not run the transformer. A folder of a masked-language model alone, as transformers
+// writes it, is one that pools the greatest weights.
 // It is embed.Load in all else: how weights are held, and what errors say. A folder of
 // another kind is an *embed.KindError that names what serves it; one whose sparse vectors
 // come of other modules is an error that names those. cfg.Pooling must be empty.
@@ -93,7 +97,7 @@ func loadDir(ctx context.Context, dir string, cfg embed.Config, packing loader.P
 // Info returns what the model says about itself.
 func (m *Model) Info() Info {
 	i := m.info
-	i.Prompts = maps.Clone(i.Prompts)
+	i.Prompts, i.Routes = maps.Clone(i.Prompts), slices.Clone(i.Routes)
 	return i
 }
 

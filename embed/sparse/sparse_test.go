@@ -1,9 +1,12 @@
 package sparse
 
 import (
+	"encoding/binary"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -57,8 +60,8 @@ func TestFolders(t *testing.T) {
 		{sentence, `{"model_type": "SentenceTransformer"}`, `an embedding model, expected a sparse model; embed.Load`},
 		{"sentence_bert_config.json", `{}`, `transformer_task: "", expected "fill-mask"`},
 		{"modules.json", modules("Transformer", "SparseAutoEncoder"), `"sentence_transformers.SparseAutoEncoder": unknown, expected a SpladePooling`},
-		{"modules.json", modules("SparseStaticEmbedding"), `"sentence_transformers.SparseStaticEmbedding": unknown, expected an MLMTransformer`},
-		{"modules.json", modules("Router"), `"sentence_transformers.Router": unknown, expected an MLMTransformer`},
+		{"modules.json", modules("SparseStaticEmbedding"), `config.json: json: unknown field "add_cross_attention"`},
+		{"modules.json", modules("Router"), `expected router_config.json`},
 		{"modules.json", modules("Transformer", "SpladePooling", "Normalize"), `unknown, expected no module after a SpladePooling`},
 		{"modules.json", modules("Transformer"), `expected a SpladePooling after it`},
 	} {
@@ -125,4 +128,104 @@ func TestErrors(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 5, got[0].Tokens)
 	assert.Positive(t, got[0].Truncated)
+}
+
+// Queries of an inference-free model do not run its transformer, and requests take the
+// route that their prompt name chooses, else the default one; a queue does too.
+func TestRoutes(t *testing.T) {
+	const config = "query_0_SparseStaticEmbedding/config.json"
+	texts := []string{"the garden of the engine", "water"}
+	m, err := LoadFS(t.Context(), files(t, "sparse-inference-free", nil), embed.Config{})
+	require.NoError(t, err)
+	defer m.Close() //nolint:errcheck
+	assert.Equal(t, []string{"document", "query"}, m.Info().Routes)
+	assert.Equal(t, "distilbert", m.Info().Family)
+	assert.Zero(t, m.loaded.Routes["query"].Encoder.Runs.Operations([]int{9}))
+	vectors := map[string][]Vector{}
+	queue := NewQueue(m, embed.QueueConfig{})
+	for _, name := range []string{"", "query", "document"} {
+		vectors[name], err = m.Embed(t.Context(), texts, Options{PromptName: name})
+		require.NoError(t, err)
+		queued, err := queue.Embed(t.Context(), texts, Options{PromptName: name})
+		require.NoError(t, err)
+		assert.Equal(t, vectors[name], queued)
+	}
+	assert.Equal(t, vectors["document"], vectors[""])
+	assert.NotEqual(t, vectors["query"], vectors[""])
+	require.NoError(t, queue.Close(t.Context()))
+
+	print, err := m.Fingerprint(t.Context())
+	require.NoError(t, err)
+	const router, module = "router_config.json", `"sentence_transformers.sparse_encoder.modules.sparse_static_embedding.SparseStaticEmbedding"`
+	all := files(t, "sparse-inference-free", nil)
+	other := func(path string, replace ...string) (*Model, error) {
+		changed := strings.NewReplacer(replace...).Replace(string(all[path].Data))
+		require.NotEqual(t, string(all[path].Data), changed)
+		return LoadFS(t.Context(), files(t, "sparse-inference-free", map[string]string{path: changed}), embed.Config{})
+	}
+	swapped, err := other(router, `"default_route": "document"`, `"default_route": "query"`)
+	require.NoError(t, err)
+	defer swapped.Close() //nolint:errcheck
+	got, err := swapped.Embed(t.Context(), texts, Options{})
+	require.NoError(t, err)
+	assert.Equal(t, vectors["query"], got)
+	printed, err := swapped.Fingerprint(t.Context())
+	require.NoError(t, err)
+	assert.NotEqual(t, print, printed)
+	none, err := other(router, `"default_route": "document"`, `"default_route": null`, `"allow_empty_key": true`, `"allow_empty_key": false`)
+	require.NoError(t, err)
+	defer none.Close() //nolint:errcheck
+	_, err = none.Embed(t.Context(), texts, Options{})
+	assert.ErrorContains(t, err, "prompt name: none given, and the model has no default route, expected one of: document, query")
+
+	for _, c := range []struct {
+		path, from, to, want string
+	}{
+		{router, module, `"m.StaticEmbedding"`, `"m.StaticEmbedding": unknown, expected an MLMTransformer, a Transformer for fill-mask or a SparseStaticEmbedding`},
+		{router, `"query_0_SparseStaticEmbedding"` + "\n        ]", `"query_0_SparseStaticEmbedding", "document_1_SpladePooling"` + "\n        ]", `expected no module after a SparseStaticEmbedding`},
+		{config, `"frozen": true`, `"path": "idf.json"`, config + `: path: "idf.json", expected none, and the weights in model.safetensors`},
+		{config, "frozen", "thawed", config + `: `},
+		{"query_0_SparseStaticEmbedding/model.safetensors", `"weight"`, `"height"`, `tensors ["height"], expected one, weight`},
+	} {
+		_, err := other(c.path, c.from, c.to)
+		assert.ErrorContains(t, err, c.want)
+	}
+	weights := all["query_0_SparseStaticEmbedding/model.safetensors"].Data
+	for value, want := range map[float32]string{-1: "-1 of token 383", float32(math.NaN()): "NaN of token 383"} {
+		changed := binary.LittleEndian.AppendUint32(slices.Clone(weights[:len(weights)-4]), math.Float32bits(value))
+		_, err := LoadFS(t.Context(), files(t, "sparse-inference-free", map[string]string{"query_0_SparseStaticEmbedding/model.safetensors": string(changed)}), embed.Config{})
+		assert.ErrorContains(t, err, "tensor weight: "+want+", expected finite numbers from 0 on")
+	}
+}
+
+// A model may be a SparseStaticEmbedding alone, and a Router may have a module in its own
+// folder.
+func TestStaticAlone(t *testing.T) {
+	g, all := readGolden(t, "sparse-inference-free"), fstest.MapFS{}
+	for path, f := range files(t, "sparse-inference-free", nil) {
+		own := strings.TrimPrefix(path, "query_0_SparseStaticEmbedding/")
+		if own != path || path == "config_sentence_transformers.json" {
+			all[own] = f
+		}
+	}
+	all["modules.json"] = &fstest.MapFile{Data: []byte(modules("SparseStaticEmbedding"))}
+	m, err := LoadFS(t.Context(), all, embed.Config{})
+	require.NoError(t, err)
+	defer m.Close() //nolint:errcheck
+	assert.Nil(t, m.Info().Routes)
+	got, err := m.Embed(t.Context(), g.cases.Texts, Options{})
+	require.NoError(t, err)
+	for i, want := range g.answers["query"] {
+		assert.Equal(t, want.Indices, got[i].Indices)
+		assert.Equal(t, want.Values, got[i].Values)
+	}
+
+	all["modules.json"] = &fstest.MapFile{Data: []byte(modules("Router"))}
+	all["router_config.json"] = &fstest.MapFile{Data: []byte(`{"types": {"": "x.SparseStaticEmbedding"}, "structure": {"query": [""]}, "parameters": {}}`)}
+	m, err = LoadFS(t.Context(), all, embed.Config{})
+	require.NoError(t, err)
+	defer m.Close() //nolint:errcheck
+	routed, err := m.Embed(t.Context(), g.cases.Texts, Options{PromptName: "query"})
+	require.NoError(t, err)
+	assert.Equal(t, got, routed)
 }

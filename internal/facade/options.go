@@ -2,9 +2,6 @@ package facade
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/loader"
@@ -21,26 +18,17 @@ func OptionError(option embed.Option, format string, args ...any) error {
 // name. "query" and "document" are no prompt where the model has none for them, as in
 // package embed; no name is the model's default one.
 func Prompt(m *loader.Model, given, name string) (string, error) {
-	switch {
-	case given != "" && name != "":
+	if given != "" && name != "" {
 		return "", OptionError(embed.OptionPrompt, "given together with prompt name %.100q, expected one of the two", name)
-	case given != "":
+	}
+	if given != "" {
 		return given, nil
-	case name == "":
-		return m.Prompts[m.Spec.DefaultPrompt], nil
 	}
-	others, ok := modelfolder.Fallbacks[name]
-	for _, n := range append([]string{name}, others...) {
-		if prompt, ok := m.Prompts[n]; ok {
-			return prompt, nil
-		}
+	prompt, _, err := m.Prompt(name)
+	if err != nil {
+		err = &embed.OptionError{Option: embed.OptionPromptName, Err: err}
 	}
-	if !ok {
-		have := slices.AppendSeq([]string{"query", "document"}, maps.Keys(m.Prompts))
-		slices.Sort(have)
-		return "", OptionError(embed.OptionPromptName, "unknown %.100q, expected one of: %s", name, strings.Join(slices.Compact(have), ", "))
-	}
-	return "", nil
+	return prompt, err
 }
 
 // Cut returns o, how texts are cut, as a request says that has a truncation and a limit of

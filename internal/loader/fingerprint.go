@@ -27,7 +27,7 @@ type recipe struct {
 	DefaultPrompt string
 	Routes        map[string]routeRecipe // by name; "" is the default one
 	Cross         *modelfolder.Cross     `json:",omitempty"`
-	Sparse        *modelfolder.Sparse    `json:",omitempty"`
+	MaxActive     int                    `json:",omitempty"`
 	Multi         *modelfolder.Multi     `json:",omitempty"`
 }
 
@@ -38,6 +38,7 @@ type routeRecipe struct {
 	IncludePrompt bool
 	Modules       []string // of those behind the pooling
 	Normalized    bool
+	Splade        *modelfolder.Splade `json:",omitempty"`
 }
 
 type encoderRecipe struct {
@@ -53,7 +54,7 @@ type encoderRecipe struct {
 // newRecipe returns the recipe of a model that is loaded.
 func (m *Model) newRecipe() recipe {
 	s := m.Spec
-	r := recipe{numerics, m.config.Format.String(), m.Prompts, s.DefaultPrompt, map[string]routeRecipe{}, s.Cross, s.Sparse, s.Multi}
+	r := recipe{numerics, m.config.Format.String(), m.Prompts, s.DefaultPrompt, map[string]routeRecipe{}, s.Cross, s.MaxActive, s.Multi}
 	for name, route := range m.Routes {
 		r.Routes[name] = route.recipe()
 	}
@@ -74,7 +75,7 @@ func (r *Route) recipe() routeRecipe {
 	if e.Adapter != nil {
 		made.Adapter = string(modelfolder.Canonical(e.Adapter))
 	}
-	all := routeRecipe{Encoder: made, Tokens: r.tokens, Pooling: r.PoolingNames(), Modules: r.modules, Normalized: r.Spec.Normalized}
+	all := routeRecipe{Encoder: made, Tokens: r.tokens, Pooling: r.PoolingNames(), Modules: r.modules, Normalized: r.Spec.Normalized, Splade: r.Spec.Splade}
 	if p := r.Spec.Pooling; p != nil {
 		all.IncludePrompt = p.IncludePrompt
 	}

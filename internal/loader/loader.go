@@ -144,7 +144,10 @@ func (m *Model) load(ctx context.Context) error {
 			return err
 		}
 		open := m.openTransformer
-		if e.Static {
+		switch {
+		case e.Presence:
+			open = m.openWeights
+		case e.Static:
 			open = m.openTable
 		}
 		var err error
@@ -194,7 +197,7 @@ func (m *Model) route(spec *modelfolder.Route) (*Route, error) {
 	r.Way.Encoder = e.Runs
 	m.made[spec] = r
 	width := e.Runs.Width()
-	if s := m.Spec.Sparse; s != nil {
+	if s := spec.Splade; s != nil {
 		r.Head = pipeline.Expanded{Model: e.Transformer, Expansion: transformer.Expansion{Sum: s.Sum, Twice: s.Twice}}
 		r.Dimensions = e.Runs.Vocabulary()
 		return r, s.Fits(r.Dimensions)

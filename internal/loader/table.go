@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
@@ -25,6 +26,31 @@ func (m *Model) openTable(_ context.Context, spec *modelfolder.Encoder) (*Encode
 	}
 	m.Bytes += t.Bytes()
 	e.Runs = t
+	return e, nil
+}
+
+// openWeights opens a table of a weight for each token.
+func (m *Model) openWeights(_ context.Context, spec *modelfolder.Encoder) (*Encoder, error) {
+	e := &Encoder{Encoder: spec, Weights: len(m.Files), limit: spec.MaxTokens}
+	file, err := m.weights(spec.Folder)
+	if err != nil {
+		return nil, err
+	}
+	t, ok := file.Tensor("weight")
+	if !ok || len(t.Shape) != 1 || t.Shape[0] < 1 || len(file.Names()) > 1 {
+		return nil, fmt.Errorf("%s: tensors %q, expected one, weight, with an element for each token", file.Name(), file.Names())
+	}
+	p := &pipeline.Presence{Weights: make([]float32, t.Len())}
+	if err := t.Float32s(p.Weights); err != nil {
+		return nil, fmt.Errorf("%s: %w", file.Name(), err)
+	}
+	for id, w := range p.Weights {
+		if !(w >= 0) || math.IsInf(float64(w), 1) {
+			return nil, fmt.Errorf("%s: tensor weight: %v of token %d, expected finite numbers from 0 on", file.Name(), w, id)
+		}
+	}
+	m.Bytes += 4 * int64(len(p.Weights))
+	e.Runs = p
 	return e, nil
 }
 

@@ -26,7 +26,7 @@ func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) 
 	if c := m.Spec.Cross; c != nil {
 		open.Head, open.Tokens = headOf(c, m.Spec.Default)
 	}
-	if m.Spec.Sparse != nil {
+	if spec.Masked {
 		open.Head = transformer.MaskedHead
 	}
 	if m.config.Packing != ToRun {

@@ -125,6 +125,9 @@ func (r *reader) route(list []moduleEntry) (*Route, error) {
 	if len(list) == 0 {
 		return nil, errors.New("modules.json: a route without modules")
 	}
+	if r.spec.Kind == SparseModel {
+		return r.sparseRoute(list)
+	}
 	if r.spec.Kind == Embedding {
 		if err := moduleKind(list, Embedding); err != nil {
 			return nil, err

@@ -61,7 +61,7 @@ func (f Folder) router() (*router, error) {
 				return nil, f.ErrorIn(name, fmt.Errorf("structure: %s: %q, which types lacks", route, id))
 			}
 			e := moduleEntry{Name: id, Path: path.Join(f.Path, id), Type: class, file: r.file}
-			if !fs.ValidPath(id) || id == "." {
+			if id != "" && !fs.ValidPath(id) || id == "." { // "" is the router's own folder
 				return nil, e.errorf("expected a Folder within the router's")
 			}
 			r.structure[route] = append(r.structure[route], e)

@@ -27,30 +27,34 @@ type Spec struct {
 	Routes    map[string]*Route // by the names that choose them; nil where there is no Router
 	NoDefault bool              // a request must name a route
 
-	Cross  *Cross  // of a reranker or a classifier
-	Sparse *Sparse // of a sparse model
-	Multi  *Multi  // of a multi-vector model
+	Cross     *Cross // of a reranker or a classifier
+	MaxActive int    // max_active_dims of a sparse model, how many weights are kept, the largest; 0 = all
+	Multi     *Multi // of a multi-vector model
 }
 
 // A Route is what a text passes to become a vector.
 type Route struct {
 	Encoder    *Encoder
 	Tokens     []*Module // what works on hidden states, before pooling
-	Pooling    *Pooling  // nil for a table, which gives vectors at once
+	Pooling    *Pooling  // nil for a table, which gives vectors at once, and of a sparse model's weights
+	MaxActive  int       // k of a SparseAutoEncoder, which takes its place where the Spec has none; 0 = all
+	Splade     *Splade   // in place of all that follows the encoder; nil = none
 	Modules    []*Module // what follows, without the Normalize modules at the end
 	Normalized bool      // there are such
 }
 
 // An Encoder reads the tokens of a text: a Transformer, or a table of token vectors.
 type Encoder struct {
-	Folder  Folder
-	Static  bool        // a table
-	Base    Folder      // of config.json and the weights: Folder, or that of an adapter's base model
-	Config  []byte      // config.json; nil of a table
-	Model   ModelConfig // what is read of it here
-	Adapter []byte      // adapter_config.json; nil = none
-	base    string      // base_model_name_or_path of it
-	task    string      // task_type of it
+	Folder   Folder
+	Static   bool        // a table
+	Presence bool        // of a weight for each token, which a text has or not: SparseStaticEmbedding
+	Masked   bool        // a transformer that runs with its masked-language-model head
+	Base     Folder      // of config.json and the weights: Folder, or that of an adapter's base model
+	Config   []byte      // config.json; nil of a table
+	Model    ModelConfig // what is read of it here
+	Adapter  []byte      // adapter_config.json; nil = none
+	base     string      // base_model_name_or_path of it
+	task     string      // task_type of it
 
 	Tokenizer *tokenizer.Tokenizer
 	Sum       string // of the tokenizer's files, without what changes no ids
@@ -114,10 +118,10 @@ func read(fsys fs.FS, o Options, wanted Kind) (*Spec, error) {
 	switch {
 	case wanted == Reranker:
 		err = r.cross(list)
-	case wanted == SparseModel:
-		err = r.sparse(list)
 	case wanted == MultiVector:
 		err = r.multi(list)
+	case wanted == SparseModel && list == nil:
+		r.spec.Default, err = r.plainSparse()
 	case list == nil:
 		r.spec.Default, err = r.plain()
 	default:
@@ -141,7 +145,6 @@ type reader struct {
 	root       Folder
 	options    Options
 	activation *string  // activation_fn of config_sentence_transformers.json; nil = none
-	maxActive  int      // max_active_dims of it; 0 = none
 	legacy     *legacy  // of it, of a multi-vector model
 	source     *Encoder // of the root, where identify has read it already
 	encoders   map[moduleKey]*Encoder
