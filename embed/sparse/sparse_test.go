@@ -59,7 +59,8 @@ func TestFolders(t *testing.T) {
 		{sentence, `{"model_type": "CrossEncoder"}`, `a cross-encoder, expected a sparse model; rerank.Load`},
 		{sentence, `{"model_type": "SentenceTransformer"}`, `an embedding model, expected a sparse model; embed.Load`},
 		{"sentence_bert_config.json", `{}`, `transformer_task: "", expected "fill-mask"`},
-		{"modules.json", modules("Transformer", "SparseAutoEncoder"), `"sentence_transformers.SparseAutoEncoder": unknown, expected a SpladePooling`},
+		{"modules.json", modules("Transformer", "SparseAutoEncoder"), `transformer_task: "fill-mask", expected a SpladePooling after it`},
+		{"modules.json", modules("Transformer", "Pooling"), `"sentence_transformers.Pooling": unknown, expected a SpladePooling`},
 		{"modules.json", modules("SparseStaticEmbedding"), `config.json: json: unknown field "add_cross_attention"`},
 		{"modules.json", modules("Router"), `expected router_config.json`},
 		{"modules.json", modules("Transformer", "SpladePooling", "Normalize"), `unknown, expected no module after a SpladePooling`},
@@ -228,4 +229,52 @@ func TestStaticAlone(t *testing.T) {
 	routed, err := m.Embed(t.Context(), g.cases.Texts, Options{PromptName: "query"})
 	require.NoError(t, err)
 	assert.Equal(t, got, routed)
+}
+
+// A SparseAutoEncoder keeps k weights where neither the folder nor the request says how many.
+func TestAutoEncoder(t *testing.T) {
+	const config, weights = "2_SparseAutoEncoder/config.json", "2_SparseAutoEncoder/model.safetensors"
+	g, all := readGolden(t, "sparse-csr"), files(t, "sparse-csr", nil)
+	change := func(path string, replace ...string) map[string]string {
+		changed := strings.NewReplacer(replace...).Replace(string(all[path].Data))
+		require.NotEqual(t, string(all[path].Data), changed)
+		return map[string]string{path: changed}
+	}
+	m := load(t, g.dir, embed.Config{})
+	require.Equal(t, 160, m.Info().Vocabulary)
+	require.Equal(t, 6, m.Info().MaxActive)
+	want, err := m.Embed(t.Context(), g.cases.Texts, Options{MaxActive: 3})
+	require.NoError(t, err)
+	k, err := LoadFS(t.Context(), files(t, "sparse-csr", change(config, `"k": 6`, `"k": 3`)), embed.Config{})
+	require.NoError(t, err)
+	defer k.Close() //nolint:errcheck
+	require.Equal(t, 6, k.Info().MaxActive)
+	both := change(config, `"k": 6`, `"k": 3`)
+	both["config_sentence_transformers.json"] = `{"model_type": "SparseEncoder"}`
+	k, err = LoadFS(t.Context(), files(t, "sparse-csr", both), embed.Config{})
+	require.NoError(t, err)
+	defer k.Close() //nolint:errcheck
+	require.Equal(t, 3, k.Info().MaxActive)
+	got, err := k.Embed(t.Context(), g.cases.Texts, Options{})
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	named, err := LoadFS(t.Context(), files(t, "sparse-csr", change(weights, `"decoder.linear.weight":`, `"encoder.weight"       :`)), embed.Config{})
+	require.NoError(t, err)
+	defer named.Close() //nolint:errcheck
+	got, err = named.Embed(t.Context(), g.cases.Texts, Options{MaxActive: 3})
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+
+	for want, changes := range map[string]map[string]string{
+		config + ": k: 0, expected 1 or more":                  change(config, `"k": 6`, `"k": 0`),
+		config + ": hidden_dim: 0, expected 1 or more":         change(config, `"hidden_dim": 160`, `"hidden_dim": 0`),
+		config + ": input_dim: 41, expected 40":                change(config, `"input_dim": 40`, `"input_dim": 41`),
+		weights + ": tensor pre_bias: missing":                 change(weights, `"pre_bias"`, `"pre_size"`),
+		"1_Pooling/config.json: pooling_mode: unknown mode":    change("1_Pooling/config.json", `"mean"`, `"min"`),
+		`transformer_task: "fill-mask", expected a SpladePool`: change("sentence_bert_config.json", "feature-extraction", "fill-mask", "last_hidden_state", "logits"),
+		"unknown, expected Pooling, Dense, LayerNorm, Normali": change("modules.json", "Pooling", "SparseAutoEncoder"),
+	} {
+		_, err := LoadFS(t.Context(), files(t, "sparse-csr", changes), embed.Config{})
+		assert.ErrorContains(t, err, want)
+	}
 }

@@ -45,6 +45,8 @@ func (m *Model) module(spec *modelfolder.Module, width int) (loaded, error) {
 			made, err = m.dense(spec)
 		case spec.Class == modelfolder.LayerNorm:
 			made, err = m.layerNorm(spec)
+		case spec.Class == modelfolder.SparseAutoEncoder:
+			made, err = m.autoEncoder(spec)
 		}
 	}
 	m.modules[key] = made
@@ -125,8 +127,49 @@ func (m *Model) layerNorm(spec *modelfolder.Module) (made loaded, err error) {
 	return loaded{&pipeline.LayerNorm{Set: m.Set, Gamma: values["norm.weight"], Beta: values["norm.bias"]}, "LayerNorm " + sum, width}, nil
 }
 
+// autoEncoder loads the encoder of a SparseAutoEncoder module. Its decoder, which has the
+// same weight, and what it counts in training play no part.
+func (m *Model) autoEncoder(spec *modelfolder.Module) (made loaded, err error) {
+	inputs, outputs := spec.Inputs, spec.Outputs
+	names, err := tensorNames(spec.Folder)
+	if err != nil {
+		return made, err
+	}
+	weight, other := "encoder.weight", "decoder.linear.weight"
+	if !slices.Contains(names, weight) && slices.Contains(names, other) {
+		weight, other = other, weight
+	}
+	shapes := map[string][]int{
+		"pre_bias": {inputs}, "latent_bias": {outputs}, weight: {outputs, inputs}, other: nil, "stats_last_nonzero": nil,
+	}
+	values, sum, err := readTensors(spec.Folder, shapes)
+	if err != nil {
+		return made, err
+	}
+	identity, err := pipeline.ParseActivation("torch.nn.Identity")
+	if err != nil {
+		return made, err
+	}
+	a := &pipeline.AutoEncoder{
+		Standardize: spec.Standardize, Before: values["pre_bias"],
+		Dense: pipeline.NewDense(m.Set, tensor.Matrix{Rows: outputs, Cols: inputs, Stride: inputs, Data: values[weight]}, values["latent_bias"], identity),
+	}
+	m.Bytes += a.Dense.Bytes() + 4*int64(inputs)
+	return loaded{a, fmt.Sprintf("SparseAutoEncoder normalize=%t k=%d %s", spec.Standardize, spec.MaxActive, sum), outputs}, nil
+}
+
+// tensorNames returns the names of a module's tensors.
+func tensorNames(f modelfolder.Folder) ([]string, error) {
+	file, err := f.Weights()
+	if err != nil {
+		return nil, err
+	}
+	return file.Names(), file.Close()
+}
+
 // readTensors reads the weights of a module: those of the given shapes, which must
-// be all that there are. It returns their sum too.
+// be all that there are, but for those without a shape, which it does not read. It
+// returns their sum too.
 func readTensors(f modelfolder.Folder, shapes map[string][]int) (values map[string][]float32, sum string, err error) {
 	file, err := f.Weights()
 	if err != nil {
@@ -146,6 +189,7 @@ func readAll(values map[string][]float32, file *tensor.File, shapes map[string][
 	for _, name := range slices.Sorted(maps.Keys(shapes)) {
 		t, ok := file.Tensor(name)
 		switch {
+		case shapes[name] == nil:
 		case !ok:
 			err = fmt.Errorf("tensor %s: missing, expected shape %v", name, shapes[name])
 		case !slices.Equal(t.Shape, shapes[name]):

@@ -35,6 +35,7 @@ func (r *reader) transformer(dir Folder) (*Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.Masked = s.TransformerTask == fillMask
 	return e, r.complete(e, s)
 }
 

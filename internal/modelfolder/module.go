@@ -15,23 +15,30 @@ const (
 	Dense     = "Dense"
 	LayerNorm = "LayerNorm"
 	Normalize = "Normalize"
+
+	SparseAutoEncoder = "SparseAutoEncoder" // the last module of a sparse model
 )
 
 // A Module makes new vectors of those before it: sentence-transformers' Dense,
-// LayerNorm or Normalize.
+// LayerNorm, Normalize or SparseAutoEncoder.
 type Module struct {
 	Class  string
 	Folder Folder
 
-	Inputs int // that config.json says a Dense or a LayerNorm reads
+	Inputs int // that config.json says the module reads, but for a Normalize
 	key    string
 
+	Outputs int // of a Dense and of a SparseAutoEncoder
+
 	// Of a Dense.
-	Outputs    int
 	Bias       bool
 	Activation string // the path of a class of torch.nn
 	Residual   bool
 	Inline     bool // its weights are in the file of the transformer, which say how many outputs there are
+
+	// Of a SparseAutoEncoder.
+	Standardize bool // its input loses its mean and is divided by its deviation
+	MaxActive   int  // k
 }
 
 // Fits returns an error unless the module reads vectors of so many components.
@@ -192,6 +199,32 @@ func (m *Module) readLayerNorm() error {
 	}
 	m.Inputs, m.key = config.Dimension, "dimension"
 	return err
+}
+
+// readAutoEncoder reads the configuration of a SparseAutoEncoder module.
+func (m *Module) readAutoEncoder() error {
+	config := struct {
+		InputDim      int  `json:"input_dim"`
+		HiddenDim     int  `json:"hidden_dim"`
+		K             int  `json:"k"`
+		Normalize     bool `json:"normalize"`
+		KAux          any  `json:"k_aux"`          // in training
+		DeadThreshold any  `json:"dead_threshold"` // in training
+	}{HiddenDim: 512, K: 8}
+	found, err := m.Folder.ReadJSON(configName, &config)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		err = fs.ErrNotExist
+	case config.HiddenDim < 1:
+		err = fmt.Errorf("hidden_dim: %d, expected 1 or more", config.HiddenDim)
+	case config.K < 1:
+		err = fmt.Errorf("k: %d, expected 1 or more", config.K)
+	}
+	m.Inputs, m.key, m.Outputs = config.InputDim, "input_dim", config.HiddenDim
+	m.Standardize, m.MaxActive = config.Normalize, config.K
+	return m.Error(err)
 }
 
 // moduleNames say which features a module reads and writes, from

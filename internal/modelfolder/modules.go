@@ -125,7 +125,7 @@ func (r *reader) route(list []moduleEntry) (*Route, error) {
 	if len(list) == 0 {
 		return nil, errors.New("modules.json: a route without modules")
 	}
-	if r.spec.Kind == SparseModel {
+	if r.spec.Kind == SparseModel && list[len(list)-1].class() != SparseAutoEncoder {
 		return r.sparseRoute(list)
 	}
 	if r.spec.Kind == Embedding {
@@ -139,7 +139,9 @@ func (r *reader) route(list []moduleEntry) (*Route, error) {
 	input := tokenFeature
 	switch first.class() {
 	case "Transformer":
-		route.Encoder, err = r.encoder(first, r.transformer)
+		if route.Encoder, err = r.encoder(first, r.transformer); err == nil && route.Encoder.Masked {
+			err = unsupported.Mark(first.errorf("transformer_task: %q, expected a SpladePooling after it", fillMask))
+		}
 	case "StaticEmbedding":
 		route.Encoder, err = r.encoder(first, r.static)
 		input = sentenceFeature
@@ -178,6 +180,10 @@ func (r *reader) extend(route *Route, e *moduleEntry, input *Feature) (err error
 		return err
 	case class == "Dropout" && *input == sentenceFeature:
 		return nil // off outside training
+	case class == SparseAutoEncoder && r.spec.Kind == SparseModel && *input == sentenceFeature && route.MaxActive == 0:
+		m, err := r.module(dir, class, *input)
+		route.Modules, route.MaxActive = append(route.Modules, m), m.MaxActive
+		return err
 	case class == LayerNorm && *input == sentenceFeature || class == Dense || class == Normalize:
 		m, err := r.module(dir, class, *input)
 		if *input == tokenFeature {
@@ -216,6 +222,8 @@ func (r *reader) module(dir Folder, class string, input Feature) (*Module, error
 		err = m.readDense(input, r.spec.Kind)
 	case LayerNorm:
 		err = m.readLayerNorm()
+	case SparseAutoEncoder:
+		err = m.readAutoEncoder()
 	default:
 		err = dir.checkNormalize(input)
 	}

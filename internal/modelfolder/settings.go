@@ -88,7 +88,9 @@ func (s *settings) check() error {
 func (s *settings) checkTask(kind Kind) error {
 	expected := taskSettings{"feature-extraction", "token_embeddings", "last_hidden_state"}
 	if kind == SparseModel {
-		expected = taskSettings{fillMask, "token_embeddings", "logits"}
+		if s.TransformerTask == fillMask {
+			expected = taskSettings{fillMask, "token_embeddings", "logits"}
+		}
 	} else if kind == Reranker {
 		if t, ok := crossTasks[s.TransformerTask]; ok {
 			expected = t
@@ -96,7 +98,7 @@ func (s *settings) checkTask(kind Kind) error {
 	} else if found, ok := transformerTaskKinds[s.TransformerTask]; ok {
 		return kindError(found, kind, "transformer_task: %q", s.TransformerTask)
 	}
-	if _, ok := s.ModalityConfig["message"]; ok && (kind == Embedding || kind == MultiVector) {
+	if _, ok := s.ModalityConfig["message"]; ok && kind != Reranker {
 		return fmt.Errorf("modality_config: message: %w", errTemplate)
 	}
 	if s.ModalityConfig != nil {
