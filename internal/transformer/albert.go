@@ -44,6 +44,10 @@ func openALBERT(w *weights) *Model {
 		Head:         w.classifier(hidden, classifier{dense: "pooler", own: true, bias: withBias, act: kernel.Tanh, out: "classifier"}),
 	}
 	m.Embeddings.Projection = w.linear(c.EmbeddingSize, withBias, whole("encoder.embedding_hidden_mapping_in", hidden))
+	w.maskedHead(m, masked{
+		dense: "predictions.dense", denseBias: withBias, act: c.act, norm: "predictions.LayerNorm", normBias: withBias, eps: c.eps,
+		decoder: "predictions.decoder", bias: withBias, tiedBias: "predictions.bias",
+	})
 	groups := make([][]Layer, c.NumHiddenGroups)
 	for g := range groups {
 		for i := range c.InnerGroupNum {

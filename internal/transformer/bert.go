@@ -21,7 +21,7 @@ func openBERT(w *weights) *Model {
 		Layers:       c.layers(w),
 		Head:         w.classifier(c.HiddenSize, bertClassifier),
 	}
-	w.maskedHead(m, bertMasked(&c))
+	w.maskedHead(m, bertMasked(c.act, c.eps))
 	return m
 }
 

@@ -11,6 +11,7 @@ type debertaConfig struct {
 	PositionBiasedInput bool   `json:"position_biased_input"`
 	PoolerHiddenSize    *int   `json:"pooler_hidden_size"` // nil = hidden_size
 	PoolerHiddenAct     string `json:"pooler_hidden_act"`
+	Legacy              bool   `json:"legacy"` // of the masked-language-model head
 }
 
 // openDeBERTa assembles DeBERTa-v2 and v3 (arXiv:2006.03654, arXiv:2111.09543) as
@@ -23,7 +24,7 @@ func openDeBERTa(w *weights) *Model {
 		bertConfig:          bertConfig{sizes: sizes{MaxPositionEmbeddings: 512}, HiddenAct: "gelu", LayerNormEps: 1e-7},
 		disentangledConfig:  disentangledConfig{NormRelEbd: "none"},
 		convolutionConfig:   convolutionConfig{ConvGroups: 1, ConvAct: "tanh"},
-		PositionBiasedInput: true, PoolerHiddenAct: "gelu",
+		PositionBiasedInput: true, PoolerHiddenAct: "gelu", Legacy: true,
 	}
 	w.decode(&c)
 	c.check(w)
@@ -59,8 +60,11 @@ func openDeBERTa(w *weights) *Model {
 	if c.ConvKernelSize > 0 {
 		m.Layers[0].Beside = c.convolution(w.at("encoder.conv"), hidden, c.eps)
 	}
-	if w.head == ClassificationHead {
+	switch w.head {
+	case ClassificationHead:
 		m.Head = c.head(w)
+	case MaskedHead:
+		w.maskedHead(m, c.masked())
 	}
 	return m
 }
@@ -95,4 +99,17 @@ func (c *debertaConfig) head(w *weights) *Head {
 	}
 	act := w.activation("pooler_hidden_act", c.PoolerHiddenAct)
 	return w.classifier(c.HiddenSize, classifier{dense: "pooler.dense", bias: withBias, act: act, out: "classifier"})
+}
+
+// masked returns the masked-language-model head: BERT's, or that of the published code,
+// whose decoder is the token table whatever the config says.
+func (c *debertaConfig) masked() masked {
+	if c.Legacy {
+		return bertMasked(c.act, c.eps)
+	}
+	const head = "lm_predictions.lm_head"
+	return masked{
+		dense: head + ".dense", denseBias: withBias, act: c.act, norm: head + ".LayerNorm", normBias: withBias, eps: c.eps,
+		decoder: head + ".decoder", bias: withBias, tiedBias: head + ".bias", tying: tiedAlways,
+	}
 }

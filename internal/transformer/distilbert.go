@@ -47,7 +47,10 @@ func openDistilBERT(w *weights) *Model {
 			dense: "pre_classifier", bias: withBias, act: kernel.ReLU, out: "classifier",
 		}),
 	}
-	w.maskedHead(m, masked{"vocab_transform", withBias, c.act, "vocab_layer_norm", withBias, c.eps, "vocab_projector", withBias, ""})
+	w.maskedHead(m, masked{
+		dense: "vocab_transform", denseBias: withBias, act: c.act, norm: "vocab_layer_norm", normBias: withBias, eps: c.eps,
+		decoder: "vocab_projector", bias: withBias,
+	})
 	for i := range m.Layers {
 		l := w.at(fmt.Sprintf("transformer.layer.%d", i))
 		m.Layers[i] = Layer{

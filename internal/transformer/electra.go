@@ -21,6 +21,11 @@ func openELECTRA(w *weights) *Model {
 			dense: "classifier.dense", bias: withBias, act: kernel.GELU, out: "classifier.out_proj",
 		}),
 	}
+	w.maskedHead(m, masked{ // the generator's
+		dense: "generator_predictions.dense", denseBias: withBias, act: kernel.GELU,
+		norm: "generator_predictions.LayerNorm", normBias: withBias, eps: c.eps,
+		decoder: "generator_lm_head", bias: withBias,
+	})
 	if c.EmbeddingSize != c.HiddenSize {
 		m.Embeddings.Projection = w.linear(c.EmbeddingSize, withBias, whole("embeddings_project", c.HiddenSize))
 	}

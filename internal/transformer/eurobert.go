@@ -14,6 +14,9 @@ func openEuroBERT(w *weights) *Model {
 	w.decode(&c)
 	c.Bidirectional, c.headless = true, true
 	m := c.open(w, 10000)
+	if m != nil {
+		w.maskedHead(m, masked{decoder: "lm_head", bias: c.MLPBias, tying: tiedWhereSaid})
+	}
 	if m == nil || w.head != ClassificationHead {
 		return m
 	}

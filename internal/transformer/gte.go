@@ -1,6 +1,10 @@
 package transformer
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+)
 
 // gteConfig is bertConfig with what GTE changes: the names of the code that is
 // published as Alibaba-NLP/new-impl, and those of transformers 5.23.
@@ -56,6 +60,14 @@ func openGTE(w *weights) *Model {
 		Layers: make([]Layer, c.NumHiddenLayers),
 		Head:   w.classifier(hidden, bertClassifier),
 	}
+	headAct := act // as the published code has it
+	if c.ModelType == "gte" {
+		headAct = kernel.GELU // in transformers 5.23, whatever hidden_act is
+	}
+	w.maskedHead(m, masked{
+		dense: "lm_head.dense", denseBias: withBias, act: headAct, norm: "lm_head.norm", normBias: withBias, eps: eps,
+		decoder: "lm_head.decoder", bias: withBias,
+	})
 	if types > 0 {
 		m.Embeddings.Types = w.rows("embeddings.token_type_embeddings", types, hidden)
 	}

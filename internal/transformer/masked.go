@@ -132,28 +132,44 @@ func (t *foldTask) end(row []float32, sums []float64) {
 // A masked says under which names a file keeps a masked-language-model head: a dense
 // layer, its activation and a norm, then the decoder. They lie beside the model.
 type masked struct {
-	dense     string
+	dense     string // "" = none
 	denseBias bias
 	act       kernel.Activation
-	norm      string
+	norm      string // "" = none
 	normBias  bias
 	eps       float32
 	decoder   string // whose weight may be the token table's
 	bias      bias   // of the decoder
 	tiedBias  string // the tensor that is the decoder's bias where the weight is tied; "" = the decoder's own
+	tying     tying
 }
 
+// A tying says whether the token table is the decoder's weight.
+type tying uint8
+
+const (
+	tiedUnlessSaid tying = iota // unless config.json has tie_word_embeddings false
+	tiedWhereSaid               // where config.json has it true
+	tiedAlways                  // whatever it has
+)
+
 // The names of several families in transformers 5.23: modeling_bert.py,
-// modeling_roberta.py, whose activation is the exact GELU whatever hidden_act says.
-func bertMasked(c *bertConfig) masked {
+// modeling_roberta.py and modeling_mpnet.py, whose activation is the exact GELU whatever
+// hidden_act says.
+func bertMasked(act kernel.Activation, eps float32) masked {
 	return masked{
-		"cls.predictions.transform.dense", withBias, c.act, "cls.predictions.transform.LayerNorm", withBias, c.eps,
-		"cls.predictions.decoder", withBias, "cls.predictions.bias",
+		dense: "cls.predictions.transform.dense", denseBias: withBias, act: act,
+		norm: "cls.predictions.transform.LayerNorm", normBias: withBias, eps: eps,
+		decoder: "cls.predictions.decoder", bias: withBias, tiedBias: "cls.predictions.bias",
 	}
 }
 
-func robertaMasked(c *bertConfig) masked {
-	return masked{"lm_head.dense", withBias, kernel.GELU, "lm_head.layer_norm", withBias, c.eps, "lm_head.decoder", withBias, "lm_head.bias"}
+func robertaMasked(eps float32) masked {
+	return masked{
+		dense: "lm_head.dense", denseBias: withBias, act: kernel.GELU,
+		norm: "lm_head.layer_norm", normBias: withBias, eps: eps,
+		decoder: "lm_head.decoder", bias: withBias, tiedBias: "lm_head.bias",
+	}
 }
 
 // maskedHead puts that head into m, where the model is opened with one. As in
@@ -165,21 +181,26 @@ func (w *weights) maskedHead(m *Model, c masked) {
 	}
 	tie := struct {
 		TieWordEmbeddings bool `json:"tie_word_embeddings"`
-	}{true}
+	}{c.tying == tiedUnlessSaid}
 	w.decode(&tie)
+	if c.tying == tiedAlways {
+		tie.TieWordEmbeddings = true
+	}
 	if w.refused != nil {
 		return
 	}
 	tokens := m.Embeddings.Tokens
 	vocabulary, width := tokens.Rows, tokens.Cols
 	beside := w.beside().exact()
-	m.Head = &Head{
-		Of: EachToken, Act: c.act,
-		Dense: beside.unlisted(m.Hidden, c.denseBias, whole(c.dense, width)),
-		Norm:  beside.norm(c.norm, width, c.eps, c.normBias),
+	m.Head = &Head{Of: EachToken, Act: c.act}
+	if c.dense != "" {
+		m.Head.Dense = beside.unlisted(m.Hidden, c.denseBias, whole(c.dense, width))
+	}
+	if c.norm != "" {
+		m.Head.Norm = beside.norm(c.norm, width, c.eps, c.normBias)
 	}
 	weight, bias := c.decoder+".weight", c.decoder+".bias"
-	tied := tie.TieWordEmbeddings && !beside.holds(weight)
+	tied := c.tying == tiedAlways || tie.TieWordEmbeddings && !beside.holds(weight)
 	if tie.TieWordEmbeddings && c.tiedBias != "" && !beside.holds(bias) {
 		bias = c.tiedBias
 	}

@@ -1,8 +1,11 @@
 package transformer
 
 import (
+	"maps"
 	"math"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -163,4 +166,56 @@ func TestMaskedHeadErrors(t *testing.T) {
 		assert.True(t, math.IsNaN(float64(got.Row(2)[5])))
 		assert.False(t, math.IsNaN(float64(got.Row(0)[5])))
 	}
+}
+
+// The names of code that is published beside weights give the same: Alibaba's for GTE, and
+// Nomic's, whose layers of the head have biases where those of MLPs have.
+func TestMaskedHeadsOfPublishedCode(t *testing.T) {
+	expand := func(c Config) []float32 {
+		m, err := Open(t.Context(), c)
+		require.NoError(t, err)
+		b := someBatch()
+		got := tensor.NewMatrix(b.Sequences(), m.Embeddings.Tokens.Rows)
+		m.Expand(nil, got, forward(t, m, nil, b), b, Expansion{})
+		return got.Data
+	}
+	gte := maskedConfig(t, "sparse-gte")
+	gte.JSON = set(t, gte.JSON, map[string]any{"hidden_act": "gelu"}) // transformers' head has no other
+	want := expand(gte)
+	gte.JSON = set(t, gte.JSON, map[string]any{"model_type": "new", "auto_map": map[string]any{
+		"AutoModel": "Alibaba-NLP/new-impl--modeling.NewModel", "AutoModelForMaskedLM": "Alibaba-NLP/new-impl--modeling.NewForMaskedLM",
+	}})
+	gte.Weights = changed(t, gte.Weights, func(all map[string]tensor.Tensor) {
+		for _, name := range slices.Collect(maps.Keys(all)) {
+			if own, ok := strings.CutPrefix(name, "gte."); ok {
+				x := all[name]
+				delete(all, name)
+				x.Name = "new." + own
+				all[x.Name] = x
+			}
+		}
+	})
+	require.Equal(t, want, expand(gte))
+
+	nomic := maskedConfig(t, "sparse-nomic-bert-untied")
+	biases := []string{"cls.predictions.transform.dense.bias", "cls.predictions.decoder.bias"}
+	nomic.Weights = changed(t, nomic.Weights, func(all map[string]tensor.Tensor) {
+		for _, name := range biases {
+			x := all[name]
+			x.Data = make([]byte, len(x.Data))
+			all[name] = x
+		}
+	})
+	want = expand(nomic)
+	nomic.Weights = changed(t, nomic.Weights, func(all map[string]tensor.Tensor) {
+		for _, name := range biases {
+			delete(all, name)
+		}
+	})
+	_, err := Open(t.Context(), nomic)
+	require.ErrorContains(t, err, "tensor cls.predictions.transform.dense.bias: missing")
+	nomic.JSON = []byte(`{"model_type": "nomic_bert", "n_embd": 32, "n_head": 2, "n_inner": 64, "n_layer": 1, "n_positions": 96, "layer_norm_epsilon": 1e-12, "vocab_size": 372,
+		"type_vocab_size": 2, "activation_function": "swiglu", "rotary_emb_base": 500, "tie_word_embeddings": false,
+		"qkv_proj_bias": false, "mlp_fc1_bias": false, "mlp_fc2_bias": false}`)
+	require.Equal(t, want, expand(nomic))
 }

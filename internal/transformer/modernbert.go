@@ -89,7 +89,10 @@ func openModernBERT(w *weights) *Model {
 		m.Head = c.head(w, eps)
 	case MaskedHead:
 		act := w.activation("classifier_activation", c.ClassifierActivation)
-		w.maskedHead(m, masked{"head.dense", c.ClassifierBias, act, "head.norm", c.NormBias, eps, "decoder", c.DecoderBias, ""})
+		w.maskedHead(m, masked{
+			dense: "head.dense", denseBias: c.ClassifierBias, act: act, norm: "head.norm", normBias: c.NormBias, eps: eps,
+			decoder: "decoder", bias: c.DecoderBias,
+		})
 	}
 	return m
 }

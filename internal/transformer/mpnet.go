@@ -36,6 +36,7 @@ func openMPNet(w *weights) *Model {
 		Layers:       make([]Layer, c.NumHiddenLayers),
 		Head:         w.classifier(hidden, robertaClassifier),
 	}
+	w.maskedHead(m, robertaMasked(c.eps))
 	m.Embeddings.FirstPosition, m.Embeddings.Padding = padding+1, padding
 	bias := w.relativeBias("encoder.relative_attention_bias", c.RelativeAttentionNumBuckets, c.NumAttentionHeads, farthest)
 	for i := range m.Layers {

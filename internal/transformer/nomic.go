@@ -1,6 +1,10 @@
 package transformer
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+)
 
 // nomicActivations are those with a gate, whose function is that of the gate.
 var nomicActivations = map[string]string{"swiglu": "silu", "geglu": "gelu"}
@@ -34,6 +38,12 @@ func openNomicBERT(w *weights) *Model {
 		Layers: make([]Layer, c.NLayer),
 		Head:   w.classifier(hidden, bertClassifier),
 	}
+	head := bertMasked(act, eps)
+	if act != kernel.SiLU && act != kernel.GELUTanh {
+		head.act = kernel.GELU
+	}
+	head.norm, head.denseBias, head.bias = "cls.predictions.transform.layer_norm", c.headBias, c.headBias
+	w.maskedHead(m, head)
 	if c.TypeVocabSize > 0 {
 		m.Embeddings.Types = w.rows("embeddings.token_type_embeddings", c.TypeVocabSize, hidden)
 	}

@@ -30,6 +30,8 @@ type nomicConfig struct {
 	ScaleAttnWeights    bool            `json:"scale_attn_weights"`
 	expertsConfig
 
+	headBias bias // of the masked-language-model head
+
 	dim  int // of a head
 	rope *RoPE
 }
@@ -61,6 +63,7 @@ func readNomic(w *weights) *nomicConfig {
 	}
 	w.decode(&c)
 	c.check(w)
+	c.headBias = c.MLPFC1Bias
 	return &c
 }
 
@@ -114,6 +117,6 @@ func (c *nomicTransformers) read(w *weights) *nomicConfig {
 		NEmbd: c.HiddenSize, NHead: c.NumAttentionHeads, NInner: c.IntermediateSize, NLayer: c.NumHiddenLayers,
 		NPositions: c.MaxPositionEmbeddings, VocabSize: c.VocabSize, TypeVocabSize: c.TypeVocabSize,
 		ActivationFunction: gated, LayerNormEpsilon: c.LayerNormEps,
-		dim: c.dim, rope: rope,
+		headBias: withBias, dim: c.dim, rope: rope,
 	}
 }

@@ -26,7 +26,7 @@ func openRoBERTa(w *weights) *Model {
 		Layers:       c.layers(w),
 		Head:         w.classifier(c.HiddenSize, robertaClassifier),
 	}
-	w.maskedHead(m, robertaMasked(&c))
+	w.maskedHead(m, robertaMasked(c.eps))
 	m.Embeddings.FirstPosition, m.Embeddings.Padding = int(padding)+1, padding
 	return m
 }
