@@ -20,7 +20,7 @@ type Expansion struct {
 	Twice bool // the logarithm of the weight of a token is taken once more, as log(1 + weight)
 }
 
-// weight returns that of a logit. A NaN stays.
+// weight returns that of a token, or of the greatest logit of several. A NaN stays.
 func (e Expansion) weight(logit float32) float64 {
 	if logit <= 0 {
 		return 0
@@ -31,6 +31,19 @@ func (e Expansion) weight(logit float32) float64 {
 	}
 	return w
 }
+
+// factor returns 1 + x, so that the weight of a token with a positive logit is log(1 + x)
+// and the sum of weights the logarithm of a product. A NaN stays.
+func (e Expansion) factor(logit float32) float64 {
+	if e.Twice {
+		return 1 + math.Log1p(float64(logit))
+	}
+	return 1 + float64(logit)
+}
+
+// largeFactors is the product of factors at which its logarithm is taken: with one factor
+// more, which is at most 2¹²⁸ + 1, it does not overflow.
+const largeFactors = 1 << 500
 
 // Expand writes the weights of all vocabulary entries to dst (sequences×vocabulary),
 // which the masked-language-model head makes of the last hidden states of b
@@ -66,20 +79,20 @@ type foldTask struct {
 	memory    []foldMemory // of each worker
 }
 
-// foldMemory is of some logits and of the sums of a sequence.
+// foldMemory is of some logits, and of the sums of a sequence: sums and the logarithms of
+// factors.
 type foldMemory struct {
-	logits []float32
-	sums   []float64
+	logits        []float32
+	factors, sums []float64
 }
 
 // Run does layer i.
 func (t *foldTask) Run(worker, i int) {
 	p, memory := t.p, &t.memory[worker]
 	set, rows, starts, w := p.model.set, &p.rows, p.batch.Starts, p.model.Head.Vocabulary[i]
-	if len(memory.sums) < w.N {
-		memory.sums = make([]float64, maskedColumns)
+	if t.expansion.Sum && memory.sums == nil {
+		memory.sums, memory.factors = make([]float64, maskedColumns), make([]float64, maskedColumns)
 	}
-	sums := memory.sums[:w.N]
 	step, sequence := rows.BlockTiles(), 0
 	for t0 := 0; t0 < rows.Tiles(); t0 += step {
 		t1 := min(t0+step, rows.Tiles())
@@ -89,40 +102,55 @@ func (t *foldTask) Run(worker, i int) {
 		set.Multiply(logits, rows, t0, t1, w, 0, w.Count(), 0, kernel.Identity)
 		for j := from; j < to; j++ {
 			row := t.dst.Row(sequence)[i*maskedColumns:][:w.N]
-			t.add(row, sums, logits.Row(j-from), j == starts[sequence])
+			if t.expansion.Sum {
+				memory.add(t.expansion, logits.Row(j-from), j == starts[sequence])
+			} else if j == starts[sequence] {
+				copy(row, logits.Row(j-from))
+			} else {
+				set.Max(row, logits.Row(j-from))
+			}
 			if j+1 == starts[sequence+1] {
-				t.end(row, sums)
+				t.end(row, memory)
 				sequence++
 			}
 		}
 	}
 }
 
-// add adds the logits of a token to those before it in its sequence: to sums, or to the
-// greatest, which lie in row. The greatest weight is that of the greatest logit.
-func (t *foldTask) add(row []float32, sums []float64, logits []float32, first bool) {
-	switch {
-	case t.expansion.Sum:
-		if first {
-			clear(sums)
+// add adds the weights that logits of a token stand for to those of the tokens before it
+// in its sequence.
+func (m *foldMemory) add(e Expansion, logits []float32, first bool) {
+	factors, sums := m.factors[:len(logits)], m.sums[:len(logits)]
+	if first {
+		clear(sums)
+		for k := range factors {
+			factors[k] = 1
 		}
-		for k, v := range logits {
-			if !(v <= 0) { // a NaN too
-				sums[k] += t.expansion.weight(v)
-			}
+	}
+	for k, v := range logits {
+		if v <= 0 {
+			continue
 		}
-	case first:
-		copy(row, logits)
-	default:
-		t.p.model.set.Max(row, logits)
+		if v < 0x1p-30 { // log(1 + v) is v, of which a factor would keep less
+			sums[k] += float64(v)
+			continue
+		}
+		f := factors[k] * e.factor(v) // a NaN too
+		if f > largeFactors {
+			sums[k] += math.Log(f)
+			f = 1
+		}
+		factors[k] = f
 	}
 }
 
-// end writes the weights of a sequence whose tokens were all added to row.
-func (t *foldTask) end(row []float32, sums []float64) {
+// end writes the weights of a sequence whose tokens were all added to row, which has the
+// greatest logits of each entry where it is not the sum that counts: the greatest weight is
+// that of the greatest logit.
+func (t *foldTask) end(row []float32, m *foldMemory) {
 	for k := range row {
 		if t.expansion.Sum {
-			row[k] = float32(sums[k])
+			row[k] = float32(m.sums[k] + math.Log(m.factors[k]))
 		} else {
 			row[k] = float32(t.expansion.weight(row[k]))
 		}

@@ -219,3 +219,41 @@ func TestMaskedHeadsOfPublishedCode(t *testing.T) {
 		"qkv_proj_bias": false, "mlp_fc1_bias": false, "mlp_fc2_bias": false}`)
 	require.Equal(t, want, expand(nomic))
 }
+
+// The sum of weights by the product of factors is that of logarithms, however large or
+// small they are.
+func TestFactors(t *testing.T) {
+	logits := [][]float32{
+		{0, -1, 1e-40, 1e-9, 3, math.MaxFloat32, float32(math.Inf(1)), float32(math.NaN())},
+		{-2, 2, 1e-12, 1e-8, 0.1, 1e37, 1, 1},
+	}
+	for _, e := range []Expansion{{Sum: true}, {Sum: true, Twice: true}} {
+		want := make([]float64, len(logits[0]))
+		m := foldMemory{factors: make([]float64, len(want)), sums: make([]float64, len(want))}
+		m.add(e, []float32{9, 9, 9, 9, 9, 9, 9, 9}, true) // another sequence's
+		for i := range 100 {
+			row := logits[i%2]
+			m.add(e, row, i == 0)
+			for k, v := range row {
+				w := math.Log1p(max(0, float64(v)))
+				if e.Twice {
+					w = math.Log1p(w)
+				}
+				want[k] += w
+			}
+		}
+		got := make([]float32, len(want))
+		(&foldTask{expansion: e}).end(got, &m)
+		for k, w := range want {
+			if math.IsNaN(w) || math.IsInf(w, 0) {
+				require.Equal(t, float32(w) != float32(w), got[k] != got[k])
+				require.Equal(t, math.IsInf(w, 0), math.IsInf(float64(got[k]), 0))
+				continue
+			}
+			require.InEpsilon(t, 1+w, 1+float64(got[k]), 1e-6, "%d", k) // a float32's
+			if w > 0 {
+				require.InEpsilon(t, max(w, 1e-45), float64(got[k]), 1e-6, "%d", k)
+			}
+		}
+	}
+}
