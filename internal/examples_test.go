@@ -20,7 +20,7 @@ import (
 var methods = map[string][]string{
 	"tokenizer":         {"Tokenizer.Encode", "Tokenizer.EncodePair", "Tokenizer.EncodeOffsets", "Tokenizer.Decode"},
 	"embed":             {"Model.Embed", "Model.EmbedIDs", "Model.EmbedSeq", "Model.EmbedTokens", "Queue.Embed"},
-	"embed/sparse":      {"Model.Embed"},
+	"embed/sparse":      {"Model.Embed", "Index.Search"},
 	"embed/multivector": {"Model.EmbedQueries", "Model.EmbedQuery", "Model.EmbedDocuments", "Model.Score", "Model.Rank"},
 	"embed/rerank":      {"Model.Rank", "Model.Score", "Model.Pairs", "Model.Classify", "Model.ClassifyPairs"},
 }

@@ -78,7 +78,7 @@ var layers = map[string]row{
 	}},
 	"embed/sparse": {ours: []string{
 		"tensor", "tokenizer", "embed",
-		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
+		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline", "search",
 	}},
 	"search":            {ours: []string{"quant", "internal/kernel"}, others: []string{"github.com/x448/float16"}},
 	"internal/filelock": {others: []string{"golang.org/x/sys/windows"}},

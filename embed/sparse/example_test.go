@@ -60,6 +60,30 @@ func ExampleDot() {
 	// Output: 3
 }
 
+func ExampleIndex_Search() {
+	var index sparse.Index
+	for _, v := range []sparse.Vector{
+		{Indices: []int32{3, 9}, Values: []float32{1, 4}},
+		{Indices: []int32{17}, Values: []float32{2}},
+		{Indices: []int32{3, 17}, Values: []float32{1, 1}},
+	} {
+		if _, err := index.Add(v); err != nil {
+			log.Fatal(err)
+		}
+	}
+	query := sparse.Vector{Indices: []int32{3, 17}, Values: []float32{2, 0.5}}
+	found, err := index.Search(query, 2)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, m := range found {
+		fmt.Println(m.Row, m.Score)
+	}
+	// Output:
+	// 2 2.5
+	// 0 2
+}
+
 func ExampleLoadFS() {
 	model, err := sparse.LoadFS(context.Background(), os.DirFS(folder), embed.Config{Precision: embed.BFloat16})
 	if err != nil {
