@@ -278,3 +278,30 @@ func TestAutoEncoder(t *testing.T) {
 		assert.ErrorContains(t, err, want)
 	}
 }
+
+// An embedding model of GTE's with one label for each token is a sparse model too, and
+// others are not.
+func TestLexical(t *testing.T) {
+	g, all := readGolden(t, "sparse-gte-tokens"), files(t, "sparse-gte-tokens", nil)
+	require.Greater(t, len(g.answers["plain"][8].Indices), 4)
+	dense, err := embed.LoadFS(t.Context(), all, embed.Config{})
+	require.NoError(t, err)
+	defer dense.Close() //nolint:errcheck
+	m := load(t, g.dir, embed.Config{})
+	ours, err := m.Fingerprint(t.Context())
+	require.NoError(t, err)
+	theirs, err := dense.Fingerprint(t.Context())
+	require.NoError(t, err)
+	assert.NotEqual(t, theirs, ours)
+	for _, c := range []struct{ path, from, to, want string }{
+		{"config.json", "GteForTokenClassification", "GteForMaskedLM", "an embedding model, expected a sparse model; embed.Load"},
+		{"config.json", `"0": "LABEL_0"`, `"0": "LABEL_0", "1": "LABEL_1"`, "an embedding model, expected a sparse model; embed.Load"},
+		{"tokenizer_config.json", "eos_token", "end_token", `tokenizer_config.json: eos_token: "", expected a token of the tokenizer`},
+		{"model.safetensors", `"classifier.bias"`, `"classifier.bios"`, "tensor classifier.bias: shape [], expected [1]"},
+	} {
+		changed := strings.Replace(string(all[c.path].Data), c.from, c.to, 1)
+		require.NotEqual(t, string(all[c.path].Data), changed)
+		_, err := LoadFS(t.Context(), files(t, "sparse-gte-tokens", map[string]string{c.path: changed}), embed.Config{})
+		assert.ErrorContains(t, err, c.want)
+	}
+}

@@ -38,7 +38,8 @@ type routeRecipe struct {
 	IncludePrompt bool
 	Modules       []string // of those behind the pooling
 	Normalized    bool
-	Splade        *modelfolder.Splade `json:",omitempty"`
+	Splade        *modelfolder.Splade  `json:",omitempty"`
+	Lexical       *modelfolder.Lexical `json:",omitempty"`
 }
 
 type encoderRecipe struct {
@@ -75,7 +76,7 @@ func (r *Route) recipe() routeRecipe {
 	if e.Adapter != nil {
 		made.Adapter = string(modelfolder.Canonical(e.Adapter))
 	}
-	all := routeRecipe{Encoder: made, Tokens: r.tokens, Pooling: r.PoolingNames(), Modules: r.modules, Normalized: r.Spec.Normalized, Splade: r.Spec.Splade}
+	all := routeRecipe{Encoder: made, Tokens: r.tokens, Pooling: r.PoolingNames(), Modules: r.modules, Normalized: r.Spec.Normalized, Splade: r.Spec.Splade, Lexical: r.Spec.Lexical}
 	if p := r.Spec.Pooling; p != nil {
 		all.IncludePrompt = p.IncludePrompt
 	}

@@ -158,6 +158,30 @@ func (m *Model) autoEncoder(spec *modelfolder.Module) (made loaded, err error) {
 	return loaded{a, fmt.Sprintf("SparseAutoEncoder normalize=%t k=%d %s", spec.Standardize, spec.MaxActive, sum), outputs}, nil
 }
 
+// lexical loads the layer of l, which lies in the weights of e.
+func (m *Model) lexical(l *modelfolder.Lexical, e *Encoder) (*pipeline.Lexical, error) {
+	file, width := m.Files[e.Weights], e.Runs.Width()
+	values := map[string][]float32{}
+	for name, shape := range map[string][]int{l.Layer + ".weight": {1, width}, l.Layer + ".bias": {1}} {
+		t, ok := file.Tensor(name)
+		if !ok || !slices.Equal(t.Shape, shape) {
+			return nil, fmt.Errorf("%s: tensor %s: shape %v, expected %v", file.Name(), name, t.Shape, shape)
+		}
+		values[name] = make([]float32, t.Len())
+		if err := t.Float32s(values[name]); err != nil {
+			return nil, fmt.Errorf("%s: %w", file.Name(), err)
+		}
+	}
+	relu, err := pipeline.ParseActivation("torch.nn.ReLU")
+	if err != nil {
+		return nil, err
+	}
+	weight := tensor.Matrix{Rows: 1, Cols: width, Stride: width, Data: values[l.Layer+".weight"]}
+	d := pipeline.NewDense(m.Set, weight, values[l.Layer+".bias"], relu)
+	m.Bytes += d.Bytes()
+	return &pipeline.Lexical{Dense: d, Vocabulary: e.Runs.Vocabulary(), Dropped: l.Dropped}, nil
+}
+
 // tensorNames returns the names of a module's tensors.
 func tensorNames(f modelfolder.Folder) ([]string, error) {
 	file, err := f.Weights()

@@ -90,15 +90,18 @@ var modelTypeKinds = map[string]Kind{
 // config_sentence_transformers.json says, else by its modules, else by the class of the
 // transformer.
 func (r *reader) identify(wanted Kind) (list []moduleEntry, err error) {
-	kind, err := r.root.modelType(wanted)
-	if err != nil && r.options.Pooling == "" {
-		return nil, err
-	}
-	if list, err = r.root.modules(); err != nil {
-		return nil, err
+	kind, kindErr := r.root.modelType(wanted)
+	if list, err = r.root.modules(); err == nil && wanted == SparseModel {
+		r.lexical, err = r.isLexical(list)
 	}
 	pooling := r.options.Pooling
+	if kindErr != nil && pooling == "" && !r.lexical {
+		return nil, kindErr
+	}
 	switch {
+	case err != nil:
+		return nil, err
+	case r.lexical:
 	case pooling != "" && list != nil:
 		return nil, fmt.Errorf("pooling: %.50q given, and modules.json says how the model pools", pooling)
 	case pooling != "" || kind != "":

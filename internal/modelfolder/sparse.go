@@ -52,6 +52,9 @@ const (
 // sparseRoute reads the modules of list, a route through a sparse model.
 func (r *reader) sparseRoute(list []moduleEntry) (*Route, error) {
 	first, route := &list[0], new(Route)
+	if r.lexical {
+		return r.lexicalRoute(first)
+	}
 	var err error
 	if first.class() == sparseStatic {
 		if len(list) > 1 {

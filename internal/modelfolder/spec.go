@@ -39,6 +39,7 @@ type Route struct {
 	Pooling    *Pooling  // nil for a table, which gives vectors at once, and of a sparse model's weights
 	MaxActive  int       // k of a SparseAutoEncoder, which takes its place where the Spec has none; 0 = all
 	Splade     *Splade   // in place of all that follows the encoder; nil = none
+	Lexical    *Lexical  // in place of all that follows the encoder; nil = none
 	Modules    []*Module // what follows, without the Normalize modules at the end
 	Normalized bool      // there are such
 }
@@ -146,6 +147,7 @@ type reader struct {
 	options    Options
 	activation *string  // activation_fn of config_sentence_transformers.json; nil = none
 	legacy     *legacy  // of it, of a multi-vector model
+	lexical    bool     // the sparse model that is read is a Lexical
 	source     *Encoder // of the root, where identify has read it already
 	encoders   map[moduleKey]*Encoder
 	modules    map[moduleKey]*Module

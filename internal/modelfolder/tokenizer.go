@@ -130,6 +130,9 @@ type tokenizerConfig struct {
 
 	AddEOSToken bool  `json:"add_eos_token"`
 	EOSToken    token `json:"eos_token"`
+	CLSToken    token `json:"cls_token"`
+	PadToken    token `json:"pad_token"`
+	UnkToken    token `json:"unk_token"`
 
 	limit int                  // of tokens; 0 for none
 	side  tokenizer.Truncation // of truncation
