@@ -1,5 +1,5 @@
 // Package sparse embeds texts as weights of the entries of a vocabulary, most of which
-// are zero: SPLADE and its like.
+// are zero: SPLADE and its like. An Index searches them.
 //
 //	model, err := sparse.Load(ctx, "splade-v3", embed.Config{})
 //	…
@@ -34,7 +34,7 @@ type Info struct {
 	Name          string
 	Family        string            // config.json's model_type
 	Layers        int               // transformer blocks
-	Vocabulary    int               // token ids, and the indices of a vector, are 0 to Vocabulary-1
+	Vocabulary    int               // indices of a vector, which are token ids but of a SparseAutoEncoder, are 0 to Vocabulary-1
 	MaxActive     int               // weights that a vector has at most; 0 = all that are not zero
 	MaxTokens     int               // of a text, special tokens included; 0 = no limit
 	Prompts       map[string]string // by name
@@ -47,11 +47,14 @@ type Info struct {
 	MemoryBytes   int64 // of the weights, those that stay in their file included
 }
 
-// Load loads the sparse model in the folder dir, as sentence-transformers' SparseEncoder
-// writes it up to version 6.2: a masked-language model with a SpladePooling, or weights of
-// tokens, and a Router of both: then the prompt name of a request chooses, and queries do
-// not run the transformer. A folder of a masked-language model alone, as transformers
-// writes it, is one that pools the greatest weights.
+// Load loads the sparse model in the folder dir. What sentence-transformers' SparseEncoder
+// writes up to version 6.2 is one: a masked-language model with a SpladePooling; weights
+// of tokens, alone or beside that in a Router, where the prompt name of a request chooses,
+// and queries do not run the transformer; an embedding model with a SparseAutoEncoder. So
+// is a masked-language model as transformers writes it, whose greatest weights are pooled,
+// and an embedding model of GTE's with one label for each token, which are its lexical
+// weights.
+//
 // It is embed.Load in all else: how weights are held, and what errors say. A folder of
 // another kind is an *embed.KindError that names what serves it; one whose sparse vectors
 // come of other modules is an error that names those. cfg.Pooling must be empty.

@@ -221,6 +221,7 @@ func TestStaticAlone(t *testing.T) {
 		assert.Equal(t, want.Values, got[i].Values)
 	}
 
+	delete(all, "config_sentence_transformers.json") // the modules tell
 	all["modules.json"] = &fstest.MapFile{Data: []byte(modules("Router"))}
 	all["router_config.json"] = &fstest.MapFile{Data: []byte(`{"types": {"": "x.SparseStaticEmbedding"}, "structure": {"query": [""]}, "parameters": {}}`)}
 	m, err = LoadFS(t.Context(), all, embed.Config{})

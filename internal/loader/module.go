@@ -172,12 +172,12 @@ func (m *Model) lexical(l *modelfolder.Lexical, e *Encoder) (*pipeline.Lexical, 
 			return nil, fmt.Errorf("%s: %w", file.Name(), err)
 		}
 	}
-	relu, err := pipeline.ParseActivation("torch.nn.ReLU")
+	identity, err := pipeline.ParseActivation("torch.nn.Identity")
 	if err != nil {
 		return nil, err
 	}
 	weight := tensor.Matrix{Rows: 1, Cols: width, Stride: width, Data: values[l.Layer+".weight"]}
-	d := pipeline.NewDense(m.Set, weight, values[l.Layer+".bias"], relu)
+	d := pipeline.NewDense(m.Set, weight, values[l.Layer+".bias"], identity)
 	m.Bytes += d.Bytes()
 	return &pipeline.Lexical{Dense: d, Vocabulary: e.Runs.Vocabulary(), Dropped: l.Dropped}, nil
 }

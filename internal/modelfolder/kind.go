@@ -245,8 +245,10 @@ func moduleKind(list []moduleEntry, wanted Kind) error {
 		switch e.class() {
 		case "Dense":
 			token = e
-		case "Pooling", "StaticEmbedding", "Router", "Asym":
+		case "Pooling", "StaticEmbedding":
 			pooled = true
+		case "Router", "Asym":
+			pooled = wanted != SparseModel // its routes tell
 		}
 	}
 	if token != nil && !pooled && list[0].class() == "Transformer" {

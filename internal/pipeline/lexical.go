@@ -9,9 +9,9 @@ import (
 
 // Lexical is the Head that gives each token a weight: a row of each item has, for each
 // entry of the vocabulary, the greatest of the weights that the item's tokens of that id
-// have, 0 where there is none. See modelfolder.Lexical.
+// have, 0 where there is none greater. A NaN stays. See modelfolder.Lexical.
 type Lexical struct {
-	Dense      *Dense // of hidden states, with one output of 0 or more
+	Dense      *Dense // of hidden states, with one output
 	Vocabulary int
 	Dropped    []int32 // ids whose weight is 0
 }
