@@ -37,14 +37,13 @@ var (
 )
 
 // dialects are those of every Handler. The first one is this project's own.
-var dialects = []*dialect{&native, &ollama, &tei}
+var dialects = []*dialect{&native, &ollama, &tei, &cohere, &azure}
 
 // native is the superset of what OpenAI, Mistral, Mixedbread and others ask.
 var native = dialect{failure: (*failure).envelope, routes: []route{
 	{path: "/v1/embeddings", methods: post, serve: (*exchange).embeddings},
 	{path: "/embeddings", methods: post, serve: (*exchange).embeddings},
 	{path: "/v1/rerank", methods: post, serve: (*exchange).rerank},
-	{path: "/v2/rerank", methods: post, serve: (*exchange).rerank},
 	{path: "/rerank", methods: post, serve: (*exchange).rerankAny},
 	{path: "/v1/models", methods: get, serve: (*exchange).listModels},
 	{path: "/models", methods: get, serve: (*exchange).listModels, summary: "List the models"},
@@ -91,5 +90,6 @@ type spelling struct {
 	fields map[string]func(c *call, h *Handler, field string, value []byte) error
 	input  string // the field of the inputs, for a message
 	empty  bool   // a request without inputs is answered without embeddings
+	echo   bool   // the answer has the texts
 	answer func(x *exchange, c *call, result *embed.Result) error
 }

@@ -77,7 +77,7 @@ func (b *browser) runPrograms(check func(answer string)) object {
 		return nil
 	}
 	put("openai.py", openai)
-	put("cohere.py", cohere)
+	put("cohere.py", cohereModule)
 	request, err := exec.Command("python3", put("main.py", python)).Output()
 	require.NoError(b.t, err)
 	return decode[object](b.t, bytes.NewReader(request))
@@ -94,8 +94,8 @@ class OpenAI:
         sys.exit()
 `
 
-// cohere stands in for Cohere's.
-const cohere = `
+// cohereModule stands in for Cohere's.
+const cohereModule = `
 import json, sys
 class ClientV2:
     def __init__(self, base_url, api_key):

@@ -13,7 +13,7 @@ type call struct {
 	addSpecial setting[bool] // around token ids
 	maxTokens  setting[int]  // of an input
 	forms      forms
-	echo       bool // the answer has the texts
+	purpose    purpose
 }
 
 // fields has, for each field of a request, what reads its value, which is not
@@ -55,6 +55,9 @@ func (h *Handler) parse(s *spelling, name string, body []byte) (*call, error) {
 // complete checks what only the whole request tells.
 func (c *call) complete(h *Handler, s *spelling) error {
 	if err := c.find(h, embedding); err != nil {
+		return err
+	}
+	if err := c.purpose.settle(c); err != nil {
 		return err
 	}
 	if c.inputs.count() == 0 && !s.empty {

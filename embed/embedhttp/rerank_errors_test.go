@@ -85,7 +85,7 @@ func TestRerankErrors(t *testing.T) {
 	requireError(t, send(h, "POST", "/v1/rerank", `{"model":"nope","query":"a","documents":["b"]}`), 404, invalidRequest, "model_not_found", "model")
 	requireError(t, send(h, "POST", "/v1/rerank", padded(goodRanking, 2001)), 413, invalidRequest, "request_too_large", "")
 	requireError(t, send(h, "POST", "/v1/rerank", goodRanking, "Content-Type", "text/xml"), 415, invalidRequest, "unsupported_media_type", "")
-	w := send(h, "GET", "/v2/rerank", "")
+	w := send(h, "GET", "/v1/rerank", "")
 	requireError(t, w, 405, invalidRequest, "method_not_allowed", "")
 	assert.Equal(t, "POST", w.Header().Get("Allow"))
 
@@ -93,7 +93,7 @@ func TestRerankErrors(t *testing.T) {
 		addCross(t)(c)
 		c.Keys = keys
 	})
-	for _, path := range []string{"/v1/rerank", "/v2/rerank", "/rerank"} {
+	for _, path := range []string{"/v1/rerank", "/rerank"} {
 		requireError(t, send(h, "POST", path, goodRanking), 401, "authentication_error", "invalid_api_key", "")
 		assert.Equal(t, 200, send(h, "POST", path, goodRanking, "Authorization", "Bearer sesame").Code)
 	}

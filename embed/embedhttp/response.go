@@ -43,7 +43,7 @@ func (x *exchange) embedAs(s *spelling) error {
 	if err != nil {
 		return err
 	}
-	if !c.echo {
+	if !s.echo {
 		c.inputs = inputs{}
 		x.leave() // a client that is slow to take the answer holds up nobody
 	}
