@@ -125,7 +125,7 @@ func (x *exchange) answerByType(c *call, version string, result *embed.Result) e
 // answerCohereOld answers as version 1 does: by type where the request has
 // embedding_types, and else with one list of vectors.
 func (x *exchange) answerCohereOld(c *call, result *embed.Result) error {
-	if c.forms.given {
+	if c.forms.given != "" {
 		return x.answerByType(c, "1", result)
 	}
 	return x.answerCohereAs(c, "1", "embeddings_floats", func(p *pieces, b []byte) ([]byte, error) {

@@ -16,8 +16,8 @@ type form struct {
 // forms are those of a request.
 type forms struct {
 	list  []form
-	plain bool // encoding_format is a name, or absent, rather than a list
-	given bool // encoding_format is
+	plain bool   // encoding_format is a name, or absent, rather than a list
+	given string // the field that is encoding_format; "" = none
 	dtype setting[encoding.Format]
 }
 
@@ -38,7 +38,22 @@ func parseForm(field string, value []byte) (form, error) {
 
 func (c *call) setFormats(_ *Handler, field string, value []byte) error {
 	f := &c.forms
-	f.given = true
+	if f.given != "" {
+		other := forms{dtype: f.dtype}
+		if err := other.read(field, value); err != nil {
+			return err
+		}
+		if other.plain != f.plain || !slices.Equal(other.list, f.list) {
+			return fail(codeInvalidRequest, field, "contradicts %s", f.given)
+		}
+		return nil
+	}
+	return f.read(field, value)
+}
+
+// read reads a format, or a list of them.
+func (f *forms) read(field string, value []byte) error {
+	f.given = field
 	if value[0] != '[' {
 		one, err := parseForm(field, value)
 		f.list, f.plain = []form{one}, true
@@ -75,10 +90,10 @@ func (c *call) setDType(_ *Handler, field string, value []byte) error {
 // encoding_format whether they or their bytes in base64.
 func (f *forms) complete() error {
 	dtype := f.dtype.value // Float where there is none
-	if !f.given {
+	if f.given == "" {
 		f.list, f.plain = []form{{dtype.String(), dtype, false}}, true
 	}
-	if f.dtype.field == "" || !f.given {
+	if f.dtype.field == "" || f.given == "" {
 		return nil
 	}
 	if one := f.list[0]; len(f.list) > 1 || one.format != encoding.Float && one.format != dtype {

@@ -38,7 +38,7 @@ func (c *call) setInputs(h *Handler, field string, value []byte) error {
 // says what is wrong with an empty one.
 func (in *inputs) read(h *Handler, value []byte) error {
 	if value[0] == '"' {
-		return in.text(h, value, 0)
+		return in.text(h, unquote(value), 0)
 	}
 	if value[0] != '[' {
 		return fmt.Errorf("input: found %s, expected a text, token ids, or a list of them", excerpt(value))
@@ -57,8 +57,15 @@ func (in *inputs) read(h *Handler, value []byte) error {
 			return err
 		case i == h.cfg.MaxItems:
 			return fmt.Errorf("input: more than %d items", h.cfg.MaxItems)
-		case part[0] == '"' && first == '"':
-			err = in.text(h, part, i)
+		case part[0] == '"' && first != '[':
+			err = in.text(h, unquote(part), i)
+		case part[0] == '{' && first != '[': // as Jina has it
+			var s string
+			if s, err = h.document(part); err != nil {
+				err = fmt.Errorf("input %d: %w", i, err)
+			} else {
+				err = in.text(h, s, i)
+			}
 		case part[0] == '[' && first == '[':
 			err = in.list(part, i)
 		default:
@@ -75,8 +82,7 @@ func (in *inputs) read(h *Handler, value []byte) error {
 	return nil
 }
 
-func (in *inputs) text(h *Handler, value []byte, i int) error {
-	s := unquote(value)
+func (in *inputs) text(h *Handler, s string, i int) error {
 	if s == "" {
 		return fmt.Errorf("input %d: empty text", i)
 	}

@@ -233,7 +233,7 @@ func TestDescriptionHasTheLimits(t *testing.T) {
 	assert.NotContains(t, text, "2048")
 	assert.NotContains(t, text, "64000")
 	assert.Equal(t, 5, strings.Count(text, `"maxItems": 5`))
-	assert.Equal(t, 7, len(regexp.MustCompile(`"maxLength": 7\b`).FindAllString(text, -1)))
+	assert.Equal(t, 9, len(regexp.MustCompile(`"maxLength": 7\b`).FindAllString(text, -1)))
 	free, _ := served(t, func(c *Config) { c.MaxChars = -1 })
 	assert.NotContains(t, string(free.openapi), "64000")
 	assert.True(t, json.Valid(free.openapi))

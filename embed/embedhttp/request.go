@@ -1,6 +1,9 @@
 package embedhttp
 
-import "github.com/rhumb-go/rhumb/embed"
+import (
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/tokenizer"
+)
 
 // A call is a request for embeddings.
 type call struct {
@@ -14,29 +17,36 @@ type call struct {
 	maxTokens  setting[int]  // of an input
 	forms      forms
 	purpose    purpose
+	late       bool               // the inputs are the chunks of one text
+	spans      [][]tokenizer.Span // of the chunks in it
 }
 
 // fields has, for each field of a request, what reads its value, which is not
 // null. All but input, inputs and model may be absent.
 var fields = map[string]func(c *call, h *Handler, field string, value []byte) error{
-	"model":                (*call).setModel,
-	"input":                (*call).setInputs,
-	"inputs":               (*call).setInputs,
-	"dimensions":           (*call).setDimensions,
-	"output_dimension":     (*call).setDimensions,
-	"encoding_format":      (*call).setFormats,
-	"output_dtype":         (*call).setDType,
-	"normalized":           (*call).setNormalize,
-	"normalize":            (*call).setNormalize,
-	"prompt":               (*call).setPrompt,
-	"prompt_name":          (*call).setPromptName,
-	"input_type":           (*call).setInputType,
-	"truncation_strategy":  (*call).setStrategy,
-	"truncation_direction": (*call).setDirection,
-	"truncate":             (*call).setTruncate,
-	"add_special_tokens":   (*call).setAddSpecial,
-	"user":                 (*call).skip,
-	"metadata":             (*call).skip,
+	"model":                  (*call).setModel,
+	"input":                  (*call).setInputs,
+	"inputs":                 (*call).setInputs,
+	"dimensions":             (*call).setDimensions,
+	"output_dimension":       (*call).setDimensions,
+	"encoding_format":        (*call).setFormats,
+	"output_dtype":           (*call).setDType,
+	"normalized":             (*call).setNormalize,
+	"normalize":              (*call).setNormalize,
+	"prompt":                 (*call).setPrompt,
+	"prompt_name":            (*call).setPromptName,
+	"input_type":             (*call).setInputType,
+	"truncation_strategy":    (*call).setStrategy,
+	"truncation_direction":   (*call).setDirection,
+	"truncate":               (*call).setTruncate,
+	"add_special_tokens":     (*call).setAddSpecial,
+	"embedding_type":         (*call).setFormats,
+	"task":                   (*call).setTask,
+	"late_chunking":          (*call).setLate,
+	"truncation":             (*call).setTruncation,
+	"truncate_prompt_tokens": (*call).setTruncateTokens,
+	"user":                   (*call).skip,
+	"metadata":               (*call).skip,
 }
 
 // parse reads a request for embeddings that is spelled as s, and finds its model, which
@@ -86,6 +96,11 @@ func (c *call) complete(h *Handler, s *spelling) error {
 	if err := c.forms.complete(); err != nil {
 		return err
 	}
+	if c.late {
+		if err := c.chain(); err != nil {
+			return err
+		}
+	}
 	return c.frame()
 }
 
@@ -103,6 +118,7 @@ func (c *call) options() embed.Options {
 		Dimensions:   c.dimensions.value,
 		Unnormalized: c.normalize.field != "" && !c.normalize.value,
 		Formats:      c.forms.formats(),
+		Spans:        c.spans,
 	}
 }
 

@@ -83,6 +83,22 @@ type document struct {
 	Text string `json:"text"`
 }
 
+// stringResult is a rankingResult as Voyage's clients read it.
+type stringResult struct {
+	Index    int     `json:"index"`
+	Score    float32 `json:"relevance_score"`
+	Document *string `json:"document,omitempty"`
+}
+
+// asString returns r as a stringResult.
+func (r rankingResult) asString() stringResult {
+	s := stringResult{r.Index, r.Score, nil}
+	if r.Document != nil {
+		s.Document = &r.Document.Text
+	}
+	return s
+}
+
 // rankingTail is the JSON of an answer after its results.
 type rankingTail struct {
 	Meta  rankingMeta  `json:"meta"`
@@ -109,7 +125,7 @@ type rankingUsage struct {
 }
 
 // answerRanking writes the documents that the request wants, piece by piece: twice, as
-// of the clients of one path some read results and others data.
+// of the clients of one path some read results, and Voyage's data.
 func (x *exchange) answerRanking(c *ranking, ranked []rerank.Ranked) error {
 	var tail rankingTail
 	for _, r := range ranked {
@@ -145,17 +161,19 @@ func (x *exchange) answerRanking(c *ranking, ranked []rerank.Ranked) error {
 	b = append(b, rand.Text()...)
 	b = append(b, `","object":"list","model":`...)
 	b = append(b, model...)
-	for _, name := range []string{`,"results":[`, `],"data":[`} {
+	const data = `],"data":[`
+	for _, name := range []string{`,"results":[`, data} {
 		b = append(b, name...)
 		for i, r := range results {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			one, err := json.Marshal(r)
-			if err != nil {
-				return err
+			if name == data {
+				b = appendJSON(b, r.asString())
+			} else {
+				b = appendJSON(b, r)
 			}
-			if b = append(b, one...); len(b) >= pieceSize {
+			if len(b) >= pieceSize {
 				if b, err = p.write(b); err != nil {
 					return err
 				}

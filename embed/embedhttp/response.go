@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -186,6 +187,10 @@ func (p *pieces) list(b []byte, n int, value func(b []byte, i int) []byte) (_ []
 func (x *exchange) countAll(result *embed.Result) (dropped int) {
 	for i := range result.Embeddings {
 		e := &result.Embeddings[i]
+		if result.Starts != nil && !slices.Contains(result.Starts, i) {
+			x.count(e.Tokens, 0) // what its text lost counts once
+			continue
+		}
 		dropped += x.count(e.Tokens, e.Truncated)
 	}
 	x.tellTruncated()
