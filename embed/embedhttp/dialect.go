@@ -89,6 +89,7 @@ func (r *route) match(path string) (model string, ok bool) {
 type spelling struct {
 	fields map[string]func(c *call, h *Handler, field string, value []byte) error
 	input  string // the field of the inputs, for a message
+	kind   kind   // of the models that it is for; "" = embedding
 	empty  bool   // a request without inputs is answered without embeddings
 	echo   bool   // the answer has the texts
 	answer func(x *exchange, c *call, result *embed.Result) error

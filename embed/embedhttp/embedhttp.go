@@ -29,6 +29,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/rerank"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 )
 
 // The limits of a zero Config.
@@ -61,8 +62,8 @@ type Config struct {
 	Observe func(Event)  // called after each request, in its goroutine; may be nil
 }
 
-// A Model is served under its name and its aliases. It has one of two queues: an
-// embedding model's, or a reranker's or classifier's.
+// A Model is served under its name and its aliases. It has one queue: an
+// embedding model's, a reranker's or classifier's, or a sparse model's.
 type Model struct {
 	Name    string
 	Aliases []string
@@ -72,6 +73,9 @@ type Model struct {
 
 	Rerank     *rerank.Queue
 	RerankInfo rerank.Info // of its model; one with several labels is a classifier
+
+	Sparse     *sparse.Queue
+	SparseInfo sparse.Info // of its model
 
 	Fingerprint string // what the model's Fingerprint returns; "" = it is not told
 }

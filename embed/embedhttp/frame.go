@@ -20,6 +20,11 @@ func (c *call) frame() error {
 	if c.inputs.ids == nil && c.addSpecial.field == "" {
 		return nil
 	}
+	if c.model.Queue == nil {
+		f := fail(codeInvalidInput, "", "token ids, expected texts")
+		f.param = c.inputs.field
+		return f
+	}
 	head, tail, err := c.model.Queue.Frame(c.promptName.value)
 	if err != nil {
 		return c.embedFailure(err)

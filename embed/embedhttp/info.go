@@ -32,8 +32,8 @@ func (h *Handler) modelInfo(m *Model) modelInfo {
 		Kind:        m.kind(),
 		Aliases:     append([]string{}, m.Aliases...),
 		Dimensions:  m.Info.DefaultDimensions,
-		MaxTokens:   m.maxTokens(),
-		Prompts:     m.prompts(),
+		MaxTokens:   m.facts().maxTokens,
+		Prompts:     append([]string{}, names(m.facts().prompts)...),
 		Fingerprint: m.Fingerprint,
 	}
 }

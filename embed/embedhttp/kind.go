@@ -3,11 +3,13 @@ package embedhttp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/rerank"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
@@ -18,6 +20,7 @@ const (
 	embedding  kind = "embedding"
 	reranker   kind = "reranker"
 	classifier kind = "classifier"
+	sparseKind kind = "sparse"
 )
 
 // serving says for each kind what a model is of it, and what path serves it.
@@ -25,10 +28,13 @@ var serving = map[kind]string{
 	embedding:  "an embedding model: POST /v1/embeddings serves it",
 	reranker:   "a reranker: POST /v1/rerank serves it",
 	classifier: "a classifier: POST /predict serves it",
+	sparseKind: "a sparse model: POST /embed_sparse serves it",
 }
 
 func (m *Model) kind() kind {
 	switch {
+	case m.Sparse != nil:
+		return sparseKind
 	case m.Rerank == nil:
 		return embedding
 	case len(m.RerankInfo.Labels) > 1:
@@ -39,13 +45,19 @@ func (m *Model) kind() kind {
 
 // check checks that m has one queue.
 func (m *Model) check() error {
-	switch {
-	case m.Queue == nil && m.Rerank == nil:
-		return errors.New("no queue")
-	case m.Queue != nil && m.Rerank != nil:
-		return errors.New("two queues, expected one")
+	n := 0
+	for _, has := range []bool{m.Queue != nil, m.Rerank != nil, m.Sparse != nil} {
+		if has {
+			n++
+		}
 	}
-	return nil
+	switch n {
+	case 0:
+		return errors.New("no queue")
+	case 1:
+		return nil
+	}
+	return fmt.Errorf("%d queues, expected one", n)
 }
 
 // warm has the model read a text.
@@ -55,6 +67,8 @@ func (m *Model) warm(ctx context.Context) (err error) {
 		_, err = m.Rerank.Rank(ctx, "ready", []string{"ready"}, 1, rerank.Options{})
 	case classifier:
 		_, err = m.Rerank.Classify(ctx, []string{"ready"}, rerank.Options{})
+	case sparseKind:
+		_, err = m.Sparse.Embed(ctx, []string{"ready"}, sparse.Options{})
 	default:
 		_, err = m.Queue.Embed(ctx, []string{"ready"}, embed.Options{})
 	}
@@ -63,39 +77,37 @@ func (m *Model) warm(ctx context.Context) (err error) {
 
 // full reports whether m has all the work that it takes on.
 func (m *Model) full() bool {
-	if m.Rerank != nil {
+	switch {
+	case m.Rerank != nil:
 		return m.Rerank.Full()
+	case m.Sparse != nil:
+		return m.Sparse.Full()
 	}
 	return m.Queue.Full()
 }
 
-// maxTokens returns how many tokens m reads of an input, or of a pair; 0 = no limit.
-func (m *Model) maxTokens() int {
-	if m.Rerank != nil {
-		return m.RerankInfo.MaxTokens
-	}
-	return m.Info.MaxTokens
+// facts are what models of each kind say of themselves.
+type facts struct {
+	family    string
+	prompts   map[string]string // by name
+	maxTokens int               // of an input, or of a pair; 0 = no limit
+	precision embed.Precision
+	workers   int
+	memory    int64 // of the weights, in bytes
+	tokenizer *tokenizer.Tokenizer
 }
 
-// tokenizer returns that of m.
-func (m *Model) tokenizer() *tokenizer.Tokenizer {
-	if m.Rerank != nil {
-		return m.Rerank.Tokenizer()
+func (m *Model) facts() facts {
+	switch {
+	case m.Rerank != nil:
+		i := &m.RerankInfo
+		return facts{i.Family, i.Prompts, i.MaxTokens, i.Precision, i.Workers, i.MemoryBytes, m.Rerank.Tokenizer()}
+	case m.Sparse != nil:
+		i := &m.SparseInfo
+		return facts{i.Family, i.Prompts, i.MaxTokens, i.Precision, i.Workers, i.MemoryBytes, m.Sparse.Tokenizer()}
 	}
-	return m.Queue.Tokenizer()
-}
-
-// prompts returns the names of the prompts of m.
-func (m *Model) prompts() []string {
-	return append([]string{}, names(m.promptTexts())...)
-}
-
-// promptTexts returns the prompts of m by name.
-func (m *Model) promptTexts() map[string]string {
-	if m.Rerank != nil {
-		return m.RerankInfo.Prompts
-	}
-	return m.Info.Prompts
+	i := &m.Info
+	return facts{i.Family, i.Prompts, i.MaxTokens, i.Precision, i.Workers, i.MemoryBytes, m.Queue.Tokenizer()}
 }
 
 // find returns the model of that name, or an error for the client.

@@ -1,7 +1,6 @@
 package embedhttp
 
 import (
-	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -37,11 +36,8 @@ type ollamaDetails struct {
 }
 
 func (m *Model) ollamaDetails() ollamaDetails {
-	family, precision := m.Info.Family, m.Info.Precision
-	if m.Rerank != nil {
-		family, precision = m.RerankInfo.Family, m.RerankInfo.Precision
-	}
-	return ollamaDetails{Format: "safetensors", Family: family, Families: []string{family}, QuantizationLevel: precision.String()}
+	f := m.facts()
+	return ollamaDetails{Format: "safetensors", Family: f.family, Families: []string{f.family}, QuantizationLevel: f.precision.String()}
 }
 
 // ollamaModels returns all models under each of their names.
@@ -52,7 +48,7 @@ func (h *Handler) ollamaModels() []ollamaModel {
 		for _, name := range append([]string{m.Name}, m.Aliases...) {
 			list = append(list, ollamaModel{
 				Name: name, Model: name, ModifiedAt: h.created.UTC().Format(time.RFC3339), Digest: m.Fingerprint,
-				Size: cmp.Or(m.Info.MemoryBytes, m.RerankInfo.MemoryBytes), Details: m.ollamaDetails(),
+				Size: m.facts().memory, Details: m.ollamaDetails(),
 			})
 		}
 	}
@@ -69,7 +65,7 @@ func (x *exchange) ollamaRunning() error {
 	for i := range list {
 		list[i].ExpiresAt = x.h.created.UTC().AddDate(100, 0, 0).Format(time.RFC3339)
 		list[i].SizeVRAM = new(int64)
-		list[i].ContextLength = x.h.models[list[i].Name].maxTokens()
+		list[i].ContextLength = x.h.models[list[i].Name].facts().maxTokens
 	}
 	return x.json(http.StatusOK, map[string]any{"models": list})
 }
@@ -119,7 +115,7 @@ func (x *exchange) ollamaShow() error {
 	details := m.ollamaDetails()
 	answer := ollamaDescription{
 		Details: details, Capabilities: []string{}, ModifiedAt: x.h.created.UTC().Format(time.RFC3339),
-		ModelInfo: map[string]any{"general.architecture": details.Family, details.Family + ".context_length": m.maxTokens()},
+		ModelInfo: map[string]any{"general.architecture": details.Family, details.Family + ".context_length": m.facts().maxTokens},
 	}
 	if m.kind() == embedding {
 		answer.Capabilities = append(answer.Capabilities, "embedding")

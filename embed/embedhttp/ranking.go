@@ -84,7 +84,7 @@ func (c *ranking) options() rerank.Options {
 		o.Truncate = embed.TruncateNone
 	}
 	// What is over the model's limit limits nothing.
-	if most := c.model.maxTokens(); most == 0 || c.maxTokens < most {
+	if most := c.model.facts().maxTokens; most == 0 || c.maxTokens < most {
 		o.MaxTokens = c.maxTokens
 	}
 	return o

@@ -1,6 +1,8 @@
 package embedhttp
 
 import (
+	"cmp"
+
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
@@ -64,7 +66,7 @@ func (h *Handler) parse(s *spelling, name string, body []byte) (*call, error) {
 
 // complete checks what only the whole request tells.
 func (c *call) complete(h *Handler, s *spelling) error {
-	if err := c.find(h, embedding); err != nil {
+	if err := c.find(h, cmp.Or(s.kind, embedding)); err != nil {
 		return err
 	}
 	if err := c.purpose.settle(c); err != nil {
@@ -107,7 +109,7 @@ func (c *call) complete(h *Handler, s *spelling) error {
 // options returns the request's for the library.
 func (c *call) options() embed.Options {
 	maxTokens := c.maxTokens.value
-	if most := c.model.maxTokens(); most > 0 && maxTokens > most { // which limits nothing
+	if most := c.model.facts().maxTokens; most > 0 && maxTokens > most { // which limits nothing
 		maxTokens = 0
 	}
 	return embed.Options{

@@ -294,5 +294,5 @@ func TestRerankConfigErrors(t *testing.T) {
 	both := m
 	both.Queue = embed.NewQueue(tiny(t), embed.QueueConfig{})
 	_, err := New(Config{Models: []Model{both}})
-	assert.ErrorContains(t, err, `model "a": two queues`)
+	assert.ErrorContains(t, err, `model "a": 2 queues`)
 }

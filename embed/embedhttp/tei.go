@@ -18,6 +18,8 @@ var tei = dialect{name: "text-embeddings-inference", failure: teiFailure, routes
 		fields: names(teiTexts.fields), example: `{"inputs": ["The food was delicious"]}`},
 	{path: "/embed_all", methods: post, serve: (*exchange).teiEmbedAll, summary: "Embed each token of texts",
 		fields: names(teiTexts.fields), example: `{"inputs": "The food was delicious"}`},
+	{path: "/embed_sparse", methods: post, serve: (*exchange).teiEmbedSparse, summary: "Embed texts as weights of a vocabulary's entries",
+		fields: names(teiSparse.fields), example: `{"inputs": "The food was delicious"}`},
 	{path: "/similarity", methods: post, serve: (*exchange).teiSimilarity, summary: "Compare a sentence with others",
 		fields: names(teiSentences.fields), example: `{"inputs": {"source_sentence": "The food was delicious", "sentences": ["The service was fast"]}}`},
 	{path: "/predict", methods: post, serve: (*exchange).teiPredict, summary: "Label texts or pairs of them",
@@ -90,6 +92,8 @@ func (x *exchange) teiRoot() error {
 	switch {
 	case members["texts"] != 0:
 		return x.rankAs(func([]byte) *rankSpelling { return &teiRanking })
+	case m.kind() == sparseKind:
+		return x.teiEmbedSparse()
 	case m.kind() != embedding:
 		return x.teiPredict()
 	case members["inputs"] == '{':

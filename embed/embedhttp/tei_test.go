@@ -14,6 +14,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/rerank"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/encoding"
 )
 
@@ -29,12 +30,26 @@ func nli(t testing.TB) *rerank.Model {
 	return m
 }
 
-// servedAll returns a handler of the tiny model, the cross-encoder and the classifier.
+var loadSplade = sync.OnceValues(func() (*sparse.Model, error) {
+	return sparse.Load(context.Background(), heads+"sparse-bert-max/model", embed.Config{})
+})
+
+func splade(t testing.TB) *sparse.Model {
+	t.Helper()
+	m, err := loadSplade()
+	require.NoError(t, err)
+	return m
+}
+
+// servedAll returns a handler of the tiny model, the cross-encoder, the classifier and
+// the sparse model.
 func servedAll(t testing.TB, change func(*Config)) *Handler {
 	t.Helper()
 	h, _ := served(t, func(c *Config) {
 		addCross(t)(c)
-		c.Models = append(c.Models, reranking(t, "nli", nli(t), embed.QueueConfig{}))
+		q := sparse.NewQueue(splade(t), embed.QueueConfig{})
+		t.Cleanup(func() { _ = q.Close(context.Background()) })
+		c.Models = append(c.Models, reranking(t, "nli", nli(t), embed.QueueConfig{}), Model{Name: "splade", Sparse: q, SparseInfo: splade(t).Info()})
 		if change != nil {
 			change(c)
 		}
@@ -101,6 +116,34 @@ func TestTEIEmbedAll(t *testing.T) {
 	assert.Equal(t, 422, send(h, "POST", "/embed_all", `{"inputs": [2, 75, 3]}`).Code)
 	h = servedAll(t, func(c *Config) { c.MaxBody = 3000 })
 	assert.Equal(t, 413, send(h, "POST", "/embed_all", string(body)).Code, "the vectors are larger than the texts")
+}
+
+func TestTEIEmbedSparse(t *testing.T) {
+	h := servedAll(t, nil)
+	texts := []string{"summer", strings.Repeat("a long way ", 40)}
+	want, err := splade(t).Embed(t.Context(), texts, sparse.Options{})
+	require.NoError(t, err)
+	require.Positive(t, want[1].Truncated)
+	body, err := json.Marshal(map[string]any{"inputs": texts, "truncate": true})
+	require.NoError(t, err)
+	for _, path := range []string{"/embed_sparse", "/models/splade"} {
+		w := send(h, "POST", path, string(body))
+		require.Equal(t, 200, w.Code, w.Body)
+		assert.Equal(t, "1", w.Header().Get("X-Truncated-Inputs"))
+		got := decode[[][]teiWeight](t, w.Body)
+		require.Len(t, got, 2)
+		for i, v := range want {
+			require.Len(t, got[i], len(v.Indices))
+			for j, weight := range got[i] {
+				assert.Equal(t, v.Indices[j], weight.Index)
+				assert.Equal(t, math.Float32bits(v.Values[j]), math.Float32bits(weight.Value))
+			}
+		}
+	}
+	assert.Equal(t, 422, send(h, "POST", "/embed_sparse", `{"inputs": [2, 3]}`).Code, "token ids")
+	assert.Equal(t, 422, send(h, "POST", "/embed_sparse", `{"inputs": "`+texts[1]+`", "truncate": false}`).Code)
+	assert.Equal(t, 424, send(h, "POST", "/embed_sparse", `{"inputs": "a", "model": "tiny"}`).Code)
+	assert.Equal(t, 424, send(h, "POST", "/embed", `{"inputs": "a", "model": "splade"}`).Code)
 }
 
 func TestTEISimilarity(t *testing.T) {
@@ -243,7 +286,7 @@ func TestTEITokens(t *testing.T) {
 }
 
 func TestTEIInfo(t *testing.T) {
-	for name, kind := range map[string]string{"tiny": "embedding", "cross": "reranker", "nli": "classifier"} {
+	for name, kind := range map[string]string{"tiny": "embedding", "cross": "reranker", "nli": "classifier", "splade": "embedding"} {
 		h := servedAll(t, func(c *Config) { c.Default = name })
 		info := decode[teiDescription](t, send(h, "GET", "/info", "").Body)
 		assert.Equal(t, name, info.ModelID)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
@@ -106,12 +107,12 @@ func (x *exchange) teiTokenize() error {
 	prompt := ""
 	if name := c.promptName.value; name != "" {
 		var ok bool
-		if prompt, ok = c.model.promptTexts()[name]; !ok {
-			return fail(codeInvalidRequest, c.promptName.field, "unknown %.100q, expected one of: %q", name, c.model.prompts())
+		if prompt, ok = c.model.facts().prompts[name]; !ok {
+			return fail(codeInvalidRequest, c.promptName.field, "unknown %.100q, expected one of: %q", name, names(c.model.facts().prompts))
 		}
 	}
 	x.event.Model, x.event.Texts = c.model.Name, len(c.inputs.texts)
-	t := c.model.tokenizer()
+	t := c.model.facts().tokenizer
 	var failed error
 	err = x.list(true, "", len(c.inputs.texts), func(b []byte, i int) []byte {
 		text := prompt + c.inputs.texts[i]
@@ -148,7 +149,7 @@ func (x *exchange) teiDecode() error {
 	}
 	texts := make([]string, len(c.inputs.ids))
 	for i, ids := range c.inputs.ids {
-		if texts[i], err = c.model.tokenizer().Decode(ids, tokenizer.DecodeOptions{KeepSpecial: c.special}); err != nil {
+		if texts[i], err = c.model.facts().tokenizer.Decode(ids, tokenizer.DecodeOptions{KeepSpecial: c.special}); err != nil {
 			return fail(codeInvalidInput, "ids", "input %d: %v", i, err)
 		}
 	}
@@ -183,23 +184,21 @@ func (x *exchange) teiInfo() error {
 	if err != nil {
 		return err
 	}
+	f := m.facts()
 	info := teiDescription{
-		ModelID: m.Name, ServedModelName: m.Name, MaxInputLength: m.maxTokens(), AutoTruncate: true, Version: teiAPI,
-		MaxConcurrentRequests: queueTexts, MaxBatchTokens: queueTokens, MaxClientBatchSize: x.h.cfg.MaxItems,
+		ModelID: m.Name, ServedModelName: m.Name, ModelDType: f.precision.String(), MaxInputLength: f.maxTokens, AutoTruncate: true, Version: teiAPI,
+		MaxConcurrentRequests: queueTexts, MaxBatchTokens: queueTokens, MaxClientBatchSize: x.h.cfg.MaxItems, TokenizationWorkers: f.workers,
 	}
-	if m.Rerank == nil {
-		pooling := ""
-		for i, p := range m.Info.Pooling {
-			pooling += [2]string{"", "+"}[min(i, 1)] + p
-		}
-		info.ModelDType, info.TokenizationWorkers = m.Info.Precision.String(), m.Info.Workers
-		info.ModelType = map[string]any{"embedding": map[string]string{"pooling": pooling}}
-	} else {
+	switch m.kind() {
+	case embedding:
+		info.ModelType = map[string]any{"embedding": map[string]string{"pooling": strings.Join(m.Info.Pooling, "+")}}
+	case sparseKind:
+		info.ModelType = map[string]any{"embedding": map[string]string{"pooling": "splade"}}
+	default:
 		labels, ids := map[string]string{}, map[string]string{}
 		for i, label := range m.RerankInfo.Labels {
 			labels[strconv.Itoa(i)], ids[label] = label, strconv.Itoa(i)
 		}
-		info.ModelDType, info.TokenizationWorkers = m.RerankInfo.Precision.String(), m.RerankInfo.Workers
 		info.ModelType = map[string]any{string(m.kind()): map[string]any{"id2label": labels, "label2id": ids}}
 	}
 	return x.json(http.StatusOK, info)

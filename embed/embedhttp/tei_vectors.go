@@ -79,7 +79,7 @@ func (x *exchange) teiEmbedAll() error {
 		c.size = 0
 		for _, text := range c.inputs.texts {
 			tokens := len(c.prompt) + len(text)
-			if most := c.model.maxTokens(); most > 0 {
+			if most := c.model.facts().maxTokens; most > 0 {
 				tokens = min(tokens, most)
 			}
 			c.size += int64(tokens) * int64(c.model.Info.Dimensions) * 4

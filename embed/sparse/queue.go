@@ -6,6 +6,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/facade"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // A Queue runs the calls of many goroutines together, as embed.Queue does. The bits are
@@ -36,6 +37,9 @@ func (q *Queue) EmbedWait(ctx context.Context, texts []string, opts Options) ([]
 	}
 	return c.vectors, wait, nil
 }
+
+// Tokenizer returns the model's, as Model.Tokenizer does.
+func (q *Queue) Tokenizer() *tokenizer.Tokenizer { return q.model.Tokenizer() }
 
 // Stats returns the state of q. It is cheap.
 func (q *Queue) Stats() embed.QueueStats { return q.queue.Stats() }
