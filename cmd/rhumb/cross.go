@@ -36,15 +36,15 @@ func (f *crossFlags) add(cmd *cobra.Command, kind, argument, raw string) {
 
 // load loads the model that the flags name.
 func (f *crossFlags) load(ctx context.Context, c *console) (*rerank.Model, error) {
-	switch f.model.name {
-	case "":
+	if f.model.name == "" {
 		return nil, usagef("--model: none given, expected the folder of a model or its id at the hub")
-	case builtin:
-		return nil, fmt.Errorf("model %q: an embedding model, expected a reranker or a classifier; rhumb embed serves it", builtin)
 	}
 	dir, cfg, err := f.model.find(ctx, c)
 	if err != nil {
 		return nil, err
+	}
+	if dir == "" {
+		return nil, fmt.Errorf("model %q: an embedding model, expected a reranker or a classifier; rhumb embed serves it", f.model.name)
 	}
 	return rerank.Load(ctx, dir, cfg)
 }

@@ -84,12 +84,12 @@ func (b *benchmark) product(m, n, k int) float64 {
 
 // layerShape returns the widths of the model's layers.
 func layerShape(ctx context.Context, c *console, model *modelFlags) (hidden, intermediate int, err error) {
-	if model.name == builtin {
-		return 384, 1536, nil // its config.json
-	}
-	dir, err := model.folder(ctx, c)
+	dir, _, err := model.find(ctx, c)
 	if err != nil {
 		return 0, 0, err
+	}
+	if dir == "" {
+		return 384, 1536, nil // the config.json of the one inside the binary
 	}
 	path := filepath.Join(dir, "config.json")
 	data, err := os.ReadFile(path)

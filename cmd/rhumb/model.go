@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,10 @@ import (
 
 // builtin is the name of the model inside the binary.
 const builtin = "minilm"
+
+// builtinAliases are its other names, where there is no folder of that name and the cache
+// has no model of that id.
+var builtinAliases = []string{"all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"}
 
 // modelFlags are the flags that say which model runs and how.
 type modelFlags struct {
@@ -151,11 +156,18 @@ func (f *modelFlags) find(ctx context.Context, c *console) (dir string, cfg embe
 	if f.name == builtin {
 		return "", cfg, nil
 	}
-	if dir, err = f.folder(ctx, c); dir != f.name {
+	dir, err = f.folder(ctx, c)
+	if errors.Is(err, errNoFolder) && slices.Contains(builtinAliases, f.name) {
+		return "", cfg, nil
+	}
+	if dir != f.name {
 		cfg.Name = f.name // the folder of an id is called after a commit
 	}
 	return dir, cfg, err
 }
+
+// errNoFolder is that of a name of which there is neither a folder nor an id in the cache.
+var errNoFolder = errors.New("no such folder")
 
 // folder returns the folder of the model, which is not the one inside the
 // binary: the folder of that name, or else the one that the cache has for the id.
@@ -170,11 +182,11 @@ func (f *modelFlags) folder(ctx context.Context, c *console) (string, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("model %q: %w", f.name, err)
 	case !hub.IsID(f.name):
-		return "", fmt.Errorf("model %q: no such folder: give a model's folder, its id at the hub, or %s", f.name, builtin)
+		return "", fmt.Errorf("model %q: %w: give a model's folder, its id at the hub, or %s", f.name, errNoFolder, builtin)
 	}
 	dir, err := c.resolve(ctx, f.name, hub.Options{Download: f.download}, f.progress.value)
 	if errors.Is(err, hub.ErrNotCached) && !f.download {
-		err = fmt.Errorf("model %w, and there is no such folder: run 'rhumb pull %s', or give --download", err, f.name)
+		err = fmt.Errorf("model %w, and there is %w: run 'rhumb pull %s', or give --download", err, errNoFolder, f.name)
 	}
 	if err == nil {
 		c.reads(dir)

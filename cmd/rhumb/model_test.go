@@ -238,3 +238,23 @@ func TestPooling(t *testing.T) {
 	assert.Equal(t, 1, code)
 	assert.Contains(t, stderr, "modules.json says how the model pools")
 }
+
+// The model inside the binary has the names that it has at the hub, where nothing else
+// has them.
+func TestBuiltinNames(t *testing.T) {
+	t.Setenv("HF_HUB_CACHE", t.TempDir())
+	want, _, _ := rhumb(t, "", "embed", "summer")
+	require.Zero(t, want)
+	_, vector, _ := rhumb(t, "", "embed", "summer")
+	for _, name := range builtinAliases {
+		code, stdout, stderr := rhumb(t, "", "embed", "--model", name, "summer")
+		require.Zero(t, code, stderr)
+		assert.Equal(t, vector, stdout, name)
+		code, _, stderr = rhumb(t, "", "rerank", "--model", name, "--query", "a", "b")
+		assert.Equal(t, 1, code)
+		assert.Contains(t, stderr, "rhumb embed serves it")
+	}
+	code, _, stderr := rhumb(t, "", "embed", "--model", "sentence-transformers/all-MiniLM-L12-v2", "summer")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr, "there is no such folder: run 'rhumb pull")
+}

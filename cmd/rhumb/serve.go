@@ -17,6 +17,8 @@ import (
 type serveFlags struct {
 	model         modelFlags
 	models        modelList
+	aliases       []string
+	usual         string // the name of the default model
 	addr          string
 	hosts         []string
 	keys          string
@@ -34,19 +36,22 @@ func (c *console) serveCommand() *cobra.Command {
 	var f serveFlags
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Answer POST /v1/embeddings and /v1/rerank, as clients of OpenAI, Mistral, Cohere, Jina and others ask",
+		Short: "Answer POST /v1/embeddings, /v1/rerank and others, as clients of OpenAI, Ollama, Cohere, Jina, Voyage and others ask",
 		Args:  cobra.NoArgs,
 		Example: `  rhumb serve
   rhumb serve --addr :8080 --model BAAI/bge-small-en-v1.5 --model notes=path/to/model --api-keys keys.txt
   rhumb serve --model minilm --model cross-encoder/ms-marco-MiniLM-L6-v2
+  rhumb serve --alias text-embedding-3-small=minilm
   rhumb serve --addr unix:/run/rhumb.sock`,
 	}
 	f.model.add(cmd)
 	flag := cmd.Flags().Lookup("model")
 	f.models.list = []string{f.model.name}
 	flag.Value = &f.models // in place of one name
-	flag.Usage = "`[NAME=]MODEL` to serve, which embeds or reranks: its folder, its id at the hub, or " + builtin + ", under its own or another name; may be given more than once; env RHUMB_MODEL"
+	flag.Usage = "`[NAME=]MODEL` to serve, of whatever kind: its folder, its id at the hub, or " + builtin + ", under its own or another name; may be given more than once; env RHUMB_MODEL"
 	flags := cmd.Flags()
+	flags.StringArrayVar(&f.aliases, "alias", nil, "`NAME=MODEL`: another name for a model that is served, by one of its own; may be given more than once")
+	flags.StringVar(&f.usual, "default", "", "`NAME` of the model of requests that name none, where several of its kind are served (default: they are an error then)")
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen at, or unix:PATH for a socket")
 	flags.StringArrayVar(&f.hosts, "host", nil, "`NAME` in the header Host that is answered, beside localhost and other names of loopback; may be given more than once (default: at a loopback address none, elsewhere any)")
 	flags.StringVar(&f.keys, "api-keys", "", "`FILE` of the API keys that requests need, one a line, beside empty lines and those that begin with #; read again on SIGHUP (default: none needed)")
@@ -102,7 +107,7 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 	}
 	cfg := embedhttp.Config{
 		MaxItems: f.maxItems, MaxChars: f.maxChars, MaxBody: f.maxBody,
-		IgnoreUnknown: f.ignoreUnknown, CORSOrigin: f.origin, Logger: log,
+		Default: f.usual, IgnoreUnknown: f.ignoreUnknown, CORSOrigin: f.origin, Logger: log,
 	}
 	if f.maxChars == 0 {
 		cfg.MaxChars = -1
@@ -130,11 +135,15 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer listener.Close()
+	places, err := f.places(ctx, c)
+	if err != nil {
+		return err
+	}
 	cfg.Hosts = f.answered(listener)
 	m := newMetrics()
 	cfg.Observe = m.observe
-	for _, arg := range f.models.list {
-		model, served, err := f.load(ctx, c, m, arg)
+	for _, p := range places {
+		model, served, err := f.load(ctx, m, p)
 		if err != nil {
 			return err
 		}

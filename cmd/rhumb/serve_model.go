@@ -1,59 +1,123 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/embedhttp"
 	"github.com/rhumb-go/rhumb/embed/rerank"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 )
 
-// A servedModel is an embedding model or a reranker.
+// A servedModel is an embedding model, a reranker or classifier, or a sparse model.
 type servedModel interface {
 	Fingerprint(context.Context) (string, error)
 	Close() error
 }
 
-// A servedQueue is one of either.
+// A servedQueue is one of those.
 type servedQueue interface {
 	Close(context.Context) error
 }
 
 func queueOf(m embedhttp.Model) servedQueue {
-	if m.Rerank != nil {
+	switch {
+	case m.Rerank != nil:
 		return m.Rerank
+	case m.Sparse != nil:
+		return m.Sparse
 	}
 	return m.Queue
 }
 
-// load loads the model of a value of --model, of the kind that its folder says. Its name
-// is the one given, or else its own.
-func (f *serveFlags) load(ctx context.Context, c *console, m *metrics, arg string) (servedModel, embedhttp.Model, error) {
-	name, from, named := strings.Cut(arg, "=")
-	if !named {
-		name, from = "", arg
+// A place is where a model of --model is, and how it is called.
+type place struct {
+	name    string
+	aliases []string
+	dir     string // "" = inside the binary
+	cfg     embed.Config
+}
+
+// places returns the models that the flags name, one for each folder: further names of
+// one are its aliases, and so are those of --alias.
+func (f *serveFlags) places(ctx context.Context, c *console) ([]place, error) {
+	var list []place
+	for _, arg := range f.models.list {
+		name, from, named := strings.Cut(arg, "=")
+		if !named {
+			name, from = "", arg
+		}
+		if named && name == "" || from == "" {
+			return nil, usagef("--model %s: expected NAME=MODEL or MODEL", arg)
+		}
+		flags := f.model
+		flags.name = from
+		dir, cfg, err := flags.find(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		p := place{name: cmp.Or(name, cfg.Name), dir: dir, cfg: cfg}
+		switch {
+		case name != "":
+		case dir == "":
+			p.name, p.aliases = builtin, builtinAliases
+		case p.name == "":
+			if dir, err = filepath.Abs(dir); err != nil {
+				return nil, err
+			}
+			p.name = filepath.Base(dir)
+		}
+		if i := slices.IndexFunc(list, p.sameModel); i >= 0 {
+			list[i].aliases = slices.Concat(list[i].aliases, []string{p.name}, p.aliases)
+			continue
+		}
+		list = append(list, p)
 	}
-	served := embedhttp.Model{Name: name}
-	if named && name == "" || from == "" {
-		return nil, served, usagef("--model %s: expected NAME=MODEL or MODEL", arg)
+	for _, arg := range f.aliases {
+		alias, name, named := strings.Cut(arg, "=")
+		if !named || alias == "" {
+			return nil, usagef("--alias %s: expected NAME=MODEL", arg)
+		}
+		i := slices.IndexFunc(list, func(p place) bool { return p.called(name) })
+		if i < 0 {
+			return nil, usagef("--alias %s: no --model is called %s", arg, name)
+		}
+		list[i].aliases = slices.Concat(list[i].aliases, []string{alias})
 	}
-	flags := f.model
-	flags.name = from
-	model, own, err := flags.loadKind(ctx, c)
+	if f.usual != "" && !slices.ContainsFunc(list, func(p place) bool { return p.called(f.usual) }) {
+		return nil, usagef("--default %s: no --model is called that", f.usual)
+	}
+	return list, nil
+}
+
+func (p place) called(name string) bool { return p.name == name || slices.Contains(p.aliases, name) }
+
+// sameModel reports whether p and q are one folder, under whatever paths, or the model
+// inside the binary.
+func (p place) sameModel(q place) bool {
+	if p.dir == "" || q.dir == "" {
+		return p.dir == q.dir
+	}
+	a, errA := os.Stat(p.dir)
+	b, errB := os.Stat(q.dir)
+	return errA == nil && errB == nil && os.SameFile(a, b)
+}
+
+// load loads the model at p, of the kind that its folder says.
+func (f *serveFlags) load(ctx context.Context, m *metrics, p place) (servedModel, embedhttp.Model, error) {
+	served := embedhttp.Model{Name: p.name, Aliases: p.aliases}
+	model, err := p.load(ctx)
 	if err != nil {
 		return nil, served, err
 	}
 	if served.Fingerprint, err = model.Fingerprint(ctx); err != nil {
 		return nil, served, errors.Join(err, model.Close())
-	}
-	switch {
-	case named:
-	case from == builtin:
-		served.Name, served.Aliases = builtin, []string{"all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"}
-	default:
-		served.Name = own
 	}
 	cfg := embed.QueueConfig{MaxTokens: f.queueTokens, Observe: m.observeBatch(served.Name)}
 	switch model := model.(type) {
@@ -61,33 +125,35 @@ func (f *serveFlags) load(ctx context.Context, c *console, m *metrics, arg strin
 		served.Queue, served.Info = embed.NewQueue(model, cfg), model.Info()
 	case *rerank.Model:
 		served.Rerank, served.RerankInfo = rerank.NewQueue(model, cfg), model.Info()
+	case *sparse.Model:
+		served.Sparse, served.SparseInfo = sparse.NewQueue(model, cfg), model.Info()
 	}
 	return model, served, nil
 }
 
-// loadKind loads the model that the flags name, an embedding model or a reranker, and
-// returns its own name too.
-func (f *modelFlags) loadKind(ctx context.Context, c *console) (servedModel, string, error) {
-	dir, cfg, err := f.find(ctx, c)
-	if err != nil {
-		return nil, "", err
-	}
-	model, err := open(ctx, dir, cfg)
+// load loads the model at p: one that embeds, a reranker or classifier, or a sparse one.
+func (p place) load(ctx context.Context) (servedModel, error) {
+	model, err := open(ctx, p.dir, p.cfg)
 	if err == nil {
-		return model, model.Info().Name, nil
+		return model, nil
 	}
 	var other *embed.KindError
 	if !errors.As(err, &other) {
-		return nil, "", err
+		return nil, err
 	}
-	pairs, crossErr := rerank.Load(ctx, dir, cfg)
+	pairs, otherErr := rerank.Load(ctx, p.dir, p.cfg)
+	if otherErr == nil {
+		return pairs, nil
+	}
+	if !errors.As(otherErr, &other) {
+		return nil, otherErr
+	}
+	weights, otherErr := sparse.Load(ctx, p.dir, p.cfg)
 	switch {
-	case errors.As(crossErr, &other):
-		return nil, "", err // it is of a third kind
-	case crossErr != nil:
-		return nil, "", crossErr
-	case !pairs.Reranks():
-		return nil, "", errors.Join(err, pairs.Close()) // which says what serves a classifier
+	case otherErr == nil:
+		return weights, nil
+	case errors.As(otherErr, &other):
+		return nil, err // it is of a kind that is not served
 	}
-	return pairs, pairs.Info().Name, nil
+	return nil, otherErr
 }

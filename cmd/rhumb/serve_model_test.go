@@ -66,7 +66,51 @@ func TestServeReranker(t *testing.T) {
 	}
 	s.end(t, syscall.SIGTERM)
 
-	code, _, stderr := rhumb(t, "", "serve", "--addr", "127.0.0.1:0", "--model", classifier)
-	assert.Equal(t, 1, code)
-	assert.Contains(t, stderr, "rhumb classify")
+}
+
+// Models of all kinds, one folder under several names, and a default.
+func TestServeNames(t *testing.T) {
+	needSignals(t)
+	s := serve(t, "--model", "again="+tiny+"/../model", "--model", "minilm", "--model", "nli="+classifier, "--model", "splade="+splade,
+		"--alias", "text-embedding-3-small=again", "--alias", "org/model=minilm", "--default", "all-MiniLM-L6-v2")
+	ask := func(path, body string) string {
+		resp, err := s.client.Post(s.url+path, "", strings.NewReader(body))
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		content, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, 200, resp.StatusCode, "%s", content)
+		return string(content)
+	}
+	vector := func(body string) string {
+		var answer struct {
+			Data []struct{ Embedding json.RawMessage }
+		}
+		require.NoError(t, json.Unmarshal([]byte(ask("/v1/embeddings", body)), &answer))
+		return string(answer.Data[0].Embedding)
+	}
+	for _, name := range []string{"again", "text-embedding-3-small"} {
+		assert.Equal(t, vector(`{"model":"tiny","input":"summer"}`), vector(`{"model":"`+name+`","input":"summer"}`))
+	}
+	for _, model := range []string{``, `"model":"org/model",`, `"model":"sentence-transformers/all-MiniLM-L6-v2",`} {
+		assert.Equal(t, vector(`{"model":"minilm","input":"summer"}`), vector(`{`+model+`"input":"summer"}`))
+	}
+	assert.Contains(t, ask("/predict", `{"inputs":"summer"}`), "entailment")
+	assert.Contains(t, ask("/embed_sparse", `{"inputs":"summer"}`), `"index":`)
+	assert.Equal(t, 4, strings.Count(s.get(t, "/v1/models"), `"object":"model"`), "two names of one folder are one model")
+	metrics := s.get(t, "/metrics")
+	assert.Contains(t, metrics, `rhumb_texts_total{model="tiny"} 4`+"\n")
+	assert.Contains(t, metrics, `rhumb_texts_total{model="nli"} 1`+"\n")
+	s.end(t, syscall.SIGTERM)
+	for args, want := range map[string]string{
+		"--alias a":                                  "--alias a: expected NAME=MODEL",
+		"--alias a=nope":                             "--alias a=nope: no --model is called nope",
+		"--default nope":                             "--default nope: no --model is called that",
+		"--alias a=minilm --alias a=minilm":          `two models are called "a"`,
+		"--model ../../testdata/heads/mv-bert/model": "multi-vector",
+	} {
+		code, _, stderr := rhumb(t, "", append([]string{"serve", "--addr", "127.0.0.1:0"}, strings.Fields(args)...)...)
+		assert.NotZero(t, code, args)
+		assert.Contains(t, stderr, want, args)
+	}
 }
