@@ -70,8 +70,9 @@ var layers = map[string]row{
 		"tensor", "tokenizer", "embed",
 		"internal/chattemplate", "internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
 	}},
-	"embed/cache": {},
-	"embed/chunk": {ours: []string{"tokenizer"}, others: []string{"github.com/clipperhouse/uax29/v2"}},
+	"embed/cache":      {},
+	"embed/cache/disk": {ours: []string{"embed/cache"}, others: []string{"go.etcd.io/bbolt"}},
+	"embed/chunk":      {ours: []string{"tokenizer"}, others: []string{"github.com/clipperhouse/uax29/v2"}},
 	"embed/multivector": {ours: []string{
 		"tensor", "tokenizer", "embed", "embed/rerank",
 		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
