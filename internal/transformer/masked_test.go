@@ -257,3 +257,31 @@ func TestFactors(t *testing.T) {
 		}
 	}
 }
+
+// A sequence has the same weights alone and in a batch of several blocks of rows, where it
+// may lie in two.
+func TestExpandBlocks(t *testing.T) {
+	m, err := Open(t.Context(), maskedConfig(t, "sparse-bert-max"))
+	require.NoError(t, err)
+	b := Batch{Starts: []int{0}}
+	for i := range 20 {
+		for range 17 + i%5 {
+			b.IDs = append(b.IDs, int32(5+len(b.IDs)*37%370))
+		}
+		b.Starts = append(b.Starts, len(b.IDs))
+	}
+	require.Greater(t, len(b.IDs), 2*kernel.BlockRows)
+	team := parallel.NewTeam(2)
+	defer team.Close()
+	states := forward(t, m, nil, b)
+	for _, e := range []Expansion{{}, {Sum: true}, {Sum: true, Twice: true}} {
+		all := tensor.NewMatrix(b.Sequences(), m.Embeddings.Tokens.Rows)
+		m.Expand(team, all, states, b, e)
+		for i := range all.Rows {
+			from, to := b.Starts[i], b.Starts[i+1]
+			alone := tensor.NewMatrix(1, all.Cols)
+			m.Expand(nil, alone, states.Slice(from, to), Batch{IDs: b.IDs[from:to], Starts: []int{0, to - from}}, e)
+			require.Equal(t, alone.Row(0), all.Row(i), "%+v: sequence %d", e, i)
+		}
+	}
+}
