@@ -50,22 +50,19 @@ func (m *Model) Embed(ctx context.Context, texts []string, opts Options) ([]Vect
 // keep sets the indices and values of v to the weights of row that are greater than 0, of
 // which at most most are kept, the largest, equal ones by ascending index; 0 is all.
 func (v *Vector) keep(row []float32, most int) error {
-	n := 0
-	for _, w := range row {
-		if w := float64(w); math.IsNaN(w) || math.IsInf(w, 0) {
-			return embed.ErrNotFinite
-		}
-		if w > 0 {
-			n++
-		}
-	}
-	v.Indices = make([]int32, 0, n)
+	var found []int32
 	for i, w := range row {
-		if w > 0 {
-			v.Indices = append(v.Indices, int32(i))
+		switch {
+		case w == 0: // as most are
+		case math.IsNaN(float64(w)) || math.IsInf(float64(w), 0):
+			return embed.ErrNotFinite
+		case w > 0:
+			found = append(found, int32(i))
 		}
 	}
-	if most > 0 && most < n {
+	v.Indices = make([]int32, len(found))
+	copy(v.Indices, found)
+	if most > 0 && most < len(found) {
 		slices.SortStableFunc(v.Indices, func(i, j int32) int { return cmp.Compare(row[j], row[i]) })
 		v.Indices = slices.Clone(v.Indices[:most])
 		slices.Sort(v.Indices)
