@@ -8,6 +8,7 @@ import (
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/chunk"
 	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/tokenizer"
@@ -41,6 +42,50 @@ func (f *Filler) prepareChunks(tok *tokenizer.Tokenizer, prompt func() (string, 
 	}
 	_, err = chunk.Split(tok, "", f.chunks)
 	return err
+}
+
+// cutAll returns the parts of the inputs of results that have no error.
+func (f *Filler) cutAll(ctx context.Context, results []*rows.Result, fault func(*rows.Result, error) error) (all parts, err error) {
+	c := &cutting{f, ctx, results, make([]parts, len(results)), make([]error, len(results))}
+	workers := 1
+	if f.chunks.MaxTokens > 0 {
+		workers = f.workers
+	}
+	team := parallel.NewTeam(workers)
+	defer team.Close()
+	team.For(len(results), c)
+	if err := ctx.Err(); err != nil {
+		return all, err
+	}
+	for i, r := range results {
+		if err := c.faults[i]; err != nil {
+			if err := fault(r, err); err != nil {
+				return all, err
+			}
+			r.Err, r.Chunks = err, nil
+			continue
+		}
+		p := &c.parts[i]
+		all.texts, all.ids, all.tokens = append(all.texts, p.texts...), append(all.ids, p.ids...), append(all.tokens, p.tokens...)
+		all.late, all.mean = append(all.late, p.late...), append(all.mean, p.mean...)
+	}
+	return all, nil
+}
+
+// cutting cuts the texts of each result.
+type cutting struct {
+	*Filler
+	ctx     context.Context
+	results []*rows.Result
+	parts   []parts // of each
+	faults  []error
+}
+
+// Run does result i.
+func (c *cutting) Run(_, i int) {
+	if r := c.results[i]; r.Err == nil && c.ctx.Err() == nil {
+		c.faults[i] = c.cut(c.ctx, &c.parts[i], r)
+	}
 }
 
 // cut adds the parts of an input.

@@ -36,6 +36,8 @@ type Filler struct {
 	tok    *tokenizer.Tokenizer
 	chunks chunk.Config // MaxTokens 0 = a text stays whole
 	limit  int          // tokens that the model reads at once; 0 = any number
+
+	workers int // the model\'s
 }
 
 // New returns a Filler of m. The error is what is wrong with how: an *embed.OptionError,
@@ -54,7 +56,7 @@ func New(ctx context.Context, m *embed.Model, how How) (*Filler, error) {
 	if how.Pieces {
 		return nil, &embed.OptionError{Option: "pieces", Err: errNotSparse}
 	}
-	f := &Filler{how: how, model: m, run: m, limit: m.Info().MaxTokens}
+	f := &Filler{how: how, model: m, run: m, limit: m.Info().MaxTokens, workers: m.Info().Workers}
 	return f, f.prepareChunks(m.Tokenizer(), func() (string, error) { return m.Prompt(how.Options) })
 }
 
@@ -75,17 +77,9 @@ func (f *Filler) Complete(l *rows.Layout) {
 // fault is called for each input that is refused; where it returns an error, that ends
 // the call.
 func (f *Filler) Fill(ctx context.Context, results []*rows.Result, fault func(*rows.Result, error) error) error {
-	var all parts
-	for _, r := range results {
-		if r.Err != nil {
-			continue
-		}
-		if err := f.cut(ctx, &all, r); err != nil {
-			if err := cmp.Or(ctx.Err(), fault(r, err)); err != nil {
-				return err
-			}
-			r.Err, r.Chunks = err, nil
-		}
+	all, err := f.cutAll(ctx, results, fault)
+	if err != nil {
+		return err
 	}
 	plain := f.how.Options
 	if f.chunks.MaxTokens > 0 {

@@ -32,7 +32,7 @@ func NewSparse(ctx context.Context, m *sparse.Model, how How) (*Filler, error) {
 			return nil, &embed.OptionError{Option: given.option, Err: errors.New("given for a sparse model, expected none")}
 		}
 	}
-	f := &Filler{how: how, sparse: m, limit: m.Info().MaxTokens}
+	f := &Filler{how: how, sparse: m, limit: m.Info().MaxTokens, workers: m.Info().Workers}
 	if _, err := m.Embed(ctx, nil, f.sparseOptions(o.Truncate)); err != nil {
 		return nil, err
 	}
