@@ -146,6 +146,29 @@ func TestCacheOfSeveralModels(t *testing.T) {
 	assert.GreaterOrEqual(t, s.Hits, s.Misses, "the second time all are there")
 }
 
+// Routes and adapters make other rows of the same ids.
+func TestCacheOfRoutesAndTasks(t *testing.T) {
+	ids := [][]int32{{5, 6, 7}}
+	for _, name := range []string{"router", "router-dense", "router-shared", "asym"} {
+		plain := loadFiles(t, moduleFiles(t, name), Config{})
+		cached := loadFiles(t, moduleFiles(t, name), Config{Cache: cache.NewMemory(1 << 20)})
+		require.NotEmpty(t, plain.Info().Routes)
+		for _, route := range slices.Repeat(plain.Info().Routes, 2) {
+			opts := Options{PromptName: route}
+			require.Equal(t, embedIDs(t, plain, ids, opts).Embeddings, embedIDs(t, cached, ids, opts).Embeddings, "%s, %s", name, route)
+		}
+	}
+	_, files, _ := readJina(t)
+	plain, cached := loadFiles(t, files, Config{}), loadFiles(t, files, Config{Cache: cache.NewMemory(1 << 20)})
+	for range 2 {
+		for _, name := range plain.Info().Tasks {
+			for _, opts := range []Options{{PromptName: name}, {Prompt: plain.Info().Prompts[name]}} { // the same ids, with an adapter or none
+				require.Equal(t, embedTexts(t, plain, []string{"a"}, opts).Embeddings, embedTexts(t, cached, []string{"a"}, opts).Embeddings, "%+v", opts)
+			}
+		}
+	}
+}
+
 // Of weights that changed while they were served, and of spans and tokens, nothing is kept.
 func TestWhatIsNotCached(t *testing.T) {
 	rows := cache.NewMemory(1 << 30)
