@@ -28,6 +28,8 @@ func BenchmarkEmbed(b *testing.B) {
 			words := strings.Repeat("word ", tokens-3)
 			n := 0
 			run := func(b *testing.B, text func() string) {
+				_, err := m.Embed(context.Background(), []string{text()}, embed.Options{})
+				require.NoError(b, err)
 				for b.Loop() {
 					_, err := m.Embed(context.Background(), []string{text()}, embed.Options{})
 					require.NoError(b, err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -200,7 +201,7 @@ func TestTwoProcessesAndKill(t *testing.T) {
 		require.Equal(t, "99", lines.Text(), "round %d", round)
 		_, err := Open(path, Config{})
 		require.ErrorIs(t, err, ErrInUse)
-		for range round * 40 {
+		for range round * 15 {
 			require.True(t, lines.Scan())
 		}
 		require.NoError(t, cmd.Process.Kill())
@@ -208,7 +209,7 @@ func TestTwoProcessesAndKill(t *testing.T) {
 		_ = cmd.Wait()
 		s := open(t, path, Config{})
 		found = 0
-		for i := range 20000 {
+		for i := range 6000 {
 			if has(t, s, i) {
 				found++
 			}
@@ -226,7 +227,7 @@ func TestDamage(t *testing.T) {
 	dir := t.TempDir()
 	whole := filepath.Join(dir, "whole")
 	s := open(t, whole, Config{})
-	for i := range 500 {
+	for i := range 250 {
 		s.Put(keyOf(i), rowOf(i))
 	}
 	require.NoError(t, s.Close())
@@ -243,7 +244,7 @@ func TestDamage(t *testing.T) {
 			assert.ErrorContains(t, err, path)
 			return
 		}
-		for i := range 500 {
+		for i := range 250 {
 			if has(t, s, i) {
 				found++
 			}
@@ -251,11 +252,11 @@ func TestDamage(t *testing.T) {
 		}
 		_ = s.Close()
 	}
-	for i := range 40 {
+	for i := range 25 {
 		try(fmt.Sprint("cut", i), data[:1+random.IntN(len(data)-1)])
 	}
 	assert.Positive(t, refused) // some are cut behind the last page
-	for i := range 40 {
+	for i := range 25 {
 		content := append([]byte{}, data...)
 		for range 1 + i*5 {
 			content[random.IntN(len(content))] ^= byte(1 + random.IntN(255))
@@ -267,6 +268,9 @@ func TestDamage(t *testing.T) {
 
 // Where the file is cut while it is in use, nothing is found and the caller is told.
 func TestCutInUse(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a file that is mapped cannot be cut on Windows")
+	}
 	path := filepath.Join(t.TempDir(), "rows")
 	s := open(t, path, Config{})
 	for i := range 2000 {
