@@ -21,6 +21,7 @@ func (c *console) batchCommand() *cobra.Command {
 		parts   partFlags
 		weights sparseFlags
 		in      inputFlags
+		store   cacheFlags
 		cfg     job.Config
 		shard   string
 	)
@@ -46,6 +47,7 @@ folder OUT.job; what stays there is the record of its settings.`,
 	parts.addLong(cmd)
 	weights.add(cmd)
 	in.addFormat(cmd)
+	store.add(cmd)
 	flags := cmd.Flags()
 	format := addChoice(cmd, "output-format", "format of the output; auto goes by the file's name", "auto", "jsonl", "npy", "parquet")
 	flags.StringSliceVar(&cfg.Keep, "keep", nil, "`COLUMNS` of the inputs that the output has too, with commas between")
@@ -81,6 +83,17 @@ folder OUT.job; what stays there is the record of its settings.`,
 		if onError.value == "skip" {
 			cfg.OnError = job.Skip
 		}
+		if parts.late && store.place != "" {
+			return usagef("--cache with --late: vectors of parts are not kept")
+		}
+		found, err := store.open(c, nil)
+		if err != nil {
+			return err
+		}
+		if found != nil {
+			model.cache = found
+			defer func() { err = errors.Join(err, found.Close()) }()
+		}
 		m, err := model.loadEither(ctx, c, denseOrSparse)
 		if err != nil {
 			return err
@@ -95,7 +108,11 @@ folder OUT.job; what stays there is the record of its settings.`,
 			cfg.Progress = bar.job
 		}
 		run := func() (job.Report, error) { return job.Run(ctx, m.model, cfg) }
-		if m.sparse != nil {
+		switch {
+		case m.sparse == nil:
+		case found != nil:
+			return usagef("--cache: the model is sparse, expected one that makes embeddings")
+		default:
 			run = func() (job.Report, error) { return job.RunSparse(ctx, m.sparse, cfg) }
 		}
 		report, err := run()
@@ -109,7 +126,7 @@ folder OUT.job; what stays there is the record of its settings.`,
 		case err != nil:
 			return err
 		}
-		if err := c.printReport(cfg.Output, report); err != nil {
+		if err := c.printReport(cfg.Output, report, found); err != nil {
 			return err
 		}
 		if report.Failed > 0 {
@@ -135,7 +152,7 @@ func parseShard(s string) (shard, shards int, err error) {
 }
 
 // printReport says what a job that is complete did.
-func (c *console) printReport(output string, r job.Report) error {
+func (c *console) printReport(output string, r job.Report, found rowCache) error {
 	how := ""
 	switch {
 	case r.Rows > 0 && r.Resumed == r.Rows:
@@ -148,6 +165,10 @@ func (c *console) printReport(output string, r job.Report) error {
 	}
 	if r.Cut > 0 {
 		how += fmt.Sprintf("; %d over the limit, which lost %s", r.Cut, counted(r.Dropped, "token"))
+	}
+	if found != nil && r.Resumed < r.Rows {
+		s := found.Stats()
+		how += fmt.Sprintf("; cache: %d hits, %d misses", s.Hits, s.Misses)
 	}
 	_, err := fmt.Fprintf(c.stdout, "%s: %d rows%s\n", escaped(output), r.Rows, how)
 	return err

@@ -33,8 +33,9 @@ type modelFlags struct {
 	precision *choice
 	threads   int
 	kernels   string
-	pooling   *choice // nil where no embeddings are made
-	maxTokens int     // no flag: of bench, which measures up to the position table
+	pooling   *choice     // nil where no embeddings are made
+	maxTokens int         // no flag: of bench, which measures up to the position table
+	cache     embed.Cache // of cacheFlags; nil = none
 }
 
 // add adds the flags of a command that makes embeddings.
@@ -144,7 +145,7 @@ func (f *modelFlags) find(ctx context.Context, c *console) (dir string, cfg embe
 	if f.threads < 0 {
 		return "", cfg, usagef("--threads %d: must be 0 or more", f.threads)
 	}
-	cfg = embed.Config{Workers: f.threads, Kernels: f.kernels, MaxTokens: f.maxTokens}
+	cfg = embed.Config{Workers: f.threads, Kernels: f.kernels, MaxTokens: f.maxTokens, Cache: f.cache}
 	if f.precision != nil { // not of pull
 		if cfg.Precision, err = embed.ParsePrecision(f.precision.value); err != nil {
 			return "", cfg, err

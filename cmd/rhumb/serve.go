@@ -17,6 +17,7 @@ import (
 type serveFlags struct {
 	model         modelFlags
 	models        modelList
+	cache         cacheFlags
 	aliases       []string
 	usual         string // the name of the default model
 	addr          string
@@ -49,6 +50,7 @@ func (c *console) serveCommand() *cobra.Command {
 	f.models.list = []string{f.model.name}
 	flag.Value = &f.models // in place of one name
 	flag.Usage = "`[NAME=]MODEL` to serve, of whatever kind: its folder, its id at the hub, or " + builtin + ", under its own or another name; may be given more than once; env RHUMB_MODEL"
+	f.cache.add(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.aliases, "alias", nil, "`NAME=MODEL`: another name for a model that is served, by one of its own; may be given more than once")
 	flags.StringVar(&f.usual, "default", "", "`NAME` of the model of requests that name none, where several of its kind are served (default: they are an error then)")
@@ -142,7 +144,21 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 	cfg.Hosts = f.answered(listener)
 	m := newMetrics()
 	cfg.Observe = m.observe
+	failed := func(err error) { log.Error("no cache any more", "error", err) }
+	store, err := f.cache.open(c, failed)
+	if err != nil {
+		return err
+	}
+	if store != nil {
+		m.tell(store)
+		defer func() {
+			if err := store.Close(); err != nil {
+				failed(err)
+			}
+		}()
+	}
 	for _, p := range places {
+		p.cfg.Cache = store
 		model, served, err := f.load(ctx, m, p)
 		if err != nil {
 			return err

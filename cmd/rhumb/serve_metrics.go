@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/cache"
 	"github.com/rhumb-go/rhumb/embed/embedhttp"
 )
 
@@ -54,6 +55,17 @@ func newMetrics() *metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), // process_resident_memory_bytes
 	)
 	return m
+}
+
+// tell tells of a cache, which all models share.
+func (m *metrics) tell(c rowCache) {
+	counter := func(name, help string, value func(cache.Stats) int64) {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value(c.Stats())) }))
+	}
+	counter("rhumb_cache_hits_total", "Inputs whose rows the cache had.", func(s cache.Stats) int64 { return s.Hits })
+	counter("rhumb_cache_misses_total", "Inputs whose rows it did not have.", func(s cache.Stats) int64 { return s.Misses })
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "rhumb_cache_bytes", Help: "Bytes of the cache that are in use."},
+		func() float64 { return float64(c.Stats().Bytes) }))
 }
 
 func (m *metrics) handler() http.Handler {

@@ -91,6 +91,7 @@ type Event struct {
 	Texts     int // inputs or documents
 	Tokens    int // read by the model
 	Truncated int // inputs or documents that were
+	Cached    int // inputs whose rows the model's cache had
 
 	Read   time.Duration // of the request, parsing included
 	Embed  time.Duration // from texts to embeddings or scores, the wait included

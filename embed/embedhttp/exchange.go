@@ -209,6 +209,9 @@ func (x *exchange) report() {
 		attrs = append(attrs, slog.String("model", e.Model), slog.Int("texts", e.Texts), slog.Int("tokens", e.Tokens),
 			slog.Int("truncated", e.Truncated), slog.Duration("embed", e.Embed), slog.Duration("wait", e.Wait), slog.Duration("encode", e.Encode))
 	}
+	if e.Cached > 0 {
+		attrs = append(attrs, slog.Int("cached", e.Cached))
+	}
 	if e.Code != "" {
 		attrs = append(attrs, slog.String("code", e.Code))
 	}

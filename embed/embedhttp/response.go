@@ -39,6 +39,7 @@ func (x *exchange) embedAs(s *spelling) error {
 		if result, err = c.embed(ctx); err != nil {
 			return 0, c.embedFailure(err)
 		}
+		x.event.Cached = result.Cached
 		return result.Wait, nil
 	})
 	if err != nil {
