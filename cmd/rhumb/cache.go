@@ -19,9 +19,11 @@ import (
 type cacheFlags struct {
 	place string // a size or a file; "" = none
 	size  string // of the file
+	cmd   *cobra.Command
 }
 
 func (f *cacheFlags) add(cmd *cobra.Command) {
+	f.cmd = cmd
 	flags := cmd.Flags()
 	flags.StringVar(&f.place, "cache", "", "keep what the model makes of inputs, so that those that come again are not computed again: in memory up to a `SIZE|FILE` such as 512MB, or in a file, where the next run finds it (default: not kept)")
 	flags.StringVar(&f.size, "cache-size", "4GiB", "about how large the file of --cache grows, `SIZE`; then what was not used for long goes")
@@ -47,10 +49,14 @@ func (f *cacheFlags) open(c *console, failed func(error)) (rowCache, error) {
 	if err != nil {
 		return nil, usagef("--cache-size %s: %w", f.size, err)
 	}
+	inMemory := f.place != "" && f.place[0] >= '0' && f.place[0] <= '9'
+	if (f.place == "" || inMemory) && f.cmd.Flags().Changed("cache-size") {
+		return nil, usagef("--cache-size %s: bounds the file of --cache, which names none", f.size)
+	}
 	if f.place == "" {
 		return nil, nil
 	}
-	if f.place[0] >= '0' && f.place[0] <= '9' {
+	if inMemory {
 		memory, err := parseSize(f.place)
 		if err != nil {
 			return nil, usagef("--cache %s: %w; give a file whose name begins with a digit as ./%s", f.place, err, f.place)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -144,7 +145,8 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 	cfg.Hosts = f.answered(listener)
 	m := newMetrics()
 	cfg.Observe = m.observe
-	failed := func(err error) { log.Error("no cache any more", "error", err) }
+	var once sync.Once // Close says it again
+	failed := func(err error) { once.Do(func() { log.Error("no cache any more", "error", err) }) }
 	store, err := f.cache.open(c, failed)
 	if err != nil {
 		return err
