@@ -55,6 +55,10 @@ func TestClients(t *testing.T) {
 	for _, e := range want.Embeddings {
 		bigVectors = append(bigVectors, e.Base64)
 	}
+	var documents []string
+	for _, e := range library(t, embed.Options{PromptName: "document", Formats: []encoding.Format{encoding.Base64}}, texts...).Embeddings {
+		documents = append(documents, e.Base64)
+	}
 	ranked, err := cross(t).Rank(t.Context(), texts[0], texts, 0, rerank.Options{})
 	require.NoError(t, err)
 	var ranking [][]any
@@ -65,7 +69,7 @@ func TestClients(t *testing.T) {
 	}
 	require.NoError(t, os.CopyFS(folder, os.DirFS("testdata/clients")))
 	content, err := json.Marshal(map[string]any{
-		"texts": texts, "vectors": vectors, "int8": int8s, "tokens": tokens, "tokenizer": tokenizer, "cl100k": bigVectors,
+		"texts": texts, "vectors": vectors, "documents": documents, "int8": int8s, "tokens": tokens, "tokenizer": tokenizer, "cl100k": bigVectors,
 		"ranking": ranking, "rankingTokens": rankingTokens,
 	})
 	require.NoError(t, err)
@@ -82,14 +86,14 @@ func TestClients(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		install [][]string
-		client  []string
+		clients [][]string
 	}{
 		"Python": {
 			[][]string{{"python3", "-m", "venv", "venv"}, {python, "-m", "pip", "install", "--quiet", "-r", "requirements.txt"}},
-			[]string{python, "clients.py", server.URL, expected},
+			[][]string{{python, "clients.py", server.URL, expected}, {python, "dialects.py", server.URL, expected}},
 		},
-		"Node": {[][]string{{"npm", "install", "--silent", "--no-audit", "--no-fund"}}, []string{"node", "client.mjs", server.URL, expected}},
-		"Go":   {[][]string{{"go", "-C", "gosdk", "mod", "download"}}, []string{"go", "-C", "gosdk", "run", ".", server.URL, expected}},
+		"Node": {[][]string{{"npm", "install", "--silent", "--no-audit", "--no-fund"}}, [][]string{{"node", "client.mjs", server.URL, expected}}},
+		"Go":   {[][]string{{"go", "-C", "gosdk", "mod", "download"}}, [][]string{{"go", "-C", "gosdk", "run", ".", server.URL, expected}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, command := range c.install {
@@ -97,9 +101,11 @@ func TestClients(t *testing.T) {
 					t.Skipf("NOT RUN: %v: %v\n%s", command, err, output)
 				}
 			}
-			output, err := run(c.client)
-			require.NoError(t, err, "%v\n%s", c.client, output)
-			t.Logf("%s", output)
+			for _, client := range c.clients {
+				output, err := run(client)
+				require.NoError(t, err, "%v\n%s", client, output)
+				t.Logf("%s", output)
+			}
 		})
 	}
 }

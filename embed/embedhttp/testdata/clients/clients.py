@@ -127,20 +127,20 @@ answer = old.rerank(**query | {"documents": [{"text": t} for t in texts]}, retur
 check("cohere, version 1", scores(answer.results), ranking)
 assert [r.document.text for r in answer.results] == [texts[i] for i, _ in ranking]
 for kind, code, ask in [
-    (cohere.NotFoundError, "model_not_found", dict(model="none", query="a", documents=["b"])),
-    (cohere.BadRequestError, "model_kind_mismatch", dict(model="tiny", query="a", documents=["b"])),
-    (cohere.BadRequestError, "invalid_input", dict(model="cross", query="a", documents=[])),
+    (cohere.NotFoundError, "is not served here", dict(model="none", query="a", documents=["b"])),
+    (cohere.BadRequestError, "an embedding model", dict(model="tiny", query="a", documents=["b"])),
+    (cohere.BadRequestError, "an empty list", dict(model="cross", query="a", documents=[])),
 ]:
     try:
         client.rerank(**ask)
         sys.exit(f"cohere: no {code}")
     except kind as e:
-        assert e.body["error"]["code"] == code, e.body
+        assert code in e.body["message"], e.body
 try:
     cohere.ClientV2(api_key="wrong", base_url=url).rerank(**query)
     sys.exit("cohere: no invalid_api_key")
 except cohere.UnauthorizedError as e:
-    assert e.body["error"]["code"] == "invalid_api_key", e.body
+    assert "API key" in e.body["message"], e.body
 print("cohere, errors ok")
 
 # Jina has no client; this is its documentation's request.
