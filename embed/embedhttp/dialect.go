@@ -13,6 +13,7 @@ import (
 // of it. Hosts, keys, limits, compression and the log are the same for all.
 type dialect struct {
 	name    string // in openapi.json
+	below   string // what the paths of its other endpoints begin with; "" = nothing of its own
 	routes  []route
 	failure func(f *failure) (status int, body any) // of an answer
 	key     string                                  // a header that may have the API key; "" = Authorization alone

@@ -11,9 +11,11 @@
 //	http.Handle("/", handler)
 //
 // It serves POST /v1/embeddings and /embeddings; POST /v1/rerank, /v2/rerank and
-// /rerank, as Cohere's and Jina's clients ask; GET /v1/models and /v1/models/{id},
-// /health, /ready, /openapi.json, and at / a page to try it. The vectors are those
-// of embed.Model.Embed, and the scores those of rerank.Model.Score, bit for bit.
+// /rerank, as Cohere's, Jina's and Voyage's clients ask; GET /v1/models and
+// /v1/models/{id}, /health, /ready, /openapi.json, and at / a page to try it. Other paths
+// are those of Ollama, text-embeddings-inference, Hugging Face's inference, Cohere and
+// Azure, which /openapi.json lists. The vectors are those of embed.Model.Embed, and the
+// scores those of rerank.Model.Score, bit for bit.
 package embedhttp
 
 import (

@@ -56,6 +56,8 @@ func (x *exchange) serve() error {
 	d, route, methods := find(x.path, x.r.Method)
 	if d != nil {
 		x.dialect = d
+	} else if i := slices.IndexFunc(dialects, func(d *dialect) bool { return d.below != "" && strings.HasPrefix(x.path, d.below) }); i >= 0 {
+		x.dialect = dialects[i]
 	}
 	if !x.h.Answers(x.r) {
 		return fail(codeMisdirected, "", "Host is %.100q, expected localhost or another name of loopback, or one that the server is told to answer, as with rhumb serve --host", x.r.Host)

@@ -125,14 +125,9 @@ func (h *Handler) find(name string) (*Model, error) {
 // find finds the model of c, which has to be of a kind that the request is for.
 func (c *basics) find(h *Handler, wanted ...kind) (err error) {
 	if c.name == "" {
-		names := h.namesOf(wanted)
-		if m := h.models[h.cfg.Default]; m != nil && slices.Contains(wanted, m.kind()) {
-			names = []string{h.cfg.Default}
+		if c.name, err = h.usual(wanted); err != nil {
+			return err
 		}
-		if len(names) != 1 {
-			return fail(codeInvalidRequest, "model", "missing, expected one of: %s", strings.Join(names, ", "))
-		}
-		c.name = names[0]
 	}
 	if c.model, err = h.find(c.name); err != nil {
 		return err
@@ -143,7 +138,22 @@ func (c *basics) find(h *Handler, wanted ...kind) (err error) {
 	return nil
 }
 
-// namesOf returns the names of the models of those kinds.
-func (h *Handler) namesOf(wanted []kind) []string {
-	return slices.DeleteFunc(slices.Clone(h.names), func(name string) bool { return !slices.Contains(wanted, h.models[name].kind()) })
+// usual returns the name of the model of requests that name none: the default where it
+// is of a kind that is wanted, or the only one of the first kind that there is.
+func (h *Handler) usual(wanted []kind) (string, error) {
+	if m := h.models[h.cfg.Default]; m != nil && slices.Contains(wanted, m.kind()) {
+		return h.cfg.Default, nil
+	}
+	for _, k := range wanted {
+		names := slices.DeleteFunc(slices.Clone(h.names), func(name string) bool { return h.models[name].kind() != k })
+		switch len(names) {
+		case 0:
+		case 1:
+			return names[0], nil
+		default:
+			return "", fail(codeInvalidRequest, "model", "missing, expected one of: %s", strings.Join(names, ", "))
+		}
+	}
+	m := &h.cfg.Models[0]
+	return "", fail(codeModelKind, "model", "missing, and none is served of the kind that is asked: %.100q is %s", m.Name, serving[m.kind()])
 }

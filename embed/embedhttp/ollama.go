@@ -12,7 +12,7 @@ import (
 )
 
 // ollama is the API of Ollama 0.17.4, for embeddings.
-var ollama = dialect{name: "Ollama", failure: ollamaFailure, routes: []route{
+var ollama = dialect{name: "Ollama", below: "/api/", failure: ollamaFailure, routes: []route{
 	{path: "/api/embed", methods: post, serve: (*exchange).ollamaEmbed, summary: "Embed texts",
 		fields: names(ollamaTexts.fields), example: `{"model": "minilm", "input": ["The food was delicious"]}`},
 	{path: "/api/embeddings", methods: post, serve: (*exchange).ollamaEmbedding, summary: "Embed a text",

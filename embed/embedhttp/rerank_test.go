@@ -273,6 +273,10 @@ func TestKinds(t *testing.T) {
 		again.Name, again.Aliases = "second", nil
 		c.Models = append(c.Models, again)
 	}
+	h, err := New(Config{Models: []Model{reranking(t, "cross", cross(t), embed.QueueConfig{})}})
+	require.NoError(t, err)
+	message = requireError(t, send(h, "POST", "/v1/embeddings", `{"input":"a"}`), 400, invalidRequest, "model_kind_mismatch", "model")
+	assert.Contains(t, message, `"cross" is a reranker`)
 	h, _ = served(t, two)
 	message = requireError(t, send(h, "POST", "/v1/embeddings", `{"input":"a"}`), 400, invalidRequest, "invalid_request", "model")
 	assert.Equal(t, "model: missing, expected one of: tiny, second", message)

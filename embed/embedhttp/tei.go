@@ -17,7 +17,7 @@ var tei = dialect{name: "text-embeddings-inference", failure: teiFailure, routes
 	{path: "/embed", methods: post, serve: (*exchange).teiEmbed, summary: "Embed texts",
 		fields: names(teiTexts.fields), example: `{"inputs": ["The food was delicious"]}`},
 	{path: "/embed_all", methods: post, serve: (*exchange).teiEmbedAll, summary: "Embed each token of texts",
-		fields: names(teiTexts.fields), example: `{"inputs": "The food was delicious"}`},
+		fields: names(teiTokens.fields), example: `{"inputs": "The food was delicious"}`},
 	{path: "/embed_sparse", methods: post, serve: (*exchange).teiEmbedSparse, summary: "Embed texts as weights of a vocabulary's entries",
 		fields: names(teiSparse.fields), example: `{"inputs": "The food was delicious"}`},
 	{path: "/similarity", methods: post, serve: (*exchange).teiSimilarity, summary: "Compare a sentence with others",
@@ -39,30 +39,44 @@ var tei = dialect{name: "text-embeddings-inference", failure: teiFailure, routes
 		fields: names(teiTexts.fields), example: `{"inputs": "The food was delicious"}`},
 }}
 
-// teiParameters say how texts are embedded, beside them or in an object of their own.
-var teiParameters = map[string]func(c *call, h *Handler, field string, value []byte) error{
-	"truncate":             (*call).setTruncate,
-	"truncation_direction": (*call).setDirection,
-	"prompt_name":          (*call).setPromptName,
-	"normalize":            (*call).setNormalize,
-	"dimensions":           (*call).setDimensions,
-	"encoding_format":      (*call).setFormats,
-}
-
-// teiTexts is how /embed and /embed_all are asked, and teiSentences /similarity. No
-// client names a model, but may.
+// teiReading says how texts are read, and teiParameters what is made of them too. They
+// stand beside the texts or in an object of their own.
 var (
-	teiTexts     = spelling{input: "inputs", answer: (*exchange).answerVectors, fields: teiFields((*call).setInputs)}
-	teiSentences = spelling{input: "inputs", answer: (*exchange).answerCosines, fields: teiFields((*call).setSentences)}
+	teiReading = map[string]func(c *call, h *Handler, field string, value []byte) error{
+		"truncate":             (*call).setTruncate,
+		"truncation_direction": (*call).setDirection,
+		"prompt_name":          (*call).setPromptName,
+	}
+	teiParameters = with(teiReading, map[string]func(c *call, h *Handler, field string, value []byte) error{
+		"normalize":       (*call).setNormalize,
+		"dimensions":      (*call).setDimensions,
+		"encoding_format": (*call).setFormats,
+	})
 )
 
-func teiFields(inputs func(c *call, h *Handler, field string, value []byte) error) map[string]func(*call, *Handler, string, []byte) error {
-	fields := maps.Clone(teiParameters)
-	fields["inputs"] = inputs
-	fields["model"] = (*call).setModel
-	fields["parameters"] = func(c *call, h *Handler, field string, value []byte) error {
-		return readFields(h, c, teiParameters, value)
-	}
+// teiTexts is how /embed is asked, teiTokens /embed_all, teiSparse /embed_sparse and
+// teiSentences /similarity. No client names a model, but may.
+var (
+	teiTexts     = spelling{input: "inputs", answer: (*exchange).answerVectors, fields: teiFields((*call).setInputs, teiParameters)}
+	teiTokens    = spelling{input: "inputs", fields: teiFields((*call).setInputs, teiReading)}
+	teiSparse    = spelling{input: "inputs", kind: sparseKind, fields: teiFields((*call).setInputs, teiReading)}
+	teiSentences = spelling{input: "inputs", answer: (*exchange).answerCosines, fields: teiFields((*call).setSentences, teiReading)}
+)
+
+func teiFields(inputs func(c *call, h *Handler, field string, value []byte) error, parameters map[string]func(*call, *Handler, string, []byte) error) map[string]func(*call, *Handler, string, []byte) error {
+	return with(parameters, map[string]func(*call, *Handler, string, []byte) error{
+		"inputs": inputs,
+		"model":  (*call).setModel,
+		"parameters": func(c *call, h *Handler, field string, value []byte) error {
+			return readFields(h, c, parameters, value)
+		},
+	})
+}
+
+// with returns the fields of both.
+func with[R any](fields, more map[string]R) map[string]R {
+	fields = maps.Clone(fields)
+	maps.Copy(fields, more)
 	return fields
 }
 

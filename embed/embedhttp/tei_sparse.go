@@ -7,15 +7,6 @@ import (
 	"github.com/rhumb-go/rhumb/embed/sparse"
 )
 
-// teiSparse is how /embed_sparse is asked.
-var teiSparse = spelling{input: "inputs", kind: sparseKind, fields: map[string]func(c *call, h *Handler, field string, value []byte) error{
-	"model":                (*call).setModel,
-	"inputs":               (*call).setInputs,
-	"truncate":             (*call).setTruncate,
-	"truncation_direction": (*call).setDirection,
-	"prompt_name":          (*call).setPromptName,
-}}
-
 // teiWeight is the JSON of one weight.
 type teiWeight struct {
 	Index int32   `json:"index"`

@@ -63,8 +63,9 @@ func (x *exchange) receiveTokenization(fields map[string]func(*tokenization, *Ha
 			return err
 		}
 		if c.name == "" {
-			c.model, err = x.h.usual()
-		} else {
+			c.name, err = x.h.usual(allKinds)
+		}
+		if err == nil {
 			c.model, err = x.h.find(c.name)
 		}
 		if err == nil && c.inputs.count() == 0 {
@@ -75,19 +76,8 @@ func (x *exchange) receiveTokenization(fields map[string]func(*tokenization, *Ha
 	return c, err
 }
 
-// usual returns the model of requests that name none and may be for one of any kind: the
-// default, the only one, or else the only one that embeds.
-func (h *Handler) usual() (*Model, error) {
-	if m := h.models[h.cfg.Default]; m != nil {
-		return m, nil
-	}
-	if len(h.cfg.Models) == 1 {
-		return &h.cfg.Models[0], nil
-	}
-	c := new(basics)
-	err := c.find(h, embedding)
-	return c.model, err
-}
+// allKinds are those that there are, the first one before the others.
+var allKinds = []kind{embedding, reranker, classifier, sparseKind}
 
 // teiToken is the JSON of a token. Start and Stop are where it is in its text, in bytes.
 type teiToken struct {
@@ -180,10 +170,11 @@ type teiDescription struct {
 
 // teiInfo answers /info.
 func (x *exchange) teiInfo() error {
-	m, err := x.h.usual()
+	name, err := x.h.usual(allKinds)
 	if err != nil {
 		return err
 	}
+	m := x.h.models[name]
 	f := m.facts()
 	info := teiDescription{
 		ModelID: m.Name, ServedModelName: m.Name, ModelDType: f.precision.String(), MaxInputLength: f.maxTokens, AutoTruncate: true, Version: teiAPI,

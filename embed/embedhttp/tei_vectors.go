@@ -69,7 +69,7 @@ func cosine(a, b []float32) float32 {
 func (x *exchange) teiEmbedAll() error {
 	var c *call
 	err := x.receive(func(body []byte) (err error) {
-		if c, err = x.h.parse(&teiTexts, x.name, body); err != nil {
+		if c, err = x.h.parse(&teiTokens, x.name, body); err != nil {
 			return err
 		}
 		if c.inputs.ids != nil {
