@@ -76,7 +76,7 @@ var layers = map[string]row{
 	"embed/multivector": {ours: []string{
 		"tensor", "tokenizer", "embed", "embed/rerank",
 		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
-	}},
+	}, others: []string{"github.com/x448/float16"}},
 	"embed/sparse": {ours: []string{
 		"tensor", "tokenizer", "embed",
 		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline", "search",

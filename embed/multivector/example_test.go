@@ -109,6 +109,17 @@ func ExampleScorer() {
 	// 0.5 <nil>
 }
 
+func ExampleScorer_ScoreInt8() {
+	query := tensor.Matrix{Rows: 1, Cols: 2, Stride: 2, Data: []float32{0.5, 0.25}}
+	scorer, err := multivector.NewScorer(query)
+	if err != nil {
+		log.Fatal(err)
+	}
+	score, err := scorer.ScoreInt8([]int8{100, 20, 4, 8}, []float32{0.01, 0.125})
+	fmt.Println(score, err)
+	// Output: 0.55 <nil>
+}
+
 func ExampleLoadFS() {
 	model, err := multivector.LoadFS(context.Background(), os.DirFS(folder), embed.Config{Precision: embed.BFloat16})
 	if err != nil {

@@ -2,7 +2,6 @@ package multivector
 
 import (
 	"fmt"
-	"math"
 	"sync"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
@@ -31,11 +30,8 @@ type Scorer struct {
 	set    *kernel.Set
 	query  *kernel.Panels
 	mean   bool
-	memory sync.Pool // of *scoring
+	memory sync.Pool // of *kernel.MaxDots
 }
-
-// A scoring is the memory of one score.
-type scoring struct{ dots *kernel.MaxDots }
 
 // NewScorer returns what scores documents as MaxSim does with query, of which it keeps
 // nothing.
@@ -49,7 +45,7 @@ func newScorer(set *kernel.Set, query tensor.Matrix) (*Scorer, error) {
 		return nil, fmt.Errorf("query: vectors of %d components, expected 1 or more", query.Cols)
 	}
 	s := &Scorer{set: set, query: set.PackQuery(query)}
-	s.memory.New = func() any { return &scoring{dots: set.NewMaxDots(s.query)} }
+	s.memory.New = func() any { return set.NewMaxDots(s.query) }
 	return s, nil
 }
 
@@ -70,31 +66,25 @@ func (s *Scorer) Score(document tensor.Matrix) (float32, error) {
 	if err != nil {
 		return 0, fmt.Errorf("document: %w", err)
 	}
-	return s.score(document.Rows, func(m *scoring, from, to int) tensor.Matrix { return document.Slice(from, to) }), nil
+	return s.score(document.Rows, func(m *kernel.MaxDots) { m.Add(document) }), nil
 }
 
-// score scores a document of so many vectors, which block returns, a few at a time.
-func (s *Scorer) score(vectors int, block func(m *scoring, from, to int) tensor.Matrix) float32 {
+// score is Score of a document of so many vectors, which add adds.
+func (s *Scorer) score(vectors int, add func(*kernel.MaxDots)) float32 {
 	if vectors == 0 {
 		return emptyScore
 	}
-	m := s.memory.Get().(*scoring)
+	m := s.memory.Get().(*kernel.MaxDots)
 	defer s.memory.Put(m)
-	m.dots.Start()
-	for from := 0; from < vectors; {
-		to := min(from+m.dots.Block(), vectors)
-		m.dots.Add(block(m, from, to))
-		from = to
-	}
+	m.Start()
+	add(m)
+	best := m.Best()
 	var sum float64
-	for _, x := range m.dots.Best() {
+	for _, x := range best {
 		sum += float64(x)
 	}
-	if n := len(m.dots.Best()); s.mean && n > 0 {
-		sum /= float64(n)
-	}
-	if math.IsNaN(sum) {
-		return float32(math.NaN())
+	if s.mean && len(best) > 0 {
+		sum /= float64(len(best))
 	}
 	return float32(sum)
 }

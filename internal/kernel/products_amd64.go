@@ -18,6 +18,17 @@ func inHalves(tile rowsFunc, c *float32, ldc int, a, b, bias *float32, steps, n 
 	}
 }
 
+func directAVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, m, n int, next *float32) {
+	directsAVX512[m](c, ldc, a, lda, b, bias, terms, n, next)
+}
+
+func directAVX2(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, m, n int, next *float32) {
+	directsAVX2[m](c, ldc, a, lda, b, bias, terms, min(n, 16), next)
+	if n > 16 {
+		directsAVX2[m](add(c, 16), ldc, a, lda, add(b, 16), add(bias, 16), terms, n-16, add(next, 16))
+	}
+}
+
 // transpose8AVX2 writes dst[j*Panel+i] = src[i*ld+j] for i < 8, j < 8·blocks.
 //
 //go:noescape

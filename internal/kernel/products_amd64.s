@@ -75,7 +75,7 @@ done:
 
 // func packRows4AVX2(dst, src *float32, ld, m, groups int)
 // dst[(g*m+i)*4+j] = src[i*ld+4*g+j] for g < groups, i < m, j < 4; all positive.
-// Four groups at a time, so that each line is read and written once.
+// Four groups and two rows at a time, so that each line is read and written once.
 // Registers: SI row 0 of the groups at hand, DI their place in dst, R8 ld in
 // bytes, R9 and R10 the bytes of one and of three groups of dst, CX groups left,
 // AX BX DX the row, its place and the rows left.
@@ -97,8 +97,30 @@ groups4:
 	MOVQ SI, AX
 	MOVQ DI, BX
 	MOVQ R11, DX
+	SUBQ $2, DX
+	JLT  row4
+
+rows2:
+	VMOVUPS (AX), Y0                // Y0 = groups 0 and 1 of row i
+	VMOVUPS 32(AX), Y1              // Y1 = groups 2 and 3
+	VMOVUPS (AX)(R8*1), Y2          // Y2, Y3 = those of row i+1
+	VMOVUPS 32(AX)(R8*1), Y3
+	VPERM2F128 $0x20, Y2, Y0, Y4    // Y4 = group 0 of both
+	VPERM2F128 $0x31, Y2, Y0, Y5
+	VPERM2F128 $0x20, Y3, Y1, Y6
+	VPERM2F128 $0x31, Y3, Y1, Y7    // Y7 = group 3
+	VMOVUPS Y4, (BX)
+	VMOVUPS Y5, (BX)(R9*1)
+	VMOVUPS Y6, (BX)(R9*2)
+	VMOVUPS Y7, (BX)(R10*1)
+	LEAQ (AX)(R8*2), AX
+	ADDQ $32, BX
+	SUBQ $2, DX
+	JGE  rows2
 
 row4:
+	ADDQ $2, DX                     // 1 where a row is left
+	JZ   next4
 	VMOVUPS (AX), X0
 	VMOVUPS 16(AX), X1
 	VMOVUPS 32(AX), X2
@@ -107,10 +129,8 @@ row4:
 	VMOVUPS X1, (BX)(R9*1)
 	VMOVUPS X2, (BX)(R9*2)
 	VMOVUPS X3, (BX)(R10*1)
-	ADDQ R8, AX
-	ADDQ $16, BX
-	DECQ DX
-	JNZ  row4
+
+next4:
 	ADDQ $64, SI
 	LEAQ (DI)(R9*4), DI
 	SUBQ $4, CX
@@ -136,6 +156,7 @@ row1:
 	JNZ  group1
 
 done:
+	VZEROUPPER
 	RET
 
 #define FMA4Y(a, b, c, d) \

@@ -68,13 +68,18 @@ type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, m, n int, 
 // each operand, in words.
 type run struct{ count, c, a, b, bias int }
 
+// A directFunc writes c = a·b + bias for m rows of terms words of a, lda apart, and the
+// n ≤ Panel columns of a panel b, by the same sums as a tileFunc, and prefetches next as that does.
+type directFunc func(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, m, n int, next *float32)
+
 // A product is the loops of the matrix product of one format. Int8 has a tile, and
 // packs by int8Loops; its transpose, of words, is Float32's where it is nil.
 type product struct {
 	how      string // in words
 	tileRows int    // the most rows that tile computes at once
 	tile     tileFunc
-	block    int // the words of a packed row that lie together; 0 = 4, or as packRows does
+	direct   directFunc // tile of rows that are not packed; nil = there is no such loop
+	block    int        // the words of a packed row that lie together; 0 = 4, or as packRows does
 	// transpose writes element j of row i of src to term j of column i of the panel
 	// dst, for i < rows ≤ Panel and j < cols. The columns i ≥ rows, and the terms that
 	// the last word has beyond cols, are zero.

@@ -403,6 +403,97 @@ func tile13x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int,
 //go:noescape
 func tile14x32AVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
 
+// A directRowsFunc is a directFunc of as many rows as its name says.
+type directRowsFunc = func(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+var directsAVX2 = [...]directRowsFunc{
+	nil,
+	direct1x16AVX2,
+	direct2x16AVX2,
+	direct3x16AVX2,
+	direct4x16AVX2,
+	direct5x16AVX2,
+	direct6x16AVX2,
+}
+
+//go:noescape
+func direct1x16AVX2(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct2x16AVX2(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct3x16AVX2(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct4x16AVX2(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct5x16AVX2(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct6x16AVX2(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+var directsAVX512 = [...]directRowsFunc{
+	nil,
+	direct1x32AVX512,
+	direct2x32AVX512,
+	direct3x32AVX512,
+	direct4x32AVX512,
+	direct5x32AVX512,
+	direct6x32AVX512,
+	direct7x32AVX512,
+	direct8x32AVX512,
+	direct9x32AVX512,
+	direct10x32AVX512,
+	direct11x32AVX512,
+	direct12x32AVX512,
+	direct13x32AVX512,
+	direct14x32AVX512,
+}
+
+//go:noescape
+func direct1x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct2x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct3x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct4x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct5x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct6x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct7x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct8x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct9x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct10x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct11x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct12x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct13x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
+//go:noescape
+func direct14x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
+
 var tilesBFloat16AMX = amxTiles{{tile16x16BFloat16AMX, tile16x32BFloat16AMX}, {tile32x16BFloat16AMX, tile32x32BFloat16AMX}}
 
 //go:noescape

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"unsafe"
+
+	"github.com/rhumb-go/rhumb/tensor"
 )
 
 // vectors are the loops over finished embeddings: their conversion to fewer
@@ -22,6 +24,13 @@ type vectors struct {
 	toSigns func(dst []byte, x []float32, flip byte)
 	// toFloat16 writes x as IEEE halves, rounded to nearest even.
 	toFloat16 func(dst []uint16, x []float32)
+	// fromHalves writes IEEE halves as float32s.
+	fromHalves func(dst []float32, x []uint16)
+	// fromInt8 writes int8s times scale.
+	fromInt8 func(dst []float32, x []byte, scale float32)
+	// fromSigns writes 1 for each bit, of eight a byte the highest first, else -1. dst has
+	// eight elements for each of x.
+	fromSigns func(dst []float32, x []byte)
 
 	// Products of a float32 query with rows, see fourFloats. A step is 16 components:
 	// 64, 32, 16 or 2 bytes of a row.
@@ -142,6 +151,9 @@ func selfTestVectors(s *Set) error {
 		}},
 		{"signs", 0, func(s *Set, dst []float32) { b := make([]byte, (d+7)/8); s.ToSigns(b, query, 0); widen(dst, b) }},
 		{"float16", 0, func(s *Set, dst []float32) { h := make([]uint16, d); s.ToFloat16(h, query); widen(dst, h) }},
+		{"from float16", 0, func(s *Set, dst []float32) { s.FromFloat16(dst, halves[:d]) }},
+		{"from int8", 0, func(s *Set, dst []float32) { s.FromInt8(dst, bytes[:d], 0.3) }},
+		{"from signs", 0, func(s *Set, dst []float32) { s.FromSigns(dst, bytes[:(d+7)/8]) }},
 		{"dot", 1e-3, func(s *Set, dst []float32) { s.DotFloat32(dst[:n], query, rows) }},
 		{"squares", 1e-3, func(s *Set, dst []float32) { s.SquareFloat32(dst[:n], rows, d) }},
 		{"distance", 1e-3, func(s *Set, dst []float32) { s.DistanceFloat32(dst[:n], query, rows) }},
@@ -156,6 +168,12 @@ func selfTestVectors(s *Set) error {
 			widen(dst, c)
 		}},
 		{"squares int8", 0, func(s *Set, dst []float32) { c := make([]int32, n); s.SquareInt8(c, bytes, d, Flip); widen(dst, c) }},
+		{"greatest products", 1e-3, func(s *Set, dst []float32) {
+			m := s.NewMaxDots(s.PackQuery(tensor.Matrix{Rows: 1, Cols: d, Stride: d, Data: query}))
+			m.Start()
+			m.Add(tensor.Matrix{Rows: n, Cols: d, Stride: d, Data: rows})
+			copy(dst, m.Best())
+		}},
 		{"hamming", 0, func(s *Set, dst []float32) { c := make([]int32, n); s.Hamming(c, bytes[7:7+d], bytes); widen(dst, c) }},
 	} {
 		var want, got [d]float32

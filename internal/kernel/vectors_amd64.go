@@ -15,6 +15,10 @@ var avx2Vectors = vectors{
 	toSigns:   toSignsAVX2,
 	toFloat16: toFloat16AVX2,
 
+	fromHalves: fromHalvesAVX2,
+	fromInt8:   fromInt8AVX2,
+	fromSigns:  fromSignsAVX2,
+
 	dotFloat32:      dotFloat32AVX2,
 	squareFloat32:   squareFloat32AVX2,
 	distanceFloat32: distanceFloat32AVX2,
@@ -71,6 +75,23 @@ func toSignsAVX2(dst []byte, x []float32, flip byte)
 //
 //go:noescape
 func toFloat16AVX2(dst []uint16, x []float32)
+
+// fromHalvesAVX2 writes IEEE halves as float32s.
+func fromHalvesAVX2(dst []float32, x []uint16) {
+	if len(x) > 0 {
+		fromFloat16AVX2(&dst[0], (*byte)(unsafe.Pointer(&x[0])), len(x)/block)
+	}
+}
+
+// fromInt8AVX2 writes int8s times scale.
+//
+//go:noescape
+func fromInt8AVX2(dst []float32, x []byte, scale float32)
+
+// fromSignsAVX2 writes 1 for each bit of x, of eight a byte the highest first, else -1.
+//
+//go:noescape
+func fromSignsAVX2(dst []float32, x []byte)
 
 // The products are those of fourFloats and fourInts. They require AVX2 and FMA,
 // those of float16 also F16C, and the last two what their names say.

@@ -16,6 +16,10 @@ var plainVectors = vectors{
 	toSigns:   toSignsNEON,
 	toFloat16: toFloat16NEON,
 
+	fromHalves: fromHalvesNEON,
+	fromInt8:   fromInt8NEON,
+	fromSigns:  fromSignsNEON,
+
 	dotFloat32:      dotFloat32NEON,
 	squareFloat32:   squareFloat32NEON,
 	distanceFloat32: distanceFloat32NEON,
@@ -67,6 +71,21 @@ func toSignsNEON(dst []byte, x []float32, flip byte)
 //
 //go:noescape
 func toFloat16NEON(dst []uint16, x []float32)
+
+// fromHalvesNEON writes IEEE halves as float32s.
+//
+//go:noescape
+func fromHalvesNEON(dst []float32, x []uint16)
+
+// fromInt8NEON writes int8s times scale.
+//
+//go:noescape
+func fromInt8NEON(dst []float32, x []byte, scale float32)
+
+// fromSignsNEON writes 1 for each bit of x, of eight a byte the highest first, else -1.
+//
+//go:noescape
+func fromSignsNEON(dst []float32, x []byte)
 
 // The products are those of fourFloats and fourInts. The last two require ASIMDDP.
 

@@ -9,6 +9,10 @@ var genericVectors = vectors{
 	toSigns:   toSignsGeneric,
 	toFloat16: toFloat16Generic,
 
+	fromHalves: fromHalvesGeneric,
+	fromInt8:   fromInt8Generic,
+	fromSigns:  fromSignsGeneric,
+
 	dotFloat32:      dotFloat32Generic,
 	squareFloat32:   squareFloat32Generic,
 	distanceFloat32: distanceFloat32Generic,

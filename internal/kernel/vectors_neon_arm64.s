@@ -199,3 +199,108 @@ loop16:
 	BNE  loop16
 done:
 	RET
+
+// func fromHalvesNEON(dst []float32, x []uint16)
+// dst = x. R0 = dst, R1 = x, R2 = elements left.
+TEXT ·fromHalvesNEON(SB), NOSPLIT, $0-48
+	MOVD dst_base+0(FP), R0
+	MOVD x_base+24(FP), R1
+	MOVD x_len+32(FP), R2
+	CBZ  R2, done
+loop16:
+	VLD1.P 32(R1), [V8.H8, V9.H8]
+	WORD $0x0e217900 // fcvtl v0.4s, v8.4h
+	WORD $0x4e217901 // fcvtl2 v1.4s, v8.8h
+	WORD $0x0e217922 // fcvtl v2.4s, v9.4h
+	WORD $0x4e217923 // fcvtl2 v3.4s, v9.8h
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS $16, R2, R2
+	BNE  loop16
+done:
+	RET
+
+// func fromInt8NEON(dst []float32, x []byte, scale float32)
+// dst = x, int8s, times scale. V20 = scale. R0 = dst, R1 = x, R2 = elements left.
+TEXT ·fromInt8NEON(SB), NOSPLIT, $0-52
+	MOVD dst_base+0(FP), R0
+	MOVD x_base+24(FP), R1
+	MOVD x_len+32(FP), R2
+	FMOVS scale+48(FP), F20
+	WORD $0x4e040694 // dup v20.4s, v20.s[0]
+	CBZ  R2, done
+loop16:
+	VLD1.P 16(R1), [V8.B16]
+	WORD $0x0f08a509 // sxtl v9.8h, v8.8b
+	WORD $0x4f08a50a // sxtl2 v10.8h, v8.16b
+	WORD $0x0f10a520 // sxtl v0.4s, v9.4h
+	WORD $0x4f10a521 // sxtl2 v1.4s, v9.8h
+	WORD $0x0f10a542 // sxtl v2.4s, v10.4h
+	WORD $0x4f10a543 // sxtl2 v3.4s, v10.8h
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e34dc00 // fmul v0.4s, v0.4s, v20.4s
+	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
+	WORD $0x6e34dc42 // fmul v2.4s, v2.4s, v20.4s
+	WORD $0x6e34dc63 // fmul v3.4s, v3.4s, v20.4s
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS $16, R2, R2
+	BNE  loop16
+done:
+	RET
+
+// bits is the bit of each of 16 components in two bytes, the first one highest.
+DATA bits<>+0(SB)/4, $0x80
+DATA bits<>+4(SB)/4, $0x40
+DATA bits<>+8(SB)/4, $0x20
+DATA bits<>+12(SB)/4, $0x10
+DATA bits<>+16(SB)/4, $0x8
+DATA bits<>+20(SB)/4, $0x4
+DATA bits<>+24(SB)/4, $0x2
+DATA bits<>+28(SB)/4, $0x1
+DATA bits<>+32(SB)/4, $0x8000
+DATA bits<>+36(SB)/4, $0x4000
+DATA bits<>+40(SB)/4, $0x2000
+DATA bits<>+44(SB)/4, $0x1000
+DATA bits<>+48(SB)/4, $0x800
+DATA bits<>+52(SB)/4, $0x400
+DATA bits<>+56(SB)/4, $0x200
+DATA bits<>+60(SB)/4, $0x100
+GLOBL bits<>(SB), RODATA|NOPTR, $64
+
+// func fromSignsNEON(dst []float32, x []byte)
+// dst = 1 for each bit of x, the first one highest, else -1. V24 to V27 = bits, V28 = the sign, V29 = 1. R0 = dst, R1 = x, R2 = elements left.
+TEXT ·fromSignsNEON(SB), NOSPLIT, $0-48
+	MOVD dst_base+0(FP), R0
+	MOVD x_base+24(FP), R1
+	MOVD x_len+32(FP), R2
+	MOVD dst_len+8(FP), R2
+	MOVD $bits<>(SB), R10
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD $0x80000000, R10
+	VDUP R10, V28.S4
+	FMOVS $1.0, F29
+	WORD $0x4e0407bd // dup v29.4s, v29.s[0]
+	CBZ  R2, done
+loop16:
+	MOVHU.P 2(R1), R10
+	VDUP R10, V8.S4
+	// the sign where the bit is 0
+	WORD $0x4eb88d00 // cmtst v0.4s, v8.4s, v24.4s
+	WORD $0x4eb98d01 // cmtst v1.4s, v8.4s, v25.4s
+	WORD $0x4eba8d02 // cmtst v2.4s, v8.4s, v26.4s
+	WORD $0x4ebb8d03 // cmtst v3.4s, v8.4s, v27.4s
+	WORD $0x4e601f80 // bic v0.16b, v28.16b, v0.16b
+	WORD $0x4e611f81 // bic v1.16b, v28.16b, v1.16b
+	WORD $0x4e621f82 // bic v2.16b, v28.16b, v2.16b
+	WORD $0x4e631f83 // bic v3.16b, v28.16b, v3.16b
+	WORD $0x6e3d1c00 // eor v0.16b, v0.16b, v29.16b
+	WORD $0x6e3d1c21 // eor v1.16b, v1.16b, v29.16b
+	WORD $0x6e3d1c42 // eor v2.16b, v2.16b, v29.16b
+	WORD $0x6e3d1c63 // eor v3.16b, v3.16b, v29.16b
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS $16, R2, R2
+	BNE  loop16
+done:
+	RET

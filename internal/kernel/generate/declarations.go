@@ -33,6 +33,17 @@ type rowsFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, nex
 				m, 2*l.lanes, l.suffix)
 		}
 	}
+	fmt.Fprintf(&w, "\n// A directRowsFunc is a directFunc of as many rows as its name says.\ntype directRowsFunc = func(%s)\n", directArguments)
+	for _, l := range directLevels {
+		fmt.Fprintf(&w, "\nvar directs%s = [...]directRowsFunc{\n\tnil,\n", l.suffix)
+		for m := 1; m <= l.rows; m++ {
+			fmt.Fprintf(&w, "\t%s,\n", l.directName(m))
+		}
+		fmt.Fprint(&w, "}\n")
+		for m := 1; m <= l.rows; m++ {
+			fmt.Fprintf(&w, "\n//go:noescape\nfunc %s(%s)\n", l.directName(m), directArguments)
+		}
+	}
 	for _, l := range amxLevels {
 		fmt.Fprintf(&w, "\nvar tiles%s = amxTiles{{%s, %s}, {%s, %s}}\n", l.suffix, l.name(1, 1), l.name(1, 2), l.name(2, 1), l.name(2, 2))
 		for i := range 4 {

@@ -28,6 +28,9 @@ func files(dir string) map[string][]byte {
 	for _, l := range levels {
 		all[l.file] = l.source(l.tile)
 	}
+	for _, l := range directLevels {
+		all[l.file] = l.source(l.direct)
+	}
 	for _, l := range int8Levels {
 		all[l.file] = l.source(l.tile)
 	}

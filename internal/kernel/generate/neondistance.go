@@ -17,13 +17,7 @@ func neonDistance(string) []byte {
 	query := func() { a.line("VLD1.P 64(R0), %s", list(y16)) }
 	none := func() {}
 	float32s := func() { a.line("VLD1.P 64(R1), %s", list(x16)) }
-	float16s := func() {
-		a.line("VLD1.P 32(R1), [V8.H8, V9.H8]")
-		a.do(fcvtl, 0, 8)
-		a.do(fcvtl2, 1, 8)
-		a.do(fcvtl, 2, 9)
-		a.do(fcvtl2, 3, 9)
-	}
+	float16s := a.halvesIn
 	dot := func() { a.all(fmla, sums, y16, x16) }
 	square := func() { a.all(fmla, sums, x16, x16) }
 	distance := func() {
@@ -44,13 +38,7 @@ func neonDistance(string) []byte {
 		{"dotBytes", "query·(row ^ flip), row of int8", query, func() {
 			a.line("VLD1.P 16(R1), [V8.B16]")
 			a.do(eor, 8, 8, 22)
-			a.do(sxtlb, 9, 8)
-			a.do(sxtlb2, 10, 8)
-			a.do(sxtlh, 0, 9)
-			a.do(sxtlh2, 1, 9)
-			a.do(sxtlh, 2, 10)
-			a.do(sxtlh2, 3, 10)
-			a.all(scvtf, x16, x16)
+			a.int8sIn()
 		}, dot},
 	} {
 		a.rows(f.name+"NEON", f.sum, "float32", none, func() { f.query(); f.row(); f.add() }, a.total)
@@ -62,11 +50,7 @@ func neonDistance(string) []byte {
 
 // signs writes the products with rows of signs.
 func (a *asm) signs(query func()) {
-	fmt.Fprint(a, "\n// bits is the bit of each of 16 components in two bytes, the first one highest.\n")
-	for i := range 16 {
-		fmt.Fprintf(a, "DATA bits<>+%d(SB)/4, $%#x\n", 4*i, 0x80>>(i%8)<<(i/8*8))
-	}
-	fmt.Fprint(a, "GLOBL bits<>(SB), RODATA|NOPTR, $64\n")
+	a.bits()
 	bits := span(24, 4)
 	a.rows("dotSignsNEON", "±query, by the bits of row ^ flip. V24 to V27 = bits, V28 = the sign", "float32", func() {
 		a.line("MOVD $bits<>(SB), R10")

@@ -130,7 +130,77 @@ GLOBL weights<>(SB), RODATA|NOPTR, $16
 		a.do(fcvtn2, 5, 3)
 		a.line("VST1.P %s, 32(R0)", list(y16[:2]))
 	}, func() {})
+	a.widen()
 	return a.Bytes()
+}
+
+// widen writes the conversions to float32.
+func (a *asm) widen() {
+	out := func() { a.line("VST1.P %s, 64(R0)", list(x16)) }
+	a.conversion("fromHalves", "dst []float32, x []uint16", "dst = x", 48, a.pointers, func() {
+		a.halvesIn()
+		out()
+	}, func() {})
+	a.conversion("fromInt8", "dst []float32, x []byte, scale float32", "dst = x, int8s, times scale. V20 = scale", 52, func() {
+		a.pointers()
+		a.line("FMOVS scale+48(FP), F20")
+		a.do(dup, 20, 20)
+	}, func() {
+		a.line("VLD1.P 16(R1), [V8.B16]")
+		a.int8sIn()
+		a.all(fmul, x16, x16, group{20})
+		out()
+	}, func() {})
+	a.bits()
+	bits := span(24, 4)
+	a.conversion("fromSigns", "dst []float32, x []byte",
+		"dst = 1 for each bit of x, the first one highest, else -1. V24 to V27 = bits, V28 = the sign, V29 = 1", 48, func() {
+			a.pointers()
+			a.line("MOVD dst_len+8(FP), R2")
+			a.line("MOVD $bits<>(SB), R10")
+			a.line("VLD1 (R10), %s", list(bits))
+			a.line("MOVD $0x80000000, R10")
+			a.line("VDUP R10, V28.S4")
+			a.line("FMOVS $1.0, F29")
+			a.do(dup, 29, 29)
+		}, func() {
+			a.line("MOVHU.P 2(R1), R10")
+			a.line("VDUP R10, V8.S4")
+			a.note("the sign where the bit is 0")
+			a.all(cmtst, x16, group{8}, bits)
+			a.all(bic, x16, group{28}, x16)
+			a.all(eor, x16, x16, group{29})
+			out()
+		}, func() {})
+}
+
+// halvesIn sets V0 to V3 to the next 16 halves of R1. V8 and V9 change.
+func (a *asm) halvesIn() {
+	a.line("VLD1.P 32(R1), [V8.H8, V9.H8]")
+	a.do(fcvtl, 0, 8)
+	a.do(fcvtl2, 1, 8)
+	a.do(fcvtl, 2, 9)
+	a.do(fcvtl2, 3, 9)
+}
+
+// int8sIn sets V0 to V3 to the 16 int8s of V8. V9 and V10 change.
+func (a *asm) int8sIn() {
+	a.do(sxtlb, 9, 8)
+	a.do(sxtlb2, 10, 8)
+	a.do(sxtlh, 0, 9)
+	a.do(sxtlh2, 1, 9)
+	a.do(sxtlh, 2, 10)
+	a.do(sxtlh2, 3, 10)
+	a.all(scvtf, x16, x16)
+}
+
+// bits writes the data of that name.
+func (a *asm) bits() {
+	fmt.Fprint(a, "\n// bits is the bit of each of 16 components in two bytes, the first one highest.\n")
+	for i := range 16 {
+		fmt.Fprintf(a, "DATA bits<>+%d(SB)/4, $%#x\n", 4*i, 0x80>>(i%8)<<(i/8*8))
+	}
+	fmt.Fprint(a, "GLOBL bits<>(SB), RODATA|NOPTR, $64\n")
 }
 
 // conversion writes a function of x, whose length is a multiple of 16: what
