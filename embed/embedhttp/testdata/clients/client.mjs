@@ -1,5 +1,6 @@
-// As clients.py, with openai-node.
+// As clients.py, with openai-node and ollama-js.
 import { readFileSync } from "node:fs";
+import { Ollama } from "ollama";
 import OpenAI from "openai";
 
 const [url, file] = process.argv.slice(2);
@@ -20,3 +21,15 @@ try {
   if (!(e instanceof OpenAI.NotFoundError) || e.code !== "model_not_found") throw e;
 }
 console.log("openai-node ok");
+
+const ollama = new Ollama({ host: url, headers: { Authorization: "Bearer sesame" } });
+const answer = await ollama.embed({ model: "tiny", input: expected.texts, keep_alive: "5m" });
+if (JSON.stringify(answer.embeddings.map(bits)) !== JSON.stringify(expected.vectors)) throw new Error("ollama: not the library's vectors");
+if (!(await ollama.list()).models.some(m => m.name === "tiny")) throw new Error("ollama: models");
+try {
+  await ollama.embed({ model: "none", input: "a" });
+  throw new Error("no error");
+} catch (e) {
+  if (e.status_code !== 404 || !e.message.includes("not found")) throw e;
+}
+console.log("ollama ok");
