@@ -81,7 +81,7 @@ var layers = map[string]row{
 		"tensor", "tokenizer", "embed",
 		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline", "search",
 	}},
-	"search":            {ours: []string{"quant", "internal/kernel"}, others: []string{"github.com/x448/float16"}},
+	"search":            {ours: []string{"quant", "internal/kernel", "internal/parallel"}, others: []string{"github.com/x448/float16"}},
 	"internal/filelock": {others: []string{"golang.org/x/sys/windows"}},
 	"internal/rows": {ours: []string{"encoding", "internal/strictjson"}, others: []string{
 		"github.com/parquet-go/parquet-go", "github.com/klauspost/compress", "github.com/x448/float16",

@@ -89,7 +89,7 @@ func Scores[Q, E Number](dst []float32, m Metric, query []Q, rows []E) error {
 }
 
 // block is the rows that are scored at once.
-const block = 128
+const block = 32
 
 // A scorer scores the rows of one query.
 type scorer struct {
@@ -278,21 +278,22 @@ func (s *scorer) scoreMixed(dst []float32, rows []byte) {
 }
 
 func (s *scorer) scoreBytes(dst []float32, rows []byte) {
-	var sums, squares [block]int32
-	if s.metric == Hamming {
-		kernels.Hamming(sums[:len(dst)], s.bytes, rows)
-	} else {
-		kernels.DotInt8(sums[:len(dst)], s.bytes, rows, s.flip)
-	}
 	if s.metric == Dot || s.metric == Hamming {
+		var sums [block]int32
+		if s.metric == Hamming {
+			kernels.Hamming(sums[:len(dst)], s.bytes, rows)
+		} else {
+			kernels.DotInt8(sums[:len(dst)], s.bytes, rows, s.flip)
+		}
 		for i := range dst {
 			dst[i] = float32(sums[i])
 		}
 		return
 	}
-	kernels.SquareInt8(squares[:len(dst)], rows, s.width, s.flip)
+	var sums [block]kernel.DotSquare
+	kernels.DotSquareInt8(sums[:len(dst)], s.bytes, rows, s.flip)
 	for i := range dst {
-		dot, square := float64(sums[i]), float64(squares[i]) // exact, and so is what follows
+		dot, square := float64(sums[i].Dot), float64(sums[i].Square) // exact, and so is what follows
 		if s.metric == Euclidean {
 			dst[i] = float32(math.Sqrt(s.own - 2*dot + square))
 		} else {

@@ -40,7 +40,10 @@ type vectors struct {
 
 	// Products of bytes, exact, see fourInts.
 	dotInt8, squareInt8, hamming fourInts
-	int8Step                     int // bytes of a step of dotInt8 and squareInt8
+	int8Step                     int // bytes of a step of dotInt8, squareInt8 and dotSquareInt8
+
+	// dotInt8 and squareInt8 in one, as fourInts; nil where a set has no loop for both.
+	dotSquareInt8 func(query, rows unsafe.Pointer, stride, steps int, tailQuery, tailRows unsafe.Pointer, flip byte) (a, b, c, d DotSquare)
 }
 
 // Flip is what lies between an int8 and the uint8 of the same meaning, which is
@@ -173,6 +176,13 @@ func selfTestVectors(s *Set) error {
 			m.Start()
 			m.Add(tensor.Matrix{Rows: n, Cols: d, Stride: d, Data: rows})
 			copy(dst, m.Best())
+		}},
+		{"dot int8 and squares", 0, func(s *Set, dst []float32) {
+			both := make([]DotSquare, n)
+			s.DotSquareInt8(both, bytes[7:7+d], bytes, Flip)
+			for i, b := range both {
+				dst[i], dst[n+i] = float32(b.Dot), float32(b.Square)
+			}
 		}},
 		{"hamming", 0, func(s *Set, dst []float32) { c := make([]int32, n); s.Hamming(c, bytes[7:7+d], bytes); widen(dst, c) }},
 	} {

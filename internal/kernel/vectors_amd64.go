@@ -40,6 +40,7 @@ var avx512Vectors = func() vectors {
 	v := avx2Vectors
 	if cpu.X86.HasAVX512VNNI {
 		v.dotInt8, v.squareInt8, v.int8Step = dotInt8VNNI, squareInt8VNNI, 64
+		v.dotSquareInt8 = dotSquareInt8VNNI
 	}
 	if cpu.X86.HasAVX512VPOPCNTDQ && cpu.X86.HasAVX512VL {
 		v.hamming = hammingVPOPCNTDQ
@@ -161,6 +162,11 @@ func dotInt8VNNI(query, rows unsafe.Pointer, stride, steps int, tailQuery, tailR
 //
 //go:noescape
 func squareInt8VNNI(query, rows unsafe.Pointer, stride, steps int, tailQuery, tailRows unsafe.Pointer, flip byte) (a, b, c, d int32)
+
+// dotSquareInt8VNNI is dotInt8VNNI and squareInt8VNNI in one.
+//
+//go:noescape
+func dotSquareInt8VNNI(query, rows unsafe.Pointer, stride, steps int, tailQuery, tailRows unsafe.Pointer, flip byte) (a, b, c, d DotSquare)
 
 // hammingVPOPCNTDQ is hammingAVX2 with an instruction for it.
 //

@@ -98,6 +98,31 @@ func (s *Set) SquareInt8(dst []int32, rows []byte, d int, flip byte) {
 	each(dst, s.squareInt8, rows, rows, shape{d, d, s.int8Step, s.int8Step}, flip)
 }
 
+// A DotSquare is the product of a query with a row, and the sum of the row's squares.
+type DotSquare struct{ Dot, Square int32 }
+
+// DotSquareInt8 is DotInt8 and SquareInt8 in one, which reads memory once.
+//
+//go:noinline
+func (s *Set) DotSquareInt8(dst []DotSquare, query, rows []byte, flip byte) {
+	d := len(query)
+	if s.dotSquareInt8 != nil {
+		each(dst, s.dotSquareInt8, query, rows, shape{d, d, s.int8Step, s.int8Step}, flip)
+		return
+	}
+	same("rows", len(rows), len(dst)*d)
+	var dots, squares [16]int32 // of rows that the first cache holds
+	for len(dst) > 0 {
+		n := min(len(dst), len(dots))
+		s.DotInt8(dots[:n], query, rows[:n*d], flip)
+		s.SquareInt8(squares[:n], rows[:n*d], d, flip)
+		for i := range n {
+			dst[i] = DotSquare{dots[i], squares[i]}
+		}
+		dst, rows = dst[n:], rows[n*d:]
+	}
+}
+
 // Hamming writes the number of bits in which query and each row differ.
 //
 //go:noinline
@@ -112,7 +137,7 @@ type shape struct{ query, row, queryStep, rowStep int }
 const maxStep = 64
 
 // each writes f's sum for each row.
-func each[R float32 | int32, Q float32 | byte | uint16, E float32 | byte | uint16](
+func each[R float32 | int32 | DotSquare, Q float32 | byte | uint16, E float32 | byte | uint16](
 	dst []R, f func(query, rows unsafe.Pointer, stride, steps int, tailQuery, tailRows unsafe.Pointer, flip byte) (a, b, c, d R),
 	query []Q, rows []E, s shape, flip byte,
 ) {

@@ -186,6 +186,11 @@ func TestIntSums(t *testing.T) {
 				require.Equalf(t, dot, got, "%s dot of %d×%d, flip %d", s.name, n, d, flip)
 				s.SquareInt8(got, rows, d, flip)
 				require.Equalf(t, square, got, "%s square of %d×%d, flip %d", s.name, n, d, flip)
+				both := make([]DotSquare, n)
+				s.DotSquareInt8(both, query, rows, flip)
+				for i := range both {
+					require.Equalf(t, DotSquare{dot[i], square[i]}, both[i], "%s dot and square of %d×%d, flip %d", s.name, n, d, flip)
+				}
 				s.Hamming(got, query, rows)
 				require.Equalf(t, hamming, got, "%s hamming of %d×%d", s.name, n, d)
 			}
@@ -198,7 +203,7 @@ func BenchmarkRows(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	rows := randomRows(rng, n, d)
 	query := normals(1, d)
-	dst, counts := make([]float32, n), make([]int32, n)
+	dst, counts, both := make([]float32, n), make([]int32, n), make([]DotSquare, n)
 	for _, s := range sets {
 		run := func(name string, bytes int, f func()) {
 			b.Run(fmt.Sprintf("%s/%s", name, s.name), func(b *testing.B) {
@@ -212,6 +217,7 @@ func BenchmarkRows(b *testing.B) {
 		run("distance float32", 4*n*d, func() { s.DistanceFloat32(dst, query, rows.floats) })
 		run("dot float16", 2*n*d, func() { s.DotFloat16(dst, query, rows.halves) })
 		run("dot int8", n*d, func() { s.DotInt8(counts, rows.bytes[:d], rows.bytes, 0) })
+		run("dot int8 and squares", n*d, func() { s.DotSquareInt8(both, rows.bytes[:d], rows.bytes, 0) })
 		run("square int8", n*d, func() { s.SquareInt8(counts, rows.bytes, d, 0) })
 		run("hamming", n*d/8, func() { s.Hamming(counts, rows.packed[:d/8], rows.packed) })
 		run("dot signs", n*d/8, func() { s.DotSigns(dst, query, rows.packed, 0) })

@@ -69,6 +69,7 @@ func TestSumsStayWithinTheirSlices(t *testing.T) {
 				b.eachBytes(rows.bytes, func(r []byte) {
 					s.DotInt8(counts, query, r, 0)
 					s.SquareInt8(counts, r, d, 0)
+					s.DotSquareInt8(make([]DotSquare, n), query, r, 0)
 					s.Hamming(counts, query, r)
 				})
 			})
