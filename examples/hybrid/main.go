@@ -119,14 +119,13 @@ func bySparse(ctx context.Context, model *sparse.Model, texts []string, question
 	if err != nil {
 		return nil, err
 	}
-	var found []search.Match
-	for i, d := range documents {
-		if score := sparse.Dot(query[0], d); score > 0 {
-			found = append(found, search.Match{Row: i, Score: score})
+	var index sparse.Index
+	for _, d := range documents {
+		if _, err := index.Add(d); err != nil {
+			return nil, err
 		}
 	}
-	slices.SortFunc(found, byScore)
-	return found[:min(candidates, len(found))], nil
+	return index.Search(query[0], candidates)
 }
 
 // byReranker returns the texts that were found, those first that answer the question best.
@@ -154,13 +153,10 @@ func fuse(orders ...[]search.Match) (all []search.Match) {
 	for row, sum := range sums {
 		all = append(all, search.Match{Row: row, Score: sum})
 	}
-	slices.SortFunc(all, byScore)
+	slices.SortFunc(all, func(a, b search.Match) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Row, b.Row))
+	})
 	return all
-}
-
-// byScore is for sorting: the highest score first, and the lower row of equals.
-func byScore(a, b search.Match) int {
-	return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Row, b.Row))
 }
 
 // place returns the place of a text in an order, from 1, and - where it has none.

@@ -227,10 +227,17 @@ func (s *set) sparse(t *testing.T, dir string, cfg embed.Config) (all [][]float3
 	require.NoError(t, err)
 	asked, err := m.Embed(t.Context(), s.queries, sparse.Options{PromptName: "query"})
 	require.NoError(t, err)
+	var index sparse.Index
+	for _, d := range documents {
+		_, err := index.Add(d)
+		require.NoError(t, err)
+	}
 	for _, q := range asked {
-		scores := make([]float32, len(documents))
-		for i, d := range documents {
-			scores[i] = sparse.Dot(q, d)
+		scores := make([]float32, len(documents)) // 0 for what has no weight in common with the query
+		found, err := index.Search(q, len(documents))
+		require.NoError(t, err)
+		for _, m := range found {
+			scores[m.Row] = m.Score
 		}
 		all = append(all, scores)
 	}
