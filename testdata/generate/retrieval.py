@@ -21,9 +21,9 @@ HERE = os.path.dirname(os.path.abspath(__file__)) + "/../retrieval/"
 CHUNK = 48  # tokens
 LONG = 512  # tokens that a model reads for late chunking, whatever its folder says
 RERANKED = 5  # documents of a query
-EVERY, LAST = 10, 360  # of the queries before LAST one in EVERY is reranked
+EVERY, LAST = 10, 110  # of the queries before LAST one in EVERY is reranked
 METHODS = {
-    "dense": ["all-MiniLM-L6-v2", "e5-small-v2", "paraphrase-MiniLM-L3-v2", "all-mpnet-base-v2"],
+    "dense": ["all-MiniLM-L6-v2", "e5-small-v2", "paraphrase-MiniLM-L3-v2"],
     "chunks": ["all-MiniLM-L6-v2", "e5-small-v2"],
     "late": ["all-MiniLM-L6-v2", "e5-small-v2"],
     "sparse": ["splade-tiny"],
@@ -106,12 +106,12 @@ def dense_model(models, name):
 
 
 def asked(model):
-    return model.encode_query([q["text"] for q in queries], batch_size=32)
+    return model.encode_query([q["text"] for q in queries], batch_size=32, normalize_embeddings=True)
 
 
 def dense(rhumb, models, name):
     m = dense_model(models, name)
-    return asked(m) @ m.encode_document(texts, batch_size=32).T
+    return asked(m) @ m.encode_document(texts, batch_size=32, normalize_embeddings=True).T
 
 
 def chunks(rhumb, models, name):
@@ -140,7 +140,7 @@ def best(similarity, cut):
 def chunked(rhumb, models, name):
     m, cut = dense_model(models, name), chunks(rhumb, models, name)
     parts = [t[a:b] for t, c in zip(texts, cut) for a, b in c]
-    return best(asked(m) @ m.encode_document(parts, batch_size=32).T, cut)
+    return best(asked(m) @ m.encode_document(parts, batch_size=32, normalize_embeddings=True).T, cut)
 
 
 def late(rhumb, models, name):
