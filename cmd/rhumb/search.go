@@ -9,7 +9,8 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/sparse"
+	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/search"
@@ -23,13 +24,15 @@ func (c *console) searchCommand() *cobra.Command {
 		corpus  inputFlags
 		out     outputFlags
 		parts   partFlags
+		weights sparseFlags
 		top     int
 	)
 	cmd := &cobra.Command{
 		Use:   "search --corpus FILE QUERY…",
 		Short: "Find the lines of a file that are nearest to a query",
-		Long: `Find the lines of a file that are nearest to each query, by their cosine with it.
-Every line is looked at. The prompts are the model's for queries and for documents,
+		Long: `Find the lines of a file that are nearest to each query, by their cosine with it,
+with a sparse model by the inner product; then lines that have nothing in common with it
+are not found. Every line is looked at. The prompts are the model's for queries and for documents,
 where it has them. With --chunk-tokens it is the chunks of the lines that are looked
 at, and found.`,
 		Example: `  rhumb search --corpus texts.txt "how do I get a refund?"`,
@@ -38,6 +41,7 @@ at, and found.`,
 	model.add(cmd)
 	request.addLimits(cmd)
 	parts.add(cmd)
+	weights.add(cmd)
 	corpus.addAs(cmd, "corpus", "`FILE` with the lines to search, - for standard input")
 	// The error is for a flag that there is not.
 	_ = cmd.MarkFlagRequired("corpus")
@@ -49,7 +53,7 @@ at, and found.`,
 		if err != nil {
 			return err
 		}
-		if err := cmp.Or(checkPositive(cmd, "top", top), parts.check(cmd)); err != nil {
+		if err := cmp.Or(checkPositive(cmd, "top", top), parts.check(cmd), weights.check(cmd)); err != nil {
 			return err
 		}
 		for i, query := range queries {
@@ -61,30 +65,26 @@ at, and found.`,
 		if err != nil {
 			return err
 		}
-		j, err := c.newStream(ctx, &model, &corpus, nil, dense)
+		j, err := c.newStream(ctx, &model, &corpus, nil, denseOrSparse)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
+		if j.sparse != nil && cmd.Flags().Changed("encoding") {
+			return usagef("--encoding: given for a sparse model, expected none")
+		}
 		to, err := c.create(out.file, false)
 		if err != nil {
 			return err
 		}
 		defer to.discard()
 		opts.PromptName = "query"
-		found, err := j.model.Embed(ctx, queries, opts)
-		var bad *embed.InputError
-		if errors.As(err, &bad) {
-			return fmt.Errorf("query %d: %w", bad.Index+1, bad.Err)
-		}
+		asked, err := j.ask(ctx, queries, weights.how(fill.How{Options: opts}))
 		if err != nil {
 			return err
 		}
-		for _, e := range found.Embeddings {
-			j.lose(e.Truncated)
-		}
 		opts.PromptName = "document"
-		if err := j.fill(ctx, parts.how(opts)); err != nil {
+		if err := j.fill(ctx, weights.how(parts.how(opts))); err != nil {
 			return err
 		}
 		j.src = onlyTexts{j.src}
@@ -100,7 +100,7 @@ at, and found.`,
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			matches, err := x.search(found.Embeddings[i].Float32, top)
+			matches, err := x.search(&asked[i].Embedding, top)
 			if err != nil {
 				return err
 			}
@@ -117,6 +117,22 @@ at, and found.`,
 		return to.commit()
 	})
 	return cmd
+}
+
+// ask returns the results of queries.
+func (j *stream) ask(ctx context.Context, queries []string, how fill.How) ([]*rows.Result, error) {
+	if err := j.fill(ctx, how); err != nil {
+		return nil, err
+	}
+	asked := make([]*rows.Result, len(queries))
+	for i, query := range queries {
+		asked[i] = &rows.Result{Index: i, Input: rows.Input{Text: query}}
+	}
+	err := j.filler.Fill(ctx, asked, func(r *rows.Result, err error) error { return fmt.Errorf("query %d: %w", r.Index+1, err) })
+	for _, r := range asked {
+		j.lose(r.Truncated)
+	}
+	return asked, err
 }
 
 // onlyTexts is a source in which token ids are bad inputs.
@@ -145,6 +161,7 @@ type index struct {
 	floats   []float32 // of float
 	bytes    []int8    // of int8 and binary, each at its own scale, which a cosine does not depend on
 	bits     []byte    // of binary
+	sparse   sparse.Index
 }
 
 // add adds results, none of which is an error.
@@ -167,6 +184,10 @@ func (x *index) addRow(r *rows.Result) (err error) {
 		l.part = &part
 	}
 	x.lines = append(x.lines, l)
+	if r.Sparse != nil {
+		_, err = x.sparse.Add(sparseVector(r.Sparse))
+		return err
+	}
 	if x.encoding == "float" {
 		x.floats = append(x.floats, r.Float32...)
 		return nil
@@ -186,11 +207,15 @@ const candidates = 16
 
 // search returns the k lines with the highest cosine with query, the highest first.
 // Of binary these are the k of the lines that the bits chose.
-func (x *index) search(query []float32, k int) ([]search.Match, error) {
+// Of sparse embeddings they are those with the highest inner product.
+func (x *index) search(asked *rows.Embedding, k int) ([]search.Match, error) {
+	query := asked.Float32
 	k = min(k, len(x.lines))
 	switch {
 	case k == 0:
 		return nil, nil
+	case asked.Sparse != nil:
+		return x.sparse.Search(sparseVector(asked.Sparse), k)
 	case x.encoding == "float":
 		return search.Nearest(search.Cosine, query, x.floats, k)
 	case x.encoding == "int8":

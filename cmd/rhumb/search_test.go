@@ -159,7 +159,8 @@ func TestSearchBits(t *testing.T) {
 			return cmp.Compare(far(a), far(b))
 		})
 		chosen := rows[:5*candidates]
-		got, err := x.search(query, 5)
+		asked := embedding(query)
+		got, err := x.search(&asked, 5)
 		require.NoError(t, err)
 		require.Len(t, got, 5)
 		for i, m := range got {

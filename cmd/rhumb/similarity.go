@@ -148,8 +148,11 @@ func product(a, b *rows.Result) float64 {
 	if a.Sparse == nil {
 		return dot(a.Float32, b.Float32)
 	}
-	return float64(sparse.Dot(sparse.Vector{Indices: a.Sparse.Indices, Values: a.Sparse.Values},
-		sparse.Vector{Indices: b.Sparse.Indices, Values: b.Sparse.Values}))
+	return float64(sparse.Dot(sparseVector(a.Sparse), sparseVector(b.Sparse)))
+}
+
+func sparseVector(s *rows.Sparse) sparse.Vector {
+	return sparse.Vector{Indices: s.Indices, Values: s.Values}
 }
 
 // dot returns the inner product of a and b, summed in float64.

@@ -240,7 +240,8 @@ func TestSparseFlags(t *testing.T) {
 		{"embed --model SPLADE --output out.npy a", 2, "npy has no place for sparse embeddings"},
 		{"embed --model TINY --max-active 3 a", 1, "max active: given, expected none: the model is not sparse"},
 		{"embed --model TINY --pieces a", 1, "pieces: given, expected none: the model is not sparse"},
-		{"search --model SPLADE --corpus cases.json a", 1, "sparse model, expected an embedding model; sparse.Load and rhumb embed serve it"},
+		{"search --model SPLADE --encoding int8 --corpus cases.json a", 2, "--encoding: given for a sparse model, expected none"},
+		{"calibrate --model SPLADE --input cases.json", 1, "sparse model, expected an embedding model; sparse.Load and rhumb embed serve it"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			args := strings.Fields(strings.NewReplacer("SPLADE", splade, "TINY", tiny, "cases.json", write(t, "c.txt", "a")).Replace(tt.args))
@@ -254,4 +255,35 @@ func TestSparseFlags(t *testing.T) {
 	lines := sparseLines(t, stdout)
 	require.Len(t, lines, 2)
 	assert.Equal(t, "token ids, expected a text", lines[0].Error)
+}
+
+// A search finds the lines with the highest inner products, each by the prompt of its kind.
+func TestSearchSparse(t *testing.T) {
+	texts := spladeTexts(t)
+	m := loadSparse(t)
+	query := texts[5]
+	q, err := m.Embed(t.Context(), []string{query}, sparse.Options{PromptName: "query", MaxActive: 40})
+	require.NoError(t, err)
+	d, err := m.Embed(t.Context(), texts, sparse.Options{PromptName: "document", MaxActive: 40})
+	require.NoError(t, err)
+	var in strings.Builder
+	for _, text := range texts {
+		require.NoError(t, json.NewEncoder(&in).Encode(text))
+	}
+	code, stdout, stderr := rhumb(t, "", "search", "--model", splade, "--max-active", "40", "--top", "4", "--corpus", write(t, "in.jsonl", in.String()), query)
+	require.Zero(t, code, stderr)
+	var got found
+	require.NoError(t, json.Unmarshal([]byte(stdout), &got))
+	require.Len(t, got.Matches, 4)
+	for i, match := range got.Matches {
+		assert.Equal(t, texts[match.Index], match.Text)
+		assert.Equal(t, sparse.Dot(q[0], d[match.Index]), float32(match.Score))
+		better := 0
+		for _, v := range d {
+			if sparse.Dot(q[0], v) > float32(match.Score) {
+				better++
+			}
+		}
+		assert.LessOrEqual(t, better, i)
+	}
 }
