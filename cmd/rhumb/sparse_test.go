@@ -240,11 +240,13 @@ func TestSparseFlags(t *testing.T) {
 		{"embed --model SPLADE --output out.npy a", 2, "npy has no place for sparse embeddings"},
 		{"embed --model TINY --max-active 3 a", 1, "max active: given, expected none: the model is not sparse"},
 		{"embed --model TINY --pieces a", 1, "pieces: given, expected none: the model is not sparse"},
+		{"embed --model LATENTS --pieces a", 1, "pieces: given, expected none: the entries are latents"},
+		{"embed --model LATENTS a", 0, ""},
 		{"search --model SPLADE --encoding int8 --corpus cases.json a", 2, "--encoding: given for a sparse model, expected none"},
 		{"calibrate --model SPLADE --input cases.json", 1, "sparse model, expected an embedding model; sparse.Load and rhumb embed serve it"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
-			args := strings.Fields(strings.NewReplacer("SPLADE", splade, "TINY", tiny, "cases.json", write(t, "c.txt", "a")).Replace(tt.args))
+			args := strings.Fields(strings.NewReplacer("SPLADE", splade, "TINY", tiny, "LATENTS", "../../testdata/heads/sparse-csr/model", "cases.json", write(t, "c.txt", "a")).Replace(tt.args))
 			code, _, stderr := rhumb(t, "", args...)
 			assert.Equal(t, tt.code, code, stderr)
 			assert.Contains(t, stderr, tt.want)

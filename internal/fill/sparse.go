@@ -32,6 +32,9 @@ func NewSparse(ctx context.Context, m *sparse.Model, how How) (*Filler, error) {
 			return nil, &embed.OptionError{Option: given.option, Err: errors.New("given for a sparse model, expected none")}
 		}
 	}
+	if how.Pieces && m.Info().Latents {
+		return nil, &embed.OptionError{Option: "pieces", Err: errors.New("given, expected none: the entries are latents of a SparseAutoEncoder, which have no pieces")}
+	}
 	f := &Filler{how: how, sparse: m, limit: m.Info().MaxTokens, workers: m.Info().Workers}
 	if _, err := m.Embed(ctx, nil, f.sparseOptions(o.Truncate)); err != nil {
 		return nil, err
