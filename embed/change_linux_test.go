@@ -11,8 +11,10 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rhumb-go/rhumb/embed/cache"
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
@@ -70,6 +72,24 @@ func overwrite(t testing.TB, path, content string) {
 	_, err = f.WriteString(content)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
+}
+
+// Rows of weights that changed while they were served are not kept; those that are go on.
+func TestChangedWeightsAreNotCached(t *testing.T) {
+	rows := cache.NewMemory(1 << 30)
+	dir := onDisk(t, t.TempDir(), "model", readModel(t, "bert"))
+	m, err := Load(t.Context(), dir, Config{Cache: rows})
+	require.NoError(t, err)
+	defer m.Close() //nolint:errcheck
+	embedTexts(t, m, []string{"a"}, Options{})
+	kept := rows.Stats().Bytes
+	require.Positive(t, kept)
+	path := filepath.Join(dir, "model.safetensors")
+	changes["overwritten"](t, path)
+	_, err = m.Embed(t.Context(), []string{"b"}, Options{})
+	requireChanged(t, path, err)
+	assert.Equal(t, kept, rows.Stats().Bytes)
+	assert.Equal(t, 1, embedTexts(t, m, []string{"a"}, Options{}).Cached)
 }
 
 // Weights that change while they are served are an error of every call from then
