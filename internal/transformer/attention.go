@@ -72,8 +72,11 @@ func (p *pass) attend(team *parallel.Team, x tensor.Matrix, l int) {
 	}
 	team.For(p.batch.Sequences()*a.Heads, t)
 
-	// The mixed values lie where the queries were.
-	p.apply(team, p.y, columns(qkv, 0, a.Heads*a.HeadDim), a.Output, kernel.Identity)
+	mixed := columns(qkv, 0, a.Heads*a.HeadDim) // the values lie where the queries were
+	if p.firsts {
+		mixed = p.gather(mixed)
+	}
+	p.apply(team, p.y, mixed, a.Output, kernel.Identity)
 }
 
 // An attentionTask computes one head of one sequence.
@@ -113,6 +116,9 @@ func (t *attentionTask) Run(worker, i int) {
 	if n := t.p.batch.Seen; n != nil && t.before.Rows == 0 {
 		own.hidden = rows.Rows - n[sequence]
 	}
+	if t.p.firsts {
+		q = q.Slice(0, 1)
+	}
 	own.mix(t.p.model.set, t.p.model.mixing, a, q, q, k, v, t.team)
 }
 
@@ -133,11 +139,11 @@ type head struct {
 
 // mix writes softmax(scale·(q·kᵀ + positions) + bias)·v to dst, where each token mixes
 // what it sees, of all but the last h.hidden tokens, and zeros where that is nothing. k
-// and v are length×headDim; q and dst, which may be q, have the last of these rows, or
-// all. Where that takes long, team yields.
+// and v are length×headDim; q and dst, which may be q, have the first of k.after's rows,
+// or all. Where that takes long, team yields.
 func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.Matrix, k, v joined, team *parallel.Team) {
 	before, dim := k.before.Rows, q.Cols
-	length := before + q.Rows
+	length := before + k.after.Rows
 	seen := length - h.hidden
 	h.packKeys(s, f, k, v, length, dim)
 	h.queries.Resize(s, q.Rows, &h.keys)

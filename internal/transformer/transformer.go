@@ -90,6 +90,7 @@ type pass struct {
 	buffers [8][]float32
 	sums    []float64 // of a head
 	keep    *Prefix   // that the pass is for; nil = none
+	firsts  bool      // x and y have rows of first tokens alone, as in the last layer of some
 
 	embed     embedTask
 	pack      packTask
@@ -121,7 +122,8 @@ const (
 )
 
 // Forward writes the last hidden states of b (tokens×hidden) to dst, which must
-// have as many rows. The work is split over team; nil is the caller alone. The
+// have as many rows; where m has a head of labels that reads the first token of a sequence,
+// those of first tokens, and the other rows are undefined. The work is split over team; nil is the caller alone. The
 // ids must be within the vocabulary, the types within Types, and each sequence
 // within MaxPositions and not empty: Forward panics otherwise. ctx is looked at
 // before each layer.
@@ -142,7 +144,7 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 	if b.Layers > 0 {
 		layers = layers[:b.Layers]
 	}
-	p.batch, p.keep, p.ready = b, keep, nil // a canceled pass may have left rows
+	p.batch, p.keep, p.ready, p.firsts = b, keep, nil, false // a canceled pass may have left rows
 	if p.task = nil; b.Task > 0 {
 		p.task = &m.Tasks[b.Task-1]
 	}
@@ -161,6 +163,7 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 		if l.Beside != nil {
 			p.convolve(team, l.Beside)
 		}
+		p.firsts = m.readsFirsts() && i+1 == len(layers) && l.Beside == nil && keep == nil
 		p.attend(team, p.input(l.AttnIn), i)
 		if keep != nil && i+1 == len(layers) {
 			return nil
@@ -178,6 +181,9 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 		}
 		end.next, end.dst, end.feeds = next, to, feeds
 		p.norms(team, end)
+	}
+	if p.firsts {
+		p.scatter(dst)
 	}
 	return nil
 }
@@ -250,8 +256,12 @@ func (m *Model) Operations(lengths []int) float64 {
 		}
 		for i := range m.Layers {
 			a := &m.Layers[i].Attention
-			ops += n*operations(a.linears()...) + n*m.Layers[i].MLP.operations()
-			ops += 4 * a.pairs(length) * float64(a.Heads*a.HeadDim)
+			rows, pairs := n, a.pairs(length)
+			if m.readsFirsts() && i+1 == len(m.Layers) && m.Layers[i].Beside == nil {
+				rows, pairs = 1, n
+			}
+			ops += n*operations(a.QKV) + rows*operations(a.Output) + rows*m.Layers[i].MLP.operations()
+			ops += 4 * pairs * float64(a.Heads*a.HeadDim)
 			if d := a.Disentangled; d != nil {
 				ops += d.operations(length)
 			}
