@@ -290,10 +290,20 @@ func TestQuantize(t *testing.T) {
 				m := load(t, from, embed.Config{Precision: p})
 				got, err := m.ClassifyPairs(ctx, pairs, Options{Raw: true})
 				require.NoError(t, err)
-				if want == nil {
+				switch {
+				case want == nil:
 					want = got
+				case p == embed.Int8 && m.loaded.Default.Encoder.Transformer.Refines():
+					// The copy lacks what rounding took of the weights, which these models refine
+					// by: the worst of random weights whose logits have a deviation of 1.
+					for i := range want {
+						for j := range want[i].Labels {
+							assert.InDelta(t, want[i].Labels[j].Score, got[i].Labels[j].Score, 0.4, "%s in %v", name, p)
+						}
+					}
+				default:
+					assert.Equal(t, want, got, "%s in %v", name, p)
 				}
-				assert.Equal(t, want, got, "%s in %v", name, p)
 			}
 		}
 	}

@@ -216,7 +216,16 @@ func (s *Set) PackRows(r *Rows, t int, x tensor.Matrix) {
 		panic("kernel: PackRows: shape")
 	}
 	from, to := r.Span(t)
-	s.packTile(r.data[from*r.words:to*r.words], r, x.Slice(from, to))
+	s.PackTile(r, t, x.Slice(from, to))
+}
+
+// PackTile packs tile t of r from x, the rows of that tile alone.
+func (s *Set) PackTile(r *Rows, t int, x tensor.Matrix) {
+	from, to := r.Span(t)
+	if x.Rows != to-from || x.Cols != r.K {
+		panic("kernel: PackTile: shape")
+	}
+	s.packTile(r.data[from*r.words:to*r.words], r, x)
 }
 
 func (s *Set) packTile(dst []float32, r *Rows, x tensor.Matrix) {

@@ -66,6 +66,16 @@ func (p *Panels) ResizeInt8(k, n int, outliers []int) {
 // int8Scratch is memory for the terms of a panel's columns: *[]float32.
 var int8Scratch sync.Pool
 
+// int8Memory returns so many words at the least of int8Scratch.
+func int8Memory(words int) *[]float32 {
+	scratch, _ := int8Scratch.Get().(*[]float32)
+	if scratch == nil || len(*scratch) < words {
+		block := Floats(words)
+		scratch = &block
+	}
+	return scratch
+}
+
 // packInt8 packs panel dst of p from rows (columns of b) × p.K of w.
 func (s *Set) packInt8(p *Panels, dst []float32, w tensor.Matrix) {
 	s.packInt8Columns(p, dst, w.Rows, func(i int, terms []byte, outliers []float32) (scale float32) {
@@ -103,11 +113,7 @@ func (s *Set) PackInt8(p *Panels, i int, codes []byte, scales, outliers []float3
 // one of so many columns of b, and returns its scale.
 func (s *Set) packInt8Columns(p *Panels, dst []float32, columns int, column func(i int, terms []byte, outliers []float32) (scale float32)) {
 	words := Int8.words(p.K)
-	scratch, _ := int8Scratch.Get().(*[]float32)
-	if scratch == nil || len(*scratch) < Panel*words {
-		block := Floats(Panel * words)
-		scratch = &block
-	}
+	scratch := int8Memory(Panel * words)
 	defer int8Scratch.Put(scratch)
 	terms := (*scratch)[:columns*words]
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&terms[0])), 4*len(terms))
@@ -165,6 +171,44 @@ func (s *Set) QuantizeInt8(p *Panels, codes []byte, outliers, w []float32) (scal
 		copy(rest, last[:])
 	}
 	return scale
+}
+
+// Int8RowRest writes to dst what its terms leave of x, a row that is multiplied with p: x
+// less the terms in steps, and zero for outliers.
+func (s *Set) Int8RowRest(dst, x []float32, p *Panels) {
+	if p.Format != Int8 || len(x) != p.K || len(dst) != len(x) {
+		panic("kernel: Int8RowRest: shape")
+	}
+	if len(x) == 0 {
+		return
+	}
+	low, high := s.extremes(&x[0], &p.kept[0], len(p.kept))
+	scale, inverse := int8Steps(high-low, 255)
+	zero := int32(math.RoundToEven(float64(float32(-low * inverse))))
+	words := 4 * len(p.kept)
+	scratch := int8Memory(words)
+	defer int8Scratch.Put(scratch)
+	terms := unsafe.Slice((*byte)(unsafe.Pointer(&(*scratch)[0])), 4*words)
+	s.quantize(&terms[0], 16, &x[0], &p.kept[0], len(p.kept), inverse, zero)
+	for j, v := range x {
+		dst[j] = v - float32(scale*float32(int32(terms[j])-zero))
+	}
+	for _, j := range p.Outliers {
+		dst[j] = 0
+	}
+}
+
+// Int8ColumnRest writes to dst what its terms leave of w, a column of p: w less the terms
+// in steps, and zero for outliers. codes is memory for p.K terms.
+func (s *Set) Int8ColumnRest(dst, w []float32, p *Panels, codes []byte) {
+	outliers := make([]float32, len(p.Outliers))
+	scale := s.QuantizeInt8(p, codes, outliers, w)
+	for j, v := range w {
+		dst[j] = v - float32(scale*float32(int8(codes[j])))
+	}
+	for _, j := range p.Outliers {
+		dst[j] = 0
+	}
 }
 
 // int8Steps returns the width of a step where so many cover the range, and its

@@ -18,6 +18,10 @@ import (
 // other bits.
 const numerics = 2
 
+// refined is counted up with such a change of the products that some rerankers and
+// classifiers refine in Int8.
+const refined = 1
+
 // A recipe says how a model makes its vectors, all but its weights. Its JSON does
 // not depend on how the files are laid out.
 type recipe struct {
@@ -29,6 +33,7 @@ type recipe struct {
 	Cross         *modelfolder.Cross     `json:",omitempty"`
 	MaxActive     int                    `json:",omitempty"`
 	Multi         *modelfolder.Multi     `json:",omitempty"`
+	Refined       int                    `json:",omitempty"`
 }
 
 type routeRecipe struct {
@@ -55,7 +60,10 @@ type encoderRecipe struct {
 // newRecipe returns the recipe of a model that is loaded.
 func (m *Model) newRecipe() recipe {
 	s := m.Spec
-	r := recipe{numerics, m.config.Format.String(), m.Prompts, s.DefaultPrompt, map[string]routeRecipe{}, s.Cross, s.MaxActive, s.Multi}
+	r := recipe{numerics, m.config.Format.String(), m.Prompts, s.DefaultPrompt, map[string]routeRecipe{}, s.Cross, s.MaxActive, s.Multi, 0}
+	if t := m.Default.Encoder.Transformer; t != nil && t.Refines() {
+		r.Refined = refined
+	}
 	for name, route := range m.Routes {
 		r.Routes[name] = route.recipe()
 	}

@@ -39,6 +39,19 @@ func TestForwardDoesNotAllocate(t *testing.T) {
 	}
 }
 
+func TestRefinedForwardDoesNotAllocate(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection empties the pools
+	team := parallel.NewTeam(2)
+	defer team.Close()
+	g := readHeadGolden(t, "rerank-bert")
+	m := g.open(t, kernel.Best(), kernel.Int8)
+	require.NotNil(t, m.rests)
+	dst := tensor.NewMatrix(len(g.batch.IDs), m.Hidden)
+	for _, team := range []*parallel.Team{nil, team} {
+		require.Zero(t, testing.AllocsPerRun(20, func() { _ = m.Forward(context.Background(), team, dst, g.batch) }))
+	}
+}
+
 func TestLogitsDoNotAllocate(t *testing.T) {
 	longOnly(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection empties the pools

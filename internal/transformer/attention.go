@@ -73,7 +73,7 @@ func (p *pass) attend(team *parallel.Team, x tensor.Matrix, l int) {
 	team.For(p.batch.Sequences()*a.Heads, t)
 
 	mixed := columns(qkv, 0, a.Heads*a.HeadDim) // the values lie where the queries were
-	if p.firsts {
+	if p.narrow {
 		mixed = p.gather(mixed)
 	}
 	p.apply(team, p.y, mixed, a.Output, kernel.Identity)
@@ -116,7 +116,7 @@ func (t *attentionTask) Run(worker, i int) {
 	if n := t.p.batch.Seen; n != nil && t.before.Rows == 0 {
 		own.hidden = rows.Rows - n[sequence]
 	}
-	if t.p.firsts {
+	if t.p.narrow {
 		q = q.Slice(0, 1)
 	}
 	own.mix(t.p.model.set, t.p.model.mixing, a, q, q, k, v, t.team)

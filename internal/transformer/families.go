@@ -112,6 +112,12 @@ func (w *weights) open() (*Model, error) {
 	if err := w.finish(); err != nil {
 		return nil, err
 	}
+	if w.format == kernel.Int8 && m.refines() {
+		m.rests = w.packRests()
+		if err := w.ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
 	m.set, m.bytes = w.set, w.bytes
 	m.names = w.names
 	m.deferred, m.spare = w.deferred, w.spare

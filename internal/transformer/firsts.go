@@ -18,7 +18,7 @@ func (p *pass) gather(mixed tensor.Matrix) tensor.Matrix {
 		copy(mixed.Row(i), mixed.Row(p.batch.Starts[i])) // i is no higher
 		copy(p.x.Row(i), p.x.Row(p.batch.Starts[i]))
 	}
-	p.x, p.y = p.x.Slice(0, n), p.y.Slice(0, n)
+	p.x, p.y, p.firsts = p.x.Slice(0, n), p.y.Slice(0, n), true
 	return mixed.Slice(0, n)
 }
 

@@ -58,6 +58,10 @@ func (p *pass) apply(team *parallel.Team, dst, x tensor.Matrix, w *Linear, activ
 	if p.model.reaches != nil {
 		p.reach(w, x)
 	}
+	if rest, ok := p.model.rests[w]; ok {
+		p.refine(team, dst, x, w, rest, activation)
+		return
+	}
 	b := p.task.branch(w)
 	if b == nil {
 		p.packFor(team, x, w)
@@ -118,12 +122,17 @@ func (p *pass) multiply(team *parallel.Team, t linearTask) {
 	t.p, t.workers = p, team.Size()
 	t.tiles = p.rows.BlockTiles()
 	blocks := parts(p.rows.Tiles(), t.tiles)
-	onePanel := 2 * p.rows.M / blocks * t.w.K * kernel.Panel
+	t.split(p.rows.M, blocks)
+	p.linear = t
+	team.For(blocks*t.across, &p.linear)
+}
+
+// split says how many panels a part has, for so many rows in so many blocks.
+func (t *linearTask) split(rows, blocks int) {
+	onePanel := 2 * rows / blocks * t.w.K * kernel.Panel
 	t.panels = min(parts(maxPartOperations, onePanel), t.w.Count())
 	if t.workers > 1 {
 		t.panels = min(parts(partOperations, onePanel), parts(t.w.Count(), t.workers))
 	}
 	t.across = parts(t.w.Count(), t.panels)
-	p.linear = t
-	team.For(blocks*t.across, &p.linear)
 }

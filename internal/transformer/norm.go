@@ -84,6 +84,9 @@ func (t *normTask) Run(_, i int) {
 func (p *pass) norms(team *parallel.Team, t normTask) {
 	t.p = p
 	n := parts(p.x.Rows, normRows)
+	if _, ok := p.model.rests[t.feeds]; ok {
+		t.feeds = nil // refine packs them
+	}
 	if t.feeds != nil {
 		p.rows.Resize(p.model.set, p.x.Rows, t.feeds)
 		n = p.rows.Tiles()

@@ -141,6 +141,20 @@ func (t *panelTask) Run(worker, i int) {
 	}
 }
 
+// read writes rows first, first+1, … of the layer's weight, in float32, to dst; sum is
+// memory for one row.
+func (t *panelTask) read(dst tensor.Matrix, first int, sum []float32) {
+	at := 0 // the row of the layer that the source begins with
+	for k := range t.sources {
+		s := &t.sources[k]
+		end := at + s.to - s.from
+		if from, to := max(first, at), min(first+dst.Rows, end); from < to {
+			s.read(t.set, dst.Slice(from-first, to-first), s.from+from-at, sum)
+		}
+		at = end
+	}
+}
+
 // halves returns rows first, first+1, … last (exclusive) of the layer, where a tensor
 // has them as they are packed; nil = there is none.
 func (t *panelTask) halves(first, last int) []byte {

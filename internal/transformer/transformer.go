@@ -50,6 +50,8 @@ type Model struct {
 	bytes   int64                 // of the weights
 	scratch [2]sync.Pool          // of *pass, for up to longBatch tokens and for more
 
+	rests map[*Linear]*Linear // of a model that refines products: what Int8 leaves of the weights
+
 	deferred map[*Linear]func() // of OpenToCalibrate: packs a layer, in the memory of
 	spare    *kernel.Panels
 }
@@ -90,12 +92,14 @@ type pass struct {
 	buffers [8][]float32
 	sums    []float64 // of a head
 	keep    *Prefix   // that the pass is for; nil = none
-	firsts  bool      // x and y have rows of first tokens alone, as in the last layer of some
+	narrow  bool      // attention is for first tokens alone, in the last layer of some
+	firsts  bool      // x and y have rows of these alone, behind it
 
 	embed     embedTask
 	pack      packTask
 	linear    linearTask
 	branch    branchTask
+	refined   refined
 	rotate    rotateTask
 	attention attentionTask
 	gate      gateTask
@@ -144,7 +148,7 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 	if b.Layers > 0 {
 		layers = layers[:b.Layers]
 	}
-	p.batch, p.keep, p.ready, p.firsts = b, keep, nil, false // a canceled pass may have left rows
+	p.batch, p.keep, p.ready, p.narrow, p.firsts = b, keep, nil, false, false // a canceled pass may have left rows
 	if p.task = nil; b.Task > 0 {
 		p.task = &m.Tasks[b.Task-1]
 	}
@@ -163,7 +167,7 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 		if l.Beside != nil {
 			p.convolve(team, l.Beside)
 		}
-		p.firsts = m.readsFirsts() && i+1 == len(layers) && l.Beside == nil && keep == nil
+		p.narrow = m.readsFirsts() && i+1 == len(layers) && l.Beside == nil && keep == nil
 		p.attend(team, p.input(l.AttnIn), i)
 		if keep != nil && i+1 == len(layers) {
 			return nil

@@ -50,6 +50,7 @@ type source struct {
 	errs     []error
 	more     int          // errors than errs has
 	packing  []packMemory // of each worker that packs
+	rests    []restTask   // of the linear layers in Int8 of a model with a head of labels
 }
 
 func newWeights(ctx context.Context, c Config) *weights {
@@ -381,7 +382,7 @@ func (w *weights) resize(l *Linear, in, out int, p part) bool {
 		return false
 	}
 	w.bytes += mostOutliers * 4 * int64(out)
-	if w.set != nil {
+	if l.Outliers = columns; w.set != nil {
 		l.ResizeInt8(in, out, columns)
 	}
 	return true
@@ -423,6 +424,9 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 	}
 	if !ok || !w.resize(l, in, out, parts[0]) {
 		return l
+	}
+	if w.format == kernel.Int8 && w.head == ClassificationHead {
+		w.rests = append(w.rests, restTask{panelTask: pack, in: in, out: out})
 	}
 	if w.set == nil {
 		for _, p := range parts {
