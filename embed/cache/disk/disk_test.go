@@ -121,7 +121,7 @@ func TestBound(t *testing.T) {
 			kept++
 		}
 	}
-	assert.Greater(t, kept, 5000)
+	assert.Greater(t, kept, 3000) // half of the file where the older rows went just now
 	assert.True(t, has(t, s, n-1))
 	info, err := os.Stat(path)
 	require.NoError(t, err)
