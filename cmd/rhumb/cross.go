@@ -22,9 +22,10 @@ type crossFlags struct {
 	raw    bool
 }
 
-// add adds the flags of a command whose model is a kind, and whose arguments are of that name.
-func (f *crossFlags) add(cmd *cobra.Command, kind, argument, raw string) {
+// add adds the flags of a command whose model is a kind, in --as as, and whose arguments are of that name.
+func (f *crossFlags) add(cmd *cobra.Command, kind, as, argument, raw string) {
 	flags := cmd.Flags()
+	f.model.addAs(cmd, as)
 	flags.StringVar(&f.model.name, "model", os.Getenv("RHUMB_MODEL"), "`NAME` of a "+kind+": its folder or its id at the hub; env RHUMB_MODEL")
 	f.model.addPlace(cmd)
 	f.model.addComputation(cmd)
@@ -46,7 +47,12 @@ func (f *crossFlags) load(ctx context.Context, c *console) (*rerank.Model, error
 	if dir == "" {
 		return nil, fmt.Errorf("model %q: an embedding model, expected a reranker or a classifier; rhumb embed serves it", f.model.name)
 	}
-	return rerank.Load(ctx, dir, cfg)
+	m, err := rerank.Load(ctx, dir, cfg)
+	if err == nil && m.Info().Overruled && !f.model.overrules() {
+		err = fmt.Errorf("model %q: an embedding model, expected a reranker or a classifier; rhumb embed serves it, and rhumb rerank --as rerank by its tokens \"yes\" and \"no\"", f.model.name)
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, err
 }
 
 // A crossStream has a reranker or a classifier read the inputs of a source chunk by chunk.

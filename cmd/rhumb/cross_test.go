@@ -121,7 +121,7 @@ func TestInfoOfCrossEncoders(t *testing.T) {
 	assert.Equal(t, 56, i.MaxTokens)
 	assert.Nil(t, i.Dimensions)
 	assert.Len(t, i.Fingerprint, 32)
-	assert.Less(t, i.Memory["int8"], i.Memory["float32"])
+	assert.Less(t, i.Memory["bfloat16"], i.Memory["float32"])
 
 	i = read(classifier)
 	assert.Equal(t, []string{"classifier"}, i.Kinds)

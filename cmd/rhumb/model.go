@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +35,7 @@ type modelFlags struct {
 	threads   int
 	kernels   string
 	pooling   *choice     // nil where no embeddings are made
+	as        *choice     // nil where the folder alone says what it is
 	maxTokens int         // no flag: of bench, which measures up to the position table
 	cache     embed.Cache // of cacheFlags; nil = none
 }
@@ -47,6 +49,17 @@ func (f *modelFlags) add(cmd *cobra.Command) {
 	f.pooling.value = "" // as the folder says
 	cmd.Flags().Lookup("pooling").DefValue = ""
 }
+
+// addAs adds the flag that says what a folder is taken for, one of these kinds. Without it
+// the folder says what it is.
+func (f *modelFlags) addAs(cmd *cobra.Command, kinds ...string) {
+	f.as = addChoice(cmd, "as", "`KIND` to take the folder for, whatever it says it is: "+strings.Join(kinds, " or ")+" (default: as the folder says)", kinds...)
+	f.as.value = "" // as the folder says
+	cmd.Flags().Lookup("as").DefValue = ""
+}
+
+// overrules reports whether the flags say what the folder is taken for.
+func (f *modelFlags) overrules() bool { return f.as != nil && f.as.value != "" }
 
 // addComputation adds the flags that say how the model computes.
 func (f *modelFlags) addComputation(cmd *cobra.Command) {

@@ -44,7 +44,7 @@ func (m *Model) complete(cfg embed.Config) (err error) {
 	}
 	m.info = Info{
 		Name: cfg.Name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: e.Runs.Vocabulary(),
-		Labels: c.Labels, MultiLabel: c.Problem == "multi_label_classification", MaxTokens: e.Options().MaxTokens,
+		Labels: c.Labels, Overruled: c.Overruled, MultiLabel: c.Problem == "multi_label_classification", MaxTokens: e.Options().MaxTokens,
 		Prompts: l.Prompts, DefaultPrompt: s.DefaultPrompt, Activation: c.Activation[strings.LastIndexByte(c.Activation, '.')+1:],
 		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
 		MemoryBytes: l.Bytes,

@@ -46,6 +46,7 @@ type Info struct {
 	MaxTokens     int               // of a pair, special tokens included; 0 = no limit
 	Prompts       map[string]string // by name
 	DefaultPrompt string            // the name of the prompt of requests without one; "" = none
+	Overruled     bool              // the folder says that it is an embedding model, see Load
 	Activation    string            // of a score: the class of torch.nn, "Sigmoid", "Identity" …
 	Precision     embed.Precision
 	Arithmetic    string // how Kernels multiply in Precision, such as "bfloat16 by VDPBF16PS"

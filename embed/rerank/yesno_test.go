@@ -36,6 +36,7 @@ func TestYesNo(t *testing.T) {
 		require.NoError(t, err)
 		defer m.Close() //nolint:errcheck
 		assert.True(t, m.Reranks())
+		assert.True(t, m.Info().Overruled)
 		assert.Equal(t, "Sigmoid", m.Info().Activation)
 		for _, q := range g.cases.Queries {
 			scores, err := m.Score(t.Context(), q, g.cases.Documents, Options{Prompt: prompt})

@@ -19,6 +19,7 @@ type Cross struct {
 	Problem    string   // problem_type: "single_label_classification", "multi_label_classification", "regression"; "" = not said
 	Activation string   // of a score: the class of torch.nn, such as "Sigmoid"
 	Logit      *LogitScore
+	Overruled  bool `json:"-"` // the folder says that it is an embedding model
 }
 
 // A LogitScore is sentence-transformers' module of that name: the score is the logit of

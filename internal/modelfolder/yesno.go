@@ -29,7 +29,7 @@ func (r *reader) yesNo(e *Encoder) error {
 			"architectures: %q, and %q or %q is no token of its vocabulary", e.Model.Architectures[0], trueToken, falseToken)))
 	}
 	score := &LogitScore{True: yes, False: no}
-	r.spec.Cross.Logit = score
+	r.spec.Cross.Logit, r.spec.Cross.Overruled = score, true
 	chats, err := e.Folder.chats()
 	if err != nil || !chats {
 		return err
