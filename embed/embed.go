@@ -220,6 +220,8 @@ const (
 	OptionSpans      Option = "spans"
 	OptionQuery      Option = "query"      // of package rerank: the query itself
 	OptionMaxActive  Option = "max active" // of package sparse
+
+	OptionMaxDocumentTokens Option = "max document tokens" // of package rerank
 )
 
 // An OptionError is a fault of one option.

@@ -12,14 +12,14 @@ import (
 // A ranking is a request to rank documents by a query, in the forms of Cohere and Jina.
 type ranking struct {
 	basics
-	query     string
-	documents []string
-	top       setting[int]
-	maxTokens int  // of a pair; 0 = the model's
-	whole     bool // a pair over the limit is an error
-	direction embed.Truncation
-	texts     bool // the answer has the documents'
-	raw       bool // the answer has logits
+	query             string
+	documents         []string
+	top               setting[int]
+	maxDocumentTokens int  // 0 = no limit of its own
+	whole             bool // a pair over the limit is an error
+	direction         embed.Truncation
+	texts             bool // the answer has the documents'
+	raw               bool // the answer has logits
 }
 
 // A rankSpelling is how a dialect spells a request to rank documents and the answer.
@@ -39,7 +39,7 @@ var rankingFields = map[string]func(c *ranking, h *Handler, field string, value 
 	"top_n":              (*ranking).setTop,
 	"top_k":              (*ranking).setTop,
 	"return_documents":   (*ranking).setTexts,
-	"max_tokens_per_doc": (*ranking).setMaxTokens,
+	"max_tokens_per_doc": (*ranking).setMaxDocumentTokens,
 	"truncation":         (*ranking).setTruncation,
 	"prompt":             (*ranking).setPrompt,
 	"prompt_name":        (*ranking).setPromptName,
@@ -83,10 +83,7 @@ func (c *ranking) options() rerank.Options {
 	if c.whole {
 		o.Truncate = embed.TruncateNone
 	}
-	// What is over the model's limit limits nothing.
-	if most := c.model.facts().maxTokens; most == 0 || c.maxTokens < most {
-		o.MaxTokens = c.maxTokens
-	}
+	o.MaxDocumentTokens = c.maxDocumentTokens
 	return o
 }
 
@@ -168,8 +165,8 @@ func (c *ranking) setTexts(_ *Handler, field string, value []byte) (err error) {
 	return err
 }
 
-func (c *ranking) setMaxTokens(_ *Handler, field string, value []byte) (err error) {
-	c.maxTokens, err = positive(codeInvalidRequest, field, value)
+func (c *ranking) setMaxDocumentTokens(_ *Handler, field string, value []byte) (err error) {
+	c.maxDocumentTokens, err = positive(codeInvalidRequest, field, value)
 	return err
 }
 

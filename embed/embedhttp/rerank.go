@@ -65,7 +65,7 @@ func (c *ranking) rankFailure(err error) *failure {
 		switch err.Option {
 		case embed.OptionQuery:
 			return fail(codeInvalidInput, "query", "%v", err.Err)
-		case embed.OptionMaxTokens:
+		case embed.OptionMaxDocumentTokens:
 			return fail(codeInvalidRequest, "max_tokens_per_doc", "%v", err.Err)
 		}
 		return c.optionFailure(err)

@@ -67,7 +67,6 @@ func TestRerankErrors(t *testing.T) {
 		{`{"model":"cross","query":"a","documents":["b"],"return_documents":"yes"}`, "invalid_request", "return_documents", "true or false"},
 		{`{"model":"cross","query":"a","documents":["b"],"truncation":1}`, "invalid_request", "truncation", "true or false"},
 		{`{"model":"cross","query":"a","documents":["b"],"max_tokens_per_doc":0}`, "invalid_request", "max_tokens_per_doc", "above 0"},
-		{`{"model":"cross","query":"a","documents":["b"],"max_tokens_per_doc":2}`, "invalid_request", "max_tokens_per_doc", "expected at least 3"},
 		{`{"model":"cross","query":"a","documents":["b"],"rank_fields":["title"]}`, "invalid_request", "rank_fields", "text"},
 		{`{"model":"cross","query":"a","documents":["b"],"prompt_name":"nope"}`, "invalid_request", "prompt_name", "nope"},
 		{`{"model":"cross","query":"a","documents":["b"],"prompt":"p","prompt_name":"nope"}`, "invalid_request", "prompt", "prompt name"},

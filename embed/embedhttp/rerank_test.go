@@ -211,7 +211,7 @@ func TestRerankFields(t *testing.T) {
 		}},
 		{rerank.Options{}, 2, []string{`,"top_n":2`, `,"top_k":2`, `,"top_n":2,"top_k":2.0`}},
 		{rerank.Options{Prompt: "as it is: "}, 0, []string{`,"prompt":"as it is: "`}},
-		{rerank.Options{MaxTokens: 20}, 1, []string{`,"max_tokens_per_doc":20,"top_n":1`}},
+		{rerank.Options{MaxDocumentTokens: 3}, 1, []string{`,"max_tokens_per_doc":3,"top_n":1`}},
 	} {
 		want, err := cross(t).Rank(t.Context(), "which one", someDocuments, c.top, c.opts)
 		require.NoError(t, err)

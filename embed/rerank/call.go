@@ -3,6 +3,7 @@ package rerank
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 
 	"github.com/rhumb-go/rhumb/embed"
@@ -81,8 +82,12 @@ func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 	if c.prompt != "" {
 		query = c.prompt + query
 	}
+	document, dropped, err := c.cutDocument(p[1])
+	if err != nil {
+		return dst, err
+	}
+	p[1] = document
 	var truncated int
-	var err error
 	switch tok := c.model.tokenizer(); {
 	case c.chats():
 		dst, truncated, err = c.appendChat(dst, p[0], p[1])
@@ -94,8 +99,29 @@ func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 			dst.Types = dst.Types[:len(before.Types)]
 		}
 	}
-	c.counts[i] = count{len(dst.IDs) - len(before.IDs), truncated}
+	c.counts[i] = count{len(dst.IDs) - len(before.IDs), truncated + dropped}
 	return dst, err
+}
+
+// cutDocument returns the part of a document that its first tokens cover, or where texts
+// are cut at their start its last ones, as many as Options.MaxDocumentTokens says, and how
+// many tokens it drops.
+func (c *call) cutDocument(text string) (part string, dropped int, err error) {
+	most := c.options.MaxDocumentTokens
+	if most == 0 || c.single {
+		return text, 0, nil
+	}
+	e, err := c.model.tokenizer().EncodeOffsets(text, tokenizer.Options{NoSpecial: true, Done: c.encode.Done})
+	if dropped = len(e.IDs) - most; err != nil || dropped <= 0 {
+		return text, 0, err
+	}
+	switch c.encode.Truncate {
+	case tokenizer.TruncateNone:
+		return text, 0, fmt.Errorf("a document of %d tokens, expected %d or fewer", len(e.IDs), most)
+	case tokenizer.TruncateStart:
+		return text[e.Offsets[dropped].Start:], dropped, nil
+	}
+	return text[:e.Offsets[most-1].End], dropped, nil
 }
 
 // Take is that of pipeline.Sink: it keeps the one row of input i.

@@ -10,11 +10,12 @@ import (
 
 // Options are those of one request. The zero Options are the defaults.
 type Options struct {
-	Prompt     string           // before the query, or where the model's template puts it; "" = by name
-	PromptName string           // "query", "document" or any that the model has; "" = the model's default
-	Truncate   embed.Truncation // of pairs over the limit: the longer text is cut first, TruncateStart at its start; TruncateNone: an *embed.InputError
-	MaxTokens  int              // a limit lower than the model's, special tokens included; 0 = the model's
-	Raw        bool             // logits in place of scores or probabilities
+	Prompt            string           // before the query, or where the model's template puts it; "" = by name
+	PromptName        string           // "query", "document" or any that the model has; "" = the model's default
+	Truncate          embed.Truncation // of pairs over the limit: the longer text is cut first, TruncateStart at its start; TruncateNone: an *embed.InputError
+	MaxTokens         int              // a limit lower than the model's, special tokens included; 0 = the model's
+	MaxDocumentTokens int              // of a document, whose text is cut to what its first ones cover, with TruncateStart its last, before the pair is; 0 = no limit of its own
+	Raw               bool             // logits in place of scores or probabilities
 }
 
 // checkLength finds how inputs are cut.
@@ -27,6 +28,9 @@ func (c *call) checkLength() error {
 	base := m.loaded.Default.Encoder.Options()
 	if limit := base.MaxTokens; limit > 0 && limit < least {
 		return facade.OptionError(embed.OptionMaxTokens, "the model's limit is %d, expected at least %d", limit, least)
+	}
+	if n := opts.MaxDocumentTokens; n < 0 {
+		return facade.OptionError(embed.OptionMaxDocumentTokens, "%d, expected 1 or more, or 0 for no limit", n)
 	}
 	if c.chats() {
 		if opts.Truncate == embed.TruncateStart {
