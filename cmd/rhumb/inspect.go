@@ -60,14 +60,20 @@ func inspect(ctx context.Context, dir string, cfg embed.Config) (i inspected, er
 		defer m.Close() //nolint:errcheck // nothing was written
 		i.fingerprint, err = m.Fingerprint(ctx)
 	}
+	// A precision may refuse what another one takes, so each is asked for what it needs.
+	own := cfg.Precision
 	for _, p := range embed.Precisions() {
 		if err != nil {
 			return i, err
 		}
-		cfg.Precision = p
-		var other description
-		other, err = describe(ctx, dir, cfg)
-		i.memory = append(i.memory, memoryNeed{p.String(), other.MemoryBytes})
+		bytes := i.MemoryBytes
+		if p != own {
+			cfg.Precision = p
+			var other description
+			other, err = describe(ctx, dir, cfg)
+			bytes = other.MemoryBytes
+		}
+		i.memory = append(i.memory, memoryNeed{p.String(), bytes})
 	}
 	return i, err
 }

@@ -2,7 +2,6 @@ package transformer
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -10,7 +9,6 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
-	"github.com/rhumb-go/rhumb/tensor"
 )
 
 // causal are goldens whose tokens see none behind them, some with windows shorter than a prefix.
@@ -106,36 +104,4 @@ func TestSharesPrefixes(t *testing.T) {
 	cancel()
 	_, err := open(t, "qwen3", kernel.Best()).Prefix(ctx, nil, []int32{1, 2}, nil)
 	require.ErrorIs(t, err, context.Canceled)
-}
-
-// BenchmarkPrefix is a reranker's work: 50 documents of 60 tokens behind 150 tokens that
-// they share, in layers shaped as those of Qwen3-Reranker-0.6B, two of its 28.
-func BenchmarkPrefix(b *testing.B) {
-	config, file := randomDecoderOf(b, 1, decoderShape{hidden: 1024, inner: 3072, layers: 2, heads: 16, keys: 8, dim: 128, vocabulary: 1000})
-	team := parallel.NewTeam(1)
-	defer team.Close()
-	lengths := make([]int, 50)
-	for i := range lengths {
-		lengths[i] = 60
-	}
-	whole, rest := prefixed(rand.New(rand.NewPCG(1, 1)), 1000, 150, lengths)
-	for f := range kernel.Formats {
-		m, err := Open(b.Context(), Config{JSON: config, Weights: file, Set: kernel.Best(), Format: f})
-		require.NoError(b, err)
-		dst := tensor.NewMatrix(len(whole.IDs), m.Hidden)
-		b.Run(fmt.Sprintf("%v/whole", f), func(b *testing.B) {
-			for b.Loop() {
-				require.NoError(b, m.Forward(context.Background(), team, dst, whole))
-			}
-		})
-		b.Run(fmt.Sprintf("%v/shared", f), func(b *testing.B) {
-			for b.Loop() {
-				var err error
-				rest.Prefix, err = m.Prefix(context.Background(), team, whole.IDs[:150], rest.Prefix)
-				require.NoError(b, err)
-				require.NoError(b, m.Forward(context.Background(), team, dst.Slice(0, len(rest.IDs)), rest))
-			}
-		})
-		rest.Prefix = nil
-	}
 }
