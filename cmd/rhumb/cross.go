@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/rerank"
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
@@ -20,6 +21,8 @@ type crossFlags struct {
 	out    outputFlags
 	limits limitFlags
 	raw    bool
+
+	vectors bool // a multi-vector model does too
 }
 
 // add adds the flags of a command whose model is a kind, in --as as, and whose arguments are of that name.
@@ -35,31 +38,49 @@ func (f *crossFlags) add(cmd *cobra.Command, kind, as, argument, raw string) {
 	flags.BoolVar(&f.raw, "raw", false, raw)
 }
 
-// load loads the model that the flags name.
-func (f *crossFlags) load(ctx context.Context, c *console) (*rerank.Model, error) {
+// A scorer scores documents.
+type scorer interface {
+	Score(ctx context.Context, query string, documents []string, opts rerank.Options) ([]rerank.Score, error)
+	Close() error
+}
+
+// load loads the model that the flags name: one that scores, and where it is a reranker or
+// a classifier that too.
+func (f *crossFlags) load(ctx context.Context, c *console) (scorer, *rerank.Model, error) {
 	if f.model.name == "" {
-		return nil, usagef("--model: none given, expected the folder of a model or its id at the hub")
+		return nil, nil, usagef("--model: none given, expected the folder of a model or its id at the hub")
 	}
 	dir, cfg, err := f.model.find(ctx, c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if dir == "" {
-		return nil, fmt.Errorf("model %q: an embedding model, expected a reranker or a classifier; rhumb embed serves it", f.model.name)
+		return nil, nil, fmt.Errorf("model %q: an embedding model, expected a reranker or a classifier; rhumb embed serves it", f.model.name)
 	}
 	m, err := rerank.Load(ctx, dir, cfg)
+	if f.vectors && isMultiVector(err) {
+		vectors, err := multivector.Load(ctx, dir, cfg)
+		return vectors, nil, err
+	}
 	if err == nil && m.Info().Overruled && !f.model.overrules() {
 		err = fmt.Errorf("model %q: an embedding model, expected a reranker or a classifier; rhumb embed serves it, and rhumb rerank --as rerank by its tokens \"yes\" and \"no\"", f.model.name)
-		return nil, errors.Join(err, m.Close())
+		return nil, nil, errors.Join(err, m.Close())
 	}
-	return m, err
+	return m, m, err
+}
+
+// isMultiVector reports whether err says that a model of another kind is a multi-vector model.
+func isMultiVector(err error) bool {
+	var other *embed.KindError
+	return errors.As(err, &other) && other.Kind == "multi-vector model"
 }
 
 // A crossStream has a reranker or a classifier read the inputs of a source chunk by chunk.
 type crossStream struct {
 	chunks
-	model *rerank.Model
-	opts  rerank.Options
+	scorer scorer
+	model  *rerank.Model // the scorer; nil where that is a multi-vector model
+	opts   rerank.Options
 }
 
 // open returns a stream over the inputs that the flags or args name.
@@ -71,16 +92,16 @@ func (f *crossFlags) open(ctx context.Context, c *console, cmd *cobra.Command, a
 	if err != nil {
 		return nil, err
 	}
-	m, err := f.load(ctx, c)
+	s, m, err := f.load(ctx, c)
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
 	opts := rerank.Options{Raw: f.raw, MaxTokens: f.limits.maxTokens, Truncate: f.limits.truncation(cmd)}
-	return &crossStream{chunks: chunks{src: onlyTexts{src}}, model: m, opts: opts}, nil
+	return &crossStream{chunks: chunks{src: onlyTexts{src}}, scorer: s, model: m, opts: opts}, nil
 }
 
 // Close closes the model and the source.
-func (j *crossStream) Close() error { return errors.Join(j.model.Close(), j.src.Close()) }
+func (j *crossStream) Close() error { return errors.Join(j.scorer.Close(), j.src.Close()) }
 
 // located returns err with the place of the input that it is about, one of group.
 func (j *crossStream) located(err error, group []*rows.Result) error {

@@ -42,6 +42,9 @@ func readCross(t *testing.T, model string) *crossGolden {
 	defer f.Close()
 	for _, name := range f.Names() {
 		x, _ := f.Tensor(name)
+		if x.DType == tensor.I32 {
+			continue // where answers begin
+		}
 		g.answers[name] = make([]float32, x.Len())
 		require.NoError(t, x.Float32s(g.answers[name]))
 	}

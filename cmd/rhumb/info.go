@@ -63,9 +63,12 @@ func writeInfoJSON(w io.Writer, i *inspected) error {
 		Precision: i.Precision.String(), Arithmetic: i.Arithmetic, Kernels: i.Kernels, Threads: i.Workers,
 		MemoryBytes: i.MemoryBytes, Memory: needs, Fingerprint: i.fingerprint,
 	}
-	if c := i.cross; c != nil {
+	switch c, m := i.cross, i.multi; {
+	case m != nil:
+		out.MultiVector = &multiVectorJSON{m.Dimensions, m.QueryTokens, m.ExpandedTokens}
+	case c != nil:
 		out.crossJSON = &crossJSON{c.Labels, c.MultiLabel, c.Activation}
-	} else {
+	default:
 		out.embeddingJSON = &embeddingJSON{
 			i.Dimensions, i.DefaultDimensions, i.Matryoshka, i.MatryoshkaDimensions,
 			i.Routes, i.Pooling, i.Normalized, i.Similarity, i.Tasks,
@@ -80,12 +83,13 @@ func writeInfoJSON(w io.Writer, i *inspected) error {
 // infoJSON is the form of --json, which scripts rely on.
 type infoJSON struct {
 	Name       string   `json:"name"`
-	Kinds      []string `json:"kinds"` // "embedding", "reranker", "classifier"
+	Kinds      []string `json:"kinds"` // "embedding", "reranker", "classifier", "multi-vector"
 	Family     string   `json:"family"`
 	Layers     int      `json:"layers"`
 	Vocabulary int      `json:"vocabulary"`
 	*embeddingJSON
 	*crossJSON
+	MultiVector   *multiVectorJSON  `json:"multi_vector,omitempty"`
 	MaxTokens     int               `json:"max_tokens"`
 	Prompts       map[string]string `json:"prompts"`
 	DefaultPrompt string            `json:"default_prompt,omitempty"`
@@ -118,14 +122,25 @@ type crossJSON struct {
 	Activation string   `json:"activation"` // of a score
 }
 
+// multiVectorJSON is what is of a multi-vector model alone.
+type multiVectorJSON struct {
+	Dimensions     int `json:"dimensions"`      // of the vector of a token
+	QueryTokens    int `json:"query_tokens"`    // that a query has at most; max_tokens are a document's
+	ExpandedTokens int `json:"expanded_tokens"` // and at least
+}
+
 func writeInfo(w io.Writer, i *inspected) error {
 	t := &infoText{}
 	t.line("name", "%s", i.Name)
 	t.line("kind", "%s", strings.Join(i.kinds(), ", "))
 	t.line("family", "%s, %d layers, %d tokens in the vocabulary", i.Family, i.Layers, i.Vocabulary)
-	if i.cross != nil {
+	switch m := i.multi; {
+	case m != nil:
+		t.line("dimensions", "%d, of the vector of each token", m.Dimensions)
+		t.line("query tokens", "%d to %d", max(1, m.ExpandedTokens), m.QueryTokens)
+	case i.cross != nil:
 		t.scores(i.cross)
-	} else {
+	default:
 		t.dimensions(&i.Info)
 	}
 	if i.MaxTokens > 0 {
@@ -143,7 +158,7 @@ func writeInfo(w io.Writer, i *inspected) error {
 		}
 		t.line([]string{"prompts", ""}[min(n, 1)], "%s: %q%s", name, i.Prompts[name], mark)
 	}
-	if i.cross == nil {
+	if i.cross == nil && i.multi == nil {
 		t.vectors(&i.Info)
 	}
 	t.line("precision", "%s", i.Precision)

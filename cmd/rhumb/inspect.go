@@ -6,6 +6,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/minilm"
+	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/rerank"
 )
 
@@ -24,15 +25,18 @@ type memoryNeed struct {
 }
 
 // A description is what a model says about itself. What models of every kind say is in
-// the first, what is of a reranker or a classifier alone in the second.
+// the first, what is of one kind alone in the others.
 type description struct {
 	embed.Info
-	cross *rerank.Info // nil for one that makes embeddings
+	cross *rerank.Info      // of a reranker or a classifier
+	multi *multivector.Info // of a multi-vector model
 }
 
 // kinds returns what the model is.
 func (d *description) kinds() []string {
 	switch {
+	case d.multi != nil:
+		return []string{"multi-vector"}
 	case d.cross == nil:
 		return []string{"embedding"}
 	case len(d.cross.Labels) == 1:
@@ -48,6 +52,8 @@ func inspect(ctx context.Context, dir string, cfg embed.Config) (i inspected, er
 		return i, err
 	}
 	switch {
+	case i.multi != nil:
+		i.fingerprint, err = multivector.Fingerprint(ctx, dir, cfg)
 	case i.cross != nil:
 		i.fingerprint, err = rerank.Fingerprint(ctx, dir, cfg)
 	case dir != "":
@@ -91,6 +97,16 @@ func describe(ctx context.Context, dir string, cfg embed.Config) (d description,
 	d.Info, err = embed.Inspect(ctx, dir, cfg)
 	var other *embed.KindError
 	if !errors.As(err, &other) {
+		return d, err
+	}
+	if isMultiVector(err) {
+		m, err := multivector.Inspect(ctx, dir, cfg)
+		d.multi = &m
+		d.Info = embed.Info{
+			Name: m.Name, Family: m.Family, Layers: m.Layers, Vocabulary: m.Vocabulary, MaxTokens: m.DocumentTokens,
+			Prompts: m.Prompts, DefaultPrompt: m.DefaultPrompt,
+			Precision: m.Precision, Arithmetic: m.Arithmetic, Kernels: m.Kernels, Workers: m.Workers, MemoryBytes: m.MemoryBytes,
+		}
 		return d, err
 	}
 	c, crossErr := rerank.Inspect(ctx, dir, cfg)

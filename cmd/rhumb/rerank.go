@@ -17,7 +17,7 @@ import (
 
 func (c *console) rerankCommand() *cobra.Command {
 	var (
-		flags   crossFlags
+		flags   = crossFlags{vectors: true}
 		prompts promptFlags
 		query   string
 		top     int
@@ -27,7 +27,8 @@ func (c *console) rerankCommand() *cobra.Command {
 		Use:   "rerank --query TEXT [DOCUMENT…]",
 		Short: "Score how well documents answer a query, the best first",
 		Long: `Score how well each document answers the query, by a model that reads both
-together (a reranker, or cross-encoder). Documents are arguments, lines of standard
+together (a reranker, or cross-encoder), or by MaxSim of one that makes a vector of each
+token (ColBERT). Documents are arguments, lines of standard
 input, or those of a file; the best come first. With --sort=false they are written part
 by part in the order of the input, however many there are.`,
 		Example: `  rhumb rerank --model cross-encoder/ms-marco-MiniLM-L6-v2 --query "how do I get a refund?" --input texts.txt --top 10`,
@@ -55,7 +56,7 @@ by part in the order of the input, however many there are.`,
 			return err
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
-		if !j.model.Reranks() {
+		if j.model != nil && !j.model.Reranks() {
 			return fmt.Errorf("%s: a classifier with %d labels, expected a reranker; rhumb classify serves it",
 				flags.model.name, len(j.model.Info().Labels))
 		}
@@ -110,7 +111,7 @@ func (j *crossStream) rerank(ctx context.Context, bar *bar, query string, take f
 		for i := range results {
 			texts[i], group[i] = results[i].Text, &results[i]
 		}
-		scores, err := j.model.Score(ctx, query, texts, j.opts)
+		scores, err := j.scorer.Score(ctx, query, texts, j.opts)
 		if err != nil {
 			return j.located(err, group)
 		}

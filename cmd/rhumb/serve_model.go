@@ -11,11 +11,12 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/embedhttp"
+	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/rerank"
 	"github.com/rhumb-go/rhumb/embed/sparse"
 )
 
-// A servedModel is an embedding model, a reranker or classifier, or a sparse model.
+// A servedModel is an embedding model, a reranker or classifier, a multi-vector or a sparse model.
 type servedModel interface {
 	Fingerprint(context.Context) (string, error)
 	Close() error
@@ -30,6 +31,8 @@ func queueOf(m embedhttp.Model) servedQueue {
 	switch {
 	case m.Rerank != nil:
 		return m.Rerank
+	case m.MultiVector != nil:
+		return m.MultiVector
 	case m.Sparse != nil:
 		return m.Sparse
 	}
@@ -125,13 +128,15 @@ func (f *serveFlags) load(ctx context.Context, m *metrics, p place) (servedModel
 		served.Queue, served.Info = embed.NewQueue(model, cfg), model.Info()
 	case *rerank.Model:
 		served.Rerank, served.RerankInfo = rerank.NewQueue(model, cfg), model.Info()
+	case *multivector.Model:
+		served.MultiVector, served.MultiVectorInfo = multivector.NewQueue(model, cfg), model.Info()
 	case *sparse.Model:
 		served.Sparse, served.SparseInfo = sparse.NewQueue(model, cfg), model.Info()
 	}
 	return model, served, nil
 }
 
-// load loads the model at p: one that embeds, a reranker or classifier, or a sparse one.
+// load loads the model at p: one that embeds, a reranker or classifier, a multi-vector or a sparse one.
 func (p place) load(ctx context.Context) (servedModel, error) {
 	model, err := open(ctx, p.dir, p.cfg)
 	if err == nil {
@@ -140,6 +145,9 @@ func (p place) load(ctx context.Context) (servedModel, error) {
 	var other *embed.KindError
 	if !errors.As(err, &other) {
 		return nil, err
+	}
+	if isMultiVector(err) {
+		return multivector.Load(ctx, p.dir, p.cfg)
 	}
 	pairs, otherErr := rerank.Load(ctx, p.dir, p.cfg)
 	if otherErr == nil {

@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/rerank"
 	"github.com/rhumb-go/rhumb/embed/sparse"
 )
@@ -65,7 +66,8 @@ type Config struct {
 }
 
 // A Model is served under its name and its aliases. It has one queue: an
-// embedding model's, a reranker's or classifier's, or a sparse model's.
+// embedding model's, a reranker's or classifier's, a multi-vector model's or a
+// sparse model's.
 type Model struct {
 	Name    string
 	Aliases []string
@@ -75,6 +77,9 @@ type Model struct {
 
 	Rerank     *rerank.Queue
 	RerankInfo rerank.Info // of its model; one with several labels is a classifier
+
+	MultiVector     *multivector.Queue
+	MultiVectorInfo multivector.Info // of its model, which ranks documents by MaxSim
 
 	Sparse     *sparse.Queue
 	SparseInfo sparse.Info // of its model

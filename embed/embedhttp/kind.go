@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/rerank"
@@ -20,6 +21,7 @@ const (
 	embedding  kind = "embedding"
 	reranker   kind = "reranker"
 	classifier kind = "classifier"
+	multiKind  kind = "multi-vector"
 	sparseKind kind = "sparse"
 )
 
@@ -28,11 +30,14 @@ var serving = map[kind]string{
 	embedding:  "an embedding model: POST /v1/embeddings serves it",
 	reranker:   "a reranker: POST /v1/rerank serves it",
 	classifier: "a classifier: POST /predict serves it",
+	multiKind:  "a multi-vector model: POST /v1/rerank serves it",
 	sparseKind: "a sparse model: POST /embed_sparse serves it",
 }
 
 func (m *Model) kind() kind {
 	switch {
+	case m.MultiVector != nil:
+		return multiKind
 	case m.Sparse != nil:
 		return sparseKind
 	case m.Rerank == nil:
@@ -46,7 +51,7 @@ func (m *Model) kind() kind {
 // check checks that m has one queue.
 func (m *Model) check() error {
 	n := 0
-	for _, has := range []bool{m.Queue != nil, m.Rerank != nil, m.Sparse != nil} {
+	for _, has := range []bool{m.Queue != nil, m.Rerank != nil, m.MultiVector != nil, m.Sparse != nil} {
 		if has {
 			n++
 		}
@@ -63,8 +68,8 @@ func (m *Model) check() error {
 // warm has the model read a text.
 func (m *Model) warm(ctx context.Context) (err error) {
 	switch m.kind() {
-	case reranker:
-		_, err = m.Rerank.Rank(ctx, "ready", []string{"ready"}, 1, rerank.Options{})
+	case reranker, multiKind:
+		_, _, err = m.ranker().RankWait(ctx, "ready", []string{"ready"}, 1, rerank.Options{})
 	case classifier:
 		_, err = m.Rerank.Classify(ctx, []string{"ready"}, rerank.Options{})
 	case sparseKind:
@@ -75,11 +80,26 @@ func (m *Model) warm(ctx context.Context) (err error) {
 	return err
 }
 
+// A ranker ranks documents.
+type ranker interface {
+	RankWait(ctx context.Context, query string, documents []string, top int, opts rerank.Options) ([]rerank.Ranked, time.Duration, error)
+}
+
+// ranker returns the queue of m that ranks documents.
+func (m *Model) ranker() ranker {
+	if m.MultiVector != nil {
+		return m.MultiVector
+	}
+	return m.Rerank
+}
+
 // full reports whether m has all the work that it takes on.
 func (m *Model) full() bool {
 	switch {
 	case m.Rerank != nil:
 		return m.Rerank.Full()
+	case m.MultiVector != nil:
+		return m.MultiVector.Full()
 	case m.Sparse != nil:
 		return m.Sparse.Full()
 	}
@@ -102,6 +122,9 @@ func (m *Model) facts() facts {
 	case m.Rerank != nil:
 		i := &m.RerankInfo
 		return facts{i.Family, i.Prompts, i.MaxTokens, i.Precision, i.Workers, i.MemoryBytes, m.Rerank.Tokenizer()}
+	case m.MultiVector != nil:
+		i := &m.MultiVectorInfo
+		return facts{i.Family, i.Prompts, i.DocumentTokens, i.Precision, i.Workers, i.MemoryBytes, m.MultiVector.Tokenizer()}
 	case m.Sparse != nil:
 		i := &m.SparseInfo
 		return facts{i.Family, i.Prompts, i.MaxTokens, i.Precision, i.Workers, i.MemoryBytes, m.Sparse.Tokenizer()}

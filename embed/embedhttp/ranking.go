@@ -62,7 +62,7 @@ func (h *Handler) parseRanking(s *rankSpelling, name string, body []byte) (*rank
 
 // complete checks what only the whole request tells.
 func (c *ranking) complete(h *Handler, s *rankSpelling) error {
-	if err := c.find(h, reranker); err != nil {
+	if err := c.find(h, reranker, multiKind); err != nil {
 		return err
 	}
 	if c.query == "" {

@@ -46,7 +46,7 @@ func (x *exchange) rankAs(spelled func(body []byte) *rankSpelling) error {
 	err = x.compute(&c.basics, len(c.documents), func(ctx context.Context) (wait time.Duration, err error) {
 		options := c.options()
 		options.Raw = s.logits
-		if ranked, wait, err = c.model.Rerank.RankWait(ctx, c.query, c.documents, 0, options); err != nil {
+		if ranked, wait, err = c.model.ranker().RankWait(ctx, c.query, c.documents, 0, options); err != nil {
 			return 0, c.rankFailure(err)
 		}
 		return wait, nil

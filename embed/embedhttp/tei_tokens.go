@@ -77,7 +77,7 @@ func (x *exchange) receiveTokenization(fields map[string]func(*tokenization, *Ha
 }
 
 // allKinds are those that there are, the first one before the others.
-var allKinds = []kind{embedding, reranker, classifier, sparseKind}
+var allKinds = []kind{embedding, reranker, classifier, multiKind, sparseKind}
 
 // teiToken is the JSON of a token. Start and Stop are where it is in its text, in bytes.
 type teiToken struct {
@@ -185,6 +185,8 @@ func (x *exchange) teiInfo() error {
 		info.ModelType = map[string]any{"embedding": map[string]string{"pooling": strings.Join(m.Info.Pooling, "+")}}
 	case sparseKind:
 		info.ModelType = map[string]any{"embedding": map[string]string{"pooling": "splade"}}
+	case multiKind:
+		info.ModelType = map[string]any{string(reranker): map[string]any{"id2label": map[string]string{}, "label2id": map[string]string{}}}
 	default:
 		labels, ids := map[string]string{}, map[string]string{}
 		for i, label := range m.RerankInfo.Labels {

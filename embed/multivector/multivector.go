@@ -20,6 +20,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/loader"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // A Model embeds texts. It is read-only: any number of calls may run at the same time.
@@ -98,6 +99,9 @@ func (m *Model) Info() Info {
 	i.Prompts = maps.Clone(i.Prompts)
 	return i
 }
+
+// Tokenizer returns the model's.
+func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.loaded.Default.Encoder.Tokenizer }
 
 // Fingerprint is embed.Model's, and is of all that makes the vectors.
 func (m *Model) Fingerprint(ctx context.Context) (string, error) { return m.loaded.Fingerprint(ctx) }

@@ -7,6 +7,7 @@ import (
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/rerank"
 	"github.com/rhumb-go/rhumb/internal/facade"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // A Queue runs the calls of many goroutines together, as embed.Queue does. The bits are
@@ -60,6 +61,9 @@ func (q *Queue) run(ctx context.Context, c *call) error {
 	_, err := q.queue.Run(ctx, c)
 	return err
 }
+
+// Tokenizer returns the model's, as Model.Tokenizer does.
+func (q *Queue) Tokenizer() *tokenizer.Tokenizer { return q.model.Tokenizer() }
 
 // Stats returns the state of q. It is cheap.
 func (q *Queue) Stats() embed.QueueStats { return q.queue.Stats() }
