@@ -21,6 +21,7 @@ var methods = map[string][]string{
 	"tokenizer":         {"Tokenizer.Encode", "Tokenizer.EncodePair", "Tokenizer.EncodeOffsets", "Tokenizer.Decode"},
 	"embed":             {"Model.Embed", "Model.EmbedIDs", "Model.EmbedSeq", "Model.EmbedTokens", "Queue.Embed"},
 	"embed/sparse":      {"Model.Embed", "Index.Search"},
+	"embed/m3":          {"Model.Embed"},
 	"embed/multivector": {"Model.EmbedQueries", "Model.EmbedQuery", "Model.EmbedDocuments", "Model.Score", "Model.Rank"},
 	"embed/rerank":      {"Model.Rank", "Model.Score", "Model.Pairs", "Model.Classify", "Model.ClassifyPairs"},
 }

@@ -73,6 +73,10 @@ var layers = map[string]row{
 	"embed/cache":      {},
 	"embed/cache/disk": {ours: []string{"embed/cache"}, others: []string{"go.etcd.io/bbolt"}},
 	"embed/chunk":      {ours: []string{"tokenizer"}, others: []string{"github.com/clipperhouse/uax29/v2"}},
+	"embed/m3": {ours: []string{
+		"tensor", "tokenizer", "embed", "embed/sparse",
+		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
+	}},
 	"embed/multivector": {ours: []string{
 		"tensor", "tokenizer", "embed", "embed/rerank",
 		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",

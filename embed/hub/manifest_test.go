@@ -20,6 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/m3"
+	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/rerank"
 	"github.com/rhumb-go/rhumb/internal/manifest"
 )
@@ -187,12 +189,25 @@ func addTokenizers(t testing.TB, folder func(string) fstest.MapFS) {
 	}
 }
 
-// given returns what a folder gives: vectors of ids, or logits of a reranker or a
-// classifier, and its fingerprint; else the error.
+// given returns what a folder gives: vectors of ids, those of tokens, or logits of a reranker
+// or a classifier, and its fingerprint; else the error.
 func given(t testing.TB, fsys fs.FS, cfg embed.Config) (result any, print string, err error) {
 	ctx := context.Background()
 	m, err := embed.LoadFS(ctx, fsys, cfg)
-	if other := (*embed.KindError)(nil); errors.As(err, &other) {
+	other := (*embed.KindError)(nil)
+	if errors.As(err, &other) && other.Kind == "multi-vector model" {
+		m, err := multivector.LoadFS(ctx, fsys, cfg)
+		if err != nil {
+			return nil, err.Error(), err
+		}
+		defer m.Close() //nolint:errcheck
+		result, err = m.EmbedQueries(ctx, []string{"a query"}, multivector.Options{})
+		require.NoError(t, err)
+		print, err = m.Fingerprint(ctx)
+		require.NoError(t, err)
+		return result, print, nil
+	}
+	if errors.As(err, &other) {
 		m, err := rerank.LoadFS(ctx, fsys, cfg)
 		if err != nil {
 			return nil, err.Error(), err
@@ -216,10 +231,18 @@ func given(t testing.TB, fsys fs.FS, cfg embed.Config) (result any, print string
 	require.NoError(t, err)
 	print, err = m.Fingerprint(ctx)
 	require.NoError(t, err)
+	if _, err := fs.Stat(fsys, manifest.SparseLinear); err == nil {
+		m, err := m3.LoadFS(ctx, fsys, cfg)
+		require.NoError(t, err)
+		defer m.Close() //nolint:errcheck
+		outputs, err := m.Embed(ctx, []string{"a text"}, m3.Options{})
+		require.NoError(t, err)
+		result = []any{result, outputs}
+	}
 	return result, print, nil
 }
 
-// Of each folder, all files that embed.Load or rerank.Load looks at are downloaded, and
+// Of each folder, all files that embed.Load or one of its like looks at are downloaded, and
 // no others but a few settings, and what was downloaded gives what the folder gives.
 func TestLoadReadsWhatIsPulled(t *testing.T) {
 	withoutEnvironment(t)

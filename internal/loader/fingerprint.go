@@ -33,6 +33,7 @@ type recipe struct {
 	Cross         *modelfolder.Cross     `json:",omitempty"`
 	MaxActive     int                    `json:",omitempty"`
 	Multi         *modelfolder.Multi     `json:",omitempty"`
+	M3            *modelfolder.M3        `json:",omitempty"`
 	Refined       int                    `json:",omitempty"`
 }
 
@@ -60,7 +61,7 @@ type encoderRecipe struct {
 // newRecipe returns the recipe of a model that is loaded.
 func (m *Model) newRecipe() recipe {
 	s := m.Spec
-	r := recipe{numerics, m.config.Format.String(), m.Prompts, s.DefaultPrompt, map[string]routeRecipe{}, s.Cross, s.MaxActive, s.Multi, 0}
+	r := recipe{numerics, m.config.Format.String(), m.Prompts, s.DefaultPrompt, map[string]routeRecipe{}, s.Cross, s.MaxActive, s.Multi, s.M3, 0}
 	if t := m.Default.Encoder.Transformer; t != nil && t.Refines() {
 		r.Refined = refined
 	}

@@ -239,6 +239,9 @@ func (m *Model) route(spec *modelfolder.Route) (*Route, error) {
 		return nil, err
 	}
 	r.Head, r.Dimensions = head, width
+	if m.Spec.M3 != nil {
+		return r, m.m3(r, head)
+	}
 	r.byTokens(*head, m.Set)
 	return r, nil
 }

@@ -20,7 +20,7 @@ const Outliers = "outlier_columns.json"
 const Tokenizer = "tokenizer.json"
 
 // Root are the files of a model's own folder alone.
-var Root = []string{Modules, Sentence, "quantization_ranges.json"}
+var Root = []string{Modules, Sentence, "quantization_ranges.json", SparseLinear, ColBERTLinear}
 
 // Module are the files of each module's folder, of which a model's own may be one.
 var Module = []string{
@@ -56,6 +56,13 @@ const Template = "chat_template.jinja"
 // Templates are patterns of files which, in a folder without Modules, tell by being there
 // that texts are to be rendered first.
 var Templates = []string{Template, "additional_chat_templates/*.jinja"}
+
+// SparseLinear and ColBERTLinear are the files with the layers of bge-m3 that make a sparse
+// vector, and a vector for each token.
+const (
+	SparseLinear  = "sparse_linear.pt"
+	ColBERTLinear = "colbert_linear.pt"
+)
 
 // ColBERT is the file that tells so that the model is one.
 const ColBERT = "artifact.metadata"

@@ -212,17 +212,15 @@ func (e *Encoder) expansionToken(name *string) (int32, error) {
 		return 0, fmt.Errorf("token: %.50q, which the tokenizer lacks", *name)
 	}
 	for _, key := range []string{"mask_token", "eos_token"} {
-		for _, file := range []string{tokenizerConfigName, "special_tokens_map.json"} {
-			tokens, err := e.Folder.namedTokens(file)
-			if err != nil {
-				return 0, err
+		piece, err := e.Folder.namedToken(key)
+		if err != nil {
+			return 0, err
+		}
+		if piece != "" {
+			if id, ok := e.Tokenizer.ID(piece); ok {
+				return id, nil
 			}
-			if piece, ok := tokens[key]; ok {
-				if id, ok := e.Tokenizer.ID(piece); ok {
-					return id, nil
-				}
-				return 0, fmt.Errorf("token: %s %.50q, which the tokenizer lacks", key, piece)
-			}
+			return 0, fmt.Errorf("token: %s %.50q, which the tokenizer lacks", key, piece)
 		}
 	}
 	return 0, errors.New("token: none, and the tokenizer has no mask_token and no eos_token")

@@ -30,6 +30,7 @@ type Spec struct {
 	Cross     *Cross // of a reranker or a classifier
 	MaxActive int    // max_active_dims of a sparse model, how many weights are kept, the largest; 0 = all
 	Multi     *Multi // of a multi-vector model
+	M3        *M3    // of an embedding model of which all outputs are asked for
 }
 
 // A Route is what a text passes to become a vector.

@@ -24,6 +24,7 @@ type Scratch struct {
 	sums     []float64
 	rows     kernel.Rows
 
+	together    []float32 // rows of several heads
 	groupStarts []int     // of the rows of each item's groups
 	group       []float32 // a group's hidden states
 	same        []float32 // an item's rows, for another input

@@ -1,0 +1,127 @@
+// Package m3 makes of a text all outputs of BAAI's bge-m3 (M3-Embedding,
+// arXiv:2402.03216) in one forward pass: an embedding, a sparse vector, and a vector for
+// each token.
+//
+//	model, err := m3.Load(ctx, "bge-m3", embed.Config{})
+//	…
+//	outputs, err := model.Embed(ctx, texts, m3.Options{})
+//	outputs[0].Dense, outputs[0].Sparse, outputs[0].Vectors
+//
+// They have the same bits whatever else is embedded with them, with any number of workers,
+// and on every SIMD kernel set, as embed says of embeddings.
+package m3
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/facade"
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/loader"
+	"github.com/rhumb-go/rhumb/internal/modelfolder"
+)
+
+// A Model embeds texts. It is read-only: any number of calls may run at the same time.
+type Model struct {
+	loaded *loader.Model
+	info   Info
+	skip   map[int32]bool // tokens without a weight
+}
+
+// Info is what a model says about itself.
+type Info struct {
+	Name             string
+	Family           string            // config.json's model_type
+	Layers           int               // transformer blocks
+	Vocabulary       int               // token ids, and the indices of a sparse vector, are 0 to Vocabulary-1
+	Dimensions       int               // of an embedding
+	VectorDimensions int               // of the vector of a token
+	MaxTokens        int               // of a text, special tokens included; 0 = no limit
+	Prompts          map[string]string // by name
+	DefaultPrompt    string            // the name of the prompt of requests without one; "" = none
+	Precision        embed.Precision
+	Arithmetic       string // how Kernels multiply in Precision, such as "bfloat16 by VDPBF16PS"
+	Kernels          string
+	Workers          int
+	MemoryBytes      int64 // of the weights, those that stay in their file included
+}
+
+// Load loads the model in the folder dir: an embedding model as embed.Load loads it, with
+// sparse_linear.pt and colbert_linear.pt beside. It is embed.Load in all else: how weights
+// are held, and what errors say. cfg.Pooling must be empty.
+func Load(ctx context.Context, dir string, cfg embed.Config) (*Model, error) {
+	return loadDir(ctx, dir, cfg, loader.ToRun)
+}
+
+// LoadFS loads the model at the root of fsys as Load does. Weights in a file with a
+// method Bytes() []byte are used in place, see tensor.OpenFS.
+func LoadFS(ctx context.Context, fsys fs.FS, cfg embed.Config) (*Model, error) {
+	return open(ctx, fsys, "", cfg, loader.ToRun)
+}
+
+// Inspect returns what Load(ctx, dir, cfg) would say about its model, without packing the
+// weights, as embed.Inspect does.
+func Inspect(ctx context.Context, dir string, cfg embed.Config) (Info, error) {
+	m, err := loadDir(ctx, dir, cfg, loader.ToCount)
+	if err != nil {
+		return Info{}, err
+	}
+	return m.Info(), m.Close()
+}
+
+// Fingerprint returns that of the model which Load(ctx, dir, cfg) would load, without packing
+// the weights: it reads them once.
+func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, error) {
+	m, err := loadDir(ctx, dir, cfg, loader.ToCount)
+	if err != nil {
+		return "", err
+	}
+	print, err := m.Fingerprint(ctx)
+	return print, errors.Join(err, m.Close())
+}
+
+// loadDir loads the model in dir.
+func loadDir(ctx context.Context, dir string, cfg embed.Config, packing loader.Packing) (*Model, error) {
+	return loader.InDir(dir, func(fsys fs.FS, name string) (*Model, error) {
+		cfg.Name = cmp.Or(cfg.Name, name)
+		return open(ctx, fsys, dir, cfg, packing)
+	})
+}
+
+// open loads the model at the root of fsys, which lies in dir, "" where that is not known.
+func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing loader.Packing) (*Model, error) {
+	l, err := facade.Open(ctx, fsys, dir, cfg, packing, "a model of several outputs", modelfolder.ReadM3)
+	if err != nil {
+		return nil, err
+	}
+	e := l.Default.Encoder
+	m := &Model{loaded: l, skip: map[int32]bool{}, info: Info{
+		Name: cfg.Name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: e.Runs.Vocabulary(),
+		Dimensions: l.Default.Dimensions, VectorDimensions: l.Default.TokenDimensions, MaxTokens: e.Options().MaxTokens,
+		Prompts: l.Prompts, DefaultPrompt: l.Spec.DefaultPrompt,
+		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
+		MemoryBytes: l.Bytes,
+	}}
+	for _, id := range l.Spec.M3.Skip {
+		m.skip[id] = true
+	}
+	return m, nil
+}
+
+// Info returns what the model says about itself.
+func (m *Model) Info() Info {
+	i := m.info
+	i.Prompts = maps.Clone(i.Prompts)
+	return i
+}
+
+// Fingerprint is embed.Model's, and is of all that makes the outputs.
+func (m *Model) Fingerprint(ctx context.Context) (string, error) { return m.loaded.Fingerprint(ctx) }
+
+// Close waits for the calls under way and releases the model's memory. Later calls
+// return embed.ErrClosed. A second Close does nothing.
+func (m *Model) Close() error { return m.loaded.Close() }
