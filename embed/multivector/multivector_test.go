@@ -82,10 +82,28 @@ func TestFolders(t *testing.T) {
 	require.ErrorAs(t, err, &other)
 	_, err = Load(t.Context(), filepath.Join(goldens, "mv-bert", "model"), embed.Config{Pooling: "cls"})
 	assert.ErrorContains(t, err, `pooling: "cls" given, expected none`)
-	deberta := os.DirFS("../../testdata/goldens/deberta-v2/model")
-	if _, err := fs.Stat(deberta, "config.json"); err == nil {
-		_, err = LoadFS(t.Context(), deberta, embed.Config{})
-		require.Error(t, err)
+}
+
+// The tokens of DeBERTa work together outside of attention: fillers are attended to, or
+// none are.
+func TestDeBERTa(t *testing.T) {
+	dir := filepath.Join("..", "goldens", "deberta-v2")
+	for expansion, want := range map[string]string{
+		`{"strategy": "fixed", "length": 8, "token": "[MASK]"}`:                 "query_expansion: attend: false, expected true of a deberta-v2",
+		`{"strategy": "fixed", "length": 8, "token": "[MASK]", "attend": true}`: "",
+		`null`: "",
+	} {
+		_, err := LoadFS(t.Context(), files(t, dir, map[string]string{
+			"modules.json":                      modules("Transformer", "MultiVectorMask"),
+			"2_MultiVectorMask/config.json":     `{}`,
+			"config_sentence_transformers.json": `{"model_type": "MultiVectorEncoder"}`,
+			"sentence_bert_config.json":         `{"query_expansion": ` + expansion + `}`,
+		}), embed.Config{})
+		if want == "" {
+			require.NoError(t, err)
+		} else {
+			assert.ErrorContains(t, err, want)
+		}
 	}
 }
 

@@ -103,7 +103,7 @@ func (e *Encoder) fits(s *modelfolder.Multi) error {
 	if t := e.Transformer; !x.Attend && !t.HidesTokens() {
 		return e.ErrorIn(unsupported.Errorf("query_expansion: attend: false, expected true of a %s, whose tokens all work together", t.Family))
 	}
-	if n := e.Transformer.MaxPositions; n > 0 && x.Length > n {
+	if n := e.limit; n > 0 && x.Length > n {
 		return e.ErrorIn(fmt.Errorf("query_expansion: length: %d, and the model reads %d tokens", x.Length, n))
 	}
 	if n := e.Transformer.Embeddings.Tokens.Rows; int(x.Token) >= n {
