@@ -177,7 +177,7 @@ def reranked(rhumb, models, name):
     from sentence_transformers import CrossEncoder
 
     near = dense(rhumb, models, "all-MiniLM-L6-v2")
-    m = CrossEncoder(f"{models}/{name}", device="cpu")
+    m = CrossEncoder(f"{models}/{name}", device="cpu", model_kwargs={"dtype": "float32"})  # else in the files' bfloat16
     scores = np.zeros(near.shape)
     for i in range(0, min(LAST, len(queries)), EVERY):
         order = np.argsort(-near[i], kind="stable")
