@@ -103,11 +103,11 @@ func TestServeNames(t *testing.T) {
 	assert.Contains(t, metrics, `rhumb_texts_total{model="nli"} 1`+"\n")
 	s.end(t, syscall.SIGTERM)
 	for args, want := range map[string]string{
-		"--alias a":                                  "--alias a: expected NAME=MODEL",
-		"--alias a=nope":                             "--alias a=nope: no --model is called nope",
-		"--default nope":                             "--default nope: no --model is called that",
-		"--alias a=minilm --alias a=minilm":          `two models are called "a"`,
-		"--model ../../testdata/heads/mv-bert/model": "multi-vector",
+		"--alias a":                         "--alias a: expected NAME=MODEL",
+		"--alias a=nope":                    "--alias a=nope: no --model is called nope",
+		"--default nope":                    "--default nope: no --model is called that",
+		"--alias a=minilm --alias a=minilm": `two models are called "a"`,
+		"--model ../../testdata/kinds/qa":   "a question answering model",
 	} {
 		code, _, stderr := rhumb(t, "", append([]string{"serve", "--addr", "127.0.0.1:0"}, strings.Fields(args)...)...)
 		assert.NotZero(t, code, args)
