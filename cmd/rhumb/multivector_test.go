@@ -91,12 +91,19 @@ func TestServeMultiVectorModel(t *testing.T) {
 			Index int
 			Score float32 `json:"relevance_score"`
 		}
+		Usage struct {
+			Tokens int `json:"total_tokens"`
+		}
 	}
 	require.NoError(t, json.Unmarshal(body, &got))
 	require.Len(t, got.Results, 4)
+	tokens := 0 // of the query with each document, as of pairs
 	for i, r := range got.Results {
 		assert.Equal(t, want[i].Index, r.Index)
 		assert.Equal(t, want[i].Value, r.Score)
+		tokens += want[i].Tokens
 	}
+	assert.Equal(t, tokens, got.Usage.Tokens)
+	assert.Greater(t, tokens, 4*model.Info().ExpandedTokens)
 	assert.Contains(t, s.get(t, "/v1/models"), `"kind":"multi-vector"`)
 }

@@ -37,6 +37,16 @@ type Scorer struct {
 // nothing.
 func NewScorer(query tensor.Matrix) (*Scorer, error) { return newScorer(kernel.Best(), query) }
 
+// NewScorer returns what scores documents as Score does with the vectors of a query: on the
+// model's kernel set, and divided by their number where Info.MeanMaxSim says so.
+func (m *Model) NewScorer(query tensor.Matrix) (*Scorer, error) {
+	s, err := newScorer(m.loaded.Set, query)
+	if err == nil {
+		s.mean = m.info.MeanMaxSim
+	}
+	return s, err
+}
+
 func newScorer(set *kernel.Set, query tensor.Matrix) (*Scorer, error) {
 	if err := check(query); err != nil {
 		return nil, fmt.Errorf("query: %w", err)

@@ -12,8 +12,8 @@ import (
 // Score returns how well each document answers the query, in the documents' order: MaxSim
 // of their vectors, divided by those of the query where Info.MeanMaxSim says so. It is as
 // rerank.Model.Score, but that opts.Prompt and its name are the query's, MaxTokens is a
-// document's limit, Raw changes nothing, and Tokens are those of the document. A document
-// may be empty.
+// document's limit, Raw changes nothing, and Tokens and Truncated are of the query and the
+// document together, as those of a pair are. A document may be empty.
 func (m *Model) Score(ctx context.Context, query string, documents []string, opts rerank.Options) ([]rerank.Score, error) {
 	return score(ctx, m, m.run, query, documents, opts)
 }
@@ -39,17 +39,17 @@ func score(ctx context.Context, m *Model, run runner, text string, documents []s
 	if err != nil {
 		return nil, err
 	}
+	asked := &made[0]
 	c := m.newCall(document, documents, Options{Truncate: opts.Truncate, MaxTokens: opts.MaxTokens})
-	if c.scorer, err = newScorer(m.loaded.Set, made[0].Vectors); err != nil {
+	if c.scorer, err = m.NewScorer(asked.Vectors); err != nil {
 		return nil, err
 	}
-	c.scorer.mean = m.info.MeanMaxSim
 	if err := run(ctx, c); err != nil {
 		return nil, err
 	}
 	scores := make([]rerank.Score, len(documents))
 	for i, e := range c.made {
-		scores[i] = rerank.Score{Value: c.scores[i], Tokens: e.Tokens, Truncated: e.Truncated}
+		scores[i] = rerank.Score{Value: c.scores[i], Tokens: asked.Tokens + e.Tokens, Truncated: asked.Truncated + e.Truncated}
 	}
 	return scores, nil
 }
