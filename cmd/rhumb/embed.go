@@ -58,10 +58,11 @@ func (c *console) embedCommand() *cobra.Command {
 				return &usageError{err}
 			}
 		}
-		if parts.vectors && format != "json" && format != "jsonl" && format != "table" {
+		columns := format != "json" && format != "jsonl" && format != "table"
+		if parts.vectors && columns {
 			return usagef("--tokens: %s has no place for them, expected json, jsonl or table", format)
 		}
-		j, err := c.newStream(ctx, &model, &in, args, denseOrSparse)
+		j, err := c.newStream(ctx, &model, &in, args, anyKind)
 		if err != nil {
 			return err
 		}
@@ -69,11 +70,14 @@ func (c *console) embedCommand() *cobra.Command {
 		if err := j.fill(ctx, weights.how(parts.how(opts))); err != nil {
 			return err
 		}
-		if parts.vectors {
+		if parts.vectors || j.multi != nil {
 			j.bytes = tokenBytes
 		}
 		j.skip = l.Errors
 		j.filler.Complete(l)
+		if l.Multi && columns {
+			return usagef("%s has no place for the vectors of a multi-vector model, expected json, jsonl or table", format)
+		}
 		if format == "npy" {
 			if err := l.CheckNPY(); err != nil {
 				return &usageError{err}
@@ -146,9 +150,12 @@ func (c *console) newStream(ctx context.Context, model *modelFlags, in *inputFla
 
 // fill says what becomes of the inputs.
 func (j *stream) fill(ctx context.Context, how fill.How) (err error) {
-	if j.sparse != nil {
+	switch {
+	case j.multi != nil:
+		j.filler, err = fill.NewMulti(ctx, vectorsOf(j.multi, how.Options), how)
+	case j.sparse != nil:
 		j.filler, err = fill.NewSparse(ctx, j.sparse, how)
-	} else {
+	default:
 		j.filler, err = fill.New(ctx, j.model, how)
 	}
 	return err

@@ -15,6 +15,7 @@ import (
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/hub"
 	"github.com/rhumb-go/rhumb/embed/minilm"
+	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
@@ -96,14 +97,18 @@ func (f *modelFlags) load(ctx context.Context, c *console) (*embed.Model, error)
 	return open(ctx, dir, cfg)
 }
 
-// A loadedModel is an embedding model or a sparse one; the other is nil.
+// A loadedModel is an embedding model, a sparse one or a multi-vector model; the others are nil.
 type loadedModel struct {
 	model  *embed.Model
 	sparse *sparse.Model
+	multi  *multivector.Model
 }
 
 func (m *loadedModel) Close() error {
-	if m.sparse != nil {
+	switch {
+	case m.multi != nil:
+		return m.multi.Close()
+	case m.sparse != nil:
 		return m.sparse.Close()
 	}
 	return m.model.Close()
@@ -128,6 +133,7 @@ type modelKinds uint8
 const (
 	dense modelKinds = iota
 	denseOrSparse
+	anyKind // multi-vector models too
 )
 
 // loadEither loads the model that the flags name, of the kind that its folder says.
@@ -137,9 +143,15 @@ func (f *modelFlags) loadEither(ctx context.Context, c *console, kinds modelKind
 		return m, err
 	}
 	m.model, err = open(ctx, dir, cfg)
-	if other := (*embed.KindError)(nil); kinds == denseOrSparse && errors.As(err, &other) && other.Kind == "sparse model" {
+	other := (*embed.KindError)(nil)
+	switch {
+	case kinds == dense || !errors.As(err, &other):
+	case other.Kind == "sparse model":
 		m.model = nil
 		m.sparse, err = sparse.Load(ctx, dir, cfg)
+	case kinds == anyKind && isMultiVector(err):
+		m.model = nil
+		m.multi, err = multivector.Load(ctx, dir, cfg)
 	}
 	return m, err
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"math"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -42,7 +44,7 @@ func TestRerankByMaxSim(t *testing.T) {
 	}
 	for _, test := range []struct{ args, message string }{
 		{"classify summer --model " + colBERT, "a multi-vector model, expected a reranker or a classifier; multivector.Load and rhumb rerank serve it"},
-		{"embed summer --model " + colBERT, "a multi-vector model, expected an embedding model; multivector.Load and rhumb rerank serve it"},
+		{"similarity summer --model " + colBERT, "a multi-vector model, expected an embedding model"},
 	} {
 		code, _, stderr := rhumb(t, "", strings.Fields(test.args)...)
 		assert.Equal(t, 1, code, test.args)
@@ -106,4 +108,105 @@ func TestServeMultiVectorModel(t *testing.T) {
 	assert.Equal(t, tokens, got.Usage.Tokens)
 	assert.Greater(t, tokens, 4*model.Info().ExpandedTokens)
 	assert.Contains(t, s.get(t, "/v1/models"), `"kind":"multi-vector"`)
+}
+
+// embed writes the vectors of the reference, of documents where --query does not say else,
+// in each encoding.
+func TestEmbedByMultiVectorModel(t *testing.T) {
+	const tol = 5e-5 // as in package multivector
+	for name, dimensions := range map[string]int{"mv-bert": 24, "mv-modernbert": 20, "mv-pylate": 20, "mv-pylate-noexpand": 20, "mv-stanford": 16} {
+		dir := filepath.Join(colBERT, "../..", name, "model")
+		g := readCross(t, dir)
+		documents, queries := write(t, "d.jsonl", jsonLines(t, g.Documents...)), write(t, "q.jsonl", jsonLines(t, g.Queries...))
+		run := func(args ...string) string {
+			code, stdout, stderr := rhumb(t, "", append([]string{"embed", "--model", dir}, args...)...)
+			require.Zero(t, code, stderr)
+			return stdout
+		}
+		got := vectorsIn[float64](t, run("--input", documents), len(g.Documents))
+		require.Len(t, got, len(g.answers["document"]), name)
+		for i, want := range g.answers["document"] {
+			require.InDelta(t, want, got[i], tol, "%s: %d", name, i)
+		}
+		assert.Equal(t, got, vectorsIn[float64](t, run("--document", "--input", documents), len(g.Documents)))
+		got = vectorsIn[float64](t, run("--query", "--input", queries), len(g.Queries))
+		require.Len(t, got, len(g.answers["query"]), name)
+		for i, want := range g.answers["query"] {
+			require.InDelta(t, want, got[i], tol, "%s: %d", name, i)
+		}
+
+		halves := vectorsIn[float64](t, run("--query", "--input", queries, "--encoding", "float16"), len(g.Queries))
+		bytes := vectorsIn[float64](t, run("--query", "--input", queries, "--encoding", "int8"), len(g.Queries))
+		bits := vectorsIn[uint16](t, run("--query", "--input", queries, "--encoding", "ubinary"), len(g.Queries))
+		size := (dimensions + 7) / 8 // of the bits of a vector
+		require.Len(t, bits, len(got)/dimensions*size)
+		for i, x := range got {
+			require.InDelta(t, x, halves[i], math.Abs(x)/2048+1e-7, "%s: %d", name, i) // 11 bits
+			require.InDelta(t, x, bytes[i], 0.5/127+1e-6, "%s: %d", name, i)           // half a step of unit vectors
+			row, at := i/dimensions, i%dimensions
+			require.Equal(t, x > 0, bits[row*size+at/8]>>(7-at%8)&1 == 1, "%s: %d", name, i)
+		}
+	}
+	code, stdout, stderr := rhumb(t, "", "embed", "--model", colBERT, "--output-format", "table", "--encoding", "int8", "summer", "winter")
+	require.Zero(t, code, stderr)
+	assert.Regexp(t, `^ +0 +\d+ tokens +\d+ vectors( +-?\d+){6}  summer\n.*winter\n$`, stdout)
+}
+
+// vectorsIn returns the components of all lines, one behind the other, times their scales.
+func vectorsIn[E float64 | uint16](t *testing.T, lines string, n int) (all []E) {
+	t.Helper()
+	list := parse[struct {
+		Index, Tokens, Truncated int
+		Embeddings               [][]E
+		Scales                   []E
+	}](t, lines)
+	require.Len(t, list, n)
+	for i, l := range list {
+		assert.Equal(t, i, l.Index)
+		assert.GreaterOrEqual(t, l.Tokens, len(l.Embeddings))
+		if l.Scales != nil {
+			require.Len(t, l.Scales, len(l.Embeddings))
+		}
+		for j, v := range l.Embeddings {
+			for _, x := range v {
+				if l.Scales != nil {
+					x *= l.Scales[j]
+				}
+				all = append(all, x)
+			}
+		}
+	}
+	return all
+}
+
+// What does not go with several vectors is refused.
+func TestMultiVectorFlags(t *testing.T) {
+	for _, test := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"--dimensions 8 a", 1, "dimensions: given for a multi-vector model, expected none"},
+		{"--layers 1 a", 1, "layers: given for a multi-vector model"},
+		{"--max-active 1 a", 1, "max active: given for a multi-vector model"},
+		{"--pieces a", 1, "pieces: given for a multi-vector model"},
+		{"--no-normalize a", 1, "given for a multi-vector model"},
+		{"--tokens a", 1, "tokens: given for a multi-vector model"},
+		{"--chunk-tokens 9 --late a", 1, "chunks: given for a multi-vector model"},
+		{"--long mean a", 1, "mean: given for a multi-vector model"},
+		{"--encoding base64 a", 1, "formats: base64 for a multi-vector model, expected float, float16, int8 or ubinary"},
+		{"--prompt-name nobody a", 1, "nobody"},
+		{"--query --prompt b: a", 0, ""},
+		{"--output out.npy a", 2, "npy has no place for the vectors of a multi-vector model, expected json, jsonl or table"},
+		{"--output out.csv a", 2, "csv has no place for"},
+		{"--output out.parquet a", 2, "parquet has no place for"},
+	} {
+		code, _, stderr := rhumb(t, "", append([]string{"embed", "--model", colBERT}, strings.Fields(test.args)...)...)
+		assert.Equal(t, test.code, code, "%s: %s", test.args, stderr)
+		assert.Contains(t, stderr, test.want, test.args)
+	}
+	code, stdout, stderr := rhumb(t, "[5, 6]\n\"\"\n", "embed", "--model", colBERT, "--input-format", "jsonl", "--on-error", "skip")
+	assert.Equal(t, 1, code, stderr)
+	assert.Contains(t, stdout, `{"index":0,"error":"token ids, expected a text"}`)
+	assert.Contains(t, stdout, `{"index":1,"error":`)
 }

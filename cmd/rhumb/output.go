@@ -80,6 +80,8 @@ func newWriter(t *target, format string, l *rows.Layout) (writer, error) {
 			return &tokenTable{buf}, nil
 		case l.Sparse:
 			return &sparseTable{buf}, nil
+		case l.Multi:
+			return &multiTable{buf, l.Formats[0]}, nil
 		}
 		return &tableWriter{w: buf, layout: l}, nil
 	case "parquet":

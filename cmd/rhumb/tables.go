@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rhumb-go/rhumb/encoding"
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
 
@@ -57,3 +58,26 @@ func (t *sparseTable) write(r *rows.Result) error {
 
 func (t *sparseTable) flush() error { return t.w.Flush() }
 func (t *sparseTable) close() error { return t.w.Flush() }
+
+// multiTable writes a line an input for people to read, with the beginning of the first of
+// its vectors.
+type multiTable struct {
+	w      *bufio.Writer
+	format encoding.Format
+}
+
+func (t *multiTable) write(r *rows.Result) error {
+	if r.Err != nil {
+		_, err := fmt.Fprintf(t.w, "%5d %s\n", r.Index, escaped(r.Err.Error()))
+		return err
+	}
+	first := ""
+	if len(r.Multi) > 0 {
+		first = shown(&r.Multi[0], t.format)
+	}
+	_, err := fmt.Fprintf(t.w, "%5d %6d tokens %6d vectors %s  %s\n", r.Index, r.Tokens, len(r.Multi), first, excerpt(r.Text, 32))
+	return err
+}
+
+func (t *multiTable) flush() error { return t.w.Flush() }
+func (t *multiTable) close() error { return t.w.Flush() }

@@ -91,7 +91,7 @@ func (c *cutting) Run(_, i int) {
 // cut adds the parts of an input.
 func (f *Filler) cut(ctx context.Context, all *parts, r *rows.Result) error {
 	switch {
-	case r.IDs != nil && (f.how.Tokens || f.sparse != nil):
+	case r.IDs != nil && (f.how.Tokens || f.sparse != nil || f.multi != nil):
 		return errors.New("token ids, expected a text")
 	case r.IDs != nil && f.how.ChunkTokens > 0:
 		return errors.New("token ids, expected a text to cut into chunks")

@@ -30,9 +30,10 @@ type How struct {
 // A Filler fills in rows.
 type Filler struct {
 	how    How
-	model  *embed.Model   // nil = sparse
-	run    embed.Embedder // the model
-	sparse *sparse.Model  // nil = an embedding model
+	model  *embed.Model                                                        // nil = another
+	run    embed.Embedder                                                      // the model
+	sparse *sparse.Model                                                       // nil = another
+	multi  func(ctx context.Context, texts []string) ([]rows.Embedding, error) // nil = another
 	tok    *tokenizer.Tokenizer
 	chunks chunk.Config // MaxTokens 0 = a text stays whole
 	limit  int          // tokens that the model reads at once; 0 = any number
@@ -66,6 +67,11 @@ var errNotSparse = errors.New("given, expected none: the model is not sparse")
 func (f *Filler) Complete(l *rows.Layout) {
 	if f.sparse != nil {
 		l.Chunks, l.Sparse = f.how.ChunkTokens > 0, true
+		return
+	}
+	if f.multi != nil {
+		l.Multi = true
+		l.Complete(0, false)
 		return
 	}
 	model, opts := f.model.Info(), f.how.Options
@@ -156,7 +162,10 @@ func (f *Filler) embed(ctx context.Context, group []*part, opts embed.Options) e
 	for i, p := range group {
 		texts[i] = p.text
 	}
-	if f.sparse != nil {
+	switch {
+	case f.multi != nil:
+		return f.embedMulti(ctx, group, texts)
+	case f.sparse != nil:
 		return f.embedSparse(ctx, group, texts, opts.Truncate)
 	}
 	done, err := f.run.Embed(ctx, texts, opts)

@@ -35,6 +35,9 @@ func (l *Layout) AppendJSON(b []byte, r *Result) []byte {
 	case r.Sparse != nil:
 		b = r.Sparse.appendJSON(append(b, `,"sparse":`...))
 		b = fmt.Appendf(b, `,"tokens":%d`, r.Tokens)
+	case l.Multi:
+		b = l.appendMulti(b, r.Multi)
+		b = fmt.Appendf(b, `,"tokens":%d`, r.Tokens)
 	default:
 		b = append(b, `,"embedding":`...)
 		b = r.Embedding.AppendJSON(b, l.Formats)
@@ -92,6 +95,25 @@ func appendTokens(b []byte, tokens []Token) []byte {
 		b = append(appendFloats(b, t.Float32), '}')
 	}
 	return append(b, ']')
+}
+
+// appendMulti appends several vectors as fields of an object: theirs, and where the layout
+// has them their scales.
+func (l *Layout) appendMulti(b []byte, vectors []encoding.Vector) []byte {
+	b = append(b, `,"embeddings":[`...)
+	scales := make([]float32, len(vectors))
+	for i := range vectors {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = vectors[i].AppendJSON(b, l.Formats)
+		scales[i] = vectors[i].Scale
+	}
+	b = append(b, ']')
+	if l.Scale {
+		b = appendFloats(append(b, `,"scales":`...), scales)
+	}
+	return b
 }
 
 // appendFloats appends numbers as a JSON list.

@@ -16,6 +16,7 @@ type Layout struct {
 	Scale      bool              // embeddings have one: 8 bits that follow no ranges
 	Errors     bool              // results may be errors
 	Sparse     bool              // embeddings are sparse
+	Multi      bool              // embeddings are several vectors, in JSON alone
 	Tokens     bool              // rows have vectors of tokens, in JSON alone
 	Chunks     bool              // rows are of chunks
 	Kept       []Column          // carried through; in JSON's form, what each result has

@@ -114,12 +114,13 @@ func (r *Result) Rows() iter.Seq[*Result] {
 	}
 }
 
-// An Embedding is that of one input: an embed.Embedding or a sparse.Vector.
+// An Embedding is that of one input: an embed.Embedding, a sparse.Vector or a multivector.Embedding.
 type Embedding struct {
 	encoding.Vector
-	Sparse    *Sparse // in place of the Vector; nil = none
-	Tokens    int     // read by the model
-	Truncated int     // dropped
+	Sparse    *Sparse           // in place of the Vector; nil = none
+	Multi     []encoding.Vector // in place of the Vector, of the tokens that count
+	Tokens    int               // read by the model
+	Truncated int               // dropped
 }
 
 // Sparse are the weights of a vocabulary's entries that are not zero.
