@@ -1,12 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/encoding"
 	"github.com/rhumb-go/rhumb/internal/rows"
+	"github.com/rhumb-go/rhumb/search"
+	"github.com/rhumb-go/rhumb/tensor"
 )
 
 // vectorsOf returns what has a model embed texts: queries where the prompt is the one that is
@@ -37,4 +44,43 @@ func vectorsOf(m *multivector.Model, o embed.Options) func(context.Context, []st
 		}
 		return list, nil
 	}
+}
+
+// rowsOf returns vectors of float32 as the rows of a matrix.
+func rowsOf(vectors []encoding.Vector) tensor.Matrix {
+	if len(vectors) == 0 {
+		return tensor.Matrix{}
+	}
+	m := tensor.NewMatrix(len(vectors), len(vectors[0].Float32))
+	for r := range vectors {
+		copy(m.Row(r), vectors[r].Float32)
+	}
+	return m
+}
+
+// searchMulti returns the k lines with the highest MaxSim with a query, equal ones by index.
+func (x *index) searchMulti(ctx context.Context, query tensor.Matrix, k int) ([]search.Match, error) {
+	if query.Rows == 0 {
+		return nil, errors.New("query: no token that counts, expected one or more")
+	}
+	scorer, err := x.multi.NewScorer(query)
+	if err != nil {
+		return nil, err
+	}
+	matches := make([]search.Match, len(x.vectors))
+	for i, document := range x.vectors {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		score, err := scorer.Score(document)
+		if v := float64(score); err == nil && (math.IsNaN(v) || math.IsInf(v, 0)) {
+			err = embed.ErrNotFinite
+		}
+		if err != nil {
+			return nil, fmt.Errorf("input %d: %w", x.lines[i].index, err)
+		}
+		matches[i] = search.Match{Row: i, Score: score}
+	}
+	slices.SortStableFunc(matches, func(a, b search.Match) int { return cmp.Compare(b.Score, a.Score) })
+	return matches[:k], nil
 }

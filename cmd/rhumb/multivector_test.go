@@ -210,3 +210,36 @@ func TestMultiVectorFlags(t *testing.T) {
 	assert.Contains(t, stdout, `{"index":0,"error":"token ids, expected a text"}`)
 	assert.Contains(t, stdout, `{"index":1,"error":`)
 }
+
+// A search finds the lines with the reference's highest MaxSim, equal ones by index, with the
+// scores of rerank.
+func TestSearchByMaxSim(t *testing.T) {
+	g := readCross(t, colBERT)
+	n := len(g.Documents)
+	corpus := write(t, "d.jsonl", jsonLines(t, append(g.Documents[:n:n], g.Documents[0])...))
+	args := []string{"search", "--model", colBERT, "--corpus", corpus, "--top", "100"}
+	code, stdout, stderr := rhumb(t, "", append(args, g.Queries...)...)
+	require.Zero(t, code, stderr)
+	list := parse[found](t, stdout)
+	require.Len(t, list, len(g.Queries))
+	model, err := multivector.Load(t.Context(), colBERT, embed.Config{})
+	require.NoError(t, err)
+	defer model.Close()
+	for q, got := range list {
+		scores, err := model.Score(t.Context(), g.Queries[q], g.Documents, rerank.Options{})
+		require.NoError(t, err)
+		require.Len(t, got.Matches, n+1)
+		for i, m := range got.Matches {
+			assert.InDelta(t, g.answers["maxsim"][q*n+m.Index%n], m.Score, 1e-4) // as in package multivector
+			assert.Equal(t, scores[m.Index%n].Value, float32(m.Score))
+			assert.Equal(t, g.Documents[m.Index%n], m.Text)
+			if i > 0 {
+				last := got.Matches[i-1]
+				assert.True(t, last.Score > m.Score || last.Score == m.Score && last.Index < m.Index)
+			}
+		}
+	}
+	code, _, stderr = rhumb(t, "", append(args, "--encoding", "int8", "a")...)
+	assert.Equal(t, 2, code)
+	assert.Contains(t, stderr, "--encoding: given for a multi-vector model, expected none")
+}

@@ -9,11 +9,13 @@ import (
 	"io"
 	"strconv"
 
+	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/search"
+	"github.com/rhumb-go/rhumb/tensor"
 	"github.com/spf13/cobra"
 )
 
@@ -32,7 +34,7 @@ func (c *console) searchCommand() *cobra.Command {
 		Short: "Find the lines of a file that are nearest to a query",
 		Long: `Find the lines of a file that are nearest to each query, by their cosine with it,
 with a sparse model by the inner product; then lines that have nothing in common with it
-are not found. Every line is looked at. The prompts are the model's for queries and for documents,
+are not found. With a multi-vector model it is by MaxSim. Every line is looked at. The prompts are the model's for queries and for documents,
 where it has them. With --chunk-tokens it is the chunks of the lines that are looked
 at, and found.`,
 		Example: `  rhumb search --corpus texts.txt "how do I get a refund?"`,
@@ -65,13 +67,16 @@ at, and found.`,
 		if err != nil {
 			return err
 		}
-		j, err := c.newStream(ctx, &model, &corpus, nil, denseOrSparse)
+		j, err := c.newStream(ctx, &model, &corpus, nil, anyKind)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, j.Close()) }()
 		if j.sparse != nil && cmd.Flags().Changed("encoding") {
 			return usagef("--encoding: given for a sparse model, expected none")
+		}
+		if j.multi != nil && cmd.Flags().Changed("encoding") {
+			return usagef("--encoding: given for a multi-vector model, expected none")
 		}
 		to, err := c.create(out.file, false)
 		if err != nil {
@@ -88,7 +93,7 @@ at, and found.`,
 			return err
 		}
 		j.src = onlyTexts{j.src}
-		x := &index{encoding: encoding.value}
+		x := &index{encoding: encoding.value, multi: j.multi}
 		bar := c.newBar(model.progress.value, false)
 		defer bar.clear()
 		if err := j.run(ctx, bar, x.add); err != nil {
@@ -100,7 +105,7 @@ at, and found.`,
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			matches, err := x.search(&asked[i].Embedding, top)
+			matches, err := x.search(ctx, &asked[i].Embedding, top)
 			if err != nil {
 				return err
 			}
@@ -162,6 +167,9 @@ type index struct {
 	bytes    []int8    // of int8 and binary, each at its own scale, which a cosine does not depend on
 	bits     []byte    // of binary
 	sparse   sparse.Index
+
+	multi   *multivector.Model // nil = another
+	vectors []tensor.Matrix    // of each line
 }
 
 // add adds results, none of which is an error.
@@ -184,6 +192,10 @@ func (x *index) addRow(r *rows.Result) (err error) {
 		l.part = &part
 	}
 	x.lines = append(x.lines, l)
+	if x.multi != nil {
+		x.vectors = append(x.vectors, rowsOf(r.Multi))
+		return nil
+	}
 	if r.Sparse != nil {
 		_, err = x.sparse.Add(sparseVector(r.Sparse))
 		return err
@@ -207,13 +219,15 @@ const candidates = 16
 
 // search returns the k lines with the highest cosine with query, the highest first.
 // Of binary these are the k of the lines that the bits chose.
-// Of sparse embeddings they are those with the highest inner product.
-func (x *index) search(asked *rows.Embedding, k int) ([]search.Match, error) {
+// Of sparse embeddings they are those with the highest inner product, of several vectors by MaxSim.
+func (x *index) search(ctx context.Context, asked *rows.Embedding, k int) ([]search.Match, error) {
 	query := asked.Float32
 	k = min(k, len(x.lines))
 	switch {
 	case k == 0:
 		return nil, nil
+	case x.multi != nil:
+		return x.searchMulti(ctx, rowsOf(asked.Multi), k)
 	case asked.Sparse != nil:
 		return x.sparse.Search(sparseVector(asked.Sparse), k)
 	case x.encoding == "float":

@@ -160,7 +160,7 @@ func TestSearchBits(t *testing.T) {
 		})
 		chosen := rows[:5*candidates]
 		asked := embedding(query)
-		got, err := x.search(&asked, 5)
+		got, err := x.search(t.Context(), &asked, 5)
 		require.NoError(t, err)
 		require.Len(t, got, 5)
 		for i, m := range got {
