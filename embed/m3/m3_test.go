@@ -15,6 +15,8 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/multivector"
+	"github.com/rhumb-go/rhumb/embed/rerank"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -42,62 +44,101 @@ func load(t testing.TB, cfg embed.Config) *Model {
 	return m
 }
 
-// Outputs are those of FlagEmbedding, the embedding that of sentence-transformers, on every
-// kernel set.
-func TestOutputsAreTheReferences(t *testing.T) {
+// answers returns those of the reference for each text, and its MaxSim of the first three
+// as queries with each.
+func answers(t testing.TB) (all []Outputs, maxSim [3][]float32) {
 	f, err := tensor.Open(filepath.Join(golden, "golden.safetensors"))
 	require.NoError(t, err)
 	defer f.Close() //nolint:errcheck
-	floats := func(name string) []float32 {
+	floats := func(name string) tensor.Matrix {
 		x, ok := f.Tensor(name)
 		require.True(t, ok, name)
-		v := make([]float32, x.Len())
-		require.NoError(t, x.Float32s(v))
-		return v
+		columns := x.Shape[len(x.Shape)-1]
+		m := tensor.NewMatrix(x.Len()/columns, columns)
+		require.NoError(t, x.Float32s(m.Data))
+		return m
 	}
-	integers := func(name string) []int {
+	integers := func(name string) []int32 {
 		x, ok := f.Tensor(name)
 		require.True(t, ok, name)
-		v := make([]int, x.Len())
+		v := make([]int32, x.Len())
 		for i := range v {
-			v[i] = int(x.Data[4*i]) | int(x.Data[4*i+1])<<8
+			v[i] = int32(x.Data[4*i]) | int32(x.Data[4*i+1])<<8
 		}
 		return v
 	}
-	dense, multi, maxSim := floats("dense"), floats("multi"), floats("maxsim")
-	values, indices, starts, rows := floats("sparse_values"), integers("sparse_indices"), integers("sparse_starts"), integers("multi_starts")
+	dense, multi, scores, values := floats("dense"), floats("multi"), floats("maxsim").Data, floats("sparse_values").Data
+	indices, starts, rows := integers("sparse_indices"), integers("sparse_starts"), integers("multi_starts")
+	for i := range dense.Rows {
+		from, to := starts[i], starts[i+1]
+		all = append(all, Outputs{
+			Dense: dense.Row(i), Sparse: sparse.Vector{Indices: indices[from:to], Values: values[from:to]},
+			Vectors: multi.Slice(int(rows[i]), int(rows[i+1])),
+		})
+	}
+	for q := range maxSim {
+		maxSim[q] = scores[q*len(all) : (q+1)*len(all)]
+	}
+	return all, maxSim
+}
+
+// near reports how far numbers are from the reference's, at most tol.
+func near(t testing.TB, want, got []float32) (worst float64) {
+	require.Len(t, got, len(want))
+	for k, w := range want {
+		d := math.Abs(float64(w) - float64(got[k]))
+		worst = max(worst, d)
+		require.LessOrEqual(t, d, tol)
+	}
+	return worst
+}
+
+// Outputs are those of FlagEmbedding, the embedding that of sentence-transformers, on every
+// kernel set, and the sparse and the multi-vector model of the folder have the same bits.
+func TestOutputsAreTheReferences(t *testing.T) {
 	texts := texts(t)
+	want, maxSim := answers(t)
+	require.Len(t, want, len(texts))
 	for _, set := range kernel.Sets() {
-		m := load(t, embed.Config{Kernels: set.Name()})
+		cfg := embed.Config{Kernels: set.Name()}
+		m := load(t, cfg)
 		got, err := m.Embed(t.Context(), texts, Options{})
 		require.NoError(t, err)
 		worst := 0.0
-		near := func(want, got []float32) {
-			require.Len(t, got, len(want))
-			for k, w := range want {
-				d := math.Abs(float64(w) - float64(got[k]))
-				worst = max(worst, d)
-				require.LessOrEqual(t, d, tol)
-			}
-		}
-		n := m.Info().VectorDimensions
 		for i, o := range got {
-			near(dense[i*m.Info().Dimensions:(i+1)*m.Info().Dimensions], o.Dense)
-			want := indices[starts[i]:starts[i+1]]
-			require.Len(t, o.Sparse.Indices, len(want), "text %d", i)
-			for k, id := range want {
-				require.Equal(t, int32(id), o.Sparse.Indices[k])
-			}
-			near(values[starts[i]:starts[i+1]], o.Sparse.Values)
-			require.Equal(t, rows[i+1]-rows[i], o.Vectors.Rows)
-			near(multi[rows[i]*n:rows[i+1]*n], o.Vectors.Data)
-			for q := range 3 {
+			require.Equal(t, want[i].Sparse.Indices, o.Sparse.Indices, "text %d", i)
+			require.Equal(t, want[i].Vectors.Rows, o.Vectors.Rows)
+			worst = max(worst, near(t, want[i].Dense, o.Dense), near(t, want[i].Sparse.Values, o.Sparse.Values), near(t, want[i].Vectors.Data, o.Vectors.Data))
+			for q := range maxSim {
 				score, err := multivector.MaxSim(got[q].Vectors, o.Vectors)
 				require.NoError(t, err)
-				require.InDelta(t, maxSim[q*len(texts)+i], score, tolScore)
+				require.InDelta(t, maxSim[q][i], score, tolScore)
 			}
 		}
 		t.Logf("%s: worst difference %.1e", set.Name(), worst)
+
+		weights, err := sparse.Load(t.Context(), filepath.Join(golden, "model"), cfg)
+		require.NoError(t, err)
+		defer weights.Close() //nolint:errcheck
+		vectors, err := weights.Embed(t.Context(), texts, sparse.Options{})
+		require.NoError(t, err)
+		multi, err := multivector.Load(t.Context(), filepath.Join(golden, "model"), cfg)
+		require.NoError(t, err)
+		defer multi.Close() //nolint:errcheck
+		queries, err := multi.EmbedQueries(t.Context(), texts, multivector.Options{})
+		require.NoError(t, err)
+		documents, err := multi.EmbedDocuments(t.Context(), texts, multivector.Options{})
+		require.NoError(t, err)
+		for i, o := range got {
+			require.Equal(t, o.Sparse, vectors[i])
+			require.Equal(t, o.Vectors, queries[i].Vectors)
+			require.Equal(t, o.Vectors, documents[i].Vectors)
+		}
+		scores, err := multi.Score(t.Context(), texts[0], texts, rerank.Options{})
+		require.NoError(t, err)
+		for i, s := range scores {
+			require.InDelta(t, maxSim[0][i], s.Value, tolScore)
+		}
 	}
 }
 
@@ -155,9 +196,28 @@ func TestErrors(t *testing.T) {
 		change(changed)
 		_, err := LoadFS(t.Context(), changed, embed.Config{})
 		assert.ErrorContains(t, err, want)
+		_, weightsErr := sparse.LoadFS(t.Context(), changed, embed.Config{})
+		_, multiErr := multivector.LoadFS(t.Context(), changed, embed.Config{})
+		switch kind := (*embed.KindError)(nil); {
+		case changed["sparse_linear.pt"] == nil:
+			require.ErrorAs(t, weightsErr, &kind)
+			assert.ErrorContains(t, weightsErr, "an embedding model, expected a sparse model")
+			assert.NoError(t, multiErr)
+		case strings.HasPrefix(want, "sparse_linear.pt"):
+			assert.ErrorContains(t, weightsErr, want)
+			assert.NoError(t, multiErr)
+		case changed["colbert_linear.pt"] == nil:
+			require.ErrorAs(t, multiErr, &kind)
+			assert.ErrorContains(t, multiErr, "an embedding model, expected a multi-vector model")
+			assert.NoError(t, weightsErr)
+		default:
+			assert.ErrorContains(t, multiErr, want)
+			assert.NoError(t, weightsErr)
+		}
 	}
 	try(func(f fstest.MapFS) { delete(f, "sparse_linear.pt") }, "sparse_linear.pt: file does not exist, expected the layer")
 	try(func(f fstest.MapFS) { f["sparse_linear.pt"] = f["colbert_linear.pt"] }, "sparse_linear.pt: tensor weight: 36 rows, expected 1")
+	try(func(f fstest.MapFS) { delete(f, "colbert_linear.pt") }, "colbert_linear.pt: file does not exist, expected the layer")
 	try(func(f fstest.MapFS) { f["colbert_linear.pt"] = &fstest.MapFile{Data: []byte("{}")} }, "colbert_linear.pt")
 	_, err := Load(t.Context(), "../../testdata/heads/rerank-bert/model", embed.Config{})
 	var other *embed.KindError

@@ -138,7 +138,7 @@ func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 func (c *call) Take(i int, rows tensor.Matrix) error {
 	kept := 0
 	for t, id := range c.inputs[i].ids {
-		if drop := c.side.drop; drop != nil && drop[id] {
+		if drop := c.side.drop; t < c.side.first || drop != nil && drop[id] {
 			continue
 		}
 		row := rows.Row(t)

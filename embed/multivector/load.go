@@ -21,6 +21,7 @@ const (
 type side struct {
 	task     string // the name of its prompt
 	limit    int    // of a text's tokens; 0 = none
+	first    int    // tokens at the start whose vectors are left out
 	drop     []bool // of each token id: its vectors are left out; nil = none is
 	expand   *modelfolder.Expansion
 	grouping *modelfolder.TokenPooling
@@ -50,7 +51,7 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 // newSide returns the side of a task as the folder says.
 func newSide(task string, l *loader.Model, s *modelfolder.Side) side {
 	e := l.Default.Encoder
-	made := side{task: task, limit: e.Options().MaxTokens}
+	made := side{task: task, limit: e.Options().MaxTokens, first: l.Spec.Multi.First}
 	if n := s.MaxTokens; n > 0 {
 		made.limit = modelfolder.Lowest(n, e.Transformer.MaxPositions)
 	}

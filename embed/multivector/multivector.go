@@ -51,7 +51,8 @@ type Info struct {
 }
 
 // Load loads the multi-vector model in the folder dir, as sentence-transformers'
-// MultiVectorEncoder writes it up to version 6.2, PyLate up to 3, or Stanford's ColBERT.
+// MultiVectorEncoder writes it up to version 6.2, PyLate up to 3, or Stanford's ColBERT; an
+// embedding model with colbert_linear.pt beside it, bge-m3, is one too.
 // It is embed.Load in all else: how weights are held, and what errors say. A folder of
 // another kind is an *embed.KindError that names what serves it. cfg.Pooling must be empty.
 func Load(ctx context.Context, dir string, cfg embed.Config) (*Model, error) {

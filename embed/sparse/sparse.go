@@ -54,7 +54,7 @@ type Info struct {
 // and queries do not run the transformer; an embedding model with a SparseAutoEncoder. So
 // is a masked-language model as transformers writes it, whose greatest weights are pooled,
 // and an embedding model of GTE's with one label for each token, which are its lexical
-// weights.
+// weights, and one with sparse_linear.pt beside it, bge-m3.
 //
 // It is embed.Load in all else: how weights are held, and what errors say. A folder of
 // another kind is an *embed.KindError that names what serves it; one whose sparse vectors

@@ -203,9 +203,7 @@ func (m *Model) route(spec *modelfolder.Route) (*Route, error) {
 		return r, s.Fits(r.Dimensions)
 	}
 	if l := spec.Lexical; l != nil {
-		head, err := m.lexical(l, e)
-		r.Head, r.Dimensions = head, e.Runs.Vocabulary()
-		return r, err
+		return r, m.lexical(r, l)
 	}
 	if h := e.Transformer; h != nil && h.Head != nil {
 		r.Head, r.Dimensions = pipeline.Logits{Model: h}, h.Head.Labels()

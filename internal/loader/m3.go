@@ -20,9 +20,6 @@ func (m *Model) m3(r *Route, head *pipeline.Pooled) error {
 		if err != nil {
 			return err
 		}
-		if name == manifest.SparseLinear && rows != 1 {
-			return fmt.Errorf("%s: tensor weight: %d rows, expected 1", name, rows)
-		}
 		weight.Data, bias = append(weight.Data, values["weight"]...), append(bias, values["bias"]...)
 		r.modules = append(r.modules, name+" "+sum)
 		n += rows
@@ -33,6 +30,18 @@ func (m *Model) m3(r *Route, head *pipeline.Pooled) error {
 	r.Head = pipeline.Together{Pooled: head, Tokens: dense}
 	r.TokenDimensions = n - 1
 	return nil
+}
+
+// linear makes the layer of linearFile.
+func (m *Model) linear(name string, width int) (made loaded, dense *pipeline.Dense, err error) {
+	rows, values, sum, err := m.linearFile(name, width)
+	if err != nil {
+		return made, nil, err
+	}
+	weight := tensor.Matrix{Rows: rows, Cols: width, Stride: width, Data: values["weight"]}
+	dense = pipeline.NewDense(m.Set, weight, values["bias"], pipeline.Activation{})
+	m.Bytes += dense.Bytes()
+	return loaded{dense, name + " " + sum, rows}, dense, nil
 }
 
 // linearFile reads a layer of torch's that reads vectors of width components, in a file of
@@ -48,6 +57,9 @@ func (m *Model) linearFile(name string, width int) (rows int, values map[string]
 		return 0, nil, "", fmt.Errorf("%s: tensor weight: shape %v, expected one row or more of %d, the width of a hidden state", name, t.Shape, width)
 	}
 	rows, values = t.Shape[0], map[string][]float32{}
+	if name == manifest.SparseLinear && rows != 1 {
+		return 0, nil, "", fmt.Errorf("%s: tensor weight: %d rows, expected 1", name, rows)
+	}
 	err = pipeline.Guard(func() []*tensor.File { return []*tensor.File{file} }, func() error {
 		sum, err = readAll(values, file, map[string][]int{"weight": {rows, width}, "bias": {rows}})
 		return err

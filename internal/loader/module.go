@@ -33,7 +33,7 @@ func (m *Model) module(spec *modelfolder.Module, width int) (loaded, error) {
 		return made, nil
 	}
 	var err error
-	if !spec.Inline {
+	if !spec.Inline && spec.File == "" {
 		err = spec.Fits(width)
 	}
 	made := loaded{pipeline.Normalize{}, "Normalize", width}
@@ -41,6 +41,8 @@ func (m *Model) module(spec *modelfolder.Module, width int) (loaded, error) {
 		switch {
 		case spec.Inline:
 			made, err = m.inlineDense(spec, width)
+		case spec.File != "":
+			made, _, err = m.linear(spec.File, width)
 		case spec.Class == modelfolder.Dense:
 			made, err = m.dense(spec)
 		case spec.Class == modelfolder.LayerNorm:
@@ -158,8 +160,23 @@ func (m *Model) autoEncoder(spec *modelfolder.Module) (made loaded, err error) {
 	return loaded{a, fmt.Sprintf("SparseAutoEncoder normalize=%t k=%d %s", spec.Standardize, spec.MaxActive, sum), outputs}, nil
 }
 
-// lexical loads the layer of l, which lies in the weights of e.
-func (m *Model) lexical(l *modelfolder.Lexical, e *Encoder) (*pipeline.Lexical, error) {
+// lexical makes the head of r of the layer of l.
+func (m *Model) lexical(r *Route, l *modelfolder.Lexical) error {
+	e := r.Encoder
+	head := &pipeline.Lexical{Vocabulary: e.Runs.Vocabulary(), Dropped: l.Dropped}
+	r.Head, r.Dimensions = head, head.Vocabulary
+	if l.File != "" {
+		made, dense, err := m.linear(l.File, e.Runs.Width())
+		head.Dense, r.modules = dense, []string{made.recipe}
+		return err
+	}
+	var err error
+	head.Dense, err = m.inlineLexical(l, e)
+	return err
+}
+
+// inlineLexical loads the layer of l, which lies in the weights of e.
+func (m *Model) inlineLexical(l *modelfolder.Lexical, e *Encoder) (*pipeline.Dense, error) {
 	file, width := m.Files[e.Weights], e.Runs.Width()
 	values := map[string][]float32{}
 	for name, shape := range map[string][]int{l.Layer + ".weight": {1, width}, l.Layer + ".bias": {1}} {
@@ -179,7 +196,7 @@ func (m *Model) lexical(l *modelfolder.Lexical, e *Encoder) (*pipeline.Lexical, 
 	weight := tensor.Matrix{Rows: 1, Cols: width, Stride: width, Data: values[l.Layer+".weight"]}
 	d := pipeline.NewDense(m.Set, weight, values[l.Layer+".bias"], identity)
 	m.Bytes += d.Bytes()
-	return &pipeline.Lexical{Dense: d, Vocabulary: e.Runs.Vocabulary(), Dropped: l.Dropped}, nil
+	return d, nil
 }
 
 // tensorNames returns the names of a module's tensors.

@@ -10,10 +10,12 @@ import (
 
 // Lexical is a linear layer beside an embedding model that gives each token of a text a
 // weight, of which the greatest of each id counts: mGTE's (arXiv:2407.19669), in the
-// transformer's weights.
+// transformer's weights, and bge-m3's (arXiv:2402.03216), in a file of its own. It has one
+// output, a weight and a bias.
 type Lexical struct {
-	Layer   string  // the name of the layer of one output, with a weight and a bias
-	Dropped []int32 // ids that have no weight, ascending
+	Layer   string  // its name in the transformer's weights; "" = it is in File
+	File    string  `json:",omitempty"`
+	Dropped []int32 // ids that have no weight
 }
 
 // lexicalTypes are the model types whose head of one label for each token is a Lexical.

@@ -34,7 +34,8 @@ type Module struct {
 	Bias       bool
 	Activation string // the path of a class of torch.nn
 	Residual   bool
-	Inline     bool // its weights are in the file of the transformer, which say how many outputs there are
+	Inline     bool   // its weights are in the file of the transformer, which say how many outputs there are
+	File       string // that has its weight and bias alone, which say that too; "" = none
 
 	// Of a SparseAutoEncoder.
 	Standardize bool // its input loses its mean and is divided by its deviation

@@ -19,6 +19,7 @@ type Multi struct {
 	Pooling         *TokenPooling // of the sides that Pool; nil = none
 	Mean            bool          // similarity_fn_name meanmaxsim: MaxSim is divided by the vectors of the query
 	Prefixes        []string      // at the start of prompts, which are tokens as they are spelled
+	First           int           `json:",omitempty"` // tokens at the start of a text whose vectors are left out
 }
 
 // A Side is what is of queries or of documents alone.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
@@ -84,12 +85,24 @@ func Read(fsys fs.FS, o Options) (*Spec, error) { return read(fsys, o, Embedding
 // ReadCross reads the folder of a reranker or a classifier.
 func ReadCross(fsys fs.FS, o Options) (*Spec, error) { return read(fsys, o, Reranker) }
 
-// ReadSparse reads the folder of a sparse model, or one without modules.json of a
-// masked-language model.
-func ReadSparse(fsys fs.FS, o Options) (*Spec, error) { return read(fsys, o, SparseModel) }
+// ReadSparse reads the folder of a sparse model, one without modules.json of a
+// masked-language model, or that of bge-m3.
+func ReadSparse(fsys fs.FS, o Options) (*Spec, error) {
+	s, err := read(fsys, o, SparseModel)
+	if isBeside(fsys, err, manifest.SparseLinear) {
+		return sparseBeside(fsys, o)
+	}
+	return s, err
+}
 
-// ReadMulti reads the folder of a multi-vector model.
-func ReadMulti(fsys fs.FS, o Options) (*Spec, error) { return read(fsys, o, MultiVector) }
+// ReadMulti reads the folder of a multi-vector model, or that of bge-m3.
+func ReadMulti(fsys fs.FS, o Options) (*Spec, error) {
+	s, err := read(fsys, o, MultiVector)
+	if isBeside(fsys, err, manifest.ColBERTLinear) {
+		return multiBeside(fsys, o)
+	}
+	return s, err
+}
 
 // ReadAny reads the folder of a model of any kind that is read here.
 func ReadAny(fsys fs.FS, o Options) (*Spec, error) {
