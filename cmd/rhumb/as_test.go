@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/multivector"
+	"github.com/rhumb-go/rhumb/embed/rerank"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 )
 
 // A folder is what it says, unless --as overrules that.
@@ -39,4 +45,86 @@ func TestAs(t *testing.T) {
 	code, _, stderr = rhumb(t, "", "rerank", "--query", "q", "summer", "--as", "rerank", "--model", tiny)
 	assert.Equal(t, 1, code)
 	assert.Contains(t, stderr, "an embedding model, expected a reranker or a classifier")
+}
+
+const (
+	bgeM3    = "../../testdata/heads/bge-m3/model"
+	plainMLM = "../../testdata/heads/sparse-plain-mlm/model"
+)
+
+// A folder of several kinds is what --as names, and a masked-language model SPLADE; nothing
+// changes without it.
+func TestAsSeveralKinds(t *testing.T) {
+	for _, dir := range []string{bgeM3, plainMLM} {
+		m, err := sparse.Load(t.Context(), dir, embed.Config{})
+		require.NoError(t, err)
+		defer m.Close() //nolint:errcheck
+		want, err := m.Embed(t.Context(), []string{"boiling water"}, sparse.Options{})
+		require.NoError(t, err)
+		code, stdout, stderr := rhumb(t, "", "embed", "--as", "sparse", "--model", dir, "boiling water")
+		require.Zero(t, code, stderr)
+		lines := sparseLines(t, stdout)
+		require.Len(t, lines, 1)
+		assert.Equal(t, want[0].Indices, lines[0].Sparse.Indices)
+		assert.Equal(t, want[0].Values, lines[0].Sparse.Values)
+
+		code, stdout, stderr = rhumb(t, "", "embed", "--model", dir, "boiling water")
+		require.Zero(t, code, stderr)
+		assert.Contains(t, stdout, `"embedding":[`)
+		code, named, stderr := rhumb(t, "", "embed", "--as", "embedding", "--model", dir, "boiling water")
+		require.Zero(t, code, stderr)
+		assert.Equal(t, stdout, named)
+
+		texts, out := write(t, "in.txt", "boiling water\nsummer\n"), filepath.Join(t.TempDir(), "out.jsonl")
+		code, _, stderr = rhumb(t, "", "batch", "--as", "sparse", "--model", dir, texts, out)
+		require.Zero(t, code, stderr)
+		data, err := os.ReadFile(out)
+		require.NoError(t, err)
+		assert.Equal(t, want[0].Values, sparseLines(t, string(data))[0].Sparse.Values)
+		code, stdout, stderr = rhumb(t, "", "similarity", "--as", "sparse", "--model", dir, "--output-format", "jsonl", "boiling water", "boiling water")
+		require.Zero(t, code, stderr)
+		assert.Equal(t, "[1,1]\n[1,1]\n", stdout)
+		code, stdout, stderr = rhumb(t, "", "search", "--as", "sparse", "--model", dir, "--corpus", texts, "--top", "1", "boiling water")
+		require.Zero(t, code, stderr)
+		assert.Contains(t, stdout, fmt.Sprintf(`"score":%v`, sparse.Dot(want[0], want[0])))
+		code, _, stderr = rhumb(t, "a text", "chunk", "--as", "sparse", "--model", dir)
+		require.Zero(t, code, stderr)
+	}
+
+	m, err := multivector.Load(t.Context(), bgeM3, embed.Config{})
+	require.NoError(t, err)
+	defer m.Close() //nolint:errcheck
+	want, err := m.Score(t.Context(), "water", []string{"boiling water"}, rerank.Options{})
+	require.NoError(t, err)
+	code, stdout, stderr := rhumb(t, "", "rerank", "--as", "multi-vector", "--query", "water", "--model", bgeM3, "boiling water")
+	require.Zero(t, code, stderr)
+	assert.Equal(t, want[0].Value, parse[struct {
+		Index int
+		Score float32
+		Text  string
+	}](t, stdout)[0].Score)
+}
+
+// What a folder cannot be is an error that says what it is.
+func TestAsErrors(t *testing.T) {
+	for _, test := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"embed a --as sparse --model " + tiny, 1, "an embedding model, expected a sparse model; embed.Load and rhumb embed serve it"},
+		{"embed a --as sparse --model minilm", 1, "--as sparse: minilm is an embedding model alone"},
+		{"embed a --as sparse --model " + reranker, 1, "a cross-encoder, expected a sparse model; rerank.Load, rhumb rerank and rhumb classify serve it"},
+		{"embed a --as embedding --model " + splade, 1, "a sparse model, expected an embedding model"},
+		{"embed a --as sparse --pooling mean --model " + plainMLM, 1, "pooling"},
+		{"embed a --as rerank --model " + reranker, 2, "--as"},
+		{"rerank a --query q --as multi-vector --model " + tiny, 1, "an embedding model, expected a multi-vector model"},
+		{"rerank a --query q --as rerank --model " + colBERT, 1, "a multi-vector model, expected a reranker or a classifier"},
+		{"rerank a --query q --as rerank --model " + bgeM3, 1, "an embedding model, expected a reranker or a classifier"},
+	} {
+		code, stdout, stderr := rhumb(t, "", strings.Fields(test.args)...)
+		assert.Equal(t, test.code, code, "%s: %s", test.args, stderr)
+		assert.Empty(t, stdout)
+		assert.Contains(t, stderr, test.want, test.args)
+	}
 }

@@ -41,6 +41,7 @@ folder OUT.job; what stays there is the record of its settings.`,
 		Args: cobra.MinimumNArgs(2),
 	}
 	model.add(cmd)
+	model.addAs(cmd, asEmbedding, asSparse)
 	request.add(cmd)
 	number.add(cmd)
 	parts.add(cmd)

@@ -32,6 +32,7 @@ start and end are bytes of the text.`,
   rhumb chunk --model intfloat/e5-base-v2 --prompt-name document articles.jsonl`,
 	}
 	model.addName(cmd)
+	model.addAs(cmd, asEmbedding, asSparse)
 	in.addFormat(cmd)
 	in.whole = true
 	out.add(cmd, "jsonl", "table")

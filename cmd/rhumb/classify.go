@@ -27,7 +27,7 @@ texts, such as a premise and a hypothesis.`,
   echo '["A man eats.", "Somebody is hungry."]' | rhumb classify --model cross-encoder/nli-deberta-v3-base --input-format jsonl`,
 	}
 	flags.in.pairs = true
-	flags.add(cmd, "classifier", "classify", "TEXT", "print logits, in place of probabilities")
+	flags.add(cmd, "classifier", []string{asClassify}, "TEXT", "print logits, in place of probabilities")
 	cmd.Flags().IntVar(&top, "top", 0, "`N` labels to print of each text, the likeliest (default: all)")
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, args []string) (err error) {
 		if err := checkPositive(cmd, "top", top); err != nil {

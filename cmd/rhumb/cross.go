@@ -25,10 +25,10 @@ type crossFlags struct {
 	vectors bool // a multi-vector model does too
 }
 
-// add adds the flags of a command whose model is a kind, in --as as, and whose arguments are of that name.
-func (f *crossFlags) add(cmd *cobra.Command, kind, as, argument, raw string) {
+// add adds the flags of a command whose model is a kind, in --as one of as, and whose arguments are of that name.
+func (f *crossFlags) add(cmd *cobra.Command, kind string, as []string, argument, raw string) {
 	flags := cmd.Flags()
-	f.model.addAs(cmd, as)
+	f.model.addAs(cmd, as...)
 	flags.StringVar(&f.model.name, "model", os.Getenv("RHUMB_MODEL"), "`NAME` of a "+kind+": its folder or its id at the hub; env RHUMB_MODEL")
 	f.model.addPlace(cmd)
 	f.model.addComputation(cmd)
@@ -57,12 +57,16 @@ func (f *crossFlags) load(ctx context.Context, c *console) (scorer, *rerank.Mode
 	if dir == "" {
 		return nil, nil, fmt.Errorf("model %q: an embedding model, expected a reranker or a classifier; rhumb embed serves it", f.model.name)
 	}
-	m, err := rerank.Load(ctx, dir, cfg)
-	if f.vectors && isMultiVector(err) {
+	if f.model.kind() == asMultiVector {
 		vectors, err := multivector.Load(ctx, dir, cfg)
 		return vectors, nil, err
 	}
-	if err == nil && m.Info().Overruled && !f.model.overrules() {
+	m, err := rerank.Load(ctx, dir, cfg)
+	if f.vectors && f.model.kind() == "" && isMultiVector(err) {
+		vectors, err := multivector.Load(ctx, dir, cfg)
+		return vectors, nil, err
+	}
+	if err == nil && m.Info().Overruled && f.model.kind() == "" {
 		err = fmt.Errorf("model %q: an embedding model, expected a reranker or a classifier; rhumb embed serves it, and rhumb rerank --as rerank by its tokens \"yes\" and \"no\"", f.model.name)
 		return nil, nil, errors.Join(err, m.Close())
 	}

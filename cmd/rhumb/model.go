@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -50,17 +49,6 @@ func (f *modelFlags) add(cmd *cobra.Command) {
 	f.pooling.value = "" // as the folder says
 	cmd.Flags().Lookup("pooling").DefValue = ""
 }
-
-// addAs adds the flag that says what a folder is taken for, one of these kinds. Without it
-// the folder says what it is.
-func (f *modelFlags) addAs(cmd *cobra.Command, kinds ...string) {
-	f.as = addChoice(cmd, "as", "`KIND` to take the folder for, whatever it says it is: "+strings.Join(kinds, " or ")+" (default: as the folder says)", kinds...)
-	f.as.value = "" // as the folder says
-	cmd.Flags().Lookup("as").DefValue = ""
-}
-
-// overrules reports whether the flags say what the folder is taken for.
-func (f *modelFlags) overrules() bool { return f.as != nil && f.as.value != "" }
 
 // addComputation adds the flags that say how the model computes.
 func (f *modelFlags) addComputation(cmd *cobra.Command) {
@@ -136,10 +124,21 @@ const (
 	anyKind // multi-vector models too
 )
 
-// loadEither loads the model that the flags name, of the kind that its folder says.
+// loadEither loads the model that the flags name, of the kind that its folder says,
+// or --as.
 func (f *modelFlags) loadEither(ctx context.Context, c *console, kinds modelKinds) (m loadedModel, err error) {
 	dir, cfg, err := f.find(ctx, c)
 	if err != nil {
+		return m, err
+	}
+	if as := f.kind(); as != "" {
+		loaded, err := loadAs(ctx, dir, cfg, as)
+		switch l := loaded.(type) {
+		case *embed.Model:
+			m.model = l
+		case *sparse.Model:
+			m.sparse = l
+		}
 		return m, err
 	}
 	m.model, err = open(ctx, dir, cfg)

@@ -30,6 +30,7 @@ func (c *console) similarityCommand() *cobra.Command {
 		Example: `  rhumb similarity "The food was delicious" "Das Essen war köstlich" "It rained all day"`,
 	}
 	model.add(cmd)
+	model.addAs(cmd, asEmbedding, asSparse)
 	request.add(cmd)
 	in.add(cmd)
 	weights.add(cmd)
