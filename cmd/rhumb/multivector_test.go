@@ -43,7 +43,7 @@ func TestRerankByMaxSim(t *testing.T) {
 		}
 	}
 	for _, test := range []struct{ args, message string }{
-		{"classify summer --model " + colBERT, "a multi-vector model, expected a reranker or a classifier; multivector.Load and rhumb rerank serve it"},
+		{"classify summer --model " + colBERT, "a multi-vector model, expected a reranker or a classifier; multivector.Load, rhumb embed, search and rerank serve it"},
 		{"similarity summer --model " + colBERT, "a multi-vector model, expected an embedding model"},
 	} {
 		code, _, stderr := rhumb(t, "", strings.Fields(test.args)...)

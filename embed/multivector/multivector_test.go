@@ -77,7 +77,7 @@ func TestFolders(t *testing.T) {
 	_, err := embed.Load(t.Context(), filepath.Join(goldens, "mv-bert", "model"), embed.Config{})
 	var other *embed.KindError
 	require.ErrorAs(t, err, &other)
-	assert.ErrorContains(t, err, "a multi-vector model, expected an embedding model; multivector.Load and rhumb rerank serve it")
+	assert.ErrorContains(t, err, "a multi-vector model, expected an embedding model; multivector.Load, rhumb embed, search and rerank serve it")
 	_, err = Load(t.Context(), filepath.Join(goldens, "rerank-bert", "model"), embed.Config{})
 	require.ErrorAs(t, err, &other)
 	_, err = Load(t.Context(), filepath.Join(goldens, "mv-bert", "model"), embed.Config{Pooling: "cls"})

@@ -53,7 +53,7 @@ var serving = map[Kind]string{
 	Reranker:    "; rerank.Load and rhumb rerank serve it",
 	Classifier:  "; rerank.Load and rhumb classify serve it",
 	SparseModel: "; sparse.Load and rhumb embed serve it",
-	MultiVector: "; multivector.Load and rhumb rerank serve it",
+	MultiVector: "; multivector.Load, rhumb embed, search and rerank serve it",
 	kindCross:   "; rerank.Load, rhumb rerank and rhumb classify serve it",
 }
 
