@@ -20,7 +20,8 @@ type serveFlags struct {
 	models        modelList
 	cache         cacheFlags
 	aliases       []string
-	usual         string // the name of the default model
+	as            []string // [NAME=]KIND
+	usual         string   // the name of the default model
 	addr          string
 	hosts         []string
 	keys          string
@@ -43,6 +44,7 @@ func (c *console) serveCommand() *cobra.Command {
 		Example: `  rhumb serve
   rhumb serve --addr :8080 --model BAAI/bge-small-en-v1.5 --model notes=path/to/model --api-keys keys.txt
   rhumb serve --model minilm --model cross-encoder/ms-marco-MiniLM-L6-v2
+  rhumb serve --model m3=BAAI/bge-m3 --model m3-sparse=BAAI/bge-m3 --as m3-sparse=sparse
   rhumb serve --alias text-embedding-3-small=minilm
   rhumb serve --addr unix:/run/rhumb.sock`,
 	}
@@ -54,6 +56,7 @@ func (c *console) serveCommand() *cobra.Command {
 	f.cache.add(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.aliases, "alias", nil, "`NAME=MODEL`: another name for a model that is served, by one of its own; may be given more than once")
+	flags.StringArrayVar(&f.as, "as", nil, "`[NAME=]KIND` to take the folder of a model for, by one of its names, or of all that have none of their own: "+strings.Join(allKinds, ", ")+"; may be given more than once (default: as the folder says)")
 	flags.StringVar(&f.usual, "default", "", "`NAME` of the model of requests that name none, where several of its kind are served (default: they are an error then)")
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen at, or unix:PATH for a socket")
 	flags.StringArrayVar(&f.hosts, "host", nil, "`NAME` in the header Host that is answered, beside localhost and other names of loopback; may be given more than once (default: at a loopback address none, elsewhere any)")

@@ -44,12 +44,17 @@ type place struct {
 	name    string
 	aliases []string
 	dir     string // "" = inside the binary
+	as      string // what the folder is taken for; "" = what it says it is
 	cfg     embed.Config
 }
 
 // places returns the models that the flags name, one for each folder: further names of
 // one are its aliases, and so are those of --alias.
 func (f *serveFlags) places(ctx context.Context, c *console) ([]place, error) {
+	kinds, err := f.kinds()
+	if err != nil {
+		return nil, err
+	}
 	var list []place
 	for _, arg := range f.models.list {
 		name, from, named := strings.Cut(arg, "=")
@@ -76,11 +81,22 @@ func (f *serveFlags) places(ctx context.Context, c *console) ([]place, error) {
 			}
 			p.name = filepath.Base(dir)
 		}
+		p.as = kinds[""]
+		for _, name := range append([]string{p.name}, p.aliases...) {
+			if as, ok := kinds[name]; ok {
+				p.as = as
+			}
+		}
 		if i := slices.IndexFunc(list, p.sameModel); i >= 0 {
 			list[i].aliases = slices.Concat(list[i].aliases, []string{p.name}, p.aliases)
 			continue
 		}
 		list = append(list, p)
+	}
+	for name := range kinds {
+		if name != "" && !slices.ContainsFunc(list, func(p place) bool { return p.called(name) }) {
+			return nil, usagef("--as %s=%s: no --model is called %s", name, kinds[name], name)
+		}
 	}
 	for _, arg := range f.aliases {
 		alias, name, named := strings.Cut(arg, "=")
@@ -99,11 +115,35 @@ func (f *serveFlags) places(ctx context.Context, c *console) ([]place, error) {
 	return list, nil
 }
 
+// kinds returns what --as says that folders are taken for, by the names of models; "" is that
+// of the others.
+func (f *serveFlags) kinds() (map[string]string, error) {
+	kinds := map[string]string{}
+	for _, arg := range f.as {
+		name, kind, named := strings.Cut(arg, "=")
+		if !named {
+			name, kind = "", arg
+		}
+		_, twice := kinds[name]
+		switch {
+		case named && name == "" || !slices.Contains(allKinds, kind):
+			return nil, usagef("--as %s: expected [NAME=]KIND, a KIND of %s", arg, strings.Join(allKinds, ", "))
+		case twice:
+			return nil, usagef("--as %s: given twice for one model", arg)
+		}
+		kinds[name] = kind
+	}
+	return kinds, nil
+}
+
 func (p place) called(name string) bool { return p.name == name || slices.Contains(p.aliases, name) }
 
 // sameModel reports whether p and q are one folder, under whatever paths, or the model
-// inside the binary.
+// inside the binary, taken for the same.
 func (p place) sameModel(q place) bool {
+	if p.as != q.as {
+		return false
+	}
 	if p.dir == "" || q.dir == "" {
 		return p.dir == q.dir
 	}
@@ -138,6 +178,9 @@ func (f *serveFlags) load(ctx context.Context, m *metrics, p place) (servedModel
 
 // load loads the model at p: one that embeds, a reranker or classifier, a multi-vector or a sparse one.
 func (p place) load(ctx context.Context) (servedModel, error) {
+	if p.as != "" {
+		return loadAs(ctx, p.dir, p.cfg, p.as)
+	}
 	model, err := open(ctx, p.dir, p.cfg)
 	if err == nil {
 		return model, nil

@@ -72,6 +72,7 @@ func TestServeReranker(t *testing.T) {
 func TestServeNames(t *testing.T) {
 	needSignals(t)
 	s := serve(t, "--model", "again="+tiny+"/../model", "--model", "minilm", "--model", "nli="+classifier, "--model", "splade="+splade,
+		"--model", "m3="+bgeM3, "--model", "m3-vectors="+bgeM3, "--as", "m3-vectors=multi-vector",
 		"--alias", "text-embedding-3-small=again", "--alias", "org/model=minilm", "--default", "all-MiniLM-L6-v2")
 	ask := func(path, body string) string {
 		resp, err := s.client.Post(s.url+path, "", strings.NewReader(body))
@@ -97,7 +98,9 @@ func TestServeNames(t *testing.T) {
 	}
 	assert.Contains(t, ask("/predict", `{"inputs":"summer"}`), "entailment")
 	assert.Contains(t, ask("/embed_sparse", `{"inputs":"summer"}`), `"index":`)
-	assert.Equal(t, 4, strings.Count(s.get(t, "/v1/models"), `"object":"model"`), "two names of one folder are one model")
+	assert.Contains(t, ask("/v1/rerank", `{"model":"m3-vectors","query":"summer","documents":["winter"]}`), `"relevance_score":`)
+	assert.NotEmpty(t, vector(`{"model":"m3","input":"summer"}`))
+	assert.Equal(t, 6, strings.Count(s.get(t, "/v1/models"), `"object":"model"`), "two names of one folder are one model, two kinds are two")
 	metrics := s.get(t, "/metrics")
 	assert.Contains(t, metrics, `rhumb_texts_total{model="tiny"} 4`+"\n")
 	assert.Contains(t, metrics, `rhumb_texts_total{model="nli"} 1`+"\n")
@@ -105,6 +108,11 @@ func TestServeNames(t *testing.T) {
 	for args, want := range map[string]string{
 		"--alias a":                         "--alias a: expected NAME=MODEL",
 		"--alias a=nope":                    "--alias a=nope: no --model is called nope",
+		"--as sparse":                       "--as sparse: minilm is an embedding model alone",
+		"--as sparse --model " + tiny:       "an embedding model, expected a sparse model",
+		"--as nope=sparse":                  "--as nope=sparse: no --model is called nope",
+		"--as minilm=nope":                  "--as minilm=nope: expected [NAME=]KIND, a KIND of embedding, sparse, multi-vector, rerank, classify",
+		"--as sparse --as rerank":           "--as rerank: given twice for one model",
 		"--default nope":                    "--default nope: no --model is called that",
 		"--alias a=minilm --alias a=minilm": `two models are called "a"`,
 		"--model ../../testdata/kinds/qa":   "a question answering model",

@@ -26,7 +26,7 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 	e := l.Default.Encoder
 	return &Model{loaded: l, info: Info{
 		Name: cfg.Name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: l.Default.Dimensions,
-		MaxActive: maxActive(l, l.Default), MaxTokens: e.Options().MaxTokens,
+		Overruled: l.Spec.Overruled, MaxActive: maxActive(l, l.Default), MaxTokens: e.Options().MaxTokens,
 		Prompts: l.Prompts, DefaultPrompt: l.Spec.DefaultPrompt, Routes: l.RouteNames(),
 		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
 		MemoryBytes: l.Bytes,

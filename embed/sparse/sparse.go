@@ -36,6 +36,7 @@ type Info struct {
 	Layers        int               // transformer blocks
 	Vocabulary    int               // indices of a vector, which are token ids but of a SparseAutoEncoder, are 0 to Vocabulary-1
 	Latents       bool              // indices are those of a SparseAutoEncoder's latents, and not token ids
+	Overruled     bool              // the folder says that it is an embedding model, a masked-language model without modules.json
 	MaxActive     int               // weights that a vector has at most; 0 = all that are not zero
 	MaxTokens     int               // of a text, special tokens included; 0 = no limit
 	Prompts       map[string]string // by name

@@ -221,7 +221,8 @@ func (r *reader) classKind(wanted Kind) error {
 		}
 	}
 	if kind == Embedding && err == nil && (wanted == SparseModel && e.Model.masksTokens() || wanted == Reranker && e.Model.predictsTokens()) {
-		return nil // the caller's choice overrules
+		r.spec.Overruled = wanted == SparseModel // a Cross has one of its own
+		return nil                               // the caller's choice overrules
 	}
 	if crossed := kind == Reranker || kind == Classifier; err == nil && (kind != wanted && !(crossed && wanted == Reranker)) {
 		err = kindError(kind, wanted, "%s", why)

@@ -28,6 +28,7 @@ type Spec struct {
 	Routes    map[string]*Route // by the names that choose them; nil where there is no Router
 	NoDefault bool              // a request must name a route
 
+	Overruled bool   // the folder says that it is an embedding model, and a sparse one was asked for
 	Cross     *Cross // of a reranker or a classifier
 	MaxActive int    // max_active_dims of a sparse model, how many weights are kept, the largest; 0 = all
 	Multi     *Multi // of a multi-vector model
