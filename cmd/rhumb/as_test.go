@@ -128,3 +128,45 @@ func TestAsErrors(t *testing.T) {
 		assert.Contains(t, stderr, test.want, test.args)
 	}
 }
+
+// info says what a folder is, all kinds that it has, and what it is as one of them.
+func TestInfoKinds(t *testing.T) {
+	for _, test := range []struct {
+		args  string
+		kinds []string
+		text  string
+	}{
+		{bgeM3, []string{"embedding", "sparse", "multi-vector"}, `dimensions +36\n`},
+		{bgeM3 + " --as embedding", []string{"embedding"}, `dimensions +36\n`},
+		{bgeM3 + " --as sparse", []string{"sparse"}, `weights +of tokens\n`},
+		{bgeM3 + " --as multi-vector", []string{"multi-vector"}, `dimensions +36, of the vector of each token\n`},
+		{plainMLM, []string{"embedding"}, `pooling +mean\n`},
+		{plainMLM + " --as sparse", []string{"sparse"}, `weights +of tokens\n`},
+		{splade, []string{"sparse"}, `weights +of tokens\n`},
+		{tiny, []string{"embedding"}, `dimensions`},
+		{reranker + " --as rerank", []string{"reranker"}, `activation`},
+	} {
+		code, stdout, stderr := rhumb(t, "", append([]string{"info", "--json"}, strings.Fields(test.args)...)...)
+		require.Zero(t, code, stderr)
+		var info struct {
+			Kinds       []string
+			Fingerprint string
+		}
+		require.NoError(t, json.Unmarshal([]byte(stdout), &info))
+		assert.Equal(t, test.kinds, info.Kinds, test.args)
+		assert.Len(t, info.Fingerprint, 32)
+		code, stdout, stderr = rhumb(t, "", append([]string{"info"}, strings.Fields(test.args)...)...)
+		require.Zero(t, code, stderr)
+		assert.Regexp(t, `kind +`+strings.Join(test.kinds, ", ")+`\n(.*\n)*`+test.text, stdout)
+	}
+	for args, want := range map[string]string{
+		tiny + " --as sparse":       "an embedding model, expected a sparse model",
+		"minilm --as rerank":        "--as rerank: minilm is an embedding model alone",
+		classifier + " --as rerank": "is a classifier with 3 labels, expected a reranker",
+		bgeM3 + " --as classify":    "an embedding model, expected a reranker or a classifier",
+	} {
+		code, _, stderr := rhumb(t, "", append([]string{"info"}, strings.Fields(args)...)...)
+		assert.Equal(t, 1, code)
+		assert.Contains(t, stderr, want)
+	}
+}

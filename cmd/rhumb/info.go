@@ -11,6 +11,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/rerank"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/spf13/cobra"
 )
 
@@ -33,7 +34,7 @@ func (c *console) infoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			info, err := inspect(ctx, dir, cfg)
+			info, err := inspect(ctx, dir, cfg, model.kind())
 			if err != nil {
 				return err
 			}
@@ -44,6 +45,7 @@ func (c *console) infoCommand() *cobra.Command {
 		}),
 	}
 	model.add(cmd)
+	model.addAs(cmd, allKinds...)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
 }
@@ -66,6 +68,8 @@ func writeInfoJSON(w io.Writer, i *inspected) error {
 	switch c, m := i.cross, i.multi; {
 	case m != nil:
 		out.MultiVector = &multiVectorJSON{m.Dimensions, m.QueryTokens, m.ExpandedTokens}
+	case i.sparse != nil:
+		out.Sparse = &sparseJSON{i.sparse.MaxActive, i.sparse.Latents, i.Routes}
 	case c != nil:
 		out.crossJSON = &crossJSON{c.Labels, c.MultiLabel, c.Activation}
 	default:
@@ -83,13 +87,14 @@ func writeInfoJSON(w io.Writer, i *inspected) error {
 // infoJSON is the form of --json, which scripts rely on.
 type infoJSON struct {
 	Name       string   `json:"name"`
-	Kinds      []string `json:"kinds"` // "embedding", "reranker", "classifier", "multi-vector"
+	Kinds      []string `json:"kinds"` // "embedding", "reranker", "classifier", "sparse", "multi-vector"
 	Family     string   `json:"family"`
 	Layers     int      `json:"layers"`
 	Vocabulary int      `json:"vocabulary"`
 	*embeddingJSON
 	*crossJSON
 	MultiVector   *multiVectorJSON  `json:"multi_vector,omitempty"`
+	Sparse        *sparseJSON       `json:"sparse,omitempty"`
 	MaxTokens     int               `json:"max_tokens"`
 	Prompts       map[string]string `json:"prompts"`
 	DefaultPrompt string            `json:"default_prompt,omitempty"`
@@ -129,6 +134,13 @@ type multiVectorJSON struct {
 	ExpandedTokens int `json:"expanded_tokens"` // and at least
 }
 
+// sparseJSON is what is of a sparse model alone.
+type sparseJSON struct {
+	MaxActive int      `json:"max_active"` // weights at most; 0 = all
+	Latents   bool     `json:"latents"`    // indices are no token ids
+	Routes    []string `json:"routes,omitempty"`
+}
+
 func writeInfo(w io.Writer, i *inspected) error {
 	t := &infoText{}
 	t.line("name", "%s", i.Name)
@@ -138,6 +150,8 @@ func writeInfo(w io.Writer, i *inspected) error {
 	case m != nil:
 		t.line("dimensions", "%d, of the vector of each token", m.Dimensions)
 		t.line("query tokens", "%d to %d", max(1, m.ExpandedTokens), m.QueryTokens)
+	case i.sparse != nil:
+		t.weights(i.sparse)
 	case i.cross != nil:
 		t.scores(i.cross)
 	default:
@@ -158,7 +172,7 @@ func writeInfo(w io.Writer, i *inspected) error {
 		}
 		t.line([]string{"prompts", ""}[min(n, 1)], "%s: %q%s", name, i.Prompts[name], mark)
 	}
-	if i.cross == nil && i.multi == nil {
+	if i.cross == nil && i.multi == nil && i.sparse == nil {
 		t.vectors(&i.Info)
 	}
 	t.line("precision", "%s", i.Precision)
@@ -197,6 +211,22 @@ func (t *infoText) scores(c *rerank.Info) {
 	}
 	if len(c.Labels) > most {
 		t.line("", "… (--json has all)")
+	}
+}
+
+// weights says what a sparse model gives.
+func (t *infoText) weights(s *sparse.Info) {
+	of := "tokens"
+	if s.Latents {
+		of = "latents"
+	}
+	if s.MaxActive > 0 {
+		t.line("weights", "of %s, the %d largest", of, s.MaxActive)
+	} else {
+		t.line("weights", "of %s", of)
+	}
+	if len(s.Routes) > 0 {
+		t.line("routes", "%s", strings.Join(s.Routes, ", "))
 	}
 }
 
