@@ -103,6 +103,17 @@ func TestAsSeveralKinds(t *testing.T) {
 		Score float32
 		Text  string
 	}](t, stdout)[0].Score)
+	query, err := m.EmbedQuery(t.Context(), "water", multivector.Options{})
+	require.NoError(t, err)
+	code, stdout, stderr = rhumb(t, "", "embed", "--as", "multi-vector", "--query", "--model", bgeM3, "water")
+	require.Zero(t, code, stderr)
+	var row struct{ Embeddings [][]float32 }
+	require.NoError(t, json.Unmarshal([]byte(stdout), &row))
+	require.Len(t, row.Embeddings, query.Vectors.Rows)
+	assert.Equal(t, query.Vectors.Row(0), row.Embeddings[0])
+	code, stdout, stderr = rhumb(t, "", "search", "--as", "multi-vector", "--model", bgeM3, "--corpus", write(t, "in.txt", "boiling water\n"), "water")
+	require.Zero(t, code, stderr)
+	assert.Contains(t, stdout, fmt.Sprintf(`"score":%v`, want[0].Value))
 }
 
 // What a folder cannot be is an error that says what it is.

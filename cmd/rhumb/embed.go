@@ -30,7 +30,7 @@ func (c *console) embedCommand() *cobra.Command {
   rhumb embed --query --dimensions 256 < questions.txt > embeddings.jsonl`,
 	}
 	model.add(cmd)
-	model.addAs(cmd, asEmbedding, asSparse)
+	model.addAs(cmd, asEmbedding, asSparse, asMultiVector)
 	request.add(cmd)
 	in.add(cmd)
 	out.add(cmd, "json", "jsonl", "npy", "csv", "parquet", "table")

@@ -138,6 +138,8 @@ func (f *modelFlags) loadEither(ctx context.Context, c *console, kinds modelKind
 			m.model = l
 		case *sparse.Model:
 			m.sparse = l
+		case *multivector.Model:
+			m.multi = l
 		}
 		return m, err
 	}

@@ -41,7 +41,7 @@ at, and found.`,
 		Args:    cobra.MinimumNArgs(1),
 	}
 	model.add(cmd)
-	model.addAs(cmd, asEmbedding, asSparse)
+	model.addAs(cmd, asEmbedding, asSparse, asMultiVector)
 	request.addLimits(cmd)
 	parts.add(cmd)
 	weights.add(cmd)
