@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -68,6 +69,20 @@ func loadAs(ctx context.Context, dir string, cfg embed.Config, as string) (serve
 		return m, nil
 	}
 	return open(ctx, dir, cfg)
+}
+
+// loadKind is loadAs where as is given; else it loads the model as what its folder says it
+// is, an embedding model or one of kinds.
+func loadKind(ctx context.Context, dir string, cfg embed.Config, as string, kinds []string) (servedModel, error) {
+	if as != "" {
+		return loadAs(ctx, dir, cfg, as)
+	}
+	m, err := open(ctx, dir, cfg)
+	var other *embed.KindError
+	if errors.As(err, &other) && slices.Contains(kinds, asOf[other.Kind]) {
+		return loadAs(ctx, dir, cfg, asOf[other.Kind])
+	}
+	return m, err
 }
 
 // checkBuiltin returns an error where dir is the model inside the binary and as another kind

@@ -95,7 +95,7 @@ folder OUT.job; what stays there is the record of its settings.`,
 			model.cache = found
 			defer func() { err = errors.Join(err, found.Close()) }()
 		}
-		m, err := model.loadEither(ctx, c, denseOrSparse)
+		m, err := model.loadEither(ctx, c, asSparse)
 		if err != nil {
 			return err
 		}

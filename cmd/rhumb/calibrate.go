@@ -39,7 +39,7 @@ and the normalization that they were measured at.`,
 		if err != nil {
 			return err
 		}
-		j, err := c.newStream(ctx, &model, &in, nil, dense)
+		j, err := c.newStream(ctx, &model, &in, nil)
 		if err != nil {
 			return err
 		}

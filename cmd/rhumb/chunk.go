@@ -47,7 +47,7 @@ start and end are bytes of the text.`,
 		if err != nil {
 			return err
 		}
-		m, err := model.loadEither(ctx, c, denseOrSparse)
+		m, err := model.loadEither(ctx, c, asSparse)
 		if err != nil {
 			return err
 		}

@@ -63,7 +63,7 @@ func (c *console) embedCommand() *cobra.Command {
 		if parts.vectors && columns {
 			return usagef("--tokens: %s has no place for them, expected json, jsonl or table", format)
 		}
-		j, err := c.newStream(ctx, &model, &in, args, anyKind)
+		j, err := c.newStream(ctx, &model, &in, args, asSparse, asMultiVector)
 		if err != nil {
 			return err
 		}
@@ -137,12 +137,12 @@ type stream struct {
 }
 
 // newStream returns a stream over the inputs that the flags or args name.
-func (c *console) newStream(ctx context.Context, model *modelFlags, in *inputFlags, args []string, kinds modelKinds) (*stream, error) {
+func (c *console) newStream(ctx context.Context, model *modelFlags, in *inputFlags, args []string, kinds ...string) (*stream, error) {
 	src, err := in.open(ctx, c, args)
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.loadEither(ctx, c, kinds)
+	m, err := model.loadEither(ctx, c, kinds...)
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}

@@ -115,44 +115,21 @@ func (m *loadedModel) reads(p promptFlags) (tok *tokenizer.Tokenizer, limit int,
 	}
 }
 
-// modelKinds says which models a command takes.
-type modelKinds uint8
-
-const (
-	dense modelKinds = iota
-	denseOrSparse
-	anyKind // multi-vector models too
-)
-
-// loadEither loads the model that the flags name, of the kind that its folder says,
-// or --as.
-func (f *modelFlags) loadEither(ctx context.Context, c *console, kinds modelKinds) (m loadedModel, err error) {
+// loadEither loads the model that the flags name, of the kind that --as or its folder says:
+// an embedding model, or one of kinds.
+func (f *modelFlags) loadEither(ctx context.Context, c *console, kinds ...string) (m loadedModel, err error) {
 	dir, cfg, err := f.find(ctx, c)
 	if err != nil {
 		return m, err
 	}
-	if as := f.kind(); as != "" {
-		loaded, err := loadAs(ctx, dir, cfg, as)
-		switch l := loaded.(type) {
-		case *embed.Model:
-			m.model = l
-		case *sparse.Model:
-			m.sparse = l
-		case *multivector.Model:
-			m.multi = l
-		}
-		return m, err
-	}
-	m.model, err = open(ctx, dir, cfg)
-	other := (*embed.KindError)(nil)
-	switch {
-	case kinds == dense || !errors.As(err, &other):
-	case other.Kind == "sparse model":
-		m.model = nil
-		m.sparse, err = sparse.Load(ctx, dir, cfg)
-	case kinds == anyKind && isMultiVector(err):
-		m.model = nil
-		m.multi, err = multivector.Load(ctx, dir, cfg)
+	loaded, err := loadKind(ctx, dir, cfg, f.kind(), kinds)
+	switch l := loaded.(type) {
+	case *embed.Model:
+		m.model = l
+	case *sparse.Model:
+		m.sparse = l
+	case *multivector.Model:
+		m.multi = l
 	}
 	return m, err
 }

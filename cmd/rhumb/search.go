@@ -68,7 +68,7 @@ at, and found.`,
 		if err != nil {
 			return err
 		}
-		j, err := c.newStream(ctx, &model, &corpus, nil, anyKind)
+		j, err := c.newStream(ctx, &model, &corpus, nil, asSparse, asMultiVector)
 		if err != nil {
 			return err
 		}

@@ -155,7 +155,7 @@ func (p place) sameModel(q place) bool {
 // load loads the model at p, of the kind that its folder says.
 func (f *serveFlags) load(ctx context.Context, m *metrics, p place) (servedModel, embedhttp.Model, error) {
 	served := embedhttp.Model{Name: p.name, Aliases: p.aliases}
-	model, err := p.load(ctx)
+	model, err := loadKind(ctx, p.dir, p.cfg, p.as, allKinds)
 	if err != nil {
 		return nil, served, err
 	}
@@ -174,37 +174,4 @@ func (f *serveFlags) load(ctx context.Context, m *metrics, p place) (servedModel
 		served.Sparse, served.SparseInfo = sparse.NewQueue(model, cfg), model.Info()
 	}
 	return model, served, nil
-}
-
-// load loads the model at p: one that embeds, a reranker or classifier, a multi-vector or a sparse one.
-func (p place) load(ctx context.Context) (servedModel, error) {
-	if p.as != "" {
-		return loadAs(ctx, p.dir, p.cfg, p.as)
-	}
-	model, err := open(ctx, p.dir, p.cfg)
-	if err == nil {
-		return model, nil
-	}
-	var other *embed.KindError
-	if !errors.As(err, &other) {
-		return nil, err
-	}
-	if isMultiVector(err) {
-		return multivector.Load(ctx, p.dir, p.cfg)
-	}
-	pairs, otherErr := rerank.Load(ctx, p.dir, p.cfg)
-	if otherErr == nil {
-		return pairs, nil
-	}
-	if !errors.As(otherErr, &other) {
-		return nil, otherErr
-	}
-	weights, otherErr := sparse.Load(ctx, p.dir, p.cfg)
-	switch {
-	case otherErr == nil:
-		return weights, nil
-	case errors.As(otherErr, &other):
-		return nil, err // it is of a kind that is not served
-	}
-	return nil, otherErr
 }

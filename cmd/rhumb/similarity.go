@@ -44,7 +44,7 @@ func (c *console) similarityCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		j, err := c.newStream(ctx, &model, &in, args, denseOrSparse)
+		j, err := c.newStream(ctx, &model, &in, args, asSparse)
 		if err != nil {
 			return err
 		}
