@@ -11,7 +11,6 @@ import (
 	"github.com/rhumb-go/rhumb/internal/facade"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/tensor"
-	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // Options are those of one request. The zero Options are the defaults.
@@ -36,7 +35,7 @@ type Outputs struct {
 // *embed.InputError of a text (empty, too long, or an output that is not finite; the first
 // of several), embed.ErrClosed, or that of ctx.
 func (m *Model) Embed(ctx context.Context, texts []string, opts Options) ([]Outputs, error) {
-	c := &call{model: m, options: opts, texts: texts}
+	c := m.newCall(texts, opts)
 	if err := facade.Outcome(m.loaded.Run(ctx, c)); err != nil {
 		return nil, err
 	}
@@ -45,59 +44,38 @@ func (m *Model) Embed(ctx context.Context, texts []string, opts Options) ([]Outp
 
 // A call is a pipeline.Call of texts, which become outputs.
 type call struct {
+	facade.Texts
 	model   *Model
 	options Options
-	texts   []string
 
-	prompt  string
-	encode  tokenizer.Options
 	ids     [][]int32
 	outputs []Outputs
 }
 
-// Count is that of pipeline.Inputs.
-func (c *call) Count() int { return len(c.texts) }
-
-// Check is that of pipeline.Inputs.
-func (c *call) Check() (r pipeline.Request, err error) {
-	m, o := c.model, &c.options
-	r.Way = &m.loaded.Default.Way
-	if c.prompt, err = facade.Prompt(m.loaded, o.Prompt, o.PromptName); err != nil {
-		return r, err
-	}
-	e := m.loaded.Default.Encoder
-	c.encode, err = facade.Cut(e.Options(), o.Truncate, o.MaxTokens, e.Tokenizer.SpecialTokens())
-	return r, err
+func (m *Model) newCall(texts []string, opts Options) *call {
+	return &call{Texts: facade.Texts{List: texts}, model: m, options: opts}
 }
 
-// Size is that of pipeline.Inputs.
-func (c *call) Size() (tokens, bytes int) {
-	for _, text := range c.texts {
-		n := len(c.prompt) + len(text)
-		bytes += n
-		tokens += facade.Tokens(n, 0, c.encode.MaxTokens)
+// Check is that of pipeline.Inputs.
+func (c *call) Check() (pipeline.Request, error) {
+	o := &c.options
+	err := c.Settle(c.model.loaded, facade.Options{Prompt: o.Prompt, PromptName: o.PromptName, Truncate: o.Truncate, MaxTokens: o.MaxTokens})
+	if err != nil {
+		return pipeline.Request{}, err
 	}
-	return tokens, bytes
+	return pipeline.Request{Way: &c.Route.Way}, nil
 }
 
 // Begin is that of pipeline.Inputs.
 func (c *call) Begin(ctx context.Context) {
-	c.encode.Done = ctx.Done()
-	c.ids, c.outputs = make([][]int32, len(c.texts)), make([]Outputs, len(c.texts))
+	c.Texts.Begin(ctx)
+	c.ids, c.outputs = make([][]int32, c.Count()), make([]Outputs, c.Count())
 }
 
 // Append is that of pipeline.Inputs.
-func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
-	text := c.texts[i]
-	if text == "" {
-		return dst, facade.ErrEmptyText
-	}
-	if c.prompt != "" {
-		text = c.prompt + text
-	}
+func (c *call) Append(dst pipeline.Tokens, i int) (_ pipeline.Tokens, err error) {
 	from, o := len(dst.IDs), &c.outputs[i]
-	var err error
-	dst.IDs, o.Truncated, err = c.model.loaded.Default.Encoder.Tokenizer.Append(dst.IDs, text, c.encode)
+	dst, o.Truncated, err = c.Texts.Append(dst, i)
 	c.ids[i] = dst.IDs[from:len(dst.IDs):len(dst.IDs)]
 	o.Tokens = len(c.ids[i])
 	return dst, err

@@ -21,14 +21,12 @@ type Options struct {
 
 // A call is a pipeline.Call of texts of one task, which become vectors, or scores.
 type call struct {
+	facade.Texts
 	model   *Model
 	side    *side
 	options Options
-	texts   []string
 	scorer  *Scorer // that vectors go to; nil = they are the result
 
-	prompt string
-	encode tokenizer.Options
 	inputs []input
 	made   []Embedding
 	scores []float32
@@ -39,9 +37,6 @@ type input struct {
 	ids  []int32
 	text int
 }
-
-// Count is that of pipeline.Inputs.
-func (c *call) Count() int { return len(c.texts) }
 
 // Check is that of pipeline.Inputs.
 func (c *call) Check() (pipeline.Request, error) {
@@ -55,35 +50,20 @@ func (c *call) check() (err error) {
 	if _, ok := m.info.Prompts[c.side.task]; name == "" && o.Prompt == "" && ok {
 		name = c.side.task
 	}
-	if c.prompt, err = facade.Prompt(m.loaded, o.Prompt, name); err != nil {
+	err = c.Settle(m.loaded, facade.Options{Prompt: o.Prompt, PromptName: name, Truncate: o.Truncate, MaxTokens: o.MaxTokens})
+	if err != nil || c.Texts.Prompt == "" {
 		return err
 	}
-	e := m.loaded.Default.Encoder
-	base := e.Options()
-	base.MaxTokens = c.side.limit
-	special := e.Tokenizer.SpecialTokens()
-	if c.encode, err = facade.Cut(base, o.Truncate, o.MaxTokens, special); err != nil || c.prompt == "" {
-		return err
-	}
-	ids, _, err := e.Tokenizer.Append(nil, c.prompt, tokenizer.Options{})
+	tok := c.Route.Encoder.Tokenizer
+	ids, _, err := tok.Append(nil, c.Texts.Prompt, tokenizer.Options{})
 	if err != nil {
 		return facade.OptionError(embed.OptionPrompt, "%w", err)
 	}
-	if n, limit := len(ids), c.encode.MaxTokens; limit > 0 && n > limit {
+	if n, limit := len(ids), c.Encode.MaxTokens; limit > 0 && n > limit {
 		return facade.OptionError(embed.OptionPrompt, "%d tokens, model reads %d", n, limit)
 	}
-	c.encode.Prefix = len(ids) - special
+	c.Encode.Prefix = len(ids) - tok.SpecialTokens()
 	return nil
-}
-
-// Size is that of pipeline.Inputs.
-func (c *call) Size() (tokens, bytes int) {
-	for _, text := range c.texts {
-		n := len(c.prompt) + len(text)
-		bytes += n
-		tokens += max(facade.Tokens(n, 0, c.encode.MaxTokens), c.side.least())
-	}
-	return tokens, bytes
 }
 
 // least returns how many tokens a text has in any case.
@@ -96,27 +76,18 @@ func (s *side) least() int {
 
 // Begin is that of pipeline.Inputs.
 func (c *call) Begin(ctx context.Context) {
-	c.encode.Done = ctx.Done()
-	c.inputs = make([]input, len(c.texts))
-	c.made = make([]Embedding, len(c.texts))
+	c.Texts.Begin(ctx)
+	c.inputs = make([]input, c.Count())
+	c.made = make([]Embedding, c.Count())
 	if c.scorer != nil {
-		c.scores = make([]float32, len(c.texts))
+		c.scores = make([]float32, c.Count())
 	}
 }
 
 // Append is that of pipeline.Inputs.
-func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
-	text := c.texts[i]
-	if text == "" && c.scorer == nil {
-		return dst, facade.ErrEmptyText
-	}
-	if c.prompt != "" {
-		text = c.prompt + text
-	}
-	from := len(dst.IDs)
-	e := &c.made[i]
-	var err error
-	if dst.IDs, e.Truncated, err = c.model.loaded.Default.Encoder.Tokenizer.Append(dst.IDs, text, c.encode); err != nil {
+func (c *call) Append(dst pipeline.Tokens, i int) (_ pipeline.Tokens, err error) {
+	from, e := len(dst.IDs), &c.made[i]
+	if dst, e.Truncated, err = c.Texts.Append(dst, i); err != nil {
 		return dst, err
 	}
 	own := len(dst.IDs) - from

@@ -37,7 +37,8 @@ func (m *Model) EmbedDocuments(ctx context.Context, texts []string, opts Options
 }
 
 func (m *Model) newCall(task int, texts []string, opts Options) *call {
-	return &call{model: m, side: &m.sides[task], texts: texts, options: opts}
+	s := &m.sides[task]
+	return &call{Texts: facade.Texts{List: texts, Least: s.least(), Limit: &s.limit}, model: m, side: s, options: opts}
 }
 
 // A runner runs a call, by itself or in a Queue.

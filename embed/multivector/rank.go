@@ -41,6 +41,7 @@ func score(ctx context.Context, m *Model, run runner, text string, documents []s
 	}
 	asked := &made[0]
 	c := m.newCall(document, documents, Options{Truncate: opts.Truncate, MaxTokens: opts.MaxTokens})
+	c.Empty = true
 	if c.scorer, err = m.NewScorer(asked.Vectors); err != nil {
 		return nil, err
 	}

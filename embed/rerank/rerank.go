@@ -10,15 +10,14 @@
 package rerank
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"io/fs"
 	"maps"
 	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/chattemplate"
+	"github.com/rhumb-go/rhumb/internal/facade"
 	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 )
@@ -63,7 +62,7 @@ type Info struct {
 // errors say. A folder of another kind is an *embed.KindError that names what serves it.
 // cfg.Pooling must be empty.
 func Load(ctx context.Context, dir string, cfg embed.Config) (*Model, error) {
-	return loadDir(ctx, dir, cfg, loader.ToRun)
+	return facade.InDir(ctx, dir, cfg, loader.ToRun, open)
 }
 
 // LoadFS loads the model at the root of fsys as Load does. Weights in a file with a
@@ -75,30 +74,14 @@ func LoadFS(ctx context.Context, fsys fs.FS, cfg embed.Config) (*Model, error) {
 // Inspect returns what Load(ctx, dir, cfg) would say about its model, without packing the
 // weights, as embed.Inspect does.
 func Inspect(ctx context.Context, dir string, cfg embed.Config) (Info, error) {
-	m, err := loadDir(ctx, dir, cfg, loader.ToCount)
-	if err != nil {
-		return Info{}, err
-	}
-	return m.Info(), m.Close()
+	return facade.Inspect(facade.InDir(ctx, dir, cfg, loader.ToCount, open))
 }
 
 // Fingerprint returns that of the model which Load(ctx, dir, cfg) would load, without packing
 // the weights: it reads them once.
 func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, error) {
-	m, err := loadDir(ctx, dir, cfg, loader.ToCount)
-	if err != nil {
-		return "", err
-	}
-	print, err := m.Fingerprint(ctx)
-	return print, errors.Join(err, m.Close())
-}
-
-// loadDir loads the model in dir.
-func loadDir(ctx context.Context, dir string, cfg embed.Config, packing loader.Packing) (*Model, error) {
-	return loader.InDir(dir, func(fsys fs.FS, name string) (*Model, error) {
-		cfg.Name = cmp.Or(cfg.Name, name)
-		return open(ctx, fsys, dir, cfg, packing)
-	})
+	m, err := facade.InDir(ctx, dir, cfg, loader.ToCount, open)
+	return facade.Fingerprint(ctx, m, err)
 }
 
 // Info returns what the model says about itself.

@@ -21,16 +21,10 @@ func (c *call) check() error {
 	if n := c.options.MaxActive; n < 0 {
 		return facade.OptionError(embed.OptionMaxActive, "%d, expected 1 or more, or 0 for the model's", n)
 	}
-	m := c.model.loaded
-	var err error
-	if c.prompt, err = facade.Prompt(m, c.options.Prompt, c.options.PromptName); err != nil {
-		return err
+	m, o := c.model.loaded, &c.options
+	err := c.Settle(m, facade.Options{Prompt: o.Prompt, PromptName: o.PromptName, Truncate: o.Truncate, MaxTokens: o.MaxTokens})
+	if err == nil {
+		c.maxActive = cmp.Or(o.MaxActive, maxActive(m, c.Route))
 	}
-	if c.route, err = m.RouteOf(c.options.PromptName); err != nil {
-		return &embed.OptionError{Option: embed.OptionPromptName, Err: err}
-	}
-	c.maxActive = cmp.Or(c.options.MaxActive, maxActive(m, c.route))
-	e := c.route.Encoder
-	c.encode, err = facade.Cut(e.Options(), c.options.Truncate, c.options.MaxTokens, e.Tokenizer.SpecialTokens())
 	return err
 }

@@ -30,7 +30,7 @@ func (q *Queue) Embed(ctx context.Context, texts []string, opts Options) ([]Vect
 
 // EmbedWait is Embed, and returns too how long the call waited for its first batch.
 func (q *Queue) EmbedWait(ctx context.Context, texts []string, opts Options) ([]Vector, time.Duration, error) {
-	c := &call{model: q.model, options: opts, texts: texts}
+	c := q.model.newCall(texts, opts)
 	wait, err := q.queue.Run(ctx, c)
 	if err != nil {
 		return nil, wait, err

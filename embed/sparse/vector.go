@@ -40,7 +40,7 @@ func Dot(a, b Vector) float32 {
 // are. Errors are an *embed.OptionError, an *embed.InputError of a text (empty, too long,
 // or a weight that is not finite; the first of several), embed.ErrClosed, or that of ctx.
 func (m *Model) Embed(ctx context.Context, texts []string, opts Options) ([]Vector, error) {
-	c := &call{model: m, options: opts, texts: texts}
+	c := m.newCall(texts, opts)
 	if err := facade.Outcome(m.loaded.Run(ctx, c)); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,77 @@
+package facade
+
+import (
+	"context"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/loader"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
+	"github.com/rhumb-go/rhumb/tokenizer"
+)
+
+// Texts are the texts of a call, the part of its pipeline.Inputs that is the same for all
+// that becomes of them. Settle is called in Check.
+type Texts struct {
+	List  []string
+	Least int  // tokens that a text has in any case
+	Limit *int // that it may have, 0 = any number; nil = those of the route
+	Empty bool // a text may be empty
+
+	Route  *loader.Route
+	Prompt string            // before each text
+	Encode tokenizer.Options // of the prompt and a text
+}
+
+// Options are what requests of texts may all say, as embed.Options.
+type Options struct {
+	Prompt, PromptName string
+	Truncate           embed.Truncation
+	MaxTokens          int
+}
+
+// Settle finds what a request with these options means for m.
+func (t *Texts) Settle(m *loader.Model, o Options) (err error) {
+	if t.Prompt, err = Prompt(m, o.Prompt, o.PromptName); err != nil {
+		return err
+	}
+	if t.Route, err = m.RouteOf(o.PromptName); err != nil {
+		return &embed.OptionError{Option: embed.OptionPromptName, Err: err}
+	}
+	e := t.Route.Encoder
+	plain := e.Options()
+	if t.Limit != nil {
+		plain.MaxTokens = *t.Limit
+	}
+	t.Encode, err = Cut(plain, o.Truncate, o.MaxTokens, e.Tokenizer.SpecialTokens())
+	return err
+}
+
+// Count is that of pipeline.Inputs.
+func (t *Texts) Count() int { return len(t.List) }
+
+// Size is that of pipeline.Inputs.
+func (t *Texts) Size() (tokens, bytes int) {
+	for _, text := range t.List {
+		n := len(t.Prompt) + len(text)
+		bytes += n
+		tokens += max(Tokens(n, 0, t.Encode.MaxTokens), t.Least)
+	}
+	return tokens, bytes
+}
+
+// Begin is that of pipeline.Inputs.
+func (t *Texts) Begin(ctx context.Context) { t.Encode.Done = ctx.Done() }
+
+// Append is that of pipeline.Inputs, and returns too how many tokens of the text were
+// dropped.
+func (t *Texts) Append(dst pipeline.Tokens, i int) (_ pipeline.Tokens, truncated int, err error) {
+	text := t.List[i]
+	if text == "" && !t.Empty {
+		return dst, 0, ErrEmptyText
+	}
+	if t.Prompt != "" {
+		text = t.Prompt + text
+	}
+	dst.IDs, truncated, err = t.Route.Encoder.Tokenizer.Append(dst.IDs, text, t.Encode)
+	return dst, truncated, err
+}
