@@ -83,7 +83,7 @@ var layers = map[string]row{
 	}, others: []string{"github.com/x448/float16"}},
 	"embed/sparse": {ours: []string{
 		"tensor", "tokenizer", "embed",
-		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline", "search",
+		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/parallel", "internal/pipeline", "search",
 	}},
 	"search":            {ours: []string{"quant", "internal/kernel", "internal/parallel"}, others: []string{"github.com/x448/float16"}},
 	"internal/filelock": {others: []string{"golang.org/x/sys/windows"}},

@@ -97,3 +97,11 @@ func ExampleRescore() {
 	fmt.Println(found, err)
 	// Output: [{2 0.5} {0 0.2}] <nil>
 }
+
+// Documents are scored by whatever says how well they answer.
+func ExampleBest() {
+	words := []string{"depth", "a", "river"}
+	found, err := search.Best(len(words), 2, func(row int) (float32, error) { return float32(len(words[row])), nil })
+	fmt.Println(found, err)
+	// Output: [{0 5} {2 5}] <nil>
+}

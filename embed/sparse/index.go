@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
 
+	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/search"
 )
 
@@ -62,8 +64,9 @@ func (x *Index) Len() int {
 
 // Search returns the k vectors that answer query best, the best first, with the bits of
 // Dot. Of equal scores the lower row comes first. Vectors with a score of 0, which have no
-// weight in common with query, are not found, so that there may be fewer than k. A search
-// runs on its caller's goroutine. Errors are those of Add, of query, and a k below 1.
+// weight in common with query, are not found, so that there may be fewer than k. Many
+// vectors are searched on all processors, as runtime.GOMAXPROCS says; what is found does not
+// depend on their number. Errors are those of Add, of query, and a k below 1.
 func (x *Index) Search(query Vector, k int) ([]search.Match, error) {
 	if k < 1 {
 		return nil, fmt.Errorf("k is %d, expected at least 1", k)
@@ -79,17 +82,57 @@ func (x *Index) Search(query Vector, k int) ([]search.Match, error) {
 			terms = append(terms, term{list, float64(query.Values[i])})
 		}
 	}
-	sums, _ := x.sums.Get().(*[rowBlock]float64)
-	if sums == nil {
-		sums = new([rowBlock]float64)
+	if len(terms) == 0 {
+		return nil, nil
 	}
-	defer x.sums.Put(sums)
-	top := top{k: min(k, max(1, x.count))}
-	for first := 0; first < x.count && len(terms) > 0; first += rowBlock {
-		add(sums, terms, first)
-		top.take(sums, first)
+	blocks := (x.count + rowBlock - 1) / rowBlock
+	team := parallel.NewTeam(min(runtime.GOMAXPROCS(0), blocks))
+	defer team.Close()
+	s := &searching{index: x, terms: terms, k: min(k, x.count), workers: make([]searcher, team.Size())}
+	team.For(blocks, s)
+	var found []search.Match
+	for i := range s.workers {
+		w := &s.workers[i]
+		found = append(found, w.top.found...)
+		if w.sums != nil {
+			x.sums.Put(w.sums)
+		}
 	}
-	return best(top.found, top.k), nil
+	return best(found, s.k), nil
+}
+
+// A searching is the task that searches the blocks of an Index.
+type searching struct {
+	index   *Index
+	terms   []term
+	k       int
+	workers []searcher
+}
+
+// A searcher is a worker's part: what it has not read yet, and what it found.
+type searcher struct {
+	terms []term
+	sums  *[rowBlock]float64
+	top   top
+}
+
+// Run searches block i. A worker takes blocks in order, so that of equal scores the rows
+// before stay.
+func (s *searching) Run(worker, i int) {
+	w, first := &s.workers[worker], i*rowBlock
+	if w.sums == nil {
+		w.terms, w.top.k = slices.Clone(s.terms), s.k
+		if w.sums, _ = s.index.sums.Get().(*[rowBlock]float64); w.sums == nil {
+			w.sums = new([rowBlock]float64)
+		}
+	}
+	for j := range w.terms { // over the blocks of others
+		t := &w.terms[j]
+		n, _ := slices.BinarySearchFunc(t.list, first, func(p posting, row int) int { return cmp.Compare(int(p.row), row) })
+		t.list = t.list[n:]
+	}
+	add(w.sums, w.terms, first)
+	w.top.take(w.sums, first)
 }
 
 // check returns what is wrong with v.

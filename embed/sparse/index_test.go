@@ -3,6 +3,7 @@ package sparse
 import (
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -60,8 +61,9 @@ func bruteForce(list []Vector, query Vector, k int) []search.Match {
 }
 
 // A search finds what scoring every vector finds, in its order, with the bits of Dot, for
-// one block of rows and for several.
+// one block of rows and for several, on any number of processors.
 func TestIndexIsBruteForce(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	random := rand.New(rand.NewPCG(16, 5))
 	for _, n := range []int{0, 1, 30, rowBlock, rowBlock + 1, 9*rowBlock + 7} {
 		most := 24
@@ -78,12 +80,15 @@ func TestIndexIsBruteForce(t *testing.T) {
 		require.Equal(t, n, x.Len())
 		for i, query := range append(randomVectors(random, 12, 2000, 40), Vector{}, Vector{Indices: []int32{math.MaxInt32}, Values: []float32{1}}) {
 			for _, k := range []int{1, 3, 100, math.MaxInt} {
-				got, err := x.Search(query, k)
-				require.NoError(t, err)
 				want := bruteForce(list, query, k)
-				require.Len(t, got, len(want))
-				for j := range want {
-					require.Equal(t, want[j], got[j], "%d vectors, query %d, k %d, match %d", n, i, k, j)
+				for _, procs := range []int{1, 2, 5} {
+					runtime.GOMAXPROCS(procs)
+					got, err := x.Search(query, k)
+					require.NoError(t, err)
+					require.Len(t, got, len(want))
+					for j := range want {
+						require.Equal(t, want[j], got[j], "%d vectors, query %d, k %d, match %d", n, i, k, j)
+					}
 				}
 			}
 		}
