@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/tensor"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // A badFolder is a change of a case's folder, and what its error says.
@@ -284,4 +285,28 @@ func TestTruncateDimOfConfig(t *testing.T) {
 	assert.Equal(t, 7, loadFiles(t, files, Config{}).Info().DefaultDimensions)
 	replace(t, files, "config_sentence_transformers.json", `"default_prompt_name"`, `"truncate_dim": 9, "default_prompt_name"`)
 	assert.Equal(t, 9, loadFiles(t, files, Config{}).Info().DefaultDimensions)
+}
+
+// A Reading is that of the request's route: its tokenizer gives a text the tokens that the
+// model reads.
+func TestReadingOfRoutes(t *testing.T) {
+	m := loadFiles(t, moduleFiles(t, "router"), Config{})
+	const text = "The river is deep."
+	var tokenizers []*tokenizer.Tokenizer
+	for _, name := range []string{"query", "document"} {
+		r, err := m.Reading(Options{PromptName: name})
+		require.NoError(t, err)
+		made, err := m.Embed(t.Context(), []string{text}, Options{PromptName: name})
+		require.NoError(t, err)
+		e, err := r.Tokenizer.Encode(r.Prompt+text, tokenizer.Options{MaxTokens: r.MaxTokens})
+		require.NoError(t, err)
+		assert.Len(t, e.IDs, made.Embeddings[0].Tokens, name)
+		tokenizers = append(tokenizers, r.Tokenizer)
+	}
+	assert.NotSame(t, tokenizers[0], tokenizers[1])
+	r, err := m.Reading(Options{PromptName: "document", MaxTokens: 9})
+	require.NoError(t, err)
+	assert.Equal(t, 9, r.MaxTokens)
+	_, err = m.Reading(Options{PromptName: "nobody"})
+	assert.ErrorAs(t, err, new(*OptionError))
 }

@@ -41,7 +41,7 @@ folder OUT.job; what stays there is the record of its settings.`,
 		Args: cobra.MinimumNArgs(2),
 	}
 	model.add(cmd)
-	model.addAs(cmd, asEmbedding, asSparse)
+	model.addAs(cmd, asEmbedding, asSparse, asMultiVector)
 	request.add(cmd)
 	number.add(cmd)
 	parts.add(cmd)
@@ -95,7 +95,7 @@ folder OUT.job; what stays there is the record of its settings.`,
 			model.cache = found
 			defer func() { err = errors.Join(err, found.Close()) }()
 		}
-		m, err := model.loadEither(ctx, c, asSparse)
+		m, err := model.loadEither(ctx, c, asSparse, asMultiVector)
 		if err != nil {
 			return err
 		}
@@ -110,10 +110,11 @@ folder OUT.job; what stays there is the record of its settings.`,
 		}
 		run := func() (job.Report, error) { return job.Run(ctx, m.model, cfg) }
 		switch {
-		case m.sparse == nil:
-		case found != nil:
-			return usagef("--cache: the model is sparse, expected one that makes embeddings")
-		default:
+		case m.model == nil && found != nil:
+			return usagef("--cache: expected a model that makes an embedding of a text")
+		case m.multi != nil:
+			run = func() (job.Report, error) { return job.RunMultiVector(ctx, m.multi, cfg) }
+		case m.sparse != nil:
 			run = func() (job.Report, error) { return job.RunSparse(ctx, m.sparse, cfg) }
 		}
 		report, err := run()

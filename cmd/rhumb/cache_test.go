@@ -66,7 +66,7 @@ func TestBatchCache(t *testing.T) {
 		{2, "as ./5", []string{"--cache", "5"}},
 		{2, "--cache-size 1MB: must be 16 MiB or more", []string{"--cache", filepath.Join(dir, "new"), "--cache-size", "1MB"}},
 		{2, "--cache with --late", []string{"--cache", file, "--chunk-tokens", "20", "--late"}},
-		{2, "--cache: the model is sparse", []string{"--cache", "1MB", "--model", splade}},
+		{2, "--cache: expected a model that makes an embedding of a text", []string{"--cache", "1MB", "--model", splade}},
 		{2, "which names none", []string{"--cache-size", "1GB"}},
 		{2, "which names none", []string{"--cache", "1GB", "--cache-size", "1GB"}},
 		{2, "--cache-size big: expected a size", []string{"--cache-size", "big"}},

@@ -32,7 +32,7 @@ start and end are bytes of the text.`,
   rhumb chunk --model intfloat/e5-base-v2 --prompt-name document articles.jsonl`,
 	}
 	model.addName(cmd)
-	model.addAs(cmd, asEmbedding, asSparse)
+	model.addAs(cmd, asEmbedding, asSparse, asMultiVector)
 	in.addFormat(cmd)
 	in.whole = true
 	out.add(cmd, "jsonl", "table")
@@ -47,13 +47,16 @@ start and end are bytes of the text.`,
 		if err != nil {
 			return err
 		}
-		m, err := model.loadEither(ctx, c, asSparse)
+		m, err := model.loadEither(ctx, c, asSparse, asMultiVector)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, m.Close()) }()
-		tok, limit, prompt := m.reads(prompts)
-		switch {
+		reading, err := m.reading(prompts)
+		if err != nil {
+			return err
+		}
+		switch limit := reading.MaxTokens; {
 		case cfg.MaxTokens == 0 && limit == 0:
 			return usagef("the model has no limit: give --max-tokens")
 		case cfg.MaxTokens == 0:
@@ -61,10 +64,7 @@ start and end are bytes of the text.`,
 		case limit > 0 && cfg.MaxTokens > limit:
 			return usagef("--max-tokens %d: the model reads %d", cfg.MaxTokens, limit)
 		}
-		if cfg.Prompt, err = prompt(); err != nil {
-			return err
-		}
-		cfg.Done = ctx.Done()
+		cfg.Prompt, cfg.Done = reading.Prompt, ctx.Done()
 		if len(args) == 0 {
 			args = []string{"-"}
 		}
@@ -80,7 +80,7 @@ start and end are bytes of the text.`,
 		index := 0
 		for _, name := range args {
 			in.file = name
-			if err := c.chunkFile(ctx, w, &in, tok, cfg, format, &index); err != nil {
+			if err := c.chunkFile(ctx, w, &in, reading.Tokenizer, cfg, format, &index); err != nil {
 				return err
 			}
 		}

@@ -153,9 +153,9 @@ func (c *console) newStream(ctx context.Context, model *modelFlags, in *inputFla
 func (j *stream) fill(ctx context.Context, how fill.How) (err error) {
 	switch {
 	case j.multi != nil:
-		j.filler, err = fill.NewMulti(ctx, vectorsOf(j.multi, how.Options), how)
+		j.filler, err = fill.NewMulti(ctx, j.multi, how)
 	case j.sparse != nil:
-		j.filler, err = fill.NewSparse(ctx, j.sparse, how)
+		j.filler, err = fill.NewSparse(j.sparse, how)
 	default:
 		j.filler, err = fill.New(ctx, j.model, how)
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/rhumb-go/rhumb/embed/minilm"
 	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/sparse"
-	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // builtin is the name of the model inside the binary.
@@ -102,17 +101,15 @@ func (m *loadedModel) Close() error {
 	return m.model.Close()
 }
 
-// reads returns how the model reads texts: its tokenizer, its limit in tokens, 0 for none,
-// and what comes before each.
-func (m *loadedModel) reads(p promptFlags) (tok *tokenizer.Tokenizer, limit int, prompt func() (string, error)) {
-	if m.sparse != nil {
-		return m.sparse.Tokenizer(), m.sparse.Info().MaxTokens, func() (string, error) {
-			return m.sparse.Prompt(sparse.Options{Prompt: p.text, PromptName: p.name})
-		}
+// reading returns how the model reads texts; those of a multi-vector model are documents.
+func (m *loadedModel) reading(p promptFlags) (embed.Reading, error) {
+	switch {
+	case m.multi != nil:
+		return m.multi.Reading(multivector.Options{Prompt: p.text, PromptName: p.name})
+	case m.sparse != nil:
+		return m.sparse.Reading(sparse.Options{Prompt: p.text, PromptName: p.name})
 	}
-	return m.model.Tokenizer(), m.model.Info().MaxTokens, func() (string, error) {
-		return m.model.Prompt(embed.Options{Prompt: p.text, PromptName: p.name})
-	}
+	return m.model.Reading(embed.Options{Prompt: p.text, PromptName: p.name})
 }
 
 // loadEither loads the model that the flags name, of the kind that --as or its folder says:

@@ -1,50 +1,18 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/encoding"
-	"github.com/rhumb-go/rhumb/internal/rows"
+	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/search"
 	"github.com/rhumb-go/rhumb/tensor"
 )
-
-// vectorsOf returns what has a model embed texts: queries where the prompt is the one that is
-// called so, and else documents.
-func vectorsOf(m *multivector.Model, o embed.Options) func(context.Context, []string) ([]rows.Embedding, error) {
-	run, name := m.EmbedDocuments, o.PromptName
-	switch name {
-	case "query":
-		run, name = m.EmbedQueries, "" // the task's own
-	case "document":
-		name = ""
-	}
-	opts := multivector.Options{Prompt: o.Prompt, PromptName: name, Truncate: o.Truncate, MaxTokens: o.MaxTokens}
-	return func(ctx context.Context, texts []string) ([]rows.Embedding, error) {
-		made, err := run(ctx, texts, opts)
-		if err != nil {
-			return nil, err
-		}
-		list := make([]rows.Embedding, len(made))
-		for i, e := range made {
-			vectors := make([]encoding.Vector, e.Vectors.Rows)
-			for r := range vectors {
-				if err := encoding.Encode(&vectors[r], e.Vectors.Row(r), o.Formats, nil); err != nil {
-					return nil, &embed.InputError{Index: i, Err: err}
-				}
-			}
-			list[i] = rows.Embedding{Multi: vectors, Tokens: e.Tokens, Truncated: e.Truncated}
-		}
-		return list, nil
-	}
-}
 
 // rowsOf returns vectors of float32 as the rows of a matrix.
 func rowsOf(vectors []encoding.Vector) tensor.Matrix {
@@ -58,6 +26,48 @@ func rowsOf(vectors []encoding.Vector) tensor.Matrix {
 	return m
 }
 
+// A tokenVectors are the vectors of a line, in the fields of the index's encoding.
+type tokenVectors struct {
+	floats tensor.Matrix
+	bytes  []int8 // of int8 and binary, with their scales
+	scales []float32
+	bits   []byte // of binary
+}
+
+// tokenVectorsOf returns vectors in an encoding.
+func tokenVectorsOf(vectors []encoding.Vector, encoding string) (t tokenVectors, err error) {
+	if encoding == "float" {
+		t.floats = rowsOf(vectors)
+		return t, nil
+	}
+	for i := range vectors {
+		var scale float32
+		if t.bytes, scale, err = quant.AppendScaled(t.bytes, vectors[i].Float32); err != nil {
+			return t, err
+		}
+		t.scales = append(t.scales, scale)
+		if encoding == "binary" {
+			if t.bits, err = quant.AppendBits(t.bits, vectors[i].Float32); err != nil {
+				return t, err
+			}
+		}
+	}
+	return t, nil
+}
+
+// score returns MaxSim of the query and the vectors.
+func (t *tokenVectors) score(s *multivector.Scorer) (score float32, err error) {
+	if t.bytes == nil {
+		score, err = s.Score(t.floats)
+	} else {
+		score, err = s.ScoreInt8(t.bytes, t.scales)
+	}
+	if v := float64(score); err == nil && (math.IsNaN(v) || math.IsInf(v, 0)) {
+		err = embed.ErrNotFinite
+	}
+	return score, err
+}
+
 // searchMulti returns the k lines with the highest MaxSim with a query, equal ones by index.
 func (x *index) searchMulti(ctx context.Context, query tensor.Matrix, k int) ([]search.Match, error) {
 	if query.Rows == 0 {
@@ -67,20 +77,22 @@ func (x *index) searchMulti(ctx context.Context, query tensor.Matrix, k int) ([]
 	if err != nil {
 		return nil, err
 	}
-	matches := make([]search.Match, len(x.vectors))
-	for i, document := range x.vectors {
+	score := func(row int) (float32, error) {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return 0, err
 		}
-		score, err := scorer.Score(document)
-		if v := float64(score); err == nil && (math.IsNaN(v) || math.IsInf(v, 0)) {
-			err = embed.ErrNotFinite
-		}
+		score, err := x.vectors[row].score(scorer)
 		if err != nil {
-			return nil, fmt.Errorf("input %d: %w", x.lines[i].index, err)
+			err = fmt.Errorf("input %d: %w", x.lines[row].index, err)
 		}
-		matches[i] = search.Match{Row: i, Score: score}
+		return score, err
 	}
-	slices.SortStableFunc(matches, func(a, b search.Match) int { return cmp.Compare(b.Score, a.Score) })
-	return matches[:k], nil
+	if x.encoding != "binary" {
+		return search.Best(len(x.vectors), k, score)
+	}
+	matches, err := search.Best(len(x.vectors), candidates*k, func(row int) (float32, error) { return scorer.ScoreBits(x.vectors[row].bits) })
+	if err == nil {
+		err = search.Rescore(search.Dot, matches, score)
+	}
+	return matches[:min(k, len(matches))], err
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,6 +17,8 @@ import (
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/rerank"
+	"github.com/rhumb-go/rhumb/quant"
+	"github.com/rhumb-go/rhumb/tensor"
 )
 
 const colBERT = "../../testdata/heads/mv-stanford/model"
@@ -44,7 +47,7 @@ func TestRerankByMaxSim(t *testing.T) {
 	}
 	for _, test := range []struct{ args, message string }{
 		{"classify summer --model " + colBERT, "a multi-vector model, expected a reranker or a classifier; multivector.Load, rhumb embed, search and rerank serve it"},
-		{"similarity summer --model " + colBERT, "a multi-vector model, expected an embedding model"},
+		{"bench --model " + colBERT, "a multi-vector model, expected an embedding model"},
 	} {
 		code, _, stderr := rhumb(t, "", strings.Fields(test.args)...)
 		assert.Equal(t, 1, code, test.args)
@@ -239,7 +242,104 @@ func TestSearchByMaxSim(t *testing.T) {
 			}
 		}
 	}
-	code, _, stderr = rhumb(t, "", append(args, "--encoding", "int8", "a")...)
-	assert.Equal(t, 2, code)
-	assert.Contains(t, stderr, "--encoding: given for a multi-vector model, expected none")
+	for _, encoding := range []string{"int8", "binary"} { // which binary orders by, of all these few lines
+		code, stdout, stderr := rhumb(t, "", append(append(args, "--encoding", encoding), g.Queries...)...)
+		require.Zero(t, code, stderr)
+		near := parse[found](t, stdout)
+		for q, got := range near {
+			scorer, err := model.NewScorer(asked(t, model, g.Queries[q]))
+			require.NoError(t, err)
+			require.Len(t, got.Matches, n+1)
+			made, err := model.EmbedDocuments(t.Context(), g.Documents, multivector.Options{})
+			require.NoError(t, err)
+			for i, m := range got.Matches {
+				vectors := made[m.Index%n].Vectors
+				var bytes []int8
+				var scales []float32
+				for r := range vectors.Rows {
+					var scale float32
+					bytes, scale, err = quant.AppendScaled(bytes, vectors.Row(r))
+					require.NoError(t, err)
+					scales = append(scales, scale)
+				}
+				want, err := scorer.ScoreInt8(bytes, scales)
+				require.NoError(t, err)
+				assert.Equal(t, want, float32(m.Score), encoding)
+				assert.True(t, i == 0 || got.Matches[i-1].Score >= m.Score)
+			}
+		}
+	}
+}
+
+func asked(t *testing.T, m *multivector.Model, query string) tensor.Matrix {
+	made, err := m.EmbedQuery(t.Context(), query, multivector.Options{})
+	require.NoError(t, err)
+	return made.Vectors
+}
+
+// A matrix of similarities has MaxSim of each text with each, as package multivector has it.
+func TestSimilarityByMaxSim(t *testing.T) {
+	g := readCross(t, colBERT)
+	code, stdout, stderr := rhumb(t, "", append([]string{"similarity", "--model", colBERT, "--output-format", "jsonl"}, g.Queries...)...)
+	require.Zero(t, code, stderr)
+	model, err := multivector.Load(t.Context(), colBERT, embed.Config{})
+	require.NoError(t, err)
+	defer model.Close()
+	made, err := model.EmbedDocuments(t.Context(), g.Queries, multivector.Options{})
+	require.NoError(t, err)
+	list := parse[[]float32](t, stdout)
+	require.Len(t, list, len(made))
+	for i, row := range list {
+		require.Len(t, row, len(made))
+		for j, got := range row {
+			want, err := multivector.MaxSim(made[i].Vectors, made[j].Vectors)
+			require.NoError(t, err)
+			assert.Equal(t, want, got, "%d %d", i, j)
+		}
+	}
+}
+
+// Chunks are cut by the limit and the prompt of documents.
+func TestChunkForMultiVectorModel(t *testing.T) {
+	text := strings.Repeat("The river is deep. We came by night. ", 30)
+	code, stdout, stderr := rhumb(t, text, "chunk", "--model", colBERT)
+	require.Zero(t, code, stderr)
+	model, err := multivector.Load(t.Context(), colBERT, embed.Config{})
+	require.NoError(t, err)
+	defer model.Close()
+	reading, err := model.Reading(multivector.Options{})
+	require.NoError(t, err)
+	require.Equal(t, model.Info().DocumentTokens, reading.MaxTokens)
+	rows := parse[struct {
+		Index, Chunk, Start, End, Tokens int
+		Text                             string
+	}](t, stdout)
+	require.Greater(t, len(rows), 1)
+	whole := ""
+	for _, r := range rows {
+		made, err := model.EmbedDocuments(t.Context(), []string{r.Text}, multivector.Options{Truncate: embed.TruncateNone})
+		require.NoError(t, err)
+		assert.Equal(t, made[0].Tokens, r.Tokens)
+		whole += r.Text
+	}
+	assert.Equal(t, text, whole)
+}
+
+// A job writes what embed does, and refuses formats that have no place for it.
+func TestBatchOfMultiVectorModel(t *testing.T) {
+	g := readCross(t, colBERT)
+	in := write(t, "d.jsonl", jsonLines(t, g.Documents...))
+	out := filepath.Join(t.TempDir(), "out.jsonl")
+	code, _, stderr := rhumb(t, "", "batch", "--model", colBERT, in, out)
+	require.Zero(t, code, stderr)
+	got, err := os.ReadFile(out)
+	require.NoError(t, err)
+	code, want, stderr := rhumb(t, "", "embed", "--model", colBERT, "--document", "--input", in)
+	require.Zero(t, code, stderr)
+	assert.Equal(t, want, string(got))
+	for _, format := range []string{"npy", "parquet"} {
+		code, _, stderr := rhumb(t, "", "batch", "--model", colBERT, in, filepath.Join(t.TempDir(), "out."+format))
+		assert.Equal(t, 1, code)
+		assert.Contains(t, stderr, format+" has no place for the vectors of a multi-vector model, expected jsonl")
+	}
 }

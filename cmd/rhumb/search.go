@@ -15,7 +15,6 @@ import (
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/search"
-	"github.com/rhumb-go/rhumb/tensor"
 	"github.com/spf13/cobra"
 )
 
@@ -75,9 +74,6 @@ at, and found.`,
 		defer func() { err = errors.Join(err, j.Close()) }()
 		if j.sparse != nil && cmd.Flags().Changed("encoding") {
 			return usagef("--encoding: given for a sparse model, expected none")
-		}
-		if j.multi != nil && cmd.Flags().Changed("encoding") {
-			return usagef("--encoding: given for a multi-vector model, expected none")
 		}
 		to, err := c.create(out.file, false)
 		if err != nil {
@@ -170,7 +166,7 @@ type index struct {
 	sparse   sparse.Index
 
 	multi   *multivector.Model // nil = another
-	vectors []tensor.Matrix    // of each line
+	vectors []tokenVectors     // of each line
 }
 
 // add adds results, none of which is an error.
@@ -194,8 +190,9 @@ func (x *index) addRow(r *rows.Result) (err error) {
 	}
 	x.lines = append(x.lines, l)
 	if x.multi != nil {
-		x.vectors = append(x.vectors, rowsOf(r.Multi))
-		return nil
+		vectors, err := tokenVectorsOf(r.Multi, x.encoding)
+		x.vectors = append(x.vectors, vectors)
+		return err
 	}
 	if r.Sparse != nil {
 		_, err = x.sparse.Add(sparseVector(r.Sparse))

@@ -10,9 +10,11 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
+	"github.com/rhumb-go/rhumb/tensor"
 	"github.com/spf13/cobra"
 )
 
@@ -25,12 +27,14 @@ func (c *console) similarityCommand() *cobra.Command {
 		weights sparseFlags
 	)
 	cmd := &cobra.Command{
-		Use:     "similarity [TEXT…]",
-		Short:   "Print the cosine of each text with each other",
+		Use:   "similarity [TEXT…]",
+		Short: "Print the cosine of each text with each other",
+		Long: `Print the cosine of each text with each other. With a multi-vector model it is
+MaxSim, a row for each text as the query.`,
 		Example: `  rhumb similarity "The food was delicious" "Das Essen war köstlich" "It rained all day"`,
 	}
 	model.add(cmd)
-	model.addAs(cmd, asEmbedding, asSparse)
+	model.addAs(cmd, asEmbedding, asSparse, asMultiVector)
 	request.add(cmd)
 	in.add(cmd)
 	weights.add(cmd)
@@ -44,7 +48,7 @@ func (c *console) similarityCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		j, err := c.newStream(ctx, &model, &in, args, asSparse)
+		j, err := c.newStream(ctx, &model, &in, args, asSparse, asMultiVector)
 		if err != nil {
 			return err
 		}
@@ -68,7 +72,11 @@ func (c *console) similarityCommand() *cobra.Command {
 			return err
 		}
 		bar.clear()
-		if err := writeCosines(ctx, to, format, all); err != nil {
+		score := cosines(all)
+		if j.multi != nil {
+			score = maxSims(j.multi, all)
+		}
+		if err := writeMatrix(ctx, to, format, all, score); err != nil {
 			return err
 		}
 		j.tellCut(c.stderr)
@@ -77,12 +85,53 @@ func (c *console) similarityCommand() *cobra.Command {
 	return cmd
 }
 
-// writeCosines writes the cosine of each result with each other, a row a result.
-func writeCosines(ctx context.Context, to io.Writer, format string, all []rows.Result) error {
+// A scoring returns how alike result i and each are, in the order of the results.
+type scoring func(scores []float64, i int) error
+
+// cosines returns the scoring of single embeddings.
+func cosines(all []rows.Result) scoring {
 	norms := make([]float64, len(all))
 	for i := range all {
 		norms[i] = math.Sqrt(product(&all[i], &all[i]))
 	}
+	return func(scores []float64, i int) error {
+		for j := range all {
+			scores[j] = 0 // with a zero vector
+			if both := norms[i] * norms[j]; both > 0 {
+				scores[j] = min(1, max(-1, product(&all[i], &all[j])/both))
+			}
+		}
+		return nil
+	}
+}
+
+// maxSims returns the scoring of several vectors: MaxSim of each result and that one as the query.
+func maxSims(m *multivector.Model, all []rows.Result) scoring {
+	vectors := make([]tensor.Matrix, len(all))
+	for i := range all {
+		vectors[i] = rowsOf(all[i].Multi)
+	}
+	return func(scores []float64, i int) error {
+		if vectors[i].Rows == 0 {
+			return fmt.Errorf("input %d: no token that counts, expected one or more", i)
+		}
+		scorer, err := m.NewScorer(vectors[i])
+		if err != nil {
+			return err
+		}
+		for j := range all {
+			score, err := scorer.Score(vectors[j])
+			if err != nil {
+				return fmt.Errorf("input %d: %w", j, err)
+			}
+			scores[j] = float64(score)
+		}
+		return nil
+	}
+}
+
+// writeMatrix writes the scores of each result and each other, a row a result.
+func writeMatrix(ctx context.Context, to io.Writer, format string, all []rows.Result, score scoring) error {
 	w := bufio.NewWriterSize(to, 64<<10)
 	if format == "table" && len(all) > 0 {
 		for j := range all {
@@ -90,32 +139,29 @@ func writeCosines(ctx context.Context, to io.Writer, format string, all []rows.R
 		}
 		fmt.Fprintln(w, "  text")
 	}
-	cosines := make([]float64, len(all))
+	scores := make([]float64, len(all))
 	var row []byte
 	for i := range all {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for j := range all {
-			cosines[j] = 0 // with a zero vector
-			if both := norms[i] * norms[j]; both > 0 {
-				cosines[j] = min(1, max(-1, product(&all[i], &all[j])/both))
-			}
+		if err := score(scores, i); err != nil {
+			return err
 		}
 		row = row[:0]
 		switch format {
 		case "table":
-			for _, v := range cosines {
+			for _, v := range scores {
 				row = fmt.Appendf(row, "%8.4f", v)
 			}
 			row = fmt.Appendf(row, "  %d %s\n", i, excerpt(all[i].Text, 40))
 		case "csv":
-			row = append(appendNumbers(row, cosines), '\n')
+			row = append(appendNumbers(row, scores), '\n')
 		case "jsonl":
-			row = append(appendNumbers(append(row, '['), cosines), "]\n"...)
+			row = append(appendNumbers(append(row, '['), scores), "]\n"...)
 		case "json":
 			row = append(row, "[,"[min(i, 1)], '\n', '[')
-			row = append(appendNumbers(row, cosines), ']')
+			row = append(appendNumbers(row, scores), ']')
 		}
 		if _, err := w.Write(row); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/job"
+	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/sparse"
 )
 
@@ -66,4 +67,28 @@ func ExampleRunSparse() {
 	report, err := job.RunSparse(ctx, model, job.Config{Inputs: []string{in}, Output: out, MaxActive: 64})
 	fmt.Println(report.Rows, err)
 	// Output: 2 <nil>
+}
+
+func ExampleRunMultiVector() {
+	ctx := context.Background()
+	model, err := multivector.Load(ctx, "../../testdata/heads/mv-bert/model", embed.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close() //nolint:errcheck
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck
+	input, output := filepath.Join(dir, "texts.txt"), filepath.Join(dir, "vectors.jsonl")
+	if err := os.WriteFile(input, []byte("boiling water\ncold tea\n"), 0o600); err != nil {
+		log.Fatal(err)
+	}
+	report, err := job.RunMultiVector(ctx, model, job.Config{Inputs: []string{input}, Output: output})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(report.Rows, "rows")
+	// Output: 2 rows
 }

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
@@ -125,11 +126,20 @@ func Run(ctx context.Context, m *embed.Model, cfg Config) (Report, error) {
 // PromptName, Truncate and MaxTokens; others, Late and LongMean are an error, and so is npy.
 func RunSparse(ctx context.Context, m *sparse.Model, cfg Config) (Report, error) {
 	i := m.Info()
-	return run(ctx, cfg, m, func(how fill.How) (*fill.Filler, error) { return fill.NewSparse(ctx, m, how) },
+	return run(ctx, cfg, m, func(how fill.How) (*fill.Filler, error) { return fill.NewSparse(m, how) },
 		embed.Info{Kernels: i.Kernels, MaxTokens: i.MaxTokens, Precision: i.Precision})
 }
 
-// A model is one of either kind.
+// RunMultiVector is Run for a multi-vector model, whose embeddings are lists of vectors in
+// jsonl; other formats have no place for them. Texts are documents, but for the prompt name "query". Of Config.Options
+// it takes Prompt, PromptName, Truncate, MaxTokens and Formats; others, chunks and LongMean are an error.
+func RunMultiVector(ctx context.Context, m *multivector.Model, cfg Config) (Report, error) {
+	i := m.Info()
+	return run(ctx, cfg, m, func(how fill.How) (*fill.Filler, error) { return fill.NewMulti(ctx, m, how) },
+		embed.Info{Kernels: i.Kernels, MaxTokens: i.DocumentTokens, Precision: i.Precision})
+}
+
+// A model is one of any kind.
 type model interface {
 	Fingerprint(ctx context.Context) (string, error)
 }
@@ -200,6 +210,9 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	}
 	j.filler.Complete(j.layout)
 	cfg.taken = j.layout.Taken()
+	if j.layout.Multi && cfg.OutputFormat != "jsonl" {
+		return fmt.Errorf("%s has no place for the vectors of a multi-vector model, expected jsonl", cfg.OutputFormat)
+	}
 	if cfg.OutputFormat == "npy" {
 		if err := j.layout.CheckNPY(); err != nil {
 			return err

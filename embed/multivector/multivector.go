@@ -87,6 +87,16 @@ func (m *Model) Info() Info {
 // Tokenizer returns the model's.
 func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.loaded.Default.Encoder.Tokenizer }
 
+// Reading returns how documents are read in a request with these options. The error is an
+// *embed.OptionError.
+func (m *Model) Reading(opts Options) (embed.Reading, error) {
+	c := m.newCall(document, nil, opts)
+	if err := c.check(); err != nil {
+		return embed.Reading{}, err
+	}
+	return c.Texts.Reading(), nil
+}
+
 // Fingerprint is embed.Model's, and is of all that makes the vectors.
 func (m *Model) Fingerprint(ctx context.Context) (string, error) { return m.loaded.Fingerprint(ctx) }
 

@@ -98,9 +98,18 @@ func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.loaded.Default.Encod
 // Prompt returns what comes before each text of a request with these options; "" for
 // none. The error is an *embed.OptionError.
 func (m *Model) Prompt(opts Options) (string, error) {
+	r, err := m.Reading(opts)
+	return r.Prompt, err
+}
+
+// Reading returns how texts are read in a request with these options. The error is an
+// *embed.OptionError.
+func (m *Model) Reading(opts Options) (embed.Reading, error) {
 	c := m.newCall(nil, opts)
-	err := c.check()
-	return c.Texts.Prompt, err
+	if err := c.check(); err != nil {
+		return embed.Reading{}, err
+	}
+	return c.Texts.Reading(), nil
 }
 
 // Close waits for the calls under way and releases the model's memory. Later calls

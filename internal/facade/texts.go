@@ -46,6 +46,11 @@ func (t *Texts) Settle(m *loader.Model, o Options) (err error) {
 	return err
 }
 
+// Reading returns how they are read.
+func (t *Texts) Reading() embed.Reading {
+	return embed.Reading{Tokenizer: t.Route.Encoder.Tokenizer, Prompt: t.Prompt, MaxTokens: t.Encode.MaxTokens}
+}
+
 // Count is that of pipeline.Inputs.
 func (t *Texts) Count() int { return len(t.List) }
 

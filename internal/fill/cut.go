@@ -11,17 +11,12 @@ import (
 	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/internal/rows"
-	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
-// prepareChunks finds how texts are cut for a model with that tokenizer and prompt, and
-// checks it.
-func (f *Filler) prepareChunks(tok *tokenizer.Tokenizer, prompt func() (string, error)) (err error) {
+// prepareChunks finds how texts are cut for a model that reads them so, and checks it.
+func (f *Filler) prepareChunks(r embed.Reading) error {
 	how := &f.how
-	if n := how.Options.MaxTokens; n > 0 && (f.limit == 0 || n < f.limit) {
-		f.limit = n
-	}
-	f.tok = tok
+	f.tok, f.limit = r.Tokenizer, r.MaxTokens
 	switch most := how.ChunkTokens; {
 	case most == 0 && (how.ChunkOverlap != 0 || how.Late):
 		return errors.New("chunks of no length have an overlap or are embedded late, expected tokens of a chunk")
@@ -37,10 +32,8 @@ func (f *Filler) prepareChunks(tok *tokenizer.Tokenizer, prompt func() (string, 
 	if f.chunks.MaxTokens == 0 {
 		return nil
 	}
-	if f.chunks.Prompt, err = prompt(); err != nil {
-		return err
-	}
-	_, err = chunk.Split(tok, "", f.chunks)
+	f.chunks.Prompt = r.Prompt
+	_, err := chunk.Split(f.tok, "", f.chunks)
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/chunk"
+	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/tokenizer"
@@ -30,10 +31,10 @@ type How struct {
 // A Filler fills in rows.
 type Filler struct {
 	how    How
-	model  *embed.Model                                                        // nil = another
-	run    embed.Embedder                                                      // the model
-	sparse *sparse.Model                                                       // nil = another
-	multi  func(ctx context.Context, texts []string) ([]rows.Embedding, error) // nil = another
+	model  *embed.Model                                                                                         // nil = another
+	run    embed.Embedder                                                                                       // the model
+	sparse *sparse.Model                                                                                        // nil = another
+	multi  func(ctx context.Context, texts []string, opts multivector.Options) ([]multivector.Embedding, error) // of a multi-vector model; nil = another
 	tok    *tokenizer.Tokenizer
 	chunks chunk.Config // MaxTokens 0 = a text stays whole
 	limit  int          // tokens that the model reads at once; 0 = any number
@@ -55,10 +56,14 @@ func New(ctx context.Context, m *embed.Model, how How) (*Filler, error) {
 		return nil, &embed.OptionError{Option: embed.OptionMaxActive, Err: errNotSparse}
 	}
 	if how.Pieces {
-		return nil, &embed.OptionError{Option: "pieces", Err: errNotSparse}
+		return nil, &embed.OptionError{Option: optionPieces, Err: errNotSparse}
 	}
-	f := &Filler{how: how, model: m, run: m, limit: m.Info().MaxTokens, workers: m.Info().Workers}
-	return f, f.prepareChunks(m.Tokenizer(), func() (string, error) { return m.Prompt(how.Options) })
+	reading, err := m.Reading(how.Options)
+	if err != nil {
+		return nil, err
+	}
+	f := &Filler{how: how, model: m, run: m, workers: m.Info().Workers}
+	return f, f.prepareChunks(reading)
 }
 
 var errNotSparse = errors.New("given, expected none: the model is not sparse")

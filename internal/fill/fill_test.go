@@ -11,6 +11,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/chunk"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
@@ -174,5 +175,29 @@ func TestFaults(t *testing.T) {
 		}
 		stop := errors.New("stop")
 		assert.ErrorIs(t, f.Fill(t.Context(), []*rows.Result{{}}, func(*rows.Result, error) error { return stop }), stop)
+	}
+}
+
+// Chunks of a model with several routes have the tokens that the request's route counts.
+func TestChunksOfRoutes(t *testing.T) {
+	m, err := sparse.Load(t.Context(), "../../testdata/heads/sparse-inference-free/model", embed.Config{})
+	require.NoError(t, err)
+	defer m.Close() //nolint:errcheck // nothing was written
+	text := strings.Repeat("the ", 60)
+	for _, name := range []string{"query", "document"} {
+		const most = 9
+		f, err := NewSparse(m, How{Options: embed.Options{PromptName: name}, ChunkTokens: most})
+		require.NoError(t, err)
+		r := &rows.Result{Input: rows.Input{Text: text}}
+		require.NoError(t, f.Fill(t.Context(), []*rows.Result{r}, func(_ *rows.Result, err error) error { return err }))
+		require.NotEmpty(t, r.Chunks)
+		longest := 0
+		for _, c := range r.Chunks {
+			made, err := m.Embed(t.Context(), []string{text[c.Start:c.End]}, sparse.Options{PromptName: name})
+			require.NoError(t, err)
+			assert.LessOrEqual(t, made[0].Tokens, most, name)
+			longest = max(longest, made[0].Tokens)
+		}
+		assert.Equal(t, most, longest, name)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/encoding"
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
@@ -13,49 +14,52 @@ import (
 // multiFormats are those that each of several vectors of a text may have.
 var multiFormats = []encoding.Format{encoding.Float, encoding.Float16, encoding.Int8, encoding.Ubinary}
 
-// NewMulti returns a Filler of texts that get several vectors each, Embedding.Multi, by
-// run: it follows how.Options, and its errors are those of embed.Model.Embed. Of the
+// NewMulti returns a Filler of m, whose embeddings are several vectors each, Embedding.Multi:
+// of queries where the prompt is the one that is called so, and else of documents. Of the
 // options it takes prompts, limits and formats; others, and what there is of single
 // embeddings alone, are an error.
-func NewMulti(ctx context.Context, run func(ctx context.Context, texts []string) ([]rows.Embedding, error), how How) (*Filler, error) {
-	o := &how.Options
-	for _, given := range []struct {
-		option embed.Option
-		is     bool
-	}{
-		{embed.OptionDimensions, o.Dimensions != 0},
-		{embed.OptionLayers, o.Layers != 0},
-		{embed.OptionRanges, o.Ranges != nil},
-		{embed.OptionMaxActive, how.MaxActive != 0},
-		{"pieces", how.Pieces},
-		{"unnormalized", o.Unnormalized},
-		{"tokens", how.Tokens},
-		{"chunks", how.ChunkTokens != 0},
-		{"mean", how.Mean},
-	} {
-		if given.is {
-			return nil, &embed.OptionError{Option: given.option, Err: errors.New("given for a multi-vector model, expected none")}
-		}
+func NewMulti(ctx context.Context, m *multivector.Model, how How) (*Filler, error) {
+	if err := how.refuse("multi-vector", embed.OptionFormats); err != nil {
+		return nil, err
 	}
-	for _, f := range o.Formats {
+	for _, f := range how.Options.Formats {
 		if !slices.Contains(multiFormats, f) {
 			return nil, &embed.OptionError{Option: embed.OptionFormats, Err: errors.New(f.String() + " for a multi-vector model, expected float, float16, int8 or ubinary")}
 		}
 	}
-	if _, err := run(ctx, nil); err != nil {
-		return nil, err
+	f := &Filler{how: how, multi: m.EmbedDocuments}
+	o := &f.how.Options
+	switch o.PromptName {
+	case "query":
+		f.multi, o.PromptName = m.EmbedQueries, "" // the task's own
+	case "document":
+		o.PromptName = ""
 	}
-	return &Filler{how: how, multi: run}, nil
+	_, err := f.multi(ctx, nil, f.multiOptions())
+	return f, err
+}
+
+// multiOptions returns the options as those of a multi-vector model.
+func (f *Filler) multiOptions() multivector.Options {
+	o := &f.how.Options
+	return multivector.Options{Prompt: o.Prompt, PromptName: o.PromptName, Truncate: o.Truncate, MaxTokens: o.MaxTokens}
 }
 
 // embedMulti embeds the texts of parts.
 func (f *Filler) embedMulti(ctx context.Context, group []*part, texts []string) error {
-	made, err := f.multi(ctx, texts)
+	made, err := f.multi(ctx, texts, f.multiOptions())
 	if err != nil {
 		return err
 	}
 	for i, p := range group {
-		*p.to[0] = made[i]
+		e := &made[i]
+		vectors := make([]encoding.Vector, e.Vectors.Rows)
+		for r := range vectors {
+			if err := encoding.Encode(&vectors[r], e.Vectors.Row(r), f.how.Options.Formats, nil); err != nil {
+				return &embed.InputError{Index: i, Err: err}
+			}
+		}
+		*p.to[0] = rows.Embedding{Multi: vectors, Tokens: e.Tokens, Truncated: e.Truncated}
 	}
 	return nil
 }

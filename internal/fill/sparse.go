@@ -3,43 +3,27 @@ package fill
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/sparse"
-	"github.com/rhumb-go/rhumb/encoding"
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
 
 // NewSparse returns a Filler of m, whose embeddings are sparse. Of the options it takes
 // prompts and limits; others, and what there is of embeddings alone, are an error.
-func NewSparse(ctx context.Context, m *sparse.Model, how How) (*Filler, error) {
-	o := &how.Options
-	for _, given := range []struct {
-		option embed.Option
-		is     bool
-	}{
-		{embed.OptionDimensions, o.Dimensions != 0},
-		{embed.OptionLayers, o.Layers != 0},
-		{embed.OptionFormats, slices.ContainsFunc(o.Formats, func(f encoding.Format) bool { return f != encoding.Float })},
-		{embed.OptionRanges, o.Ranges != nil},
-		{"unnormalized", o.Unnormalized},
-		{"tokens", how.Tokens},
-		{"late", how.Late},
-		{"mean", how.Mean},
-	} {
-		if given.is {
-			return nil, &embed.OptionError{Option: given.option, Err: errors.New("given for a sparse model, expected none")}
-		}
-	}
-	if how.Pieces && m.Info().Latents {
-		return nil, &embed.OptionError{Option: "pieces", Err: errors.New("given, expected none: the entries are latents of a SparseAutoEncoder, which have no pieces")}
-	}
-	f := &Filler{how: how, sparse: m, limit: m.Info().MaxTokens, workers: m.Info().Workers}
-	if _, err := m.Embed(ctx, nil, f.sparseOptions(o.Truncate)); err != nil {
+func NewSparse(m *sparse.Model, how How) (*Filler, error) {
+	if err := how.refuse("sparse", embed.OptionMaxActive, optionPieces, optionChunks); err != nil {
 		return nil, err
 	}
-	return f, f.prepareChunks(m.Tokenizer(), func() (string, error) { return m.Prompt(f.sparseOptions(o.Truncate)) })
+	if how.Pieces && m.Info().Latents {
+		return nil, &embed.OptionError{Option: optionPieces, Err: errors.New("given, expected none: the entries are latents of a SparseAutoEncoder, which have no pieces")}
+	}
+	f := &Filler{how: how, sparse: m, workers: m.Info().Workers}
+	reading, err := m.Reading(f.sparseOptions(how.Options.Truncate))
+	if err != nil {
+		return nil, err
+	}
+	return f, f.prepareChunks(reading)
 }
 
 // sparseOptions returns the options as those of a sparse model.

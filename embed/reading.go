@@ -1,0 +1,22 @@
+package embed
+
+import "github.com/rhumb-go/rhumb/tokenizer"
+
+// A Reading is how a model reads the texts of a request: what package chunk needs to cut
+// them. Of several routes it is that of the request's.
+type Reading struct {
+	Tokenizer *tokenizer.Tokenizer
+	Prompt    string // before each text; "" = none
+	MaxTokens int    // of a text, prompt and special tokens included; 0 = no limit
+}
+
+// Reading returns how texts are read in a request with these options. The error is an
+// OptionError.
+func (m *Model) Reading(opts Options) (Reading, error) {
+	r := request{model: m, options: opts}
+	if err := r.check(); err != nil {
+		return Reading{}, err
+	}
+	prompt, _, err := m.prompt(opts)
+	return Reading{r.route.Encoder.Tokenizer, prompt, r.encode.MaxTokens}, err
+}
