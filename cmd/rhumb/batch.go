@@ -48,6 +48,7 @@ folder OUT.job; what stays there is the record of its settings.`,
 	parts.addLong(cmd)
 	weights.add(cmd)
 	in.addFormat(cmd)
+	in.addBlank(cmd)
 	store.add(cmd)
 	flags := cmd.Flags()
 	format := addChoice(cmd, "output-format", "format of the output; auto goes by the file's name", "auto", "jsonl", "npy", "parquet")
@@ -74,7 +75,7 @@ folder OUT.job; what stays there is the record of its settings.`,
 			return err
 		}
 		cfg.Inputs, cfg.Output = args[:len(args)-1], args[len(args)-1]
-		cfg.TextField = in.field
+		cfg.TextField, cfg.KeepBlank = in.field, in.blank
 		if in.format.value != "auto" {
 			cfg.InputFormat = in.format.value
 		}

@@ -25,7 +25,8 @@ type chunks struct {
 	skip   bool // a bad input is a result, not the end
 	bytes  int  // of a chunk from which on it takes no more; 0 = mostBytes
 	inputs int  // of the next chunk; 0 at the beginning
-	index  int  // inputs so far
+	index  int  // of the next input: inputs so far, and blank lines between them
+	count  int  // inputs so far
 	failed int  // those that were bad
 
 	cut, dropped int // inputs over the limit, and the tokens that they lost
@@ -72,7 +73,7 @@ func (c *chunks) each(bar *bar, work func([]rows.Result) error) error {
 		case took > 2*chunkTime:
 			c.inputs /= 2
 		}
-		c.index += len(results)
+		c.count += len(results)
 		for _, r := range results {
 			if r.Err != nil {
 				c.failed++
@@ -81,7 +82,7 @@ func (c *chunks) each(bar *bar, work func([]rows.Result) error) error {
 		if end != nil {
 			return nil
 		}
-		bar.show(c.index, c.src)
+		bar.show(c.count, c.src)
 	}
 }
 
@@ -91,7 +92,7 @@ func (c *chunks) read() ([]rows.Result, error) {
 	var results []rows.Result
 	for size := 0; len(results) < c.inputs && size < cmp.Or(c.bytes, mostBytes); {
 		in, err := c.src.Next()
-		r := rows.Result{Index: c.index + len(results), Input: in}
+		r := rows.Result{Input: in}
 		var bad *rows.BadInput
 		switch {
 		case errors.As(err, &bad) && c.skip:
@@ -101,6 +102,8 @@ func (c *chunks) read() ([]rows.Result, error) {
 		case err != nil: // io.EOF among others
 			return results, err
 		}
+		r.Index = c.index + r.Skipped
+		c.index = r.Index + 1
 		results = append(results, r)
 		size += len(in.Text) + 4*len(in.IDs)
 		if in.Pair != nil {

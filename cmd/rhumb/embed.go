@@ -33,6 +33,7 @@ func (c *console) embedCommand() *cobra.Command {
 	model.addAs(cmd, asEmbedding, asSparse, asMultiVector)
 	request.add(cmd)
 	in.add(cmd)
+	in.addBlank(cmd)
 	out.add(cmd, "json", "jsonl", "npy", "csv", "parquet", "table")
 	number.add(cmd)
 	parts.add(cmd)
@@ -118,7 +119,7 @@ func (c *console) embedCommand() *cobra.Command {
 			j.tellCut(c.stderr)
 		}
 		if j.failed > 0 {
-			return fmt.Errorf("%d of %d inputs are bad", j.failed, j.index)
+			return fmt.Errorf("%d of %d inputs are bad", j.failed, j.count)
 		}
 		return nil
 	})

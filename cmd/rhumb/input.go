@@ -14,6 +14,7 @@ type inputFlags struct {
 	file   string
 	format *choice
 	field  string
+	blank  bool // blank lines of text are inputs, as in commands without a flag for it
 	pairs  bool // no flag: of a command that takes pairs of texts
 	whole  bool // no flag: of a command to which a file of text is one text
 }
@@ -33,6 +34,12 @@ func (f *inputFlags) addFormat(cmd *cobra.Command) {
 	f.format = addChoice(cmd, "input-format", "format of the input; auto goes by the file's name, standard input is text",
 		"auto", "text", "jsonl", "csv", "parquet")
 	cmd.Flags().StringVar(&f.field, "text-field", "text", "`NAME` of the field or column that holds the text")
+	f.blank = true
+}
+
+// addBlank adds the flag without which blank lines of text are passed over.
+func (f *inputFlags) addBlank(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.blank, "keep-blank", false, "take blank lines of text for inputs, in place of passing over them: each is an error")
 }
 
 // open returns the source that the flags name: args, a file or standard input.
@@ -43,7 +50,7 @@ func (f *inputFlags) open(ctx context.Context, c *console, args []string) (rows.
 		}
 		return rows.Arguments(args), nil
 	}
-	how := rows.Reader{Format: f.format.value, Field: f.field, Pairs: f.pairs}
+	how := rows.Reader{Format: f.format.value, Field: f.field, Pairs: f.pairs, Blank: f.blank}
 	toStdin := f.file == "" || f.file == "-"
 	switch {
 	case how.Format == "auto" && toStdin:

@@ -59,7 +59,7 @@ func TestBadInput(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			path := write(t, test.file, test.content)
 			out := filepath.Join(filepath.Dir(path), "out.jsonl")
-			code, stdout, stderr := rhumb(t, "", "embed", "--model", tiny, "--input", path, "--output", out)
+			code, stdout, stderr := rhumb(t, "", "embed", "--model", tiny, "--input", path, "--output", out, "--keep-blank")
 			assert.Equal(t, 1, code)
 			assert.Empty(t, stdout)
 			assert.Contains(t, stderr, test.message)
@@ -69,7 +69,7 @@ func TestBadInput(t *testing.T) {
 		})
 	}
 	t.Run("stdin", func(t *testing.T) {
-		_, _, stderr := rhumb(t, "a\n\n", "embed", "--model", tiny)
+		_, _, stderr := rhumb(t, "a\n\n", "embed", "--model", tiny, "--keep-blank")
 		assert.Contains(t, stderr, "stdin:2: ")
 	})
 	t.Run("argument", func(t *testing.T) {

@@ -45,6 +45,7 @@ at, and found.`,
 	parts.add(cmd)
 	weights.add(cmd)
 	corpus.addAs(cmd, "corpus", "`FILE` with the lines to search, - for standard input")
+	corpus.addBlank(cmd)
 	// The error is for a flag that there is not.
 	_ = cmd.MarkFlagRequired("corpus")
 	out.add(cmd, "jsonl", "table")

@@ -217,7 +217,7 @@ func TestSearchInputs(t *testing.T) {
 		args    []string
 	}{
 		{1, "in.parquet:1: token ids; expected a text", []string{"--corpus", lists, "a"}},
-		{1, "in.txt:2: ", []string{"--corpus", write(t, "in.txt", "a\n\n"), "a"}},
+		{1, "in.txt:2: ", []string{"--corpus", write(t, "in.txt", "a\n\n"), "--keep-blank", "a"}},
 		{1, "query 2: empty text", []string{"--corpus", "-", "a", ""}},
 		{1, "no-file.txt", []string{"--corpus", "no-file.txt", "a"}},
 		{2, `"corpus" not set`, []string{"a"}},

@@ -67,7 +67,7 @@ func findInputs(cfg *Config) (all []inputFile, err error) {
 
 // open opens an input.
 func (in *inputFile) open(ctx context.Context, cfg *Config) (rows.Source, error) {
-	how := rows.Reader{Format: cfg.InputFormat, Field: cfg.TextField}
+	how := rows.Reader{Format: cfg.InputFormat, Field: cfg.TextField, Blank: cfg.KeepBlank}
 	how.Carry = rows.Carry{Keep: cfg.Keep, Drop: cfg.Drop, Taken: cfg.taken}
 	if cfg.OutputFormat == "parquet" {
 		how.Carry.Form = rows.Parquet
@@ -174,7 +174,7 @@ func (r *reader) row() (rows.Result, error) {
 			r.next++
 		}
 		in, err := r.src.Next()
-		result := rows.Result{Index: r.index, Input: in}
+		result := rows.Result{Input: in}
 		var bad *rows.BadInput
 		switch {
 		case errors.As(err, &bad):
@@ -188,7 +188,8 @@ func (r *reader) row() (rows.Result, error) {
 		case err != nil:
 			return result, err
 		}
-		r.index++
+		result.Index = r.index + result.Skipped
+		r.index = result.Index + 1
 		return result, nil
 	}
 }

@@ -13,10 +13,12 @@ import (
 	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
 
-// textSource is a text a line.
+// textSource is a text a line. Lines of white space alone are passed over, unless
+// blank says that they are inputs.
 type textSource struct {
 	*lineReader
 	carry Carry
+	blank bool
 }
 
 func (s *textSource) Columns() ([]Column, error) {
@@ -27,16 +29,24 @@ func (s *textSource) Columns() ([]Column, error) {
 }
 
 func (s *textSource) Next() (Input, error) {
-	line, err := s.readLine()
-	if err != nil {
-		return Input{}, err
+	for skipped := 0; ; skipped++ {
+		line, err := s.readLine()
+		if bad := (*BadInput)(nil); errors.As(err, &bad) {
+			bad.Skipped = skipped
+		}
+		if err != nil {
+			return Input{}, err
+		}
+		if !s.blank && len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		in := Input{File: s.name, Line: s.line, Skipped: skipped}
+		if err := CheckText(line); err != nil {
+			return Input{}, &BadInput{in, err}
+		}
+		in.Text = string(line)
+		return in, nil
 	}
-	in := Input{File: s.name, Line: s.line}
-	if err := CheckText(line); err != nil {
-		return Input{}, &BadInput{in, err}
-	}
-	in.Text = string(line)
-	return in, nil
 }
 
 // jsonlSource is a JSON value a line: a string, a list of token ids or a pair, or an

@@ -16,6 +16,7 @@ type Reader struct {
 	Format string // "text", a text a line; "whole", all of it one text; "jsonl", "csv" or "parquet"
 	Field  string // the name of the field or column that holds the text
 	Pairs  bool   // a list of two strings in jsonl is a pair of texts
+	Blank  bool   // of "text": lines of white space alone are inputs, too
 	Carry  Carry
 }
 
@@ -86,7 +87,7 @@ func Read(ctx context.Context, r io.Reader, name string, closer io.Closer, how R
 	case "csv":
 		return newCSVSource(lines, how), nil
 	case "text":
-		return &textSource{lines, how.Carry}, nil
+		return &textSource{lines, how.Carry, how.Blank}, nil
 	case "whole":
 		return &wholeSource{lines}, nil
 	}

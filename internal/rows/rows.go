@@ -22,6 +22,8 @@ type Input struct {
 	Pair *string // the second text of a pair; nil for a text alone
 	IDs  []int32 // nil for a text or a pair
 	Kept []Value // of the columns that are carried through
+
+	Skipped int // blank lines of a text file that were passed over before it
 }
 
 // A Value is what an input has in a column that is carried through, in the form
