@@ -341,7 +341,7 @@ func TestBase64(t *testing.T) {
 
 func TestSkipEncodings(t *testing.T) {
 	for _, to := range []string{"jsonl", "csv", "parquet"} {
-		code, stdout, _ := rhumb(t, "summer\n\nriver\n", "embed", "--model", tiny, "--encoding", "int8,base64", "--on-error", "skip", "--output-format", to)
+		code, stdout, _ := rhumb(t, "summer\n\nriver\n", "embed", "--model", tiny, "--encoding", "int8,base64", "--keep-blank", "--on-error", "skip", "--output-format", to)
 		assert.Equal(t, 1, code)
 		rows := records(t, to, []byte(stdout))
 		require.Len(t, rows, 3)

@@ -316,7 +316,7 @@ func TestParquetDamaged(t *testing.T) {
 func TestOutputFile(t *testing.T) {
 	t.Run("a failure leaves the old file", func(t *testing.T) {
 		path := write(t, "out.npy", "old")
-		code, _, _ := rhumb(t, "a\n\n", "embed", "--model", tiny, "--output", path)
+		code, _, _ := rhumb(t, "a\n\n", "embed", "--model", tiny, "--keep-blank", "--output", path)
 		assert.Equal(t, 1, code)
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -45,6 +46,57 @@ func leafValues(t *testing.T, path string) map[string][]string {
 		}
 	}
 	return values
+}
+
+// logicalTypes returns the logical type of each node of a file, by path.
+func logicalTypes(t *testing.T, path string) map[string]string {
+	t.Helper()
+	data := read(t, path)
+	file, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)))
+	require.NoError(t, err)
+	types, elements := map[string]string{}, file.Metadata().Schema
+	var add func(at string)
+	add = func(at string) {
+		e := elements[0]
+		elements = elements[1:]
+		at += "." + e.Name
+		types[at] = fmt.Sprintf("%T %+v of %d", e.LogicalType.Value, e.LogicalType.Value, e.Type.V)
+		if i, ok := e.LogicalType.Value.(*format.IntType); ok && i.IsSigned && i.BitWidth >= 32 { // INT(32,true) is INT32
+			types[at] = fmt.Sprintf("<nil> <nil> of %d", e.Type.V)
+		}
+		for range e.NumChildren.V {
+			add(at)
+		}
+	}
+	elements = elements[1:] // behind the root
+	for len(elements) > 0 {
+		add("")
+	}
+	return types
+}
+
+// Whatever Parquet has a logical type for keeps it, alone, in lists, structs and maps,
+// and embeddings are lists of fixed length beside it.
+func TestKeptLogicalTypes(t *testing.T) {
+	const file = "testdata/pyarrow-26.0.1-logical.parquet"
+	cfg := Config{Inputs: []string{file}, Output: filepath.Join(t.TempDir(), "out.parquet"), Drop: []string{}}
+	_, err := Run(t.Context(), loadModel(t), cfg)
+	require.NoError(t, err)
+	want, got := logicalTypes(t, file), logicalTypes(t, cfg.Output)
+	require.Greater(t, len(want), 60)
+	for name := range want {
+		assert.Equal(t, want[name], got[name], name)
+	}
+	values, kept := leafValues(t, file), leafValues(t, cfg.Output)
+	require.Greater(t, len(values), 44)
+	for name := range values {
+		assert.Equal(t, values[name], kept[name], name)
+	}
+	data := read(t, cfg.Output)
+	out, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)))
+	require.NoError(t, err)
+	_, ok := out.Lookup("ARROW:schema")
+	assert.True(t, ok)
 }
 
 func TestKeptTypes(t *testing.T) {

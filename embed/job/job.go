@@ -232,7 +232,7 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	j.settings = newSettings(cfg, j.info, print, j.inputs)
+	j.settings = newSettings(cfg, j.info, print)
 	return nil
 }
 
@@ -288,7 +288,14 @@ func (j *job) resume() error {
 		j.state = &state{Settings: j.settings.encode(), Inputs: j.inputs, Files: map[string]int64{}}
 		return j.save()
 	}
-	if err := j.settings.compare(s.Settings); err != nil {
+	var free []string
+	if s.Stage == stageWriting {
+		free = reading
+		if j.cfg.Shards == 0 {
+			free = append([]string{"chunk rows"}, free...)
+		}
+	}
+	if err := j.settings.compare(s.Settings, free); err != nil {
 		return stale("%s: %w", j.dir, err)
 	}
 	if s.Stage == stageDone {
@@ -297,12 +304,15 @@ func (j *job) resume() error {
 				return stale("%s: the job is done, but since then %s has changed", j.dir, in.Name)
 			}
 		}
+		if n := len(j.inputs); n < len(s.Inputs) {
+			return stale("%s: the job is done, with %s too", j.dir, s.Inputs[n].Name)
+		}
 		if info, err := os.Stat(j.cfg.Output); err != nil || info.Size() != s.Size {
 			return stale("%s: the job is done, but its output of %d bytes is no longer there", j.dir, s.Size)
 		}
 	}
 	if s.Stage == stageWriting {
-		s.Inputs = j.inputs
+		s.Inputs, s.Settings = j.inputs, j.settings.encode()
 	}
 	return nil
 }

@@ -18,8 +18,12 @@ import (
 // read, so that chunks wait in a spool, each a Parquet file of its own behind its
 // length, until they fill a row group, which then goes into the output. What the
 // footer has to say about the row groups, at the end, waits in a third file.
+//
+// Row groups have a column of errors in any case, which is the last: whether the output
+// has one shows at the end.
 type table struct {
 	*rows.Table
+	layout             *rows.Layout // of the output, as far as there is no error
 	folder             *folder
 	out, spool, groups *log
 	most               int64 // bytes of the spool from which on it becomes a row group
@@ -29,7 +33,9 @@ type table struct {
 const parquetMagic = "PAR1"
 
 func newTable(f *folder, out *log, l *rows.Layout, most int64) (t *table, err error) {
-	t = &table{Table: rows.NewTable(l), folder: f, out: out, most: most}
+	staged := *l
+	staged.Errors = true
+	t = &table{Table: rows.NewTable(&staged), layout: l, folder: f, out: out, most: most}
 	if t.spool, err = f.openLog(spoolFile); err != nil {
 		return nil, err
 	}
@@ -161,7 +167,9 @@ func (t *table) finish() error {
 		}
 	}
 	var empty bytes.Buffer
-	if err := t.NewWriter(&empty, math.MaxInt64).Close(); err != nil {
+	final := *t.layout
+	final.Errors = final.Errors || t.folder.state.Failed > 0
+	if err := rows.NewTable(&final).NewWriter(&empty, math.MaxInt64).Close(); err != nil {
 		return err
 	}
 	file, err := openParquet(empty.Bytes())
@@ -174,6 +182,9 @@ func (t *table) finish() error {
 		var group format.RowGroup
 		if err := thrift.Unmarshal(new(thrift.CompactProtocol), meta, &group); err != nil {
 			return err
+		}
+		if !final.Errors {
+			withoutLast(&group)
 		}
 		group.Ordinal = int16(len(footer.RowGroups))
 		footer.NumRows += group.NumRows
@@ -190,6 +201,16 @@ func (t *table) finish() error {
 	data = binary.LittleEndian.AppendUint32(data, uint32(len(data)))
 	_, err = t.out.Write(append(data, parquetMagic...))
 	return err
+}
+
+// withoutLast takes the last column from a row group. Its bytes stay in the file, which
+// nothing points at.
+func withoutLast(group *format.RowGroup) {
+	n := len(group.Columns) - 1
+	m := &group.Columns[n].MetaData
+	group.TotalByteSize -= m.TotalUncompressedSize
+	group.TotalCompressedSize -= m.TotalCompressedSize
+	group.Columns = group.Columns[:n]
 }
 
 func openParquet(data []byte) (*parquet.File, error) {

@@ -100,29 +100,25 @@ func (j *job) read(ctx context.Context, to chan<- chunk, first, end int) (err er
 	r := newReader(ctx, &j.cfg, j.inputs)
 	defer func() { err = errors.Join(err, r.close()) }()
 	begin := first + j.state.Chunks // which the writer has not changed yet
-	rowsDone, digest := j.state.Rows, j.state.Read
-	skipped := 0
-	for i := 0; i < end; i++ {
+	fraction := func(done int) float64 {
+		if end < math.MaxInt {
+			return float64(done-first) / float64(end-first)
+		}
+		return r.fraction()
+	}
+	if err := j.pass(r, first); err != nil {
+		return err
+	}
+	if begin > first {
+		j.first = fraction(begin)
+	}
+	for i := begin; i < end; i++ {
 		results, err := r.chunk()
-		if err == io.EOF && i >= begin {
+		if err == io.EOF {
 			return nil
 		}
-		if err != nil && err != io.EOF {
+		if err != nil {
 			return err
-		}
-		if i >= first && i < begin {
-			skipped += len(results)
-		}
-		if i == begin-1 && i >= first && (skipped != rowsDone || r.digest() != digest) || err == io.EOF {
-			return stale("%s: the first %d rows are not those that the job has embedded", j.dir, rowsDone)
-		}
-		fraction := r.fraction()
-		if end < math.MaxInt {
-			fraction = float64(i+1-first) / float64(end-first)
-		}
-		if i < begin {
-			j.first = fraction
-			continue
 		}
 		for _, result := range results {
 			if err := result.Err; err != nil && j.cfg.OnError == Stop {
@@ -130,12 +126,30 @@ func (j *job) read(ctx context.Context, to chan<- chunk, first, end int) (err er
 			}
 		}
 		select {
-		case to <- chunk{results, r.digest(), fraction}:
+		case to <- chunk{results, r.digest(), fraction(i + 1)}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 	return nil
+}
+
+// pass passes over the chunks of other shards, before the first of this one, and the
+// rows that are written, which must be the same as they were.
+func (j *job) pass(r *reader, first int) (err error) {
+	for i := 0; i < first && err == nil; i++ {
+		_, err = r.chunk()
+	}
+	for i := 0; i < j.state.Rows && err == nil; i++ {
+		var row rows.Result
+		if row, err = r.row(); err == nil {
+			r.add(&row)
+		}
+	}
+	if err == io.EOF || err == nil && j.state.Rows > 0 && r.digest() != j.state.Read {
+		return stale("%s: the first %d rows are not those that the job has embedded", j.dir, j.state.Rows)
+	}
+	return err
 }
 
 // located returns err with the place of r.

@@ -143,9 +143,6 @@ func newReader(ctx context.Context, cfg *Config, inputs []inputFile) *reader {
 // same chunks.
 func (r *reader) chunk() (results []rows.Result, err error) {
 	for size := 0; len(results) < r.cfg.ChunkRows && size < chunkBytes; {
-		if err := r.ctx.Err(); err != nil {
-			return nil, err
-		}
 		result, err := r.row()
 		if err == io.EOF && len(results) > 0 {
 			return results, nil
@@ -162,6 +159,9 @@ func (r *reader) chunk() (results []rows.Result, err error) {
 // row returns the next row, perhaps a bad one.
 func (r *reader) row() (rows.Result, error) {
 	for {
+		if err := r.ctx.Err(); err != nil {
+			return rows.Result{}, err
+		}
 		if r.src == nil {
 			if r.next == len(r.inputs) {
 				return rows.Result{}, io.EOF
@@ -201,6 +201,7 @@ func (r *reader) add(row *rows.Result) int {
 		b = binary.AppendUvarint(b, uint64(len(p)))
 		b = append(b, p...)
 	}
+	b = binary.AppendUvarint(b, uint64(row.Index))
 	part(row.Text)
 	part(string(row.ID))
 	b = binary.AppendUvarint(b, uint64(len(row.IDs)))

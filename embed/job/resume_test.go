@@ -222,8 +222,6 @@ func TestDone(t *testing.T) {
 func TestOtherSettings(t *testing.T) {
 	m := loadModel(t)
 	cfg, whole := newJob(t, m, "out.jsonl", makeTexts(40))
-	other := filepath.Join(filepath.Dir(cfg.Inputs[0]), "other.jsonl")
-	writeInput(t, other, makeTexts(3))
 	ctx, cancel := context.WithCancel(t.Context())
 	cfg.interval = 1
 	cfg.Progress = func(Progress) { cancel() }
@@ -236,15 +234,11 @@ func TestOtherSettings(t *testing.T) {
 		"normalize was true, is false":        func(c *Config) { c.Options.Unnormalized = true },
 		`truncate was "default", is "start"`:  func(c *Config) { c.Options.Truncate = embed.TruncateStart },
 		"max tokens was 0, is 4":              func(c *Config) { c.Options.MaxTokens = 4 },
-		"chunk rows was 16, is 17":            func(c *Config) { c.ChunkRows = 17 },
-		`on error was "stop", is "skip"`:      func(c *Config) { c.OnError = Skip },
 		`output format was "jsonl", is "npy"`: func(c *Config) { c.OutputFormat = "npy" },
 		`shard was "none", is "1/2"`:          func(c *Config) { c.Shard, c.Shards = 1, 2 },
 		`keep was null, is ["n"]`:             func(c *Config) { c.Keep = []string{"n"} },
 		`drop was null, is []`:                func(c *Config) { c.Drop = []string{} },
 		`text field was "text", is "note"`:    func(c *Config) { c.TextField = "note" },
-		`input format was "by name"`:          func(c *Config) { c.InputFormat = "jsonl" },
-		"inputs was":                          func(c *Config) { c.Inputs = append([]string{other}, c.Inputs...) },
 	} {
 		changed := cfg
 		change(&changed)

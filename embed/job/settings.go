@@ -19,15 +19,23 @@ import (
 var defaultFormats = []encoding.Format{encoding.Float}
 
 // settings are those that a job's output depends on, by the names that they have
-// in its record.
+// in its record. What is not among them, such as OnError, says nothing of a row that
+// is written.
 type settings map[string]any
+
+// reading are the settings of how rows are read. Of a job that goes on, the rows that
+// are done, which are read once more, show whether they are still the same.
+var reading = []string{"input format", "blank lines"}
+
+// recordVersion is counted up where a job would write other bytes.
+const recordVersion = 2
 
 // newSettings returns the settings of a job whose Config is complete, with a model of
 // that fingerprint.
-func newSettings(cfg *Config, m embed.Info, fingerprint string, inputs []inputFile) settings {
+func newSettings(cfg *Config, m embed.Info, fingerprint string) settings {
 	o := &cfg.Options
 	s := settings{
-		"record":           1, // counted up where a job would write other bytes
+		"record":           recordVersion,
 		"fingerprint":      fingerprint,
 		"kernels":          m.Kernels,
 		"model max tokens": m.MaxTokens,
@@ -43,7 +51,7 @@ func newSettings(cfg *Config, m embed.Info, fingerprint string, inputs []inputFi
 		"output format":    cfg.OutputFormat,
 		"keep":             cfg.Keep,
 		"drop":             cfg.Drop,
-		"on error":         cfg.OnError.String(),
+		"blank lines":      cfg.KeepBlank,
 		"chunk rows":       cfg.ChunkRows,
 		"chunk bytes":      chunkBytes,
 		"shard":            "none",
@@ -78,11 +86,6 @@ func newSettings(cfg *Config, m embed.Info, fingerprint string, inputs []inputFi
 	}
 	sum := sha256.Sum256(ranges)
 	s["ranges"] = hex.EncodeToString(sum[:16])
-	names = nil
-	for _, in := range inputs {
-		names = append(names, in.Name)
-	}
-	s["inputs"] = names
 	return s
 }
 
@@ -95,8 +98,9 @@ func (s settings) encode() json.RawMessage {
 	return data
 }
 
-// compare returns an error that names what differs from recorded settings.
-func (s settings) compare(recorded json.RawMessage) error {
+// compare returns an error that names what differs from recorded settings, those without
+// account of which rows are done already.
+func (s settings) compare(recorded json.RawMessage, free []string) error {
 	var was, is map[string]any
 	if err := errors.Join(json.Unmarshal(recorded, &was), json.Unmarshal(s.encode(), &is)); err != nil {
 		return err
@@ -105,7 +109,7 @@ func (s settings) compare(recorded json.RawMessage) error {
 	maps.Copy(names, is)
 	var differences []string
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if !reflect.DeepEqual(was[name], is[name]) {
+		if !slices.Contains(free, name) && !reflect.DeepEqual(was[name], is[name]) {
 			differences = append(differences, fmt.Sprintf("%s was %s, is %s", name, shown(was[name]), shown(is[name])))
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/format"
 	"github.com/rhumb-go/rhumb/encoding"
 )
 
@@ -14,100 +12,29 @@ import (
 // columns had in Arrow: Parquet itself has lists of any length alone.
 const arrowKey = "ARROW:schema"
 
-// An arrowField is a column, of Arrow's Schema.fbs (format version 1.5).
-type arrowField struct {
-	name     string
-	nullable bool
-	kind     byte        // of the union Type
-	table    []flatField // the fields of that type's table
-	element  *arrowField // of a list
-}
-
-// The union Type.
-const (
-	arrowInt           = 2
-	arrowFloatingPoint = 3
-	arrowUtf8          = 5
-	arrowBool          = 6
-	arrowFixedSizeList = 16
-)
-
-func arrowInteger(name string, bits uint32, signed byte) arrowField {
-	return arrowField{name: name, kind: arrowInt, table: []flatField{{slot: 0, size: 4, value: bits}, {slot: 1, size: 1, value: uint32(signed)}}}
-}
-
-func arrowFloat(name string, precision uint32) arrowField {
-	return arrowField{name: name, kind: arrowFloatingPoint, table: []flatField{{slot: 0, size: 2, value: precision}}}
-}
-
-// arrowOf returns the field of a column that is no list, and false where only
-// Parquet's own schema tells its type.
-func arrowOf(name string, n parquet.Node) (f arrowField, ok bool) {
-	if !n.Leaf() || n.Repeated() {
-		return f, false
-	}
-	kind, logical := n.Type().Kind(), n.Type().LogicalType()
-	var known any
-	if logical != nil {
-		known = logical.Value
-	}
-	switch l := known.(type) {
-	case nil:
-		switch kind {
-		case parquet.Boolean:
-			f = arrowField{name: name, kind: arrowBool}
-		case parquet.Int32:
-			f = arrowInteger(name, 32, 1)
-		case parquet.Int64:
-			f = arrowInteger(name, 64, 1)
-		case parquet.Float:
-			f = arrowFloat(name, 1)
-		case parquet.Double:
-			f = arrowFloat(name, 2)
-		default:
-			return f, false
-		}
-	case *format.IntType:
-		signed := byte(0)
-		if l.IsSigned {
-			signed = 1
-		}
-		f = arrowInteger(name, uint32(l.BitWidth), signed)
-	case *format.StringType, *format.JsonType:
-		f = arrowField{name: name, kind: arrowUtf8}
-	case *format.Float16Type:
-		f = arrowFloat(name, 0)
-	default:
-		return f, false
-	}
-	f.nullable = n.Optional()
-	return f, true
-}
-
 // arrow returns the value of arrowKey for a table whose embeddings are lists of
-// one length, and false where it has a column that Arrow's schema would have to
-// tell more about.
+// one length, and false where they are not or where it has a column of a form that
+// no writer of today has.
 func (t *Table) arrow(l *Layout) (string, bool) {
 	if l.Sparse {
 		return "", false // lists of any length, which need nothing told
 	}
-	if l.Errors {
-		return "", false // Arrow's readers do not take null for a list of fixed length
-	}
 	embeddings := l.Columns()
-	var fields []arrowField
+	var fields []*arrowField
 	for _, c := range t.columns {
 		if i := slices.Index(embeddings, c.name); i >= 0 && l.Formats[i] != encoding.Base64 {
-			element, _ := arrowOf("element", elementNode(l.Formats[i]))
+			element := arrowOf("element", elementNode(l.Formats[i]))
 			size := l.Dimensions
 			if f := l.Formats[i]; f == encoding.Binary || f == encoding.Ubinary {
 				size = (size + 7) / 8
 			}
-			fields = append(fields, arrowField{name: c.name, kind: arrowFixedSizeList, table: []flatField{{slot: 0, size: 4, value: uint32(size)}}, element: &element})
+			f := arrowOfType(c.name, arrowFixedSizeList, flatField{slot: 0, size: 4, value: uint32(size)})
+			f.nullable, f.children = true, []*arrowField{element}
+			fields = append(fields, f)
 			continue
 		}
-		f, ok := arrowOf(c.name, c.node)
-		if !ok {
+		f := arrowOf(c.name, c.node)
+		if f == nil {
 			return "", false
 		}
 		fields = append(fields, f)
@@ -117,11 +44,11 @@ func (t *Table) arrow(l *Layout) (string, bool) {
 
 // arrowSchema returns the value of arrowKey: base64 of an encapsulated message
 // (Arrow's Message.fbs) with the schema of the fields.
-func arrowSchema(fields []arrowField) string {
+func arrowSchema(fields []*arrowField) string {
 	var b flatBuilder
 	var offsets []int
 	for _, f := range fields {
-		offsets = append(offsets, b.field(&f))
+		offsets = append(offsets, b.field(f))
 	}
 	list := b.vector(offsets)
 	schema := b.table([]flatField{{slot: 1, size: 4, offset: list}})
@@ -221,11 +148,15 @@ func (b *flatBuilder) table(fields []flatField) int {
 
 func (b *flatBuilder) field(f *arrowField) int {
 	children := []int{}
-	if f.element != nil {
-		children = append(children, b.field(f.element))
+	for _, child := range f.children {
+		children = append(children, b.field(child))
 	}
 	list := b.vector(children)
-	kind := b.table(f.table)
+	table := f.table
+	if f.zone != "" {
+		table = append(slices.Clip(table), flatField{slot: 1, size: 4, offset: b.text(f.zone)})
+	}
+	kind := b.table(table)
 	name := b.text(f.name)
 	nullable := uint32(0)
 	if f.nullable {

@@ -242,7 +242,7 @@ func (c *column) checkTexts() error {
 
 // isText reports whether a leaf says that its values are texts.
 func isText(leaf *parquet.Column) bool {
-	switch groupType(leaf).(type) {
+	switch logicalType(leaf.Type()).(type) {
 	case *format.StringType, *format.EnumType, *format.JsonType:
 		return true
 	}

@@ -74,7 +74,7 @@ func listOf(c *parquet.Column) (leaf *parquet.Column, listed int) {
 	if c.Leaf() {
 		return c, c.MaxDefinitionLevel()
 	}
-	_, list := groupType(c).(*format.ListType)
+	_, list := logicalType(c.Type()).(*format.ListType)
 	if !list || c.Repeated() || len(c.Columns()) != 1 {
 		return nil, 0
 	}
@@ -89,14 +89,6 @@ func listOf(c *parquet.Column) (leaf *parquet.Column, listed int) {
 		return nil, 0
 	}
 	return repeated.Columns()[0], listed
-}
-
-// groupType returns the logical type of c, nil where it has none.
-func groupType(c *parquet.Column) any {
-	if l := c.Type().LogicalType(); l != nil {
-		return l.Value
-	}
-	return nil
 }
 
 // begin begins with a row group, of whose pages the largest may take most bytes.

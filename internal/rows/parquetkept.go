@@ -107,11 +107,7 @@ func (k *keptColumn) json(leaf *column) (b json.RawMessage, err error) {
 
 // jsonOf returns what writes a value of t as JSON, nil where it has no form.
 func jsonOf(t parquet.Type) func([]byte, parquet.Value) ([]byte, error) {
-	var logical any
-	if l := t.LogicalType(); l != nil {
-		logical = l.Value
-	}
-	switch l := logical.(type) {
+	switch l := logicalType(t).(type) {
 	case nil:
 		return plainJSON(t.Kind())
 	case *format.IntType:

@@ -68,10 +68,7 @@ func NewTable(l *Layout) *Table {
 		})
 	}
 	if l.Chunks {
-		node := parquet.Leaf(parquet.Int64Type)
-		if l.Errors { // which are of a whole text
-			node = parquet.Optional(node)
-		}
+		node := parquet.Optional(parquet.Leaf(parquet.Int64Type)) // an error is of a whole text
 		for i, name := range ChunkColumns {
 			value(name, node, func(r *Result) parquet.Value {
 				if r.Part == nil {
@@ -82,10 +79,10 @@ func NewTable(l *Layout) *Table {
 		}
 	}
 	if l.Sparse {
-		t.addSparse(l)
+		t.addSparse()
 	} else {
 		for i, name := range l.Columns() {
-			t.addEmbedding(l, name, l.Formats[i])
+			t.addEmbedding(name, l.Formats[i])
 		}
 	}
 	if l.Scale {
@@ -115,15 +112,15 @@ func NewTable(l *Layout) *Table {
 }
 
 // addEmbedding adds the column of a format.
-func (t *Table) addEmbedding(l *Layout, name string, f encoding.Format) {
-	t.addValues(l, name, elementNode(f), f != encoding.Base64, func(dst []parquet.Value, r *Result) []parquet.Value {
+func (t *Table) addEmbedding(name string, f encoding.Format) {
+	t.addValues(name, elementNode(f), f != encoding.Base64, func(dst []parquet.Value, r *Result) []parquet.Value {
 		return appendValues(dst, Elements(&r.Vector, f))
 	})
 }
 
 // addSparse adds the columns of a sparse embedding.
-func (t *Table) addSparse(l *Layout) {
-	t.addValues(l, SparseColumns[0], parquet.Leaf(parquet.Int32Type), true, func(dst []parquet.Value, r *Result) []parquet.Value {
+func (t *Table) addSparse() {
+	t.addValues(SparseColumns[0], parquet.Leaf(parquet.Int32Type), true, func(dst []parquet.Value, r *Result) []parquet.Value {
 		if r.Sparse != nil {
 			for _, i := range r.Sparse.Indices {
 				dst = append(dst, parquet.Int32Value(i))
@@ -131,7 +128,7 @@ func (t *Table) addSparse(l *Layout) {
 		}
 		return dst
 	})
-	t.addValues(l, SparseColumns[1], parquet.Leaf(parquet.FloatType), true, func(dst []parquet.Value, r *Result) []parquet.Value {
+	t.addValues(SparseColumns[1], parquet.Leaf(parquet.FloatType), true, func(dst []parquet.Value, r *Result) []parquet.Value {
 		if r.Sparse != nil {
 			dst = appendValues(dst, r.Sparse.Values)
 		}
@@ -140,19 +137,15 @@ func (t *Table) addSparse(l *Layout) {
 }
 
 // addValues adds a column of lists of elements, or of one.
-func (t *Table) addValues(l *Layout, name string, element parquet.Node, list bool, appendTo func([]parquet.Value, *Result) []parquet.Value) {
+func (t *Table) addValues(name string, element parquet.Node, list bool, appendTo func([]parquet.Value, *Result) []parquet.Value) {
 	node, path, defined := element, []string{name}, 0
 	if list {
 		// Numbers that are spread all over do not get smaller.
 		node = parquet.List(parquet.Compressed(element, &parquet.Uncompressed))
 		path, defined = append(path, "list", "element"), 1
 	}
-	absent := 0 // the level of a list of nothing
-	if l.Errors {
-		node = parquet.Optional(node)
-		defined++
-		absent = 1
-	}
+	node = parquet.Optional(node) // of an error
+	defined++
 	t.options = append(t.options, parquet.SkipPageBounds(path...), parquet.SkipPageStatistics(path...))
 	var values []parquet.Value
 	t.columns = append(t.columns, tableColumn{name, node, func(row parquet.Row, at int, r *Result) parquet.Row {
@@ -161,7 +154,7 @@ func (t *Table) addValues(l *Layout, name string, element parquet.Node, list boo
 		case r.Err != nil || !list && len(values) == 0:
 			return append(row, parquet.NullValue().Level(0, 0, at))
 		case len(values) == 0:
-			return append(row, parquet.NullValue().Level(0, absent, at))
+			return append(row, parquet.NullValue().Level(0, 1, at))
 		}
 		for i, v := range values {
 			row = append(row, v.Level(min(i, 1), defined, at))
