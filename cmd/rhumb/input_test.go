@@ -135,7 +135,7 @@ func TestSkippedTexts(t *testing.T) {
 				}
 				text.WriteString("\n")
 			}
-			code, stdout, _ := rhumb(t, text.String(), "embed", "--model", tiny, "--on-error", "skip")
+			code, stdout, _ := rhumb(t, text.String(), "embed", "--model", tiny, "--keep-blank", "--on-error", "skip")
 			assert.Equal(t, min(failed, 1), code)
 			rows := parseLines(t, stdout)
 			require.Len(t, rows, 100)

@@ -5,11 +5,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/chunk"
 	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/sparse"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
@@ -125,6 +128,7 @@ type part struct {
 type parts struct{ texts, ids, tokens, late, mean []*part }
 
 // each has run embed parts, but those of inputs that it refuses, which get their fault.
+// All that it refuses at once are left out of the next try.
 func each(group []*part, run func([]*part) error, fault func(*rows.Result, error) error) error {
 	for len(group) > 0 {
 		err := run(group)
@@ -132,28 +136,23 @@ func each(group []*part, run func([]*part) error, fault func(*rows.Result, error
 		if !errors.As(err, &bad) {
 			return err
 		}
-		r := group[bad.Index].of
-		if err := fault(r, bad.Err); err != nil {
-			return err
+		var faults pipeline.Faults
+		if !errors.As(err, &faults) {
+			faults = pipeline.Faults{bad.Index: bad.Err}
 		}
-		r.Err, r.Chunks = bad.Err, nil
-		if err := each(without(group[:bad.Index], r), run, fault); err != nil {
-			return err
+		for _, i := range slices.Sorted(maps.Keys(faults)) {
+			r := group[i].of
+			if r.Err != nil {
+				continue // for another of its parts
+			}
+			if err := fault(r, faults[i]); err != nil {
+				return err
+			}
+			r.Err, r.Chunks = faults[i], nil
 		}
-		group = without(group[bad.Index+1:], r)
+		group = slices.DeleteFunc(slices.Clone(group), func(p *part) bool { return p.of.Err != nil })
 	}
 	return nil
-}
-
-// without returns the parts that are not of r, whose own are together.
-func without(group []*part, r *rows.Result) []*part {
-	for len(group) > 0 && group[0].of == r {
-		group = group[1:]
-	}
-	for n := len(group); n > 0 && group[n-1].of == r; n-- {
-		group = group[:n-1]
-	}
-	return group
 }
 
 // embedding returns e as that of a row.

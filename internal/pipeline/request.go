@@ -88,10 +88,32 @@ type Sink interface {
 // the first input that has one.
 type Faults map[int]error
 
-// First returns the first input at fault and what is wrong with it. There is one.
+// First returns the first input at fault and what is wrong with it. There is one. Of
+// several, errors.As finds the Faults in the error, so that who is told of the first can
+// leave out all.
 func (f Faults) First() (int, error) {
 	i := slices.Min(slices.Collect(maps.Keys(f)))
+	if len(f) > 1 {
+		return i, &firstFault{f[i], f}
+	}
 	return i, f[i]
+}
+
+// A firstFault is one of several.
+type firstFault struct {
+	error
+	all Faults
+}
+
+func (f *firstFault) Unwrap() error { return f.error }
+
+// As gives the Faults that the fault is one of.
+func (f *firstFault) As(target any) bool {
+	all, ok := target.(*Faults)
+	if ok {
+		*all = f.all
+	}
+	return ok
 }
 
 // Error returns a message such as "input 3: 612 tokens, model reads 512".
