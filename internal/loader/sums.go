@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/rhumb-go/rhumb/internal/cachedir"
 	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -58,15 +59,12 @@ func sumFile(ctx context.Context, f *tensor.File, team *parallel.Team) ([]byte, 
 // sumPath returns the path of the file with the sum of the files of id, "" where there
 // is no cache folder.
 func sumPath(id tensor.Identity) string {
-	dir := os.Getenv("XDG_CACHE_HOME") // as package hub looks for it, on every system
-	if !filepath.IsAbs(dir) {
-		var err error
-		if dir, err = os.UserCacheDir(); err != nil {
-			return ""
-		}
+	dir, err := cachedir.Path("sums")
+	if err != nil {
+		return ""
 	}
 	name := sha256.Sum256([]byte(id.Paths))
-	return filepath.Join(dir, "rhumb", "sums", hex.EncodeToString(name[:16])+".json")
+	return filepath.Join(dir, hex.EncodeToString(name[:16])+".json")
 }
 
 // sumIdentity returns what a kept sum is compared by.
