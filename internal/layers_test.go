@@ -85,11 +85,11 @@ var layers = map[string]row{
 		"tensor", "tokenizer", "embed",
 		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/parallel", "internal/pipeline", "search",
 	}},
-	"search":             {ours: []string{"quant", "internal/kernel", "internal/parallel"}, others: []string{"github.com/x448/float16"}},
-	"internal/cachedir":  {},
-	"internal/gitignore": {},
-	"internal/index":     {ours: []string{"tokenizer", "quant", "embed", "embed/chunk", "search", "internal/filelock", "internal/gitignore"}},
-	"internal/filelock":  {others: []string{"golang.org/x/sys/windows"}},
+	"search":               {ours: []string{"quant", "internal/kernel", "internal/parallel"}, others: []string{"github.com/x448/float16"}},
+	"internal/cachedir":    {},
+	"internal/gitignore":   {},
+	"internal/folderindex": {ours: []string{"tokenizer", "quant", "embed", "embed/chunk", "search", "internal/filelock", "internal/gitignore"}},
+	"internal/filelock":    {others: []string{"golang.org/x/sys/windows"}},
 	"internal/rows": {ours: []string{"encoding", "internal/strictjson"}, others: []string{
 		"github.com/parquet-go/parquet-go", "github.com/klauspost/compress", "github.com/x448/float16",
 		"github.com/andybalholm/brotli", "github.com/pierrec/lz4/v4", // the codecs of Parquet
