@@ -25,6 +25,7 @@ type route struct {
 	methods []string
 	serve   func(*exchange) error
 	open    bool // needs no key
+	admin   bool // needs an admin key
 
 	// For openapi.json; "" = it is described there by hand.
 	summary string
@@ -49,6 +50,10 @@ var native = dialect{failure: (*failure).envelope, routes: []route{
 	{path: "/v1/models", methods: get, serve: (*exchange).listModels},
 	{path: "/models", methods: get, serve: (*exchange).listModels, summary: "List the models"},
 	{path: "/v1/models/", methods: get, serve: (*exchange).oneModel},
+	{path: "/v1/models/load", methods: post, serve: (*exchange).loadModel, admin: true, summary: "Load a model, which takes an admin key",
+		fields: names(namedFields), example: `{"model": "minilm"}`},
+	{path: "/v1/models/unload", methods: post, serve: (*exchange).unloadModel, admin: true, summary: "Unload a model when nobody uses it, which takes an admin key",
+		fields: names(namedFields), example: `{"model": "minilm"}`},
 	{path: "/health", methods: get, serve: (*exchange).health, open: true},
 	{path: "/ready", methods: get, serve: (*exchange).ready, open: true},
 	{path: "/openapi.json", methods: get, serve: (*exchange).description, open: true},

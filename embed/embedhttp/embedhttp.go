@@ -12,7 +12,8 @@
 //
 // It serves POST /v1/embeddings and /embeddings; POST /v1/rerank, /v2/rerank and
 // /rerank, as Cohere's, Jina's and Voyage's clients ask; GET /v1/models and
-// /v1/models/{id}, /health, /ready, /openapi.json, and at / a page to try it. Other paths
+// /v1/models/{id}, POST /v1/models/load and /v1/models/unload for those of a Set, /health,
+// /ready, /openapi.json, and at / a page to try it. Other paths
 // are those of Ollama, text-embeddings-inference, Hugging Face's inference, Cohere and
 // Azure, which /openapi.json lists. The vectors are those of embed.Model.Embed, and the
 // scores those of rerank.Model.Score, bit for bit.
@@ -25,7 +26,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -44,7 +44,8 @@ const (
 
 // Config says what a Handler serves. The zero value of a field is its default.
 type Config struct {
-	Models  []Model  // at least one
+	Models  []Model  // that are always loaded; at least one, where there is no Set
+	Set     *Set     // models that come and go; nil = none. It belongs to one Handler
 	Default string   // the name of the model of requests that name none, where there are several of its kind; "" = they are an error then
 	Others  []string // names of models of other kinds: a request for one is told so, not that there is none
 
@@ -53,6 +54,7 @@ type Config struct {
 	MaxBody  int64 // bytes of a request; 0 = DefaultMaxBody
 
 	Keys          *Keys  // nil = requests need no key
+	AdminKeys     *Keys  // of requests that load and unload models; nil = they are refused
 	IgnoreUnknown bool   // fields that are not known are no error
 	CORSOrigin    string // the origin whose pages may call, "*" for all; "" = none
 
@@ -85,6 +87,9 @@ type Model struct {
 	SparseInfo sparse.Info // of its model
 
 	Fingerprint string // what the model's Fingerprint returns; "" = it is not told
+
+	entry *entry // of the Set; nil = it is always loaded
+	told  kind   // of a model that is not loaded; "" = not known
 }
 
 // An Event is one request, answered.
@@ -101,6 +106,7 @@ type Event struct {
 	Cached    int // inputs whose rows the model's cache had
 
 	Read   time.Duration // of the request, parsing included
+	Load   time.Duration // until the model was loaded; 0 where it was
 	Embed  time.Duration // from texts to embeddings or scores, the wait included
 	Wait   time.Duration // in the queue, for the first batch; 0 where there are no embeddings
 	Encode time.Duration // and writing of the answer
@@ -112,7 +118,6 @@ type Handler struct {
 	cfg     Config
 	log     *slog.Logger
 	models  map[string]*Model // by name and alias
-	names   []string          // of the models, in the order of the configuration
 	created time.Time
 	openapi []byte
 	room    *room
@@ -145,7 +150,7 @@ func New(cfg Config) (*Handler, error) {
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
-	if len(cfg.Models) == 0 {
+	if len(cfg.Models) == 0 && cfg.Set == nil {
 		return nil, errors.New("embedhttp: no models, expected at least one")
 	}
 	h.cfg.Models = slices.Clone(cfg.Models)
@@ -154,27 +159,31 @@ func New(cfg Config) (*Handler, error) {
 		if err := m.check(); err != nil {
 			return nil, fmt.Errorf("embedhttp: model %q: %w", m.Name, err)
 		}
-		for _, name := range append([]string{m.Name}, m.Aliases...) {
-			if name == "" || len([]rune(name)) > maxName {
-				return nil, fmt.Errorf("embedhttp: model name %.100q, expected 1 to %d characters", name, maxName)
+		for _, name := range m.allNames() {
+			if err := checkName(name); err != nil {
+				return nil, err
 			}
 			if h.models[name] != nil || slices.Contains(cfg.Others, name) {
 				return nil, fmt.Errorf("embedhttp: two models are called %q", name)
 			}
 			h.models[name] = m
 		}
-		h.names = append(h.names, m.Name)
 	}
-	if cfg.Default != "" && h.models[cfg.Default] == nil {
-		return nil, fmt.Errorf("embedhttp: default model %q, expected one of: %s", cfg.Default, strings.Join(h.names, ", "))
+	if cfg.Set != nil {
+		if err := cfg.Set.keepOff(h.models); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Default != "" && h.model(cfg.Default) == nil {
+		return nil, fmt.Errorf("embedhttp: default model %q, expected one of: %s", cfg.Default, h.shownNames())
 	}
 	var err error
 	h.openapi, err = h.describe()
 	return h, err
 }
 
-// Warm has each model read a text, and then the handler is ready. An error
-// names the model that has one.
+// Warm has each model that is always loaded read a text, and then the handler is ready.
+// An error names the model that has one.
 func (h *Handler) Warm(ctx context.Context) error {
 	for i := range h.cfg.Models {
 		m := &h.cfg.Models[i]
@@ -184,6 +193,30 @@ func (h *Handler) Warm(ctx context.Context) error {
 	}
 	h.state.CompareAndSwap(&starting, &ready)
 	return nil
+}
+
+// A ModelStatus says what a model has, and what it has to do.
+type ModelStatus struct {
+	Name          string
+	Loaded        bool
+	Memory        int64 // of its weights when it is loaded, in bytes; 0 = not known before
+	WaitingTexts  int   // in its queue, not yet in a batch
+	WaitingTokens int
+}
+
+// Status returns that of all models, those that are always loaded before those of the
+// Set. It is cheap.
+func (h *Handler) Status() []ModelStatus {
+	var list []ModelStatus
+	for _, m := range h.all() {
+		s := ModelStatus{Name: m.Name, Memory: m.facts().memory}
+		if q := m.queue(); q != nil {
+			stats := q.Stats()
+			s.Loaded, s.WaitingTexts, s.WaitingTokens = true, stats.WaitingTexts, stats.WaitingTokens
+		}
+		list = append(list, s)
+	}
+	return list
 }
 
 // Drain makes /ready say that the service ends, so that balancers send no more

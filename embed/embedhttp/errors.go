@@ -35,6 +35,7 @@ var (
 	codeUnknownParameter  = code{"unknown_parameter", http.StatusBadRequest, invalidRequest}
 	codeModelKind         = code{"model_kind_mismatch", http.StatusBadRequest, invalidRequest}
 	codeInvalidKey        = code{"invalid_api_key", http.StatusUnauthorized, authentication}
+	codeNoAdmin           = code{"admin_key_required", http.StatusForbidden, invalidRequest}
 	codeModelNotFound     = code{"model_not_found", http.StatusNotFound, invalidRequest}
 	codeNotFound          = code{"not_found", http.StatusNotFound, invalidRequest}
 	codeMethod            = code{"method_not_allowed", http.StatusMethodNotAllowed, invalidRequest}
@@ -43,6 +44,9 @@ var (
 	codeMisdirected       = code{"misdirected_request", http.StatusMisdirectedRequest, invalidRequest}
 	codeQueueFull         = code{"queue_full", http.StatusTooManyRequests, rateLimit}
 	codeShuttingDown      = code{"shutting_down", http.StatusServiceUnavailable, serverError}
+	codeModelsBusy        = code{"models_busy", http.StatusServiceUnavailable, serverError}
+	codeModelTooLarge     = code{"model_too_large", http.StatusInsufficientStorage, serverError}
+	codeModelLoad         = code{"model_load_error", http.StatusInternalServerError, serverError}
 	codeInternal          = code{"internal_error", http.StatusInternalServerError, serverError}
 )
 

@@ -28,6 +28,7 @@ type exchange struct {
 	start   time.Time
 	event   Event
 	shares  []share // of the room
+	done    func()  // with the model; it may be called again
 	failed  *failure
 	begun   bool // the answer is
 }
@@ -35,9 +36,10 @@ type exchange struct {
 // ServeHTTP answers r. A panic loses only its own request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{h: h, w: w, r: r, control: http.NewResponseController(w), start: time.Now(), id: requestID(r.Header.Get("X-Request-Id")),
-		path: slashes.ReplaceAllString(r.URL.Path, "/"), dialect: dialects[0]}
+		path: slashes.ReplaceAllString(r.URL.Path, "/"), dialect: dialects[0], done: func() {}}
 	x.event.Method = r.Method
 	defer x.leave()
+	defer func() { x.done() }()
 	defer x.end()
 	if r.Body != http.NoBody {
 		_ = x.control.SetReadDeadline(x.start.Add(bodyTime)) // an error is of a connection that has none
@@ -76,17 +78,23 @@ func (x *exchange) serve() error {
 		return fail(codeMethod, "", "%.20s %s: expected %s", x.r.Method, route.path, strings.Join(methods, " or "))
 	}
 	x.name, _ = route.match(x.path)
-	if !route.open && x.h.cfg.Keys != nil {
-		if err := x.authorize(); err != nil {
+	keys := x.h.cfg.Keys
+	if route.admin {
+		if keys = x.h.cfg.AdminKeys; keys == nil {
+			return fail(codeNoAdmin, "", "loading and unloading models takes an admin key, and the service knows none: it is told them with rhumb serve --admin-keys FILE")
+		}
+	}
+	if !route.open && keys != nil {
+		if err := x.authorize(keys); err != nil {
 			return err
 		}
 	}
 	return route.serve(x)
 }
 
-// authorize checks the request's API key.
-func (x *exchange) authorize() error {
-	if key := x.dialect.key; key != "" && x.h.cfg.Keys.contain(x.r.Header.Get(key)) {
+// authorize checks that the request's API key is one of keys.
+func (x *exchange) authorize(keys *Keys) error {
+	if key := x.dialect.key; key != "" && keys.contain(x.r.Header.Get(key)) {
 		return nil
 	}
 	scheme, key, _ := strings.Cut(x.r.Header.Get("Authorization"), " ")
@@ -96,7 +104,7 @@ func (x *exchange) authorize() error {
 		message = "no API key, expected a header Authorization: Bearer KEY"
 	case !strings.EqualFold(scheme, "Bearer"):
 		message = "the header Authorization has no API key, expected Bearer KEY"
-	case x.h.cfg.Keys.contain(strings.TrimSpace(key)):
+	case keys.contain(strings.TrimSpace(key)):
 		return nil
 	}
 	x.w.Header().Set("WWW-Authenticate", "Bearer")
@@ -163,8 +171,11 @@ func (x *exchange) fail(f *failure) {
 	if x.begun {
 		panic(http.ErrAbortHandler)
 	}
-	if f.code == codeQueueFull {
+	switch f.code {
+	case codeQueueFull:
 		x.w.Header().Set("Retry-After", "1")
+	case codeModelsBusy:
+		x.w.Header().Set("Retry-After", "5")
 	}
 	if err := x.json(x.dialect.failure(f)); err != nil {
 		panic(err) // strings always have a JSON form
@@ -210,6 +221,9 @@ func (x *exchange) report() {
 	if e.Model != "" {
 		attrs = append(attrs, slog.String("model", e.Model), slog.Int("texts", e.Texts), slog.Int("tokens", e.Tokens),
 			slog.Int("truncated", e.Truncated), slog.Duration("embed", e.Embed), slog.Duration("wait", e.Wait), slog.Duration("encode", e.Encode))
+	}
+	if e.Load > 0 {
+		attrs = append(attrs, slog.Duration("load", e.Load))
 	}
 	if e.Cached > 0 {
 		attrs = append(attrs, slog.Int("cached", e.Cached))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"time"
 	"unicode/utf8"
 )
 
@@ -39,7 +40,8 @@ type basics struct {
 	model      *Model
 	prompt     string
 	promptName setting[string]
-	size       int64 // of all texts as the model reads them, in bytes; 0 = not more than the body
+	keepAlive  *time.Duration // of the model after the request; nil = not said
+	size       int64          // of all texts as the model reads them, in bytes; 0 = not more than the body
 }
 
 // readFields reads the body of a request into c. fields has, for each field that

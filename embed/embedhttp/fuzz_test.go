@@ -54,8 +54,10 @@ func FuzzBody(f *testing.F) {
 					require.Len(t, r.Data, len(input))
 				}
 			}
-			c, err := h.parse(&openAI, "", body)
-			require.NoError(t, err)
+			c := new(call)
+			require.NoError(t, readFields(h, c, fields, body))
+			require.NoError(t, c.find(h, embedding))
+			require.NoError(t, c.complete(h, &openAI))
 			if text, ok := input.(string); ok {
 				require.Equal(t, text, c.inputs.texts[0])
 			}

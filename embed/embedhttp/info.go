@@ -13,12 +13,13 @@ type modelInfo struct {
 	Object      string   `json:"object"` // "model"
 	Created     int64    `json:"created"`
 	OwnedBy     string   `json:"owned_by"`
-	Kind        kind     `json:"kind"`
+	Kind        kind     `json:"kind"` // "" = not known before it is loaded
 	Aliases     []string `json:"aliases"`
 	Dimensions  int      `json:"dimensions,omitempty"` // of an embedding
 	MaxTokens   int      `json:"max_tokens"`           // 0 = no limit
 	Prompts     []string `json:"prompts"`              // names
-	Fingerprint string   `json:"fingerprint"`
+	Fingerprint string   `json:"fingerprint"`          // "" = not known before the model is loaded
+	Loaded      bool     `json:"loaded"`
 }
 
 type modelList struct {
@@ -35,14 +36,15 @@ func (h *Handler) modelInfo(m *Model) modelInfo {
 		MaxTokens:   m.facts().maxTokens,
 		Prompts:     append([]string{}, names(m.facts().prompts)...),
 		Fingerprint: m.Fingerprint,
+		Loaded:      m.queue() != nil,
 	}
 }
 
 // listModels answers GET /v1/models.
 func (x *exchange) listModels() error {
-	list := modelList{Object: "list"}
-	for i := range x.h.cfg.Models {
-		list.Data = append(list.Data, x.h.modelInfo(&x.h.cfg.Models[i]))
+	list := modelList{Object: "list", Data: []modelInfo{}}
+	for _, m := range x.h.all() {
+		list.Data = append(list.Data, x.h.modelInfo(m))
 	}
 	return x.json(http.StatusOK, list)
 }

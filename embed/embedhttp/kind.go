@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/rerank"
@@ -34,8 +36,11 @@ var serving = map[kind]string{
 	sparseKind: "a sparse model: POST /embed_sparse serves it",
 }
 
+// kind returns that of m; "" = it is not known before it is loaded.
 func (m *Model) kind() kind {
 	switch {
+	case m.queue() == nil:
+		return m.told
 	case m.MultiVector != nil:
 		return multiKind
 	case m.Sparse != nil:
@@ -46,6 +51,40 @@ func (m *Model) kind() kind {
 		return classifier
 	}
 	return reranker
+}
+
+// A queue is what the queues of models of all kinds have in common.
+type queue interface {
+	Full() bool
+	Stats() embed.QueueStats
+	Tokenizer() *tokenizer.Tokenizer
+	Close(ctx context.Context) error
+}
+
+// queue returns that of m, nil where it is not loaded.
+func (m *Model) queue() queue {
+	switch {
+	case m.Rerank != nil:
+		return m.Rerank
+	case m.MultiVector != nil:
+		return m.MultiVector
+	case m.Sparse != nil:
+		return m.Sparse
+	case m.Queue != nil:
+		return m.Queue
+	}
+	return nil
+}
+
+// allNames returns the name of m and its aliases.
+func (m *Model) allNames() []string { return append([]string{m.Name}, m.Aliases...) }
+
+// checkName checks the length of a model's name.
+func checkName(name string) error {
+	if name == "" || utf8.RuneCountInString(name) > maxName {
+		return fmt.Errorf("embedhttp: model name %.100q, expected 1 to %d characters", name, maxName)
+	}
+	return nil
 }
 
 // check checks that m has one queue.
@@ -93,19 +132,6 @@ func (m *Model) ranker() ranker {
 	return m.Rerank
 }
 
-// full reports whether m has all the work that it takes on.
-func (m *Model) full() bool {
-	switch {
-	case m.Rerank != nil:
-		return m.Rerank.Full()
-	case m.MultiVector != nil:
-		return m.MultiVector.Full()
-	case m.Sparse != nil:
-		return m.Sparse.Full()
-	}
-	return m.Queue.Full()
-}
-
 // facts are what models of each kind say of themselves.
 type facts struct {
 	family    string
@@ -114,35 +140,88 @@ type facts struct {
 	precision embed.Precision
 	workers   int
 	memory    int64 // of the weights, in bytes
-	tokenizer *tokenizer.Tokenizer
 }
 
 func (m *Model) facts() facts {
-	switch {
-	case m.Rerank != nil:
+	switch m.kind() {
+	case reranker, classifier:
 		i := &m.RerankInfo
-		return facts{i.Family, i.Prompts, i.MaxTokens, i.Precision, i.Workers, i.MemoryBytes, m.Rerank.Tokenizer()}
-	case m.MultiVector != nil:
+		return facts{i.Family, i.Prompts, i.MaxTokens, i.Precision, i.Workers, i.MemoryBytes}
+	case multiKind:
 		i := &m.MultiVectorInfo
-		return facts{i.Family, i.Prompts, i.DocumentTokens, i.Precision, i.Workers, i.MemoryBytes, m.MultiVector.Tokenizer()}
-	case m.Sparse != nil:
+		return facts{i.Family, i.Prompts, i.DocumentTokens, i.Precision, i.Workers, i.MemoryBytes}
+	case sparseKind:
 		i := &m.SparseInfo
-		return facts{i.Family, i.Prompts, i.MaxTokens, i.Precision, i.Workers, i.MemoryBytes, m.Sparse.Tokenizer()}
+		return facts{i.Family, i.Prompts, i.MaxTokens, i.Precision, i.Workers, i.MemoryBytes}
 	}
 	i := &m.Info
-	return facts{i.Family, i.Prompts, i.MaxTokens, i.Precision, i.Workers, i.MemoryBytes, m.Queue.Tokenizer()}
+	return facts{i.Family, i.Prompts, i.MaxTokens, i.Precision, i.Workers, i.MemoryBytes}
 }
 
-// find returns the model of that name, or an error for the client.
+// find returns the model of that name, loaded or not, or an error for the client.
 func (h *Handler) find(name string) (*Model, error) {
-	if m := h.models[name]; m != nil {
+	if m := h.model(name); m != nil {
 		return m, nil
 	}
 	if slices.Contains(h.cfg.Others, name) {
 		return nil, fail(codeModelKind, "model", "%.100q is a model of a kind that is not served here", name)
 	}
-	return nil, fail(codeModelNotFound, "model", "%.100q is not served here, expected one of: %s",
-		name, strings.Join(names(h.models), ", "))
+	return nil, fail(codeModelNotFound, "model", "%.100q is not served here, expected one of: %s", name, h.shownNames())
+}
+
+// model returns the model of that name, loaded or not; nil = there is none.
+func (h *Handler) model(name string) *Model {
+	if m := h.models[name]; m != nil {
+		return m
+	}
+	return h.cfg.Set.find(name)
+}
+
+// all returns all models, those that are always loaded before those of the set.
+func (h *Handler) all() []*Model {
+	list := make([]*Model, len(h.cfg.Models))
+	for i := range h.cfg.Models {
+		list[i] = &h.cfg.Models[i]
+	}
+	return append(list, h.cfg.Set.all()...)
+}
+
+// shownNames returns names and aliases for a message, not more than fit into one.
+func (h *Handler) shownNames() string {
+	var all []string
+	for _, m := range h.all() {
+		all = append(all, m.allNames()...)
+	}
+	slices.Sort(all)
+	const most = 50
+	if n := len(all) - most; n > 0 {
+		return fmt.Sprintf("%s, and %d more, which /v1/models lists", strings.Join(all[:most], ", "), n)
+	}
+	return strings.Join(all, ", ")
+}
+
+// use finds the model of c, which has to be of a kind that the request is for, and has
+// it loaded until x has done with it.
+func (x *exchange) use(c *basics, wanted ...kind) error {
+	if err := c.find(x.h, wanted...); err != nil {
+		return err
+	}
+	e := c.model.entry
+	if e == nil {
+		return nil
+	}
+	x.event.Model = c.model.Name
+	start := time.Now()
+	m, leave, err := e.set.use(x.r.Context(), e, c.keepAlive)
+	if c.model.queue() == nil {
+		x.event.Load = time.Since(start)
+	}
+	if err != nil {
+		return err
+	}
+	x.done = sync.OnceFunc(leave)
+	c.model = m
+	return c.checkKind(wanted)
 }
 
 // find finds the model of c, which has to be of a kind that the request is for.
@@ -155,6 +234,13 @@ func (c *basics) find(h *Handler, wanted ...kind) (err error) {
 	if c.model, err = h.find(c.name); err != nil {
 		return err
 	}
+	if c.model.kind() == "" { // which is known when it is loaded
+		return nil
+	}
+	return c.checkKind(wanted)
+}
+
+func (c *basics) checkKind(wanted []kind) error {
 	if found := c.model.kind(); !slices.Contains(wanted, found) {
 		return fail(codeModelKind, "model", "%.100q is %s", c.name, serving[found])
 	}
@@ -164,19 +250,29 @@ func (c *basics) find(h *Handler, wanted ...kind) (err error) {
 // usual returns the name of the model of requests that name none: the default where it
 // is of a kind that is wanted, or the only one of the first kind that there is.
 func (h *Handler) usual(wanted []kind) (string, error) {
-	if m := h.models[h.cfg.Default]; m != nil && slices.Contains(wanted, m.kind()) {
+	if m := h.model(h.cfg.Default); m != nil && slices.Contains(wanted, m.kind()) {
 		return h.cfg.Default, nil
 	}
+	all := h.all()
 	for _, k := range wanted {
-		names := slices.DeleteFunc(slices.Clone(h.names), func(name string) bool { return h.models[name].kind() != k })
-		switch len(names) {
+		var list []string
+		for _, m := range all {
+			if m.kind() == k {
+				list = append(list, m.Name)
+			}
+		}
+		switch len(list) {
 		case 0:
 		case 1:
-			return names[0], nil
+			return list[0], nil
 		default:
-			return "", fail(codeInvalidRequest, "model", "missing, expected one of: %s", strings.Join(names, ", "))
+			return "", fail(codeInvalidRequest, "model", "missing, expected one of: %s", strings.Join(list, ", "))
 		}
 	}
-	m := &h.cfg.Models[0]
-	return "", fail(codeModelKind, "model", "missing, and none is served of the kind that is asked: %.100q is %s", m.Name, serving[m.kind()])
+	for _, m := range all {
+		if m.kind() != "" {
+			return "", fail(codeModelKind, "model", "missing, and none is served of the kind that is asked: %.100q is %s", m.Name, serving[m.kind()])
+		}
+	}
+	return "", fail(codeInvalidRequest, "model", "missing")
 }

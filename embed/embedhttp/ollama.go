@@ -18,7 +18,7 @@ var ollama = dialect{name: "Ollama", below: "/api/", failure: ollamaFailure, rou
 	{path: "/api/embeddings", methods: post, serve: (*exchange).ollamaEmbedding, summary: "Embed a text",
 		fields: names(ollamaText.fields), example: `{"model": "minilm", "prompt": "The food was delicious"}`},
 	{path: "/api/tags", methods: get, serve: (*exchange).ollamaTags, summary: "List the models"},
-	{path: "/api/ps", methods: get, serve: (*exchange).ollamaRunning, summary: "List the models in memory, which are all"},
+	{path: "/api/ps", methods: get, serve: (*exchange).ollamaRunning, summary: "List the models in memory"},
 	{path: "/api/show", methods: post, serve: (*exchange).ollamaShow, summary: "Describe a model",
 		fields: names(ollamaShown), example: `{"model": "minilm"}`},
 	{path: "/api/version", methods: get, serve: (*exchange).ollamaVersion, open: true, summary: "Tell the version of this API"},
@@ -34,13 +34,13 @@ var (
 		"input":      (*call).setOllamaInput,
 		"truncate":   (*call).setTruncate,
 		"dimensions": (*call).setDimensions,
-		"keep_alive": (*call).skip,
+		"keep_alive": (*call).setKeepAlive,
 		"options":    (*call).setOllamaOptions,
 	}}
 	ollamaText = spelling{input: "prompt", empty: true, answer: (*exchange).answerOllamaText, fields: map[string]func(*call, *Handler, string, []byte) error{
 		"model":      (*call).setOllamaModel,
 		"prompt":     (*call).setOllamaPrompt,
-		"keep_alive": (*call).skip,
+		"keep_alive": (*call).setKeepAlive,
 		"options":    (*call).setOllamaOptions,
 	}}
 )
@@ -51,7 +51,7 @@ func (x *exchange) ollamaEmbedding() error { return x.embedAs(&ollamaText) }
 // setOllamaModel reads a name, to which Ollama's clients may add a tag.
 func (c *basics) setOllamaModel(h *Handler, field string, value []byte) error {
 	err := c.setModel(h, field, value)
-	if h.models[c.name] == nil {
+	if h.model(c.name) == nil {
 		c.name = strings.TrimSuffix(c.name, ":latest")
 	}
 	return err
@@ -96,7 +96,7 @@ func (x *exchange) answerOllama(c *call, result *embed.Result) error {
 	if err != nil {
 		return err
 	}
-	tail := fmt.Sprintf(`,"total_duration":%d,"load_duration":0,"prompt_eval_count":%d}`, time.Since(x.start), x.event.Tokens)
+	tail := fmt.Sprintf(`,"total_duration":%d,"load_duration":%d,"prompt_eval_count":%d}`, time.Since(x.start), x.event.Load, x.event.Tokens)
 	return x.list(true, fmt.Sprintf(`{"model":%s,"embeddings":`, model), len(result.Embeddings), c.vector(result), tail)
 }
 

@@ -2,7 +2,7 @@ package embedhttp
 
 import (
 	"net/http"
-	"strings"
+	"strconv"
 	"time"
 )
 
@@ -40,34 +40,68 @@ func (m *Model) ollamaDetails() ollamaDetails {
 	return ollamaDetails{Format: "safetensors", Family: f.family, Families: []string{f.family}, QuantizationLevel: f.precision.String()}
 }
 
-// ollamaModels returns all models under each of their names.
-func (h *Handler) ollamaModels() []ollamaModel {
+// ollamaModel describes m under one of its names.
+func (h *Handler) ollamaModel(m *Model, name string) ollamaModel {
+	return ollamaModel{
+		Name: name, Model: name, ModifiedAt: h.created.UTC().Format(time.RFC3339), Digest: m.Fingerprint,
+		Size: m.facts().memory, Details: m.ollamaDetails(),
+	}
+}
+
+// ollamaTags answers /api/tags with all models under each of their names.
+func (x *exchange) ollamaTags() error {
 	list := []ollamaModel{}
-	for i := range h.cfg.Models {
-		m := &h.cfg.Models[i]
-		for _, name := range append([]string{m.Name}, m.Aliases...) {
-			list = append(list, ollamaModel{
-				Name: name, Model: name, ModifiedAt: h.created.UTC().Format(time.RFC3339), Digest: m.Fingerprint,
-				Size: m.facts().memory, Details: m.ollamaDetails(),
-			})
+	for _, m := range x.h.all() {
+		for _, name := range m.allNames() {
+			list = append(list, x.h.ollamaModel(m, name))
 		}
 	}
-	return list
+	return x.json(http.StatusOK, map[string]any{"models": list})
 }
 
-func (x *exchange) ollamaTags() error {
-	return x.json(http.StatusOK, map[string]any{"models": x.h.ollamaModels()})
-}
-
-// ollamaRunning answers /api/ps: all models are in memory, and stay.
+// ollamaRunning answers /api/ps with those in memory. Some stay.
 func (x *exchange) ollamaRunning() error {
-	list := x.h.ollamaModels()
-	for i := range list {
-		list[i].ExpiresAt = x.h.created.UTC().AddDate(100, 0, 0).Format(time.RFC3339)
-		list[i].SizeVRAM = new(int64)
-		list[i].ContextLength = x.h.models[list[i].Name].facts().maxTokens
+	list := []ollamaModel{}
+	for _, m := range x.h.all() {
+		if m.queue() == nil {
+			continue
+		}
+		var expires time.Time
+		if m.entry != nil {
+			expires = m.entry.expires()
+		}
+		if expires.IsZero() {
+			expires = x.h.created.AddDate(100, 0, 0)
+		}
+		for _, name := range m.allNames() {
+			one := x.h.ollamaModel(m, name)
+			one.ExpiresAt, one.SizeVRAM, one.ContextLength = expires.UTC().Format(time.RFC3339Nano), new(int64), m.facts().maxTokens
+			list = append(list, one)
+		}
 	}
 	return x.json(http.StatusOK, map[string]any{"models": list})
+}
+
+// setKeepAlive reads how long a model stays that comes and goes: a duration, or a number
+// of seconds; below 0 until its memory is needed.
+func (c *basics) setKeepAlive(_ *Handler, field string, value []byte) error {
+	var keep time.Duration
+	var err error
+	if value[0] == '"' {
+		keep, err = time.ParseDuration(unquote(value))
+	} else {
+		var seconds float64
+		seconds, err = strconv.ParseFloat(string(value), 64)
+		keep = time.Duration(min(seconds, 1e9) * float64(time.Second))
+		if seconds < 0 {
+			keep = -1
+		}
+	}
+	if err != nil {
+		return fail(codeInvalidRequest, field, "found %s, expected a duration such as \"5m\", or a number of seconds", excerpt(value))
+	}
+	c.keepAlive = &keep
+	return nil
 }
 
 // ollamaShown are the fields of a request to describe a model.
@@ -106,7 +140,7 @@ func (x *exchange) ollamaShow() error {
 		return err
 	}
 	if c.name == "" {
-		return fail(codeInvalidRequest, "model", "missing, expected one of: %s", strings.Join(x.h.names, ", "))
+		return fail(codeInvalidRequest, "model", "missing, expected one of: %s", x.h.shownNames())
 	}
 	m, err := x.h.find(c.name)
 	if err != nil {

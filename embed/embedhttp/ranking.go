@@ -48,23 +48,8 @@ var rankingFields = map[string]func(c *ranking, h *Handler, field string, value 
 	"user":               (*ranking).skip,
 }
 
-// parseRanking reads a request to rank documents that is spelled as s, and finds its model.
-func (h *Handler) parseRanking(s *rankSpelling, name string, body []byte) (*ranking, error) {
-	c := new(ranking)
-	if err := readFields(h, c, s.fields, body); err != nil {
-		return nil, err
-	}
-	if name != "" {
-		c.name = name
-	}
-	return c, c.complete(h, s)
-}
-
 // complete checks what only the whole request tells.
 func (c *ranking) complete(h *Handler, s *rankSpelling) error {
-	if err := c.find(h, reranker, multiKind); err != nil {
-		return err
-	}
 	if c.query == "" {
 		return fail(codeInvalidInput, "query", "missing, expected a text")
 	}

@@ -51,24 +51,16 @@ var fields = map[string]func(c *call, h *Handler, field string, value []byte) er
 	"metadata":               (*call).skip,
 }
 
-// parse reads a request for embeddings that is spelled as s, and finds its model, which
-// has that name whatever the body says, or "" = the body says it.
-func (h *Handler) parse(s *spelling, name string, body []byte) (*call, error) {
+// call reads a request for embeddings that is spelled as s, and has its model loaded.
+func (x *exchange) call(s *spelling) (*call, error) {
 	c := new(call)
-	if err := readFields(h, c, s.fields, body); err != nil {
-		return nil, err
-	}
-	if name != "" {
-		c.name = name
-	}
-	return c, c.complete(h, s)
+	return c, x.receiveFor(&c.basics, []kind{cmp.Or(s.kind, embedding)}, func(body []byte) error {
+		return readFields(x.h, c, s.fields, body)
+	}, func() error { return c.complete(x.h, s) })
 }
 
-// complete checks what only the whole request tells.
+// complete checks what only the whole request and its model tell.
 func (c *call) complete(h *Handler, s *spelling) error {
-	if err := c.find(h, cmp.Or(s.kind, embedding)); err != nil {
-		return err
-	}
 	if err := c.purpose.settle(c); err != nil {
 		return err
 	}

@@ -32,13 +32,12 @@ func (x *exchange) rerankAny() error {
 
 // rankAs answers a request to rank documents that is spelled as its body tells.
 func (x *exchange) rankAs(spelled func(body []byte) *rankSpelling) error {
-	var c *ranking
+	c := new(ranking)
 	var s *rankSpelling
-	err := x.receive(func(body []byte) (err error) {
+	err := x.receiveFor(&c.basics, []kind{reranker, multiKind}, func(body []byte) error {
 		s = spelled(body)
-		c, err = x.h.parseRanking(s, x.name, body)
-		return err
-	})
+		return readFields(x.h, c, s.fields, body)
+	}, func() error { return c.complete(x.h, s) })
 	if err != nil {
 		return err
 	}

@@ -23,11 +23,7 @@ var openAI = spelling{fields: fields, input: "input", answer: (*exchange).answer
 
 // embedAs answers a request for embeddings that is spelled as s.
 func (x *exchange) embedAs(s *spelling) error {
-	var c *call
-	err := x.receive(func(body []byte) (err error) {
-		c, err = x.h.parse(s, x.name, body)
-		return err
-	})
+	c, err := x.call(s)
 	if err != nil {
 		return err
 	}
@@ -67,6 +63,29 @@ func (x *exchange) receive(read func(body []byte) error) error {
 	return nil
 }
 
+// receiveFor reads the request's body with read, which says in c what model it is for. That
+// is loaded, if it is of a kind that is wanted, and then complete checks the request.
+func (x *exchange) receiveFor(c *basics, wanted []kind, read func(body []byte) error, complete func() error) error {
+	body, err := x.body()
+	if err != nil {
+		return err
+	}
+	if err := x.parse(body, read); err != nil {
+		return err
+	}
+	if x.name != "" {
+		c.name = x.name
+	}
+	if err := x.use(c, wanted...); err != nil { // which may take long, and takes no turn of others
+		return err
+	}
+	if err := x.parse(body, func([]byte) error { return complete() }); err != nil {
+		return err
+	}
+	x.keep(int64(len(body)))
+	return nil
+}
+
 // compute has the model of c run on texts, and says of that what an event and
 // headers say. run returns how long it waited for the model.
 func (x *exchange) compute(c *basics, texts int, run func(ctx context.Context) (wait time.Duration, err error)) error {
@@ -75,8 +94,9 @@ func (x *exchange) compute(c *basics, texts int, run func(ctx context.Context) (
 	}
 	x.event.Model, x.event.Texts = c.model.Name, texts
 	read := time.Now()
-	x.event.Read = read.Sub(x.start)
+	x.event.Read = read.Sub(x.start) - x.event.Load
 	wait, err := run(x.r.Context())
+	x.done()
 	x.event.Embed = time.Since(read)
 	if err != nil {
 		return err
@@ -90,7 +110,7 @@ func (x *exchange) compute(c *basics, texts int, run func(ctx context.Context) (
 
 // sinceEmbedded returns the time from when there were embeddings or scores.
 func (x *exchange) sinceEmbedded() time.Duration {
-	return time.Since(x.start) - x.event.Read - x.event.Embed
+	return time.Since(x.start) - x.event.Read - x.event.Load - x.event.Embed
 }
 
 // timing returns the value of Server-Timing, in milliseconds. The encoding of an
@@ -98,7 +118,11 @@ func (x *exchange) sinceEmbedded() time.Duration {
 func (x *exchange) timing() string {
 	e, encode := &x.event, x.sinceEmbedded()
 	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-	return fmt.Sprintf("read;dur=%.3f, wait;dur=%.3f, compute;dur=%.3f, encode;dur=%.3f", ms(e.Read), ms(e.Wait), ms(e.Embed-e.Wait), ms(encode))
+	load := ""
+	if e.Load > 0 {
+		load = fmt.Sprintf("load;dur=%.3f, ", ms(e.Load))
+	}
+	return load + fmt.Sprintf("read;dur=%.3f, wait;dur=%.3f, compute;dur=%.3f, encode;dur=%.3f", ms(e.Read), ms(e.Wait), ms(e.Embed-e.Wait), ms(encode))
 }
 
 func (c *call) embed(ctx context.Context) (*embed.Result, error) {

@@ -76,7 +76,7 @@ var errNoRoom = errors.New("no room for the request's body")
 
 // full reports whether every model has all the work that it takes on.
 func (h *Handler) full() bool {
-	return !slices.ContainsFunc(h.cfg.Models, func(m Model) bool { return !m.full() })
+	return !slices.ContainsFunc(h.all(), func(m *Model) bool { return m.queue() == nil || !m.queue().Full() })
 }
 
 // keep gives back what x has of the room beyond size.

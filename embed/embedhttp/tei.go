@@ -99,16 +99,18 @@ func (x *exchange) teiRoot() error {
 		return err
 	}
 	x.r.Body, x.r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	m := x.h.models[cmp.Or(x.name, x.h.cfg.Default)]
-	if m == nil {
-		m = &x.h.cfg.Models[0]
+	m := x.h.model(cmp.Or(x.name, x.h.cfg.Default))
+	if all := x.h.all(); m == nil && len(all) > 0 {
+		m = all[0]
 	}
 	switch {
+	case m == nil:
+		return x.teiEmbed() // which says that there is none
 	case members["texts"] != 0:
 		return x.rankAs(func([]byte) *rankSpelling { return &teiRanking })
 	case m.kind() == sparseKind:
 		return x.teiEmbedSparse()
-	case m.kind() != embedding:
+	case m.kind() != embedding && m.kind() != "":
 		return x.teiPredict()
 	case members["inputs"] == '{':
 		return x.teiSimilarity()
@@ -132,11 +134,11 @@ type teiError struct {
 func teiFailure(f *failure) (int, any) {
 	status, kind := f.code.status, "Validation"
 	switch {
-	case f.code == codeQueueFull:
+	case f.code == codeQueueFull, f.code == codeModelsBusy:
 		kind = "Overloaded"
 	case f.code == codeShuttingDown:
 		kind = "Unhealthy"
-	case f.code == codeInternal:
+	case f.code == codeInternal, f.code == codeModelLoad, f.code == codeModelTooLarge:
 		kind = "Backend"
 	case f.code == codeModelKind:
 		status, kind = http.StatusFailedDependency, "Backend"

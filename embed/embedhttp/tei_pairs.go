@@ -193,16 +193,9 @@ type teiLabel struct {
 // teiPredict answers /predict.
 func (x *exchange) teiPredict() error {
 	c := new(prediction)
-	err := x.receive(func(body []byte) error {
-		if err := readFields(x.h, c, predictionFields, body); err != nil {
-			return err
-		}
-		if x.name != "" {
-			c.name = x.name
-		}
-		if err := c.find(x.h, classifier, reranker); err != nil {
-			return err
-		}
+	err := x.receiveFor(&c.basics, []kind{classifier, reranker}, func(body []byte) error {
+		return readFields(x.h, c, predictionFields, body)
+	}, func() error {
 		if c.pairs == nil {
 			return fail(codeInvalidInput, "inputs", "missing, expected a text, a pair of texts, or a list of lists of one or two")
 		}

@@ -15,11 +15,7 @@ type teiWeight struct {
 
 // teiEmbedSparse answers /embed_sparse with the weights of each text that are not zero.
 func (x *exchange) teiEmbedSparse() error {
-	var c *call
-	err := x.receive(func(body []byte) (err error) {
-		c, err = x.h.parse(&teiSparse, x.name, body)
-		return err
-	})
+	c, err := x.call(&teiSparse)
 	if err != nil {
 		return err
 	}

@@ -58,22 +58,14 @@ func (c *tokenization) setSkipSpecial(_ *Handler, field string, value []byte) er
 // receiveTokenization reads a request with those fields, of which field has the inputs.
 func (x *exchange) receiveTokenization(fields map[string]func(*tokenization, *Handler, string, []byte) error, field string) (*tokenization, error) {
 	c := new(tokenization)
-	err := x.receive(func(body []byte) (err error) {
-		if err = readFields(x.h, c, fields, body); err != nil {
-			return err
+	return c, x.receiveFor(&c.basics, allKinds, func(body []byte) error {
+		return readFields(x.h, c, fields, body)
+	}, func() error {
+		if c.inputs.count() == 0 {
+			return fail(codeInvalidInput, field, "missing")
 		}
-		if c.name == "" {
-			c.name, err = x.h.usual(allKinds)
-		}
-		if err == nil {
-			c.model, err = x.h.find(c.name)
-		}
-		if err == nil && c.inputs.count() == 0 {
-			err = fail(codeInvalidInput, field, "missing")
-		}
-		return err
+		return nil
 	})
-	return c, err
 }
 
 // allKinds are those that there are, the first one before the others.
@@ -102,7 +94,7 @@ func (x *exchange) teiTokenize() error {
 		}
 	}
 	x.event.Model, x.event.Texts = c.model.Name, len(c.inputs.texts)
-	t := c.model.facts().tokenizer
+	t := c.model.queue().Tokenizer()
 	var failed error
 	err = x.list(true, "", len(c.inputs.texts), func(b []byte, i int) []byte {
 		text := prompt + c.inputs.texts[i]
@@ -139,7 +131,7 @@ func (x *exchange) teiDecode() error {
 	}
 	texts := make([]string, len(c.inputs.ids))
 	for i, ids := range c.inputs.ids {
-		if texts[i], err = c.model.facts().tokenizer.Decode(ids, tokenizer.DecodeOptions{KeepSpecial: c.special}); err != nil {
+		if texts[i], err = c.model.queue().Tokenizer().Decode(ids, tokenizer.DecodeOptions{KeepSpecial: c.special}); err != nil {
 			return fail(codeInvalidInput, "ids", "input %d: %v", i, err)
 		}
 	}
@@ -174,7 +166,10 @@ func (x *exchange) teiInfo() error {
 	if err != nil {
 		return err
 	}
-	m := x.h.models[name]
+	m, err := x.h.find(name)
+	if err != nil {
+		return err
+	}
 	f := m.facts()
 	info := teiDescription{
 		ModelID: m.Name, ServedModelName: m.Name, ModelDType: f.precision.String(), MaxInputLength: f.maxTokens, AutoTruncate: true, Version: teiAPI,

@@ -67,30 +67,24 @@ func cosine(a, b []float32) float32 {
 
 // teiEmbedAll answers /embed_all with the vectors of each text's tokens.
 func (x *exchange) teiEmbedAll() error {
-	var c *call
-	err := x.receive(func(body []byte) (err error) {
-		if c, err = x.h.parse(&teiTokens, x.name, body); err != nil {
-			return err
-		}
-		if c.inputs.ids != nil {
-			return fail(codeInvalidInput, "inputs", "token ids, expected texts")
-		}
-		// Before texts are tokenized, a byte counts as a token.
-		c.size = 0
-		for _, text := range c.inputs.texts {
-			tokens := len(c.prompt) + len(text)
-			if most := c.model.facts().maxTokens; most > 0 {
-				tokens = min(tokens, most)
-			}
-			c.size += int64(tokens) * int64(c.model.Info.Dimensions) * 4
-		}
-		if most := x.h.cfg.MaxBody; c.size > most {
-			return fail(codeTooLarge, "inputs", "%d bytes of vectors, expected at most %d: ask with fewer or shorter texts", c.size, most)
-		}
-		return nil
-	})
+	c, err := x.call(&teiTokens)
 	if err != nil {
 		return err
+	}
+	if c.inputs.ids != nil {
+		return fail(codeInvalidInput, "inputs", "token ids, expected texts")
+	}
+	// Before texts are tokenized, a byte counts as a token.
+	c.size = 0
+	for _, text := range c.inputs.texts {
+		tokens := len(c.prompt) + len(text)
+		if most := c.model.facts().maxTokens; most > 0 {
+			tokens = min(tokens, most)
+		}
+		c.size += int64(tokens) * int64(c.model.Info.Dimensions) * 4
+	}
+	if most := x.h.cfg.MaxBody; c.size > most {
+		return fail(codeTooLarge, "inputs", "%d bytes of vectors, expected at most %d: ask with fewer or shorter texts", c.size, most)
 	}
 	var result *embed.TokenResult
 	err = x.compute(&c.basics, c.inputs.count(), func(ctx context.Context) (wait time.Duration, err error) {
