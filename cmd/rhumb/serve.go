@@ -6,8 +6,12 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +22,7 @@ import (
 type serveFlags struct {
 	model         modelFlags
 	models        modelList
+	set           setFlags
 	cache         cacheFlags
 	aliases       []string
 	as            []string // [NAME=]KIND
@@ -46,6 +51,7 @@ func (c *console) serveCommand() *cobra.Command {
   rhumb serve --model minilm --model cross-encoder/ms-marco-MiniLM-L6-v2
   rhumb serve --model m3=BAAI/bge-m3 --model m3-sparse=BAAI/bge-m3 --as m3-sparse=sparse
   rhumb serve --alias text-embedding-3-small=minilm
+  rhumb serve --models-dir path/to/models --memory 8GiB --keep-alive 15m
   rhumb serve --addr unix:/run/rhumb.sock`,
 	}
 	f.model.add(cmd)
@@ -53,6 +59,7 @@ func (c *console) serveCommand() *cobra.Command {
 	f.models.list = []string{f.model.name}
 	flag.Value = &f.models // in place of one name
 	flag.Usage = "`[NAME=]MODEL` to serve, of whatever kind: its folder, its id at the hub, or " + builtin + ", under its own or another name; may be given more than once; env RHUMB_MODEL"
+	f.set.add(cmd)
 	f.cache.add(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.aliases, "alias", nil, "`NAME=MODEL`: another name for a model that is served, by one of its own; may be given more than once")
@@ -118,15 +125,15 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 	if f.maxChars == 0 {
 		cfg.MaxChars = -1
 	}
-	if f.keys != "" {
-		keys, err := readKeys(ctx, f.keys)
-		if err != nil {
-			return err
-		}
-		if cfg.Keys, err = embedhttp.NewKeys(keys); err != nil {
-			return err
-		}
-		defer f.reloadKeys(cfg.Keys, log)()
+	hangups := make(chan os.Signal, 1) // which end no service, from the start
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	var keysAgain, adminsAgain, modelsAgain reread
+	if cfg.Keys, keysAgain, err = openKeys(ctx, f.keys, log); err != nil {
+		return err
+	}
+	if cfg.AdminKeys, adminsAgain, err = openKeys(ctx, f.set.adminKeys, log); err != nil {
+		return err
 	}
 	var secure *tls.Config
 	if f.cert != "" {
@@ -163,6 +170,9 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 		}()
 	}
 	for _, p := range places {
+		if p.comes {
+			continue
+		}
 		p.cfg.Cache = store
 		model, served, err := f.load(ctx, m, p)
 		if err != nil {
@@ -172,11 +182,20 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 		defer queueOf(served).Close(context.Background())
 		cfg.Models = append(cfg.Models, served)
 	}
+	comes := slices.DeleteFunc(places, func(p place) bool { return !p.comes })
+	if cfg.Set, modelsAgain, err = f.serveSet(ctx, c, m, comes, store, log); err != nil {
+		return err
+	}
 	handler, err := embedhttp.New(cfg)
 	if err != nil {
 		return err
 	}
+	defer onHangup(hangups, keysAgain, adminsAgain, modelsAgain)()
 	s := newServer(handler, m.handler(), log)
+	if cfg.Set != nil {
+		defer cfg.Set.Close(context.Background())
+		s.queues = append(s.queues, cfg.Set)
+	}
 	for _, served := range cfg.Models {
 		s.queues = append(s.queues, queueOf(served))
 	}

@@ -8,9 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -87,30 +86,54 @@ func readSmall(file string) ([]byte, error) {
 	return content, err
 }
 
-// reloadKeys reads the file of the API keys again on each SIGHUP, until the
-// function that it returns is called. A file that is no good changes nothing.
-func (f *serveFlags) reloadKeys(keys *embedhttp.Keys, log *slog.Logger) (stop func()) {
-	hangups, done := make(chan os.Signal, 1), make(chan struct{})
+// A reread reads again what a service was told at its start. What is no good changes nothing.
+type reread func(ctx context.Context)
+
+// openKeys returns the API keys in file, and what reads them again; "" = none.
+func openKeys(ctx context.Context, file string, log *slog.Logger) (*embedhttp.Keys, reread, error) {
+	if file == "" {
+		return nil, func(context.Context) {}, nil
+	}
+	lines, err := readKeys(ctx, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	keys, err := embedhttp.NewKeys(lines)
+	return keys, func(ctx context.Context) {
+		lines, err := readKeys(ctx, file)
+		if err == nil {
+			err = keys.Set(lines)
+		}
+		if err != nil {
+			log.Error("the API keys stay as they were", "file", file, "error", err)
+			return
+		}
+		log.Info("API keys read again", "file", file, "keys", len(lines))
+	}, err
+}
+
+// onHangup reads all again for each of hangups, each beside the others as one may take
+// long, until the function that it returns is called.
+func onHangup(hangups chan os.Signal, all ...reread) (stop func()) {
+	done := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
-	signal.Notify(hangups, syscall.SIGHUP)
 	go func() {
 		defer close(done)
-		for range hangups {
-			lines, err := readKeys(ctx, f.keys)
-			if err == nil {
-				err = keys.Set(lines)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hangups:
 			}
-			if err != nil {
-				log.Error("the API keys stay as they were", "file", f.keys, "error", err)
-				continue
+			var group sync.WaitGroup
+			for _, again := range all {
+				group.Go(func() { again(ctx) })
 			}
-			log.Info("API keys read again", "file", f.keys, "keys", len(lines))
+			group.Wait()
 		}
 	}()
 	return func() {
-		signal.Stop(hangups)
 		cancel()
-		close(hangups)
 		<-done
 	}
 }

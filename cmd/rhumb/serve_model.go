@@ -46,6 +46,7 @@ type place struct {
 	dir     string // "" = inside the binary
 	as      string // what the folder is taken for; "" = what it says it is
 	cfg     embed.Config
+	comes   bool // and goes, as one of --models-dir
 }
 
 // places returns the models that the flags name, one for each folder: further names of
@@ -56,7 +57,11 @@ func (f *serveFlags) places(ctx context.Context, c *console) ([]place, error) {
 		return nil, err
 	}
 	var list []place
-	for _, arg := range f.models.list {
+	models := f.models.list
+	if f.set.dir != "" && !f.models.given && os.Getenv("RHUMB_MODEL") == "" {
+		models = nil
+	}
+	for _, arg := range models {
 		name, from, named := strings.Cut(arg, "=")
 		if !named {
 			name, from = "", arg
@@ -93,26 +98,41 @@ func (f *serveFlags) places(ctx context.Context, c *console) ([]place, error) {
 		}
 		list = append(list, p)
 	}
+	coming, err := f.folders(ctx, c, kinds)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, coming...)
 	for name := range kinds {
 		if name != "" && !slices.ContainsFunc(list, func(p place) bool { return p.called(name) }) {
 			return nil, usagef("--as %s=%s: no --model is called %s", name, kinds[name], name)
 		}
 	}
-	for _, arg := range f.aliases {
-		alias, name, named := strings.Cut(arg, "=")
-		if !named || alias == "" {
-			return nil, usagef("--alias %s: expected NAME=MODEL", arg)
-		}
-		i := slices.IndexFunc(list, func(p place) bool { return p.called(name) })
-		if i < 0 {
-			return nil, usagef("--alias %s: no --model is called %s", arg, name)
-		}
-		list[i].aliases = slices.Concat(list[i].aliases, []string{alias})
+	if err := f.addAliases(list); err != nil {
+		return nil, err
 	}
 	if f.usual != "" && !slices.ContainsFunc(list, func(p place) bool { return p.called(f.usual) }) {
 		return nil, usagef("--default %s: no --model is called that", f.usual)
 	}
 	return list, nil
+}
+
+// addAliases gives those in list the names that --alias says. Its error is of the first that
+// is no good, or of a model that is not there.
+func (f *serveFlags) addAliases(list []place) (err error) {
+	for _, arg := range f.aliases {
+		alias, name, named := strings.Cut(arg, "=")
+		i := slices.IndexFunc(list, func(p place) bool { return p.called(name) })
+		switch {
+		case !named || alias == "":
+			err = cmp.Or(err, usagef("--alias %s: expected NAME=MODEL", arg))
+		case i < 0:
+			err = cmp.Or(err, usagef("--alias %s: no --model is called %s", arg, name))
+		default:
+			list[i].aliases = slices.Concat(list[i].aliases, []string{alias})
+		}
+	}
+	return err
 }
 
 // kinds returns what --as says that folders are taken for, by the names of models; "" is that
