@@ -108,7 +108,7 @@ var layers = map[string]row{
 	"examples/rag":          {ours: []string{public}},
 	// internal/kernel is for doctor and bench, which look at each kernel set.
 	"cmd/rhumb": {ours: []string{public, "internal/fill", "internal/kernel", "internal/rows"}, others: []string{
-		"github.com/spf13/cobra", "github.com/schollz/progressbar/v3",
+		"github.com/spf13/cobra", "github.com/spf13/pflag", "go.yaml.in/yaml/v3", "github.com/schollz/progressbar/v3",
 		"github.com/parquet-go/parquet-go", "github.com/x448/float16",
 		"github.com/prometheus/client_golang", "golang.org/x/term",
 	}},

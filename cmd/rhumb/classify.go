@@ -23,8 +23,10 @@ func (c *console) classifyCommand() *cobra.Command {
 		Long: `Print the model's labels for each text, with their probabilities, the likeliest first.
 In a jsonl file a list of two strings, also as the text of an object, is a pair of
 texts, such as a premise and a hypothesis.`,
-		Example: `  rhumb classify --model distilbert/distilbert-base-uncased-finetuned-sst-2-english "The food was delicious"
-  echo '["A man eats.", "Somebody is hungry."]' | rhumb classify --model cross-encoder/nli-deberta-v3-base --input-format jsonl`,
+		Example: `  rhumb classify --model distilbert/distilbert-base-uncased-finetuned-sst-2-english \
+    "The food was delicious"
+  echo '["A man eats.", "Somebody is hungry."]' | rhumb classify --input-format jsonl \
+    --model cross-encoder/nli-deberta-v3-base`,
 	}
 	flags.in.pairs = true
 	flags.add(cmd, "classifier", []string{asClassify}, "TEXT", "print logits, in place of probabilities")

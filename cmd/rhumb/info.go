@@ -21,7 +21,7 @@ func (c *console) infoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "info [NAME]",
 		Short: "Say what the model is: its kind, dimensions or labels, limits, prompts, memory",
-		Long:  "Say what the model is: its kind, dimensions or labels, limits, prompts, and the memory that its weights need.\nThe weights of a folder are read once, for the fingerprint, and not loaded.",
+		Long:  "Say what the model is: its kind, dimensions or labels, limits, prompts, and the memory\nthat its weights need. The weights of a folder are read once, for the fingerprint, and not loaded.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {

@@ -54,10 +54,12 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetArgs(args)
+	serve := c.serveCommand()
+	setHelp(root, serve)
 	root.AddCommand(
 		c.embedCommand(), c.batchCommand(), c.tokenizeCommand(), c.similarityCommand(), c.searchCommand(),
 		c.rerankCommand(), c.classifyCommand(), c.chunkCommand(),
-		c.serveCommand(), c.infoCommand(), c.pullCommand(), c.quantizeCommand(),
+		serve, c.infoCommand(), c.pullCommand(), c.quantizeCommand(),
 		c.calibrateCommand(), c.benchCommand(), c.doctorCommand(), c.versionCommand(),
 	)
 	cmd, err := root.ExecuteContextC(ctx)

@@ -31,7 +31,8 @@ together (a reranker, or cross-encoder), or by MaxSim of one that makes a vector
 token (ColBERT). Documents are arguments, lines of standard
 input, or those of a file; the best come first. With --sort=false they are written part
 by part in the order of the input, however many there are.`,
-		Example: `  rhumb rerank --model cross-encoder/ms-marco-MiniLM-L6-v2 --query "how do I get a refund?" --input texts.txt --top 10`,
+		Example: `  rhumb rerank --model cross-encoder/ms-marco-MiniLM-L6-v2 --query "how do I get a refund?" \
+    --input texts.txt --top 10`,
 	}
 	flags.add(cmd, "reranker", []string{asRerank, asMultiVector}, "DOCUMENT", "print logits, in place of scores behind the model's activation")
 	prompts.add(cmd, "`TEXT` to put before the query, as it is, or where the model's template has a place for it (default: the model's default prompt)")

@@ -33,9 +33,9 @@ func (c *console) searchCommand() *cobra.Command {
 		Short: "Find the lines of a file that are nearest to a query",
 		Long: `Find the lines of a file that are nearest to each query, by their cosine with it,
 with a sparse model by the inner product; then lines that have nothing in common with it
-are not found. With a multi-vector model it is by MaxSim. Every line is looked at. The prompts are the model's for queries and for documents,
-where it has them. With --chunk-tokens it is the chunks of the lines that are looked
-at, and found.`,
+are not found. With a multi-vector model it is by MaxSim. Every line is looked at.
+The prompts are the model's for queries and for documents, where it has them. With
+--chunk-tokens it is the chunks of the lines that are looked at, and found.`,
 		Example: `  rhumb search --corpus texts.txt "how do I get a refund?"`,
 		Args:    cobra.MinimumNArgs(1),
 	}

@@ -45,9 +45,16 @@ func (c *console) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Answer POST /v1/embeddings, /v1/rerank and others, as clients of OpenAI, Ollama, Cohere, Jina, Voyage and others ask",
-		Args:  cobra.NoArgs,
+		Long: `Answer POST /v1/embeddings, /v1/rerank and others, as clients of OpenAI, Ollama, Cohere, Jina,
+Voyage and others ask.
+
+Every flag may also be given by the variable of the environment that is named with it, lists with
+commas, and in the file of --config, lists as lists. The command line goes before the environment,
+that before the file, and that before the default.`,
+		Args: cobra.NoArgs,
 		Example: `  rhumb serve
-  rhumb serve --addr :8080 --model BAAI/bge-small-en-v1.5 --model notes=path/to/model --api-keys keys.txt
+  rhumb serve --addr :8080 --model BAAI/bge-small-en-v1.5 --model notes=path/to/model
+  rhumb serve --api-keys keys.txt --config rhumb.yaml
   rhumb serve --model minilm --model cross-encoder/ms-marco-MiniLM-L6-v2
   rhumb serve --model m3=BAAI/bge-m3 --model m3-sparse=BAAI/bge-m3 --as m3-sparse=sparse
   rhumb serve --alias text-embedding-3-small=minilm
@@ -58,7 +65,7 @@ func (c *console) serveCommand() *cobra.Command {
 	flag := cmd.Flags().Lookup("model")
 	f.models.list = []string{f.model.name}
 	flag.Value = &f.models // in place of one name
-	flag.Usage = "`[NAME=]MODEL` to serve, of whatever kind: its folder, its id at the hub, or " + builtin + ", under its own or another name; may be given more than once; env RHUMB_MODEL"
+	flag.Usage = "`[NAME=]MODEL` to serve, of whatever kind: its folder, its id at the hub, or " + builtin + ", under its own or another name; may be given more than once"
 	f.set.add(cmd)
 	f.cache.add(cmd)
 	flags := cmd.Flags()
@@ -91,6 +98,7 @@ func (c *console) serveCommand() *cobra.Command {
 		}
 		return f.run(ctx, c)
 	})
+	addSettings(cmd)
 	return cmd
 }
 
@@ -102,7 +110,7 @@ type modelList struct {
 }
 
 func (l *modelList) String() string { return strings.Join(l.list, ",") }
-func (l *modelList) Type() string   { return "string" }
+func (l *modelList) Type() string   { return "stringArray" }
 
 func (l *modelList) Set(s string) error {
 	if !l.given {
