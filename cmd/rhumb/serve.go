@@ -37,6 +37,7 @@ type serveFlags struct {
 	cert, key     string
 	origin        string
 	ignoreUnknown bool
+	draining      drainFlags
 	log           *choice
 }
 
@@ -83,6 +84,7 @@ that before the file, and that before the default.`,
 	flags.StringVar(&f.key, "tls-key", "", "`FILE` of the certificate's key in PEM")
 	flags.StringVar(&f.origin, "cors-origin", "", "`ORIGIN` of web pages that may call, or * for all (default: none)")
 	flags.BoolVar(&f.ignoreUnknown, "ignore-unknown", false, "let requests have fields that are not known")
+	f.draining.add(cmd)
 	f.log = addChoice(cmd, "log-format", "form of the log", "text", "json")
 	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
 	cmd.RunE = action(func(ctx context.Context, _ *cobra.Command, _ []string) error {
@@ -95,6 +97,9 @@ that before the file, and that before the default.`,
 			return usagef("--max-chars %d: must be 0 or more", f.maxChars)
 		case f.queueTokens < 0:
 			return usagef("--queue-tokens %d: must be 0 or more", f.queueTokens)
+		}
+		if err := f.draining.check(); err != nil {
+			return err
 		}
 		return f.run(ctx, c)
 	})
@@ -204,6 +209,7 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 		defer cfg.Set.Close(context.Background())
 		s.queues = append(s.queues, cfg.Set)
 	}
+	s.draining = f.draining
 	for _, served := range cfg.Models {
 		s.queues = append(s.queues, queueOf(served))
 	}

@@ -22,8 +22,6 @@ const (
 	headerTime = 10 * time.Second // for a request's headers
 	answerTime = 2 * time.Minute  // for each piece of the answer to be taken
 	idleTime   = 2 * time.Minute  // for the next request on a connection
-	leaveTime  = time.Second      // for clients with a connection to come to its end by themselves, when the server ends
-	drainTime  = 30 * time.Second // for requests under way, then
 )
 
 // headerSize is how long the headers of a request may be, in bytes.
@@ -31,13 +29,14 @@ const headerSize = 64 << 10
 
 // A server is the service on a listener.
 type server struct {
-	handler *embedhttp.Handler
-	metrics http.Handler
-	queues  []servedQueue
-	log     *slog.Logger
-	http    *http.Server
-	open    atomic.Int64 // connections
-	leaving atomic.Bool  // clients are asked to close their connections
+	handler  *embedhttp.Handler
+	metrics  http.Handler
+	queues   []servedQueue
+	log      *slog.Logger
+	http     *http.Server
+	draining drainFlags
+	open     atomic.Int64 // connections
+	leaving  atomic.Bool  // clients are asked to close their connections
 }
 
 func newServer(handler *embedhttp.Handler, metrics http.Handler, log *slog.Logger) *server {
@@ -135,8 +134,15 @@ func (s *server) serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 		s.http.TLSConfig = secure
 		served <- s.http.ServeTLS(l, "", "")
 	}()
-	err := s.handler.Warm(ctx)
+	watchdog, err := watchdogTime()
 	if err == nil {
+		err = s.handler.Warm(ctx)
+	}
+	var delay time.Duration // for balancers that send requests, which they do to who is ready
+	if err == nil {
+		s.notify("READY=1")
+		defer s.keepAlive(watchdog)()
+		delay = s.draining.delay
 		s.log.Info("ready", "url", url(l, secure))
 		select {
 		case <-ctx.Done():
@@ -146,36 +152,5 @@ func (s *server) serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 	} else if ctx.Err() != nil {
 		err = nil // ended while it began
 	}
-	return errors.Join(err, s.drain())
-}
-
-// drain ends the server so that every request is answered that reaches it: first
-// clients are told, with their next answer, to close their connections, while
-// new ones are still taken; then the listener and idle connections are closed;
-// and what has not been answered after drainTime is answered with 503.
-func (s *server) drain() error {
-	s.handler.Drain()
-	s.leaving.Store(true)
-	s.log.Info("shutting down")
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(leaveTime); s.open.Load() > 0 && time.Now().Before(end); {
-		<-tick.C
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
-	defer cancel()
-	err := s.http.Shutdown(ctx)
-	if !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	s.log.Warn("requests are still under way and end now", "after", drainTime)
-	for _, q := range s.queues {
-		_ = q.Close(ctx) // which is over: the queue drops what it has
-	}
-	last, cancel := context.WithTimeout(context.Background(), leaveTime)
-	defer cancel()
-	if s.http.Shutdown(last) == nil {
-		return nil
-	}
-	return s.http.Close()
+	return errors.Join(err, s.drain(delay))
 }

@@ -51,7 +51,7 @@ type service struct {
 // serve starts rhumb serve and waits until it is ready.
 func serve(t *testing.T, args ...string) *service {
 	t.Helper()
-	s := &service{Cmd: exec.Command(os.Args[0], append([]string{"serve", "--addr", "127.0.0.1:0", "--model", "tiny=" + tiny}, args...)...)}
+	s := &service{Cmd: exec.Command(os.Args[0], append([]string{"serve", "--addr", "127.0.0.1:0", "--drain-delay", "0", "--model", "tiny=" + tiny}, args...)...)}
 	s.Env = append(os.Environ(), "RHUMB_TEST_COMMAND=1")
 	stderr, err := s.StderrPipe()
 	require.NoError(t, err)
@@ -331,6 +331,8 @@ func TestServeExitCodes(t *testing.T) {
 		{2, "--max-body 0", "--max-body 0"},
 		{2, "--max-chars -1", "--max-chars -1"},
 		{2, "--queue-tokens -1", "--queue-tokens -1"},
+		{2, "--drain-delay -1s", "--drain-delay -1s"},
+		{2, "--shutdown-timeout -1s", "--shutdown-timeout -1s"},
 		{2, "tls-key", "--tls-cert a.pem"},
 		{2, "there is text, json", "--log-format xml"},
 		{2, "unknown command", "extra"},
