@@ -94,17 +94,25 @@ type Model struct {
 
 // An Event is one request, answered.
 type Event struct {
+	Context context.Context // of the request, without its end: what middlewares put there, as a span
+	ID      string          // that the answer's X-Request-Id and the log have
+	Trace   Trace           // of the caller
+	Start   time.Time
+
 	Path   string // of the route, "/v1/models/" with any id; "" = there is no such route
-	Method string
+	Method string // as the client spells it
 	Status int    // 499 where the client left before the answer was whole
 	Code   string // of the error, "" = none
 	Model  string // the name under which it is configured; "" = none was found
+	Kind   string // of that model, as /v1/models has it
 
 	Texts     int // inputs or documents
 	Tokens    int // read by the model
 	Truncated int // inputs or documents that were
 	Cached    int // inputs whose rows the model's cache had
 
+	// Read, Load, Embed and Encode follow each other; those of a request that failed before
+	// are 0, and Total has all of them.
 	Read   time.Duration // of the request, parsing included
 	Load   time.Duration // until the model was loaded; 0 where it was
 	Embed  time.Duration // from texts to embeddings or scores, the wait included
@@ -123,6 +131,9 @@ type Handler struct {
 	room    *room
 	hosts   []string // nil = any
 	state   atomic.Pointer[string]
+
+	underWay atomic.Int64 // requests
+	refusals refusals
 }
 
 // What /ready says.
@@ -195,9 +206,14 @@ func (h *Handler) Warm(ctx context.Context) error {
 	return nil
 }
 
+// UnderWay returns how many requests h has that are not answered whole.
+func (h *Handler) UnderWay() int { return int(h.underWay.Load()) }
+
 // A ModelStatus says what a model has, and what it has to do.
 type ModelStatus struct {
 	Name          string
+	Kind          string // as /v1/models has it; "" = not known before it is loaded
+	Precision     embed.Precision
 	Loaded        bool
 	Memory        int64 // of its weights when it is loaded, in bytes; 0 = not known before
 	WaitingTexts  int   // in its queue, not yet in a batch
@@ -209,7 +225,8 @@ type ModelStatus struct {
 func (h *Handler) Status() []ModelStatus {
 	var list []ModelStatus
 	for _, m := range h.all() {
-		s := ModelStatus{Name: m.Name, Memory: m.facts().memory}
+		f := m.facts()
+		s := ModelStatus{Name: m.Name, Kind: string(m.kind()), Precision: f.precision, Memory: f.memory}
 		if q := m.queue(); q != nil {
 			stats := q.Stats()
 			s.Loaded, s.WaitingTexts, s.WaitingTokens = true, stats.WaitingTexts, stats.WaitingTokens

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"regexp"
 	"runtime/debug"
@@ -37,7 +35,9 @@ type exchange struct {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{h: h, w: w, r: r, control: http.NewResponseController(w), start: time.Now(), id: requestID(r.Header.Get("X-Request-Id")),
 		path: slashes.ReplaceAllString(r.URL.Path, "/"), dialect: dialects[0], done: func() {}}
-	x.event.Method = r.Method
+	x.event = Event{Context: context.WithoutCancel(r.Context()), ID: x.id, Trace: traceOf(r.Header), Start: x.start, Method: r.Method}
+	h.underWay.Add(1)
+	defer h.underWay.Add(-1)
 	defer x.leave()
 	defer func() { x.done() }()
 	defer x.end()
@@ -45,6 +45,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = x.control.SetReadDeadline(x.start.Add(bodyTime)) // an error is of a connection that has none
 	}
 	w.Header().Set("X-Request-Id", x.id)
+	if span := x.event.Trace.response(); span != "" {
+		w.Header().Set("traceresponse", span)
+	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if err := x.serve(); err != nil {
 		x.fail(asFailure(err))
@@ -122,7 +125,7 @@ func (x *exchange) allowOrigin() {
 	}
 	if allowed == "*" || x.r.Header.Get("Origin") == allowed {
 		header.Set("Access-Control-Allow-Origin", allowed)
-		header.Set("Access-Control-Expose-Headers", "X-Request-Id, X-Model-Fingerprint, X-Truncated-Inputs, Server-Timing, Retry-After")
+		header.Set("Access-Control-Expose-Headers", "X-Request-Id, X-Model-Fingerprint, X-Truncated-Inputs, Server-Timing, Retry-After, traceresponse")
 	}
 }
 
@@ -199,58 +202,6 @@ func (x *exchange) end() {
 		panic(http.ErrAbortHandler)
 	}
 }
-
-// report logs the request and hands its event on.
-func (x *exchange) report() {
-	e := &x.event
-	e.Total = time.Since(x.start)
-	if x.failed != nil && (errors.Is(x.failed, errGone) || errors.Is(x.failed, context.Canceled) && x.r.Context().Err() != nil) {
-		e.Status, e.Code = statusGone, codeGone
-	}
-	level := slog.LevelInfo
-	switch {
-	case e.Path == "/health" || e.Path == "/ready":
-		level = slog.LevelDebug
-	case e.Status == http.StatusInternalServerError:
-		level = slog.LevelError
-	}
-	attrs := []slog.Attr{
-		slog.String("id", x.id), slog.String("method", shown(e.Method, maxShown)), slog.String("path", shown(x.r.URL.Path, maxShown)),
-		slog.Int("status", e.Status), slog.Duration("total", e.Total), slog.String("remote", x.r.RemoteAddr),
-	}
-	if e.Model != "" {
-		attrs = append(attrs, slog.String("model", e.Model), slog.Int("texts", e.Texts), slog.Int("tokens", e.Tokens),
-			slog.Int("truncated", e.Truncated), slog.Duration("embed", e.Embed), slog.Duration("wait", e.Wait), slog.Duration("encode", e.Encode))
-	}
-	if e.Load > 0 {
-		attrs = append(attrs, slog.Duration("load", e.Load))
-	}
-	if e.Cached > 0 {
-		attrs = append(attrs, slog.Int("cached", e.Cached))
-	}
-	if e.Code != "" {
-		attrs = append(attrs, slog.String("code", e.Code))
-	}
-	if x.failed != nil {
-		attrs = append(attrs, slog.String("error", x.failed.message))
-		if x.failed.cause != nil {
-			attrs = append(attrs, slog.String("cause", x.failed.cause.Error()))
-		}
-	}
-	x.h.log.LogAttrs(context.WithoutCancel(x.r.Context()), level, "request", attrs...)
-	if x.h.cfg.Observe != nil {
-		x.h.cfg.Observe(*e)
-	}
-}
-
-// errGone is the cause of an answer that the client does not take.
-var errGone = errors.New("the client is gone")
-
-// The Event of a client that left.
-const (
-	statusGone = 499
-	codeGone   = "client_gone"
-)
 
 // requestID returns the client's own id where it fits into a header and a log, or a new one.
 func requestID(given string) string {

@@ -93,7 +93,7 @@ func (x *exchange) teiTokenize() error {
 			return fail(codeInvalidRequest, c.promptName.field, "unknown %.100q, expected one of: %q", name, names(c.model.facts().prompts))
 		}
 	}
-	x.event.Model, x.event.Texts = c.model.Name, len(c.inputs.texts)
+	x.event.Model, x.event.Kind, x.event.Texts = c.model.Name, string(c.model.kind()), len(c.inputs.texts)
 	t := c.model.queue().Tokenizer()
 	var failed error
 	err = x.list(true, "", len(c.inputs.texts), func(b []byte, i int) []byte {
