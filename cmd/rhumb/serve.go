@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rhumb-go/rhumb/embed/embedhttp"
+	"github.com/rhumb-go/rhumb/internal/kernel"
 )
 
 // serveFlags are those of rhumb serve.
@@ -38,7 +40,8 @@ type serveFlags struct {
 	origin        string
 	ignoreUnknown bool
 	draining      drainFlags
-	log           *choice
+	logFormat     *choice
+	logLevel      *choice
 }
 
 func (c *console) serveCommand() *cobra.Command {
@@ -85,7 +88,8 @@ that before the file, and that before the default.`,
 	flags.StringVar(&f.origin, "cors-origin", "", "`ORIGIN` of web pages that may call, or * for all (default: none)")
 	flags.BoolVar(&f.ignoreUnknown, "ignore-unknown", false, "let requests have fields that are not known")
 	f.draining.add(cmd)
-	f.log = addChoice(cmd, "log-format", "form of the log", "text", "json")
+	f.logFormat = addChoice(cmd, "log-format", "form of the log", "text", "json")
+	f.logLevel = addChoice(cmd, "log-level", "the least that the log has; debug has checks of /health and /ready too, and every 429", "info", "debug", "warn", "error")
 	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
 	cmd.RunE = action(func(ctx context.Context, _ *cobra.Command, _ []string) error {
 		switch {
@@ -127,10 +131,7 @@ func (l *modelList) Set(s string) error {
 
 // run serves until ctx ends, and then until the requests under way are answered.
 func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
-	log := slog.New(slog.NewTextHandler(c.stderr, nil))
-	if f.log.value == "json" {
-		log = slog.New(slog.NewJSONHandler(c.stderr, nil))
-	}
+	log := f.logger(c.stderr)
 	cfg := embedhttp.Config{
 		MaxItems: f.maxItems, MaxChars: f.maxChars, MaxBody: f.maxBody,
 		Default: f.usual, IgnoreUnknown: f.ignoreUnknown, CORSOrigin: f.origin, Logger: log,
@@ -166,7 +167,11 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	cfg.Hosts = f.answered(listener)
-	m := newMetrics()
+	set, err := kernel.ByName(f.model.kernels)
+	if err != nil {
+		return err
+	}
+	m := newMetrics(set.Name())
 	cfg.Observe = m.observe
 	var once sync.Once // Close says it again
 	failed := func(err error) { once.Do(func() { log.Error("no cache any more", "error", err) }) }
@@ -204,6 +209,7 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer onHangup(hangups, keysAgain, adminsAgain, modelsAgain)()
+	m.watch(handler)
 	s := newServer(handler, m.handler(), log)
 	if cfg.Set != nil {
 		defer cfg.Set.Close(context.Background())
@@ -214,6 +220,23 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 		s.queues = append(s.queues, queueOf(served))
 	}
 	return s.serve(ctx, listener, secure)
+}
+
+// logger returns the log that the flags ask for, written to w.
+func (f *serveFlags) logger(w io.Writer) *slog.Logger {
+	var options slog.HandlerOptions
+	switch f.logLevel.value {
+	case "debug":
+		options.Level = slog.LevelDebug
+	case "warn":
+		options.Level = slog.LevelWarn
+	case "error":
+		options.Level = slog.LevelError
+	}
+	if f.logFormat.value == "json" {
+		return slog.New(slog.NewJSONHandler(w, &options))
+	}
+	return slog.New(slog.NewTextHandler(w, &options))
 }
 
 // answered returns the hosts that requests to l may name. A page can lead a

@@ -143,7 +143,11 @@ func (s *server) serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 		s.notify("READY=1")
 		defer s.keepAlive(watchdog)()
 		delay = s.draining.delay
-		s.log.Info("ready", "url", url(l, secure))
+		var names []string
+		for _, m := range s.handler.Status() {
+			names = append(names, m.Name)
+		}
+		s.log.Info("ready", "url", url(l, secure), "models", names)
 		select {
 		case <-ctx.Done():
 		case err = <-served:

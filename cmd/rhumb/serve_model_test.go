@@ -58,7 +58,7 @@ func TestServeReranker(t *testing.T) {
 	assert.Contains(t, models, `"kind":"reranker"`)
 	metrics := s.get(t, "/metrics")
 	for _, want := range []string{
-		`rhumb_requests_total{code="",path="/v1/rerank",status="200"} 1`,
+		`rhumb_requests_total{error="",path="/v1/rerank",status="200"} 1`,
 		`rhumb_texts_total{model="cross"} 3`, `rhumb_texts_total{model="tiny"} 1`, `rhumb_truncated_texts_total{model="cross"} 0`,
 		`rhumb_queue_wait_seconds_count{model="cross"} 1`, `rhumb_batch_texts_sum{model="cross"} 4`, // with the one to be ready
 	} {

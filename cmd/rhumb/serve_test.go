@@ -45,7 +45,8 @@ type service struct {
 	*exec.Cmd
 	url    string
 	client *http.Client
-	lines  chan string // of its log, after the one that says that it is ready
+	ready  string      // the line of its log that says so
+	lines  chan string // of its log, after that one
 }
 
 // serve starts rhumb serve and waits until it is ready.
@@ -65,7 +66,8 @@ func serve(t *testing.T, args ...string) *service {
 			s.lines <- scanner.Text()
 		}
 	}()
-	s.url = regexp.MustCompile(`(https?|unix):[^ "]+`).FindString(s.line(t, "ready"))
+	s.ready = s.line(t, "ready")
+	s.url = regexp.MustCompile(`(https?|unix):[^ "]+`).FindString(s.ready)
 	require.NotEmpty(t, s.url)
 	return s
 }
@@ -157,8 +159,8 @@ func TestServe(t *testing.T) {
 
 	metrics := s.get(t, "/metrics")
 	for _, want := range []string{
-		`rhumb_requests_total{code="",path="/v1/embeddings",status="200"} 5`,
-		`rhumb_requests_total{code="invalid_input",path="/v1/embeddings",status="400"} 1`,
+		`rhumb_requests_total{error="",path="/v1/embeddings",status="200"} 5`,
+		`rhumb_requests_total{error="invalid_input",path="/v1/embeddings",status="400"} 1`,
 		`rhumb_texts_total{model="minilm"} 3`, `rhumb_texts_total{model="tiny"} 3`, `rhumb_truncated_texts_total{model="tiny"} 1`,
 		`rhumb_encode_seconds_count{model="tiny"} 2`, `rhumb_queue_wait_seconds_count{model="tiny"} 2`, `rhumb_batch_texts_sum{model="minilm"} 4`, // with the one to be ready
 	} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -24,21 +25,37 @@ func (c *console) versionCommand() *cobra.Command {
 
 // version returns the module's version and the commit, as the build recorded them.
 func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+	b := buildOf()
+	words := []string{b.version}
+	if b.revision != "" {
+		words = append(words, b.revision)
 	}
-	words := []string{info.Main.Version}
-	if words[0] == "" {
-		words[0] = "(devel)"
-	}
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			words = append(words, s.Value)
-		case s.Key == "vcs.modified" && s.Value == "true":
-			words = append(words, "modified")
-		}
+	if b.modified {
+		words = append(words, "modified")
 	}
 	return strings.Join(words, " ")
+}
+
+// A build is what a program knows of how it was made.
+type build struct {
+	version  string
+	revision string // the commit; "" = it is not known
+	modified bool   // since that
+}
+
+func buildOf() build {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return build{version: "unknown"}
+	}
+	b := build{version: cmp.Or(info.Main.Version, "(devel)")}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.revision = s.Value
+		case "vcs.modified":
+			b.modified = s.Value == "true"
+		}
+	}
+	return b
 }
