@@ -1,6 +1,6 @@
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GQA = eurobert gemma3 llama qwen2 qwen3
-MODULES = $(dir $(wildcard examples/*/go.mod))
+MODULES = $(dir $(wildcard examples/*/go.mod embed/embedhttp/*/go.mod))
 PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 
 .PHONY: test lint examples bench goldens generate cross tidy
@@ -13,11 +13,11 @@ lint:
 	go vet ./...
 	$(STATICCHECK) ./...
 
-# The examples that are modules of their own.
+# The modules of their own: examples, and what has dependencies that others do without.
 examples:
 	$(foreach m,$(MODULES),(cd $(m) && go vet ./... && go test ./...) &&) true
 
-# All modules, as those of examples ask for what the first one asks for.
+# All modules, as the others ask for what the first one asks for.
 tidy:
 	go mod tidy
 	$(foreach m,$(MODULES),(cd $(m) && go mod tidy) &&) true

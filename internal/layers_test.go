@@ -248,13 +248,13 @@ func goFiles(t *testing.T) map[string][]byte {
 	return files
 }
 
-// The examples that are modules of their own use what every program can: the go
-// command lets them import internal packages, as their paths are below ours.
-func TestExamples(t *testing.T) {
+// The modules of their own use what every program can: the go command lets them import
+// internal packages, as their paths are below ours.
+func TestModules(t *testing.T) {
 	modules, err := filepath.Glob("../examples/*/go.mod")
 	require.NoError(t, err)
 	require.NotEmpty(t, modules)
-	for _, mod := range modules {
+	for _, mod := range append(modules, "../embed/embedhttp/otelembed/go.mod") {
 		files, err := filepath.Glob(filepath.Join(filepath.Dir(mod), "*.go"))
 		require.NoError(t, err)
 		require.NotEmpty(t, files, mod)
