@@ -1,6 +1,6 @@
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GQA = eurobert gemma3 llama qwen2 qwen3
-MODULES = $(dir $(wildcard examples/*/go.mod embed/embedhttp/*/go.mod))
+MODULES = $(dir $(wildcard examples/*/go.mod embed/embedhttp/*/go.mod deploy/*/go.mod))
 PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 
 .PHONY: test lint examples bench goldens generate cross tidy
@@ -13,7 +13,7 @@ lint:
 	go vet ./...
 	$(STATICCHECK) ./...
 
-# The modules of their own: examples, and what has dependencies that others do without.
+# The modules of their own: examples, packages and tests with dependencies that the rest does without.
 examples:
 	$(foreach m,$(MODULES),(cd $(m) && go vet ./... && go test ./...) &&) true
 
