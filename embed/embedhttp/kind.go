@@ -76,6 +76,16 @@ func (m *Model) queue() queue {
 	return nil
 }
 
+// description returns m without its queue, if it comes and goes.
+func (m *Model) description() *Model {
+	if m.entry == nil {
+		return m
+	}
+	d := *m
+	d.Queue, d.Rerank, d.MultiVector, d.Sparse = nil, nil, nil, nil
+	return &d
+}
+
 // allNames returns the name of m and its aliases.
 func (m *Model) allNames() []string { return append([]string{m.Name}, m.Aliases...) }
 

@@ -96,8 +96,9 @@ func (x *exchange) compute(c *basics, texts int, run func(ctx context.Context) (
 	read := time.Now()
 	x.event.Read = read.Sub(x.start) - x.event.Load
 	wait, err := run(x.r.Context())
-	x.done()
 	x.event.Embed = time.Since(read)
+	x.done()
+	c.model = c.model.description() // which keeps no weights in memory
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
@@ -52,6 +53,8 @@ type Set struct {
 	cfg SetConfig
 	ctx context.Context // of loading, until Close
 	end context.CancelFunc
+
+	garbage atomic.Int64 // bytes of unloaded models since they were collected
 
 	mu      sync.Mutex
 	taken   map[string]bool   // names of models that are not of the Set

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -275,6 +277,32 @@ func TestSetUnknown(t *testing.T) {
 		assert.Equal(t, codeModelTooLarge, asFailure(err).code)
 		closeSet(t, s)
 	})
+}
+
+// The memory of what is unloaded is free before it counts as free.
+func TestSetCollects(t *testing.T) {
+	f := newFakes(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // nobody else does it
+	source, collected := f.source("a", garbageBytes), make(chan struct{})
+	load := source.Load
+	source.Load = func(ctx context.Context) (Model, func() error, error) {
+		weights := make([]byte, garbageBytes)
+		runtime.AddCleanup(&weights[0], func(c chan struct{}) { close(c) }, collected)
+		m, end, err := load(ctx)
+		return m, func() error {
+			weights[0]++
+			return end()
+		}, err
+	}
+	h, s, _ := servedSet(t, SetConfig{}, []Source{source}, nil)
+	assert.Equal(t, 200, send(h, "POST", "/v1/embeddings", `{"model":"a","input":"b"}`).Code)
+	require.NoError(t, s.drop(t.Context(), s.find("a").entry))
+	select {
+	case <-collected:
+	case <-time.After(10 * time.Second):
+		t.Error("not collected")
+	}
+	closeSet(t, s)
 }
 
 func TestSetErrors(t *testing.T) {

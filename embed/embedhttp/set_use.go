@@ -159,7 +159,8 @@ func (s *Set) load(e *entry, l *loading) {
 		}
 		if err == nil && !s.fits(e, m) { // it is larger than was known
 			err = errors.Join(m.queue().Close(s.ctx), end())
-			m = nil
+			m, end = nil, nil
+			s.collect(garbageBytes)
 		}
 	}
 	s.mu.Lock()
@@ -314,25 +315,46 @@ func (s *Set) idle() []*entry {
 	return list
 }
 
+// An unloading is a model on its way out. It has all that leads to the weights.
+type unloading struct {
+	queue queue
+	end   func() error
+}
+
 // unload unloads e, which nobody uses.
 func (s *Set) unload(e *entry, why string) {
-	m, end := e.model, e.end
+	u, name := &unloading{e.model.queue(), e.end}, e.model.Name
 	e.model, e.end, e.leave, e.ending = nil, nil, "", true
 	e.stopTimer()
 	s.freeing += e.memory
 	go func() {
 		start := time.Now()
-		err := errors.Join(m.queue().Close(context.Background()), end())
+		err := errors.Join(u.queue.Close(context.Background()), u.end())
+		*u = unloading{}
+		s.collect(e.memory)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		e.ending = false
 		s.freeing -= e.memory
-		s.cfg.Logger.Info("model unloaded", "model", m.Name, "why", why, "memory_bytes", e.memory, "unload_ms", time.Since(start).Milliseconds())
+		s.cfg.Logger.Info("model unloaded", "model", name, "why", why, "memory_bytes", e.memory, "unload_ms", time.Since(start).Milliseconds())
 		if err != nil {
-			s.cfg.Logger.Error("model does not unload", "model", m.Name, "error", err)
+			s.cfg.Logger.Error("model does not unload", "model", name, "error", err)
 		}
 		s.forget(e)
 	}()
+}
+
+// garbageBytes is how much unloaded models leave for the runtime to collect in its own time.
+const garbageBytes = 16 << 20
+
+// collect gives the memory of so many bytes of an unloaded model back to the system, with
+// that of others before that were too small. By itself the runtime would let as much as is
+// in use pile up, which is beyond any bound.
+func (s *Set) collect(bytes int64) {
+	if n := s.garbage.Add(bytes); n >= garbageBytes {
+		s.garbage.Add(-n)
+		debug.FreeOSMemory()
+	}
 }
 
 // forget takes back the memory of e, which is not loaded any more, or did not load.
