@@ -40,7 +40,7 @@ type Source struct {
 	Model
 
 	// Load returns the model with its queue, and what closes it after its queue, which
-	// the Set closes. It is called by one goroutine at a time. The names are those above.
+	// the Set closes; nil = nothing. It is called by one goroutine at a time. The names are those above.
 	// ctx ends when the Set is closed.
 	Load func(ctx context.Context) (m Model, end func() error, err error)
 }

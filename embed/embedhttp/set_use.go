@@ -49,8 +49,13 @@ func (s *Set) use(ctx context.Context, e *entry, keep *time.Duration) (m *Model,
 	defer s.mu.Unlock()
 	e.users++
 	e.stopTimer()
-	for first := true; first || err == errAlone && ctx.Err() == nil; first = false {
-		err = s.await(ctx, e, keep)
+	for {
+		if err = s.await(ctx, e, keep); err != errAlone {
+			break
+		}
+		if err = ctx.Err(); err != nil { // else it came as the others left
+			break
+		}
 	}
 	if err != nil {
 		s.leave(e)
@@ -199,6 +204,9 @@ func (from *Source) load(ctx context.Context) (m *Model, end func() error, err e
 	if *m, end, err = from.Load(ctx); err != nil {
 		return nil, nil, err
 	}
+	if end == nil {
+		end = func() error { return nil }
+	}
 	if err := m.check(); err != nil {
 		return nil, nil, errors.Join(err, end())
 	}
@@ -307,7 +315,7 @@ func (s *Set) settle() {
 func (s *Set) idle() []*entry {
 	var list []*entry
 	for e := range s.busy {
-		if e.model != nil && e.users == 0 {
+		if e.model != nil && e.users == 0 && e.memory > 0 {
 			list = append(list, e)
 		}
 	}
