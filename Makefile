@@ -3,7 +3,7 @@ GQA = eurobert gemma3 llama qwen2 qwen3
 MODULES = $(dir $(wildcard examples/*/go.mod embed/embedhttp/*/go.mod deploy/*/go.mod))
 PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 
-.PHONY: test lint examples bench goldens generate cross tidy
+.PHONY: test lint examples deploy image bench goldens generate cross tidy
 
 test:
 	go test ./...
@@ -18,10 +18,18 @@ lint:
 examples:
 	$(foreach m,$(MODULES),(cd $(m) && go vet ./... && go test -count=1 ./...) &&) true
 
+# The image, the manifest of Kubernetes and the unit of systemd.
+deploy:
+	cd deploy && go vet ./... && go test -count=1 ./...
+
+# The image, without Docker: rhumb.tar.
+image:
+	cd deploy && go run . ../rhumb.tar
+
 # All modules, as the others ask for what the first one asks for.
 tidy:
 	go mod tidy
-	$(foreach m,$(MODULES),(cd $(m) && go mod tidy) &&) true
+	$(foreach m,$(MODULES) deploy,(cd $(m) && go mod tidy) &&) true
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

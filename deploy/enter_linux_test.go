@@ -1,0 +1,16 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+)
+
+// enter has cmd run in root, as the user of the image.
+func enter(t *testing.T, cmd *exec.Cmd, root string) {
+	if os.Getuid() != 0 {
+		t.Skip("another root folder needs the user root")
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: user, Gid: user}}
+}
