@@ -107,10 +107,11 @@ var layers = map[string]row{
 	"examples/hybrid":       {ours: []string{public}},
 	"examples/rag":          {ours: []string{public}},
 	// internal/kernel is for doctor and bench, which look at each kernel set.
-	"cmd/rhumb": {ours: []string{public, "internal/fill", "internal/kernel", "internal/rows"}, others: []string{
+	"cmd/rhumb": {ours: []string{public, "internal/cachedir", "internal/fill", "internal/folderindex", "internal/kernel", "internal/rows"}, others: []string{
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "go.yaml.in/yaml/v3", "github.com/schollz/progressbar/v3",
 		"github.com/parquet-go/parquet-go", "github.com/x448/float16",
 		"github.com/prometheus/client_golang", "golang.org/x/term",
+		"github.com/modelcontextprotocol/go-sdk/mcp", "github.com/google/jsonschema-go/jsonschema",
 	}},
 	// Those with dependencies of their own are modules of their own.
 	"examples/service": {ours: []string{public}},

@@ -59,7 +59,7 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 	root.AddCommand(
 		c.embedCommand(), c.batchCommand(), c.tokenizeCommand(), c.similarityCommand(), c.searchCommand(),
 		c.rerankCommand(), c.classifyCommand(), c.chunkCommand(),
-		serve, c.infoCommand(), c.pullCommand(), c.quantizeCommand(),
+		serve, c.mcpCommand(), c.infoCommand(), c.pullCommand(), c.quantizeCommand(),
 		c.calibrateCommand(), c.benchCommand(), c.doctorCommand(), c.versionCommand(),
 	)
 	cmd, err := root.ExecuteContextC(ctx)
