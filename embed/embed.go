@@ -278,7 +278,7 @@ func (m *Model) EmbedSeq(ctx context.Context, inputs iter.Seq[string], opts Opti
 			return
 		}
 		delivered := 0
-		parts := pipeline.Stream(ctx, &m.loaded.Model, inputs, func(part []string) *texts { return m.texts(part, opts) })
+		parts := pipeline.Stream(ctx, m.loaded.Model, inputs, func(part []string) *texts { return m.texts(part, opts) })
 		for part, err := range parts {
 			faults, ok := err.(pipeline.Faults)
 			if err != nil && !ok {

@@ -51,7 +51,7 @@ func NewQueue(m *Model, cfg QueueConfig) *Queue {
 	if cfg.Observe != nil {
 		own.Observe = func(e pipeline.Event) { cfg.Observe(QueueEvent{e.Inputs, e.Tokens, e.Compute}) }
 	}
-	return &Queue{m, pipeline.NewQueue(&m.loaded.Model, own)}
+	return &Queue{m, pipeline.NewQueue(m.loaded.Model, own)}
 }
 
 // Embed is Model.Embed, and returns the same bits. Texts are tokenized in the

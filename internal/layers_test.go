@@ -74,7 +74,7 @@ var layers = map[string]row{
 	"embed/cache/disk": {ours: []string{"embed/cache"}, others: []string{"go.etcd.io/bbolt"}},
 	"embed/chunk":      {ours: []string{"tokenizer"}, others: []string{"github.com/clipperhouse/uax29/v2"}},
 	"embed/m3": {ours: []string{
-		"tensor", "tokenizer", "embed", "embed/sparse",
+		"tensor", "tokenizer", "embed", "embed/multivector", "embed/sparse",
 		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
 	}},
 	"embed/multivector": {ours: []string{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/m3"
@@ -53,4 +54,24 @@ func ExampleFingerprint() {
 	}
 	fmt.Println(len(print))
 	// Output: 32
+}
+
+func ExampleNewQueue() {
+	ctx := context.Background()
+	model, err := m3.Load(ctx, folder, embed.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close() //nolint:errcheck
+	all, dense := m3.NewQueue(model, embed.QueueConfig{}), embed.NewQueue(model.Embedding(), embed.QueueConfig{})
+	outputs, err := all.Embed(ctx, []string{"boiling water"}, m3.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	result, err := dense.Embed(ctx, []string{"boiling water"}, embed.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(slices.Equal(outputs[0].Dense, result.Embeddings[0].Float32))
+	// Output: true
 }

@@ -7,20 +7,26 @@
 //	outputs, err := model.Embed(ctx, texts, m3.Options{})
 //	outputs[0].Dense, outputs[0].Sparse, outputs[0].Vectors
 //
+// Embedding, Sparse and MultiVector have one of these each, of the same weights.
+//
 // They have the same bits whatever else is embedded with them, with any number of workers,
 // and on every SIMD kernel set, as embed says of embeddings.
 package m3
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"maps"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/multivector"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/internal/facade"
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // A Model embeds texts. It is read-only: any number of calls may run at the same time.
@@ -28,6 +34,10 @@ type Model struct {
 	loaded *loader.Model
 	info   Info
 	skip   map[int32]bool // tokens without a weight
+
+	embedding   *embed.Model // these have the weights of loaded
+	sparse      *sparse.Model
+	multiVector *multivector.Model
 }
 
 // Info is what a model says about itself.
@@ -76,6 +86,7 @@ func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, err
 
 // open loads the model at the root of fsys, which lies in dir, "" where that is not known.
 func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing loader.Packing) (*Model, error) {
+	fsys = loader.Share(fsys, dir)
 	l, err := facade.Open(ctx, fsys, dir, cfg, packing, "a model of several outputs", modelfolder.ReadM3)
 	if err != nil {
 		return nil, err
@@ -91,8 +102,33 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 	for _, id := range l.Spec.M3.Skip {
 		m.skip[id] = true
 	}
+	if packing != loader.ToRun {
+		return m, nil
+	}
+	if m.embedding, err = embed.LoadFS(ctx, fsys, cfg); err == nil {
+		m.sparse, err = sparse.LoadFS(ctx, fsys, cfg)
+	}
+	if err == nil {
+		m.multiVector, err = multivector.LoadFS(ctx, fsys, cfg)
+	}
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
 	return m, nil
 }
+
+// Embedding returns m as a model of embeddings alone, which embed.Load makes of the same
+// folder. It has m's weights and is closed with it: closing one closes both.
+func (m *Model) Embedding() *embed.Model { return m.embedding }
+
+// Sparse returns m as a sparse model, as Embedding does.
+func (m *Model) Sparse() *sparse.Model { return m.sparse }
+
+// MultiVector returns m as a multi-vector model, as Embedding does.
+func (m *Model) MultiVector() *multivector.Model { return m.multiVector }
+
+// Tokenizer returns the model's.
+func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.loaded.Default.Encoder.Tokenizer }
 
 // Info returns what the model says about itself.
 func (m *Model) Info() Info {

@@ -20,7 +20,7 @@ func NewQueue(m *loader.Model, cfg embed.QueueConfig) Queue {
 			cfg.Observe(embed.QueueEvent{Texts: e.Inputs, Tokens: e.Tokens, Compute: e.Compute})
 		}
 	}
-	return Queue{pipeline.NewQueue(&m.Model, own)}
+	return Queue{pipeline.NewQueue(m.Model, own)}
 }
 
 // Run is pipeline.Queue.Run, whose error is an Outcome.

@@ -42,7 +42,7 @@ const (
 
 // A Model is what Open made of a folder.
 type Model struct {
-	pipeline.Model
+	*pipeline.Model // of all that are opened from one Shared
 	Spec    *modelfolder.Spec
 	Set     *kernel.Set
 	Default *Route            // Spec.Default
@@ -98,18 +98,31 @@ func Open(ctx context.Context, fsys fs.FS, dir string, cfg Config, read func(fs.
 	if err != nil {
 		return nil, err
 	}
+	shared, _ := fsys.(*Shared)
+	if shared != nil {
+		fsys, dir = shared.files, shared.dir
+	}
 	spec, err := read(fsys, modelfolder.Options{Dir: dir, MaxTokens: cfg.MaxTokens, Pooling: cfg.Pooling})
 	if err != nil {
 		return nil, err
 	}
 	m := &Model{
-		Model: pipeline.Model{Workers: cfg.Workers, BatchTokens: cfg.BatchTokens}, Spec: spec, Set: set, config: cfg,
+		Model: &pipeline.Model{Workers: cfg.Workers, BatchTokens: cfg.BatchTokens}, Spec: spec, Set: set, config: cfg,
 		Prompts: maps.Clone(spec.Prompts), Routes: map[string]*Route{},
 		encoders: map[*modelfolder.Encoder]*Encoder{}, modules: map[moduleKey]loaded{}, made: map[*modelfolder.Route]*Route{},
+	}
+	if shared != nil && shared.first != nil {
+		if err := m.share(ctx, shared.first); err != nil {
+			return nil, err
+		}
+		return m, nil
 	}
 	if err := m.Guard(func() error { return m.load(ctx) }); err != nil {
 		_ = m.Close() // err says more
 		return nil, err
+	}
+	if shared != nil {
+		shared.first = m
 	}
 	return m, nil
 }
@@ -155,7 +168,11 @@ func (m *Model) load(ctx context.Context) error {
 			return err
 		}
 	}
-	var err error
+	return m.finish()
+}
+
+// finish makes what follows the encoders, which are open.
+func (m *Model) finish() (err error) {
 	if m.Default, err = m.route(m.Spec.Default); err != nil {
 		return err
 	}

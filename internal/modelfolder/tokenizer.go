@@ -69,6 +69,23 @@ func (e *Encoder) readTokenizer(s settings, maxTokens int) error {
 // loadTokenizer reads tokenizer.json or the files that stand in for it, and returns
 // their sum too.
 func (f Folder) loadTokenizer() (*tokenizer.Tokenizer, string, error) {
+	kept, _ := f.FS.(*Kept)
+	if kept == nil {
+		return f.readTokenizerFiles()
+	}
+	known, ok := kept.tokenizers[f.Path]
+	if !ok {
+		var err error
+		if known.tokenizer, known.sum, err = f.readTokenizerFiles(); err != nil {
+			return nil, "", err
+		}
+		kept.tokenizers[f.Path] = known
+	}
+	return known.tokenizer, known.sum, nil
+}
+
+// readTokenizerFiles is loadTokenizer where nothing is kept.
+func (f Folder) readTokenizerFiles() (*tokenizer.Tokenizer, string, error) {
 	r := recorder{f, sha256.New()}
 	t, err := tokenizer.LoadFS(r)
 	if err != nil {
