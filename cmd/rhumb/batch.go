@@ -34,7 +34,8 @@ a jsonl output. IN may be a pattern such as 'data/*.jsonl'.
 
 A job that was stopped, by whatever, goes on where it was when the same command
 runs again, and ends with the same bytes. Until it is complete, it lies in the
-folder OUT.job; what stays there is the record of its settings.`,
+folder OUT.job; then a hidden file .OUT.job holds the record of its settings, by
+which the same command knows that there is nothing to do.`,
 		Example: `  rhumb batch texts.jsonl embeddings.parquet --keep url,title
   rhumb batch 'data/*.jsonl.zst' embeddings.jsonl.zst --on-error skip
   rhumb batch texts.csv part1.npy --shard 1/4`,
@@ -58,6 +59,7 @@ folder OUT.job; what stays there is the record of its settings.`,
 	onError := addChoice(cmd, "on-error", "what a bad row does: stop the run, or stand as an error in the output and in a report", "stop", "skip")
 	flags.StringVar(&shard, "shard", "", "`I/N`: only the I-th of N parts of the rows, I from 1")
 	flags.IntVar(&cfg.ChunkRows, "chunk", 1024, "`N` rows that are written together, the most that a kill loses; fewer where they are long")
+	flags.BoolVar(&cfg.KeepJob, "keep-job", false, "keep the folder OUT.job with the job's record when it is complete")
 	flags.BoolVar(&cfg.Restart, "restart", false, "begin anew, and replace OUT")
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, args []string) (err error) {
 		if cfg.Options, err = request.options(cmd); err != nil {
@@ -104,11 +106,6 @@ folder OUT.job; what stays there is the record of its settings.`,
 			return errors.Join(err, m.Close())
 		}
 		defer func() { err = errors.Join(err, m.Close()) }()
-		bar := c.newBar(model.progress.value, false)
-		defer bar.clear()
-		if bar != nil {
-			cfg.Progress = bar.job
-		}
 		run := func() (job.Report, error) { return job.Run(ctx, m.model, cfg) }
 		switch {
 		case m.model == nil && found != nil:
@@ -118,10 +115,18 @@ folder OUT.job; what stays there is the record of its settings.`,
 		case m.sparse != nil:
 			run = func() (job.Report, error) { return job.RunSparse(ctx, m.sparse, cfg) }
 		}
+		progress := c.newJobProgress(model.progress.value)
+		if progress != nil {
+			cfg.Progress = progress.job
+		}
 		report, err := run()
-		bar.clear()
+		if progress != nil {
+			progress.clear()
+		}
 		var old *job.StaleError
 		switch {
+		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+			return &interruption{err, fmt.Sprintf("%d rows are done; the same command goes on behind them", report.Rows)}
 		case errors.As(err, &old):
 			return fmt.Errorf("%w: --restart begins the job anew", err)
 		case errors.Is(err, rows.ErrFormat):

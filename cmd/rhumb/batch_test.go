@@ -67,7 +67,7 @@ func TestBatchFlags(t *testing.T) {
 	code, stdout, stderr := rhumb(t, "", "batch", "in?.jsonl", "out.jsonl", "--text-field", "body", "--drop", "body", "--on-error", "skip", "--progress", "always")
 	assert.Equal(t, 1, code)
 	assert.Equal(t, "out.jsonl: 11 rows\n", stdout)
-	assert.Contains(t, stderr, "rhumb: 1 of 11 rows are bad: see "+filepath.Join("out.jsonl.job", "errors.jsonl"))
+	assert.Contains(t, stderr, "rhumb: 1 of 11 rows are bad: see "+"out.jsonl.errors.jsonl")
 	assert.Contains(t, stderr, "11 rows, ")
 	data, err := os.ReadFile("out.jsonl")
 	require.NoError(t, err)

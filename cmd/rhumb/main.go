@@ -71,7 +71,7 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 		fmt.Fprintf(stderr, "rhumb: %s\nSee '%s --help'.\n", lines(err), cmd.CommandPath())
 		return 2
 	}
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+	if stopped := (*interruption)(nil); ctx.Err() != nil && errors.Is(err, ctx.Err()) && !errors.As(err, &stopped) {
 		err = errors.New("interrupted")
 	}
 	fmt.Fprintf(stderr, "rhumb: %s\n", lines(err))
@@ -83,6 +83,15 @@ type failure struct{ err error }
 
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
+
+// An interruption is the end of a command by a signal that leaves something to go on from.
+type interruption struct {
+	err  error
+	left string
+}
+
+func (i *interruption) Error() string { return "interrupted: " + i.left }
+func (i *interruption) Unwrap() error { return i.err }
 
 // A usageError is a wrong command line that shows only when the command runs.
 type usageError struct{ err error }

@@ -13,7 +13,7 @@ import (
 
 // addProgress adds the flag that says whether there is a bar.
 func addProgress(cmd *cobra.Command) *choice {
-	return addChoice(cmd, "progress", "progress bar; auto shows it on a terminal", "auto", "always", "never")
+	return addChoice(cmd, "progress", "progress bar; auto shows it on a terminal; without one batch has a line every 30 s", "auto", "always", "never")
 }
 
 // A bar shows how far a run is. A nil bar shows nothing.
@@ -54,11 +54,16 @@ func (b *bar) job(p job.Progress) {
 	defer b.mu.Unlock()
 	b.timed = true
 	const full = 10000
-	what := fmt.Sprintf("%d rows, %.0f/s, %v left", p.Rows, p.Rate, p.Left.Round(time.Second))
+	b.set(int64(p.Fraction*full), full+1, described(p))
+}
+
+// described says how far a job is.
+func described(p job.Progress) string {
+	what := fmt.Sprintf("%d rows, %.0f rows/s, %.0f tokens/s, %v left", p.Rows, p.Rate, p.Tokens, p.Left.Round(time.Second))
 	if p.Failed > 0 {
 		what += fmt.Sprintf(", %d bad", p.Failed)
 	}
-	b.set(int64(p.Fraction*full), full+1, what)
+	return what
 }
 
 // download brings the bar to so many bytes of a file. It is a hub.Progress.

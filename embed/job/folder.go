@@ -52,13 +52,15 @@ type state struct {
 	Size     int64            `json:"size,omitempty"`    // of the output, once it is written
 }
 
-// A folder holds a job while it is not done, and its record ever after.
+// A folder holds a job while it is not done. Then its record goes into a file beside
+// the output, hidden from who lists the outputs, and the folder goes.
 type folder struct {
-	path  string // of the output
-	dir   string
-	lock  *os.File
-	state *state // nil where there is no record
-	logs  map[string]*log
+	path   string // of the output
+	dir    string
+	lock   *os.File
+	state  *state // nil where there is no record
+	beside bool   // the record is the file beside the output
+	logs   map[string]*log
 
 	committed time.Time // the last time
 	pending   bool      // something was written since
@@ -74,62 +76,149 @@ func openFolder(output string, anew bool) (_ *folder, err error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	if err := os.Mkdir(f.dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
-	if f.lock, err = os.OpenFile(f.file(lockFile), os.O_RDWR|os.O_CREATE, 0o666); err != nil {
+	if err := f.takeLock(); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, f.lock.Close())
+			err = errors.Join(err, f.close())
 		}
 	}()
-	switch free, err := filelock.TryLock(f.lock); {
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", f.lock.Name(), err)
-	case !free:
-		return nil, fmt.Errorf("%s: %w", f.dir, ErrRunning)
-	}
 	if anew {
-		// The record first: without it the others count for nothing.
-		for _, name := range []string{recordFile, newRecord, outputFile, errorsFile, spoolFile, groupsFile} {
-			if err := f.remove(name); err != nil {
-				return nil, err
-			}
+		// The records first: without them the others count for nothing.
+		if err := errors.Join(f.empty(), removeAny(f.besideFile()), removeAny(f.errorsPath())); err != nil {
+			return nil, err
 		}
 		return f, nil
 	}
-	data, err := os.ReadFile(f.file(recordFile))
+	return f, f.readRecord()
+}
+
+// takeLock makes the folder, unless it is there, and locks it.
+func (f *folder) takeLock() (err error) {
+	for range 100 {
+		if err := os.Mkdir(f.dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if f.lock, err = os.OpenFile(f.file(lockFile), os.O_RDWR|os.O_CREATE, 0o666); errors.Is(err, fs.ErrNotExist) {
+			continue // a run that was done has just removed the folder
+		} else if err != nil {
+			return err
+		}
+		free, err := filelock.TryLock(f.lock)
+		switch {
+		case err != nil:
+			err = fmt.Errorf("%s: %w", f.lock.Name(), err)
+		case !free:
+			err = fmt.Errorf("%s: %w", f.dir, ErrRunning)
+		case f.holds():
+			return nil
+		}
+		if err = errors.Join(err, f.lock.Close()); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%s: %w", f.dir, ErrRunning) // one after the other
+}
+
+// holds reports whether the file that is locked is still the folder's.
+func (f *folder) holds() bool {
+	locked, err := f.lock.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(f.file(lockFile))
+	return err == nil && os.SameFile(locked, there)
+}
+
+// readRecord reads the record in the folder, or else the one beside the output, which
+// counts as long as there is an output.
+func (f *folder) readRecord() error {
+	name := f.file(recordFile)
+	data, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return f, nil
+		if _, gone := os.Lstat(f.path); gone != nil {
+			return removeAny(f.besideFile())
+		}
+		name, f.beside = f.besideFile(), true
+		data, err = os.ReadFile(name)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		f.beside = false
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f.state = new(state)
 	if err := json.Unmarshal(data, f.state); err != nil {
-		return nil, stale("%s: %w", f.file(recordFile), err)
+		return stale("%s: %w", name, err)
 	}
 	if f.state.Files == nil {
 		f.state.Files = map[string]int64{}
 	}
-	return f, nil
+	return nil
+}
+
+// besideFile is where the record of a job is that is done.
+func (f *folder) besideFile() string {
+	return filepath.Join(filepath.Dir(f.path), "."+filepath.Base(f.path)+".job")
+}
+
+// errorsPath is where the report of bad rows is of a job that is done.
+func (f *folder) errorsPath() string { return f.path + ".errors.jsonl" }
+
+// name is that of the folder, or of the output where all else is gone.
+func (f *folder) name() string {
+	if f.beside {
+		return f.path
+	}
+	return f.dir
 }
 
 func (f *folder) file(name string) string { return filepath.Join(f.dir, name) }
 
 // remove removes a file that may not be there.
-func (f *folder) remove(name string) error {
-	if err := os.Remove(f.file(name)); !errors.Is(err, fs.ErrNotExist) {
+func (f *folder) remove(name string) error { return removeAny(f.file(name)) }
+
+func removeAny(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
-// close closes all files, and with that ends the lock.
+// empty removes all files but the lock.
+func (f *folder) empty() error {
+	for _, name := range []string{recordFile, newRecord, outputFile, errorsFile, spoolFile, groupsFile} {
+		if err := f.remove(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close closes all files, and with that ends the lock. A folder without a record goes.
 func (f *folder) close() error {
 	err := f.closeLogs()
+	if f.state != nil && !f.beside {
+		return errors.Join(err, f.lock.Close())
+	}
+	if f.state == nil {
+		if _, there := os.Stat(f.file(recordFile)); !errors.Is(there, fs.ErrNotExist) {
+			return errors.Join(err, f.lock.Close()) // one that cannot be read
+		}
+	}
+	if runtime.GOOS == "windows" {
+		// Open files cannot be removed there; in between another run may come.
+		err = errors.Join(err, f.lock.Close())
+		if f.remove(lockFile) == nil {
+			_ = os.Remove(f.dir)
+		}
+		return err
+	}
+	err = errors.Join(err, f.remove(lockFile))
+	_ = os.Remove(f.dir) // where it is not empty, another run has come
 	return errors.Join(err, f.lock.Close())
 }
 
@@ -198,11 +287,20 @@ func (f *folder) commit() error {
 
 // save writes the record: it is the old one or the new one at any moment.
 func (f *folder) save() error {
+	if err := f.write(f.file(newRecord), f.file(recordFile)); err != nil {
+		return err
+	}
+	f.beside = false
+	return nil
+}
+
+// write writes the record under a name, first under another.
+func (f *folder) write(first, name string) error {
 	data, err := json.MarshalIndent(f.state, "", "  ")
 	if err != nil {
 		return err
 	}
-	file, err := os.Create(f.file(newRecord))
+	file, err := os.Create(first)
 	if err != nil {
 		return err
 	}
@@ -213,10 +311,28 @@ func (f *folder) save() error {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.file(newRecord), f.file(recordFile)); err != nil {
+	if err := os.Rename(first, name); err != nil {
 		return err
 	}
-	return syncFolder(f.dir)
+	return syncFolder(filepath.Dir(name))
+}
+
+// settle leaves of a job that is done its record alone: in the folder, or beside the
+// output without the folder, which close removes.
+func (f *folder) settle(keep bool) error {
+	if keep {
+		if err := f.save(); err != nil {
+			return err
+		}
+		return removeAny(f.besideFile())
+	}
+	if !f.beside {
+		if err := f.write(f.file(newRecord), f.besideFile()); err != nil {
+			return err
+		}
+		f.beside = true
+	}
+	return f.empty()
 }
 
 // publish gives a written output its name.
@@ -238,15 +354,16 @@ func (f *folder) publish() error {
 	if err := syncFolder(filepath.Dir(f.path)); err != nil {
 		return err
 	}
+	if f.state.Failed > 0 {
+		if err := os.Rename(f.file(errorsFile), f.errorsPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 	f.state.Stage = stageDone
 	if err := f.save(); err != nil {
 		return err
 	}
-	names := []string{spoolFile, groupsFile}
-	if f.state.Failed == 0 {
-		names = append(names, errorsFile)
-	}
-	for _, name := range names {
+	for _, name := range []string{spoolFile, groupsFile, errorsFile} {
 		if err := f.remove(name); err != nil {
 			return err
 		}

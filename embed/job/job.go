@@ -7,8 +7,9 @@
 // it goes on behind the last chunk of rows that it wrote, half a second earlier at most, and the output is byte
 // for byte that of a job that nothing disturbed. Until it is complete, all that
 // there is lies in a folder beside the output, named after it with .job at the
-// end; the output appears under its name at once. What a job needs in memory does
-// not grow with the number of rows.
+// end; the output appears under its name at once. Of the folder then remains a hidden
+// file, by which the same job, run again, knows that it is complete. What a job needs in
+// memory does not grow with the number of rows.
 package job
 
 import (
@@ -52,6 +53,7 @@ type Config struct {
 	Shard     int // this part of the rows, from 1, of Shards parts
 	Shards    int // 0 = the rows are not parted
 
+	KeepJob  bool           // the folder with the job's record stays when it is complete
 	Restart  bool           // forget what earlier runs did, and replace the output
 	Progress func(Progress) // called after each chunk, one call at a time; nil = nobody is told
 
@@ -85,6 +87,7 @@ type Progress struct {
 	Failed   int           // of them
 	Fraction float64       // of the work, 0 to 1, by bytes read or, of a shard, by chunks
 	Rate     float64       // rows per second, in this run
+	Tokens   float64       // tokens per second, in this run
 	Left     time.Duration // until the end at this run's pace
 }
 
@@ -183,6 +186,7 @@ type job struct {
 	errors  *log
 	resumed int
 	started time.Time
+	tokens  int
 	first   float64 // fraction of the work that earlier runs did
 }
 
@@ -258,7 +262,7 @@ func (j *job) run(ctx context.Context) error {
 	}
 	j.resumed = j.state.Rows
 	if j.state.Stage == stageDone {
-		return nil
+		return j.settle(j.cfg.KeepJob)
 	}
 	if j.state.Stage == stageWriting {
 		if err := j.open(); err != nil {
@@ -275,7 +279,10 @@ func (j *job) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return j.publish()
+	if err := j.publish(); err != nil {
+		return err
+	}
+	return j.settle(j.cfg.KeepJob)
 }
 
 // resume takes up the record of earlier runs, or begins one.
@@ -296,19 +303,19 @@ func (j *job) resume() error {
 		}
 	}
 	if err := j.settings.compare(s.Settings, free); err != nil {
-		return stale("%s: %w", j.dir, err)
+		return stale("%s: %w", j.name(), err)
 	}
 	if s.Stage == stageDone {
 		for i, in := range j.inputs {
 			if i >= len(s.Inputs) || s.Inputs[i] != in {
-				return stale("%s: the job is done, but since then %s has changed", j.dir, in.Name)
+				return stale("%s: the job is done, but since then %s has changed", j.name(), in.Name)
 			}
 		}
 		if n := len(j.inputs); n < len(s.Inputs) {
-			return stale("%s: the job is done, with %s too", j.dir, s.Inputs[n].Name)
+			return stale("%s: the job is done, with %s too", j.name(), s.Inputs[n].Name)
 		}
 		if info, err := os.Stat(j.cfg.Output); err != nil || info.Size() != s.Size {
-			return stale("%s: the job is done, but its output of %d bytes is no longer there", j.dir, s.Size)
+			return stale("%s: the job is done, but its output of %d bytes is no longer there", j.name(), s.Size)
 		}
 	}
 	if s.Stage == stageWriting {
@@ -345,7 +352,10 @@ func (j *job) report() Report {
 	}
 	r := Report{Rows: j.state.Rows, Failed: j.state.Failed, Resumed: j.resumed, Chunks: j.state.Pieces, Cut: j.state.Cut, Dropped: j.state.Dropped}
 	if r.Failed > 0 {
-		r.Errors = filepath.Join(j.dir, errorsFile)
+		r.Errors = j.file(errorsFile)
+		if j.state.Stage == stageDone {
+			r.Errors = j.errorsPath()
+		}
 	}
 	return r
 }

@@ -194,6 +194,9 @@ func (j *job) write(c *chunk) error {
 	}
 	failed, s := 0, j.state
 	for i := range c.results {
+		for r := range c.results[i].Rows() {
+			j.tokens += r.Tokens
+		}
 		s.Pieces += len(c.results[i].Chunks)
 		if n := c.results[i].Truncated; n > 0 {
 			s.Cut++
@@ -221,6 +224,7 @@ func (j *job) write(c *chunk) error {
 		elapsed := time.Since(j.started)
 		p := Progress{Rows: s.Rows, Failed: s.Failed, Fraction: c.fraction}
 		p.Rate = float64(s.Rows-j.resumed) / elapsed.Seconds()
+		p.Tokens = float64(j.tokens) / elapsed.Seconds()
 		if done := c.fraction - j.first; done > 0 {
 			p.Left = time.Duration(float64(elapsed) * (1 - c.fraction) / done)
 		}

@@ -160,6 +160,7 @@ func TestCrash(t *testing.T) {
 func TestCrashAtTheEnd(t *testing.T) {
 	m := loadModel(t)
 	cfg, whole := newJob(t, m, "out.npy", makeTexts(40))
+	cfg.KeepJob = true
 	_, err := Run(t.Context(), m, cfg)
 	require.NoError(t, err)
 	dir := cfg.Output + ".job"
@@ -187,7 +188,14 @@ func TestCrashAtTheEnd(t *testing.T) {
 
 func TestDone(t *testing.T) {
 	m := loadModel(t)
+	for _, keep := range []bool{true, false} {
+		testDone(t, m, keep)
+	}
+}
+
+func testDone(t *testing.T, m *embed.Model, keep bool) {
 	cfg, _ := newJob(t, m, "out.parquet", makeTexts(40))
+	cfg.KeepJob = keep
 	_, err := Run(t.Context(), m, cfg)
 	require.NoError(t, err)
 	info, err := os.Stat(cfg.Output)
@@ -199,9 +207,16 @@ func TestDone(t *testing.T) {
 	again, err := os.Stat(cfg.Output)
 	require.NoError(t, err)
 	assert.Equal(t, info.ModTime(), again.ModTime())
-	entries, err := os.ReadDir(cfg.Output + ".job")
-	require.NoError(t, err)
-	assert.Len(t, entries, 2, "the record and the lock")
+	record := filepath.Join(cfg.Output+".job", recordFile)
+	if keep {
+		entries, err := os.ReadDir(filepath.Dir(record))
+		require.NoError(t, err)
+		assert.Len(t, entries, 2, "the record and the lock")
+	} else {
+		assert.NoDirExists(t, filepath.Dir(record))
+		record = filepath.Join(filepath.Dir(cfg.Output), ".out.parquet.job")
+		assert.FileExists(t, record)
+	}
 
 	writeInput(t, cfg.Inputs[0], makeTexts(50))
 	_, err = Run(t.Context(), m, cfg)
@@ -213,10 +228,25 @@ func TestDone(t *testing.T) {
 	assert.Equal(t, Report{Rows: 50}, report)
 
 	cfg.Restart = false
-	require.NoError(t, os.RemoveAll(cfg.Output+".job"))
+	require.NoError(t, os.Remove(record))
 	_, err = Run(t.Context(), m, cfg)
 	require.ErrorAs(t, err, new(*StaleError))
 	require.ErrorContains(t, err, "exists already")
+	assert.NoFileExists(t, record)
+	if keep {
+		return
+	}
+	assert.NoDirExists(t, cfg.Output+".job")
+
+	// Without its output, a job that left nothing else begins anew.
+	cfg.Restart = true
+	_, err = Run(t.Context(), m, cfg)
+	require.NoError(t, err)
+	cfg.Restart = false
+	require.NoError(t, os.Remove(cfg.Output))
+	report, err = Run(t.Context(), m, cfg)
+	require.NoError(t, err)
+	assert.Equal(t, Report{Rows: 50}, report)
 }
 
 func TestOtherSettings(t *testing.T) {
@@ -321,7 +351,7 @@ func TestBadRows(t *testing.T) {
 		skip.Output = filepath.Join(filepath.Dir(cfg.Output), "skipped."+ext)
 		report, err := Run(t.Context(), m, skip)
 		require.NoError(t, err)
-		assert.Equal(t, Report{Rows: 50, Failed: 2, Errors: filepath.Join(skip.Output+".job", errorsFile)}, report)
+		assert.Equal(t, Report{Rows: 50, Failed: 2, Errors: skip.Output + ".errors.jsonl"}, report)
 		in, err := json.Marshal(cfg.Inputs[0])
 		require.NoError(t, err)
 		assert.Equal(t, fmt.Sprintf(`{"index":20,"input":%s,"line":21,"error":"expected a JSON string, a list of token ids or an object"}
