@@ -93,6 +93,7 @@ var layers = map[string]row{
 	"internal/rows": {ours: []string{"encoding", "internal/strictjson"}, others: []string{
 		"github.com/parquet-go/parquet-go", "github.com/klauspost/compress", "github.com/x448/float16",
 		"github.com/andybalholm/brotli", "github.com/pierrec/lz4/v4", // the codecs of Parquet
+		"golang.org/x/text/encoding", "golang.org/x/text/transform",
 	}},
 	"internal/fill": {ours: []string{"tokenizer", "embed", "embed/chunk", "embed/multivector", "embed/sparse", "encoding", "internal/parallel", "internal/pipeline", "internal/rows"}},
 	"embed/job": {ours: []string{"embed", "embed/multivector", "embed/sparse", "encoding", "internal/fill", "internal/rows", "internal/filelock"}, others: []string{

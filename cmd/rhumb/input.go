@@ -14,9 +14,10 @@ type inputFlags struct {
 	file   string
 	format *choice
 	field  string
-	blank  bool // blank lines of text are inputs, as in commands without a flag for it
-	pairs  bool // no flag: of a command that takes pairs of texts
-	whole  bool // no flag: of a command to which a file of text is one text
+	set    string // the input's charset
+	blank  bool   // blank lines of text are inputs, as in commands without a flag for it
+	pairs  bool   // no flag: of a command that takes pairs of texts
+	whole  bool   // no flag: of a command to which a file of text is one text
 }
 
 func (f *inputFlags) add(cmd *cobra.Command) {
@@ -34,6 +35,7 @@ func (f *inputFlags) addFormat(cmd *cobra.Command) {
 	f.format = addChoice(cmd, "input-format", "format of the input; auto goes by the file's name, standard input is text",
 		"auto", "text", "jsonl", "csv", "parquet")
 	cmd.Flags().StringVar(&f.field, "text-field", "text", "`NAME` of the field or column that holds the text")
+	cmd.Flags().StringVar(&f.set, "input-charset", "", "`NAME` of what the input's bytes stand for, such as latin1, gb18030 or utf-16 (default: utf-8)")
 	f.blank = true
 }
 
@@ -45,12 +47,15 @@ func (f *inputFlags) addBlank(cmd *cobra.Command) {
 // open returns the source that the flags name: args, a file or standard input.
 func (f *inputFlags) open(ctx context.Context, c *console, args []string) (rows.Source, error) {
 	if len(args) > 0 {
-		if f.file != "" || f.format.value != "auto" {
-			return nil, usagef("TEXT arguments and --input or --input-format: give one of them")
+		if f.file != "" || f.format.value != "auto" || f.set != "" {
+			return nil, usagef("TEXT arguments and --input, --input-format or --input-charset: give one of them")
 		}
 		return rows.Arguments(args), nil
 	}
-	how := rows.Reader{Format: f.format.value, Field: f.field, Pairs: f.pairs, Blank: f.blank}
+	if err := rows.CheckCharset(f.set); err != nil {
+		return nil, &usageError{err}
+	}
+	how := rows.Reader{Format: f.format.value, Field: f.field, Charset: f.set, Pairs: f.pairs, Blank: f.blank}
 	toStdin := f.file == "" || f.file == "-"
 	switch {
 	case how.Format == "auto" && toStdin:

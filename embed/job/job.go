@@ -34,6 +34,7 @@ type Config struct {
 	Inputs       []string // files, in their order; one that does not exist may be a pattern as of filepath.Glob
 	InputFormat  string   // "text", "jsonl", "csv" or "parquet"; "" = by each name; .gz and .zst at its end tell a compression
 	TextField    string   // the field or column that holds the text; "" = "text"
+	InputCharset string   // what the bytes of inputs stand for, by IANA's name or WHATWG's; "" = UTF-8
 	KeepBlank    bool     // lines of white space alone in files of text are rows, bad ones; else they are passed over, and Index counts them
 	Output       string   // a file that does not exist
 	OutputFormat string   // "jsonl", "npy" or "parquet"; "" = by the name; .gz and .zst at the end of jsonl's compress it

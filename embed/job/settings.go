@@ -25,7 +25,7 @@ type settings map[string]any
 
 // reading are the settings of how rows are read. Of a job that goes on, the rows that
 // are done, which are read once more, show whether they are still the same.
-var reading = []string{"input format", "blank lines"}
+var reading = []string{"input format", "input charset", "blank lines"}
 
 // recordVersion is counted up where a job would write other bytes.
 const recordVersion = 2
@@ -47,6 +47,7 @@ func newSettings(cfg *Config, m embed.Info, fingerprint string) settings {
 		"layers":           o.Layers,
 		"normalize":        !o.Unnormalized,
 		"input format":     cmp.Or(cfg.InputFormat, "by name"),
+		"input charset":    cmp.Or(cfg.InputCharset, "utf-8"),
 		"text field":       cfg.TextField,
 		"output format":    cfg.OutputFormat,
 		"keep":             cfg.Keep,

@@ -79,7 +79,7 @@ func (s *csvSource) readHeader() error {
 	}
 	var header []string
 	for i := range s.ends {
-		if err := CheckText(s.field(i)); err != nil {
+		if err := s.set.check(s.field(i)); err != nil {
 			return fmt.Errorf("%s: name of column %d: %w", s.At(s.start), i+1, err)
 		}
 		header = append(header, string(s.field(i)))
@@ -120,18 +120,18 @@ func (s *csvSource) Next() (Input, error) {
 		return bad(csv.ErrFieldCount)
 	}
 	if s.id >= 0 && len(s.field(s.id)) > 0 {
-		if err := CheckText(s.field(s.id)); err != nil {
+		if err := s.set.check(s.field(s.id)); err != nil {
 			return bad(fmt.Errorf("column %q: %w", "id", err))
 		}
 		in.ID = Quote(string(s.field(s.id)))
 	}
-	if err := CheckText(s.field(s.text)); err != nil {
+	if err := s.set.check(s.field(s.text)); err != nil {
 		return bad(err)
 	}
 	in.Text = string(s.field(s.text))
 	for _, i := range s.kept {
 		value, v := s.field(i), Value{Name: s.header[i]}
-		if err := CheckText(value); err != nil {
+		if err := s.set.check(value); err != nil {
 			return bad(fmt.Errorf("column %q: %w", v.Name, err))
 		}
 		if s.how.Carry.Form == Parquet {

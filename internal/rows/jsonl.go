@@ -41,7 +41,7 @@ func (s *textSource) Next() (Input, error) {
 			continue
 		}
 		in := Input{File: s.name, Line: s.line, Skipped: skipped}
-		if err := CheckText(line); err != nil {
+		if err := s.set.check(line); err != nil {
 			return Input{}, &BadInput{in, err}
 		}
 		in.Text = string(line)
@@ -106,7 +106,7 @@ func (s *jsonlSource) Next() (Input, error) {
 
 // parse reads the value of a line. What was read of it is set with an error, too.
 func (s *jsonlSource) parse(line []byte) (in Input, err error) {
-	if err := CheckText(line); err != nil {
+	if err := s.set.check(line); err != nil {
 		return in, err
 	}
 	switch line[0] {

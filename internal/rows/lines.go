@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"golang.org/x/text/transform"
 )
 
 // maxLine is the most bytes of one line of input.
@@ -23,6 +25,7 @@ type lineReader struct {
 	limit  int    // bytes of a line
 	read   count
 	packed packing
+	set    charset
 	closer io.Closer
 }
 
@@ -62,6 +65,17 @@ func newLineReader(ctx context.Context, r io.Reader, name string, size int64, pa
 	return l, nil
 }
 
+// decode has l read what its bytes stand for. It is called before the first line.
+func (l *lineReader) decode(set charset) {
+	if set.decoder == nil {
+		return
+	}
+	if _, err := l.buf.Peek(1); err != io.EOF { // which is nothing in any charset
+		l.set = set
+		l.buf = bufio.NewReaderSize(transform.NewReader(l.buf, set.decoder.NewDecoder()), 64<<10)
+	}
+}
+
 // closers are closed together.
 type closers [2]io.Closer
 
@@ -69,7 +83,7 @@ func (c closers) Close() error { return errors.Join(c[0].Close(), c[1].Close()) 
 
 // Progress counts the bytes of the file, compressed ones where it is.
 func (l *lineReader) Progress() (done, total int64) {
-	if l.packed != none {
+	if l.packed != none || l.set.decoder != nil {
 		return l.read.done, l.read.total
 	}
 	return l.read.done - int64(l.buf.Buffered()), l.read.total
@@ -82,14 +96,14 @@ func (l *lineReader) Close() error       { return l.closer.Close() }
 func (l *lineReader) begin() error {
 	mark, err := l.buf.Peek(3)
 	if err != nil && err != io.EOF {
-		return err
+		return fmt.Errorf("%s: %w", l.name, err)
 	}
 	switch {
 	case bytes.Equal(mark, []byte("\xef\xbb\xbf")):
 		_, err = l.buf.Discard(3)
 		return err
 	case bytes.HasPrefix(mark, []byte("\xff\xfe")), bytes.HasPrefix(mark, []byte("\xfe\xff")):
-		return fmt.Errorf("%s: UTF-16; expected UTF-8", l.name)
+		return fmt.Errorf("%s: UTF-16; expected UTF-8 (--input-charset utf-16 reads it)", l.name)
 	}
 	return nil
 }

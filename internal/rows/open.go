@@ -13,11 +13,12 @@ import (
 
 // A Reader says how inputs are read.
 type Reader struct {
-	Format string // "text", a text a line; "whole", all of it one text; "jsonl", "csv" or "parquet"
-	Field  string // the name of the field or column that holds the text
-	Pairs  bool   // a list of two strings in jsonl is a pair of texts
-	Blank  bool   // of "text": lines of white space alone are inputs, too
-	Carry  Carry
+	Format  string // "text", a text a line; "whole", all of it one text; "jsonl", "csv" or "parquet"
+	Field   string // the name of the field or column that holds the text
+	Charset string // what the bytes of text, jsonl and csv stand for, and of Parquet's columns that are no texts by their type; "" = UTF-8
+	Pairs   bool   // a list of two strings in jsonl is a pair of texts
+	Blank   bool   // of "text": lines of white space alone are inputs, too
+	Carry   Carry
 }
 
 // ErrFormat is the error of a name that does not tell a format.
@@ -68,11 +69,15 @@ func Read(ctx context.Context, r io.Reader, name string, closer io.Closer, how R
 		}
 	}
 	_, packed := compression(name)
+	set, err := findCharset(how.Charset)
+	if err != nil {
+		return nil, err
+	}
 	if how.Format == "parquet" {
 		if file == nil || packed != none {
 			return nil, fmt.Errorf("%s: parquet is read from a file as it is, not from a pipe and not compressed as a whole", name)
 		}
-		return openParquet(file, name, size, how, closer)
+		return openParquet(file, name, size, how, set, closer)
 	}
 	if size < 0 {
 		r = &pipe{ctx: ctx, r: r}
@@ -81,6 +86,7 @@ func Read(ctx context.Context, r io.Reader, name string, closer io.Closer, how R
 	if err != nil {
 		return nil, err
 	}
+	lines.decode(set)
 	switch how.Format {
 	case "jsonl":
 		return &jsonlSource{lineReader: lines, field: how.Field, pairs: how.Pairs, carry: how.Carry, absent: slices.Clone(how.Carry.Keep)}, nil

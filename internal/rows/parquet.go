@@ -20,6 +20,7 @@ type parquetSource struct {
 	closer           io.Closer
 	file             *parquet.File
 	name, field      string
+	set              charset // of bytes that are no texts by their type
 	row, rows        int64
 	left             int64 // rows of the row group
 	group            int   // the next one
@@ -32,7 +33,7 @@ type parquetSource struct {
 }
 
 // openParquet returns the source of file.
-func openParquet(file *os.File, name string, size int64, how Reader, closer io.Closer) (_ Source, err error) {
+func openParquet(file *os.File, name string, size int64, how Reader, set charset, closer io.Closer) (_ Source, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", name, err)
@@ -46,7 +47,7 @@ func openParquet(file *os.File, name string, size int64, how Reader, closer io.C
 	if err != nil {
 		return nil, err
 	}
-	s := &parquetSource{closer: closer, file: f, name: name, field: how.Field, rows: f.NumRows(), limit: maxLine}
+	s := &parquetSource{closer: closer, file: f, name: name, field: how.Field, set: set, rows: f.NumRows(), limit: maxLine}
 	rows := int64(0)
 	for _, group := range f.RowGroups() {
 		rows += group.NumRows()
@@ -173,10 +174,11 @@ func (s *parquetSource) interpret(in *Input) error {
 	if id := s.id.row(); len(id) > 0 {
 		switch v := id[0]; {
 		case v.Kind() == parquet.ByteArray:
-			if err := checkBytes(s.id.leaf, v.ByteArray()); err != nil {
+			text, err := s.textOf(s.id.leaf, v.ByteArray())
+			if err != nil {
 				return fmt.Errorf("column \"id\": %w", err)
 			}
-			in.ID = Quote(string(v.ByteArray()))
+			in.ID = Quote(text)
 		case !s.id.unsigned():
 			in.ID = json.RawMessage(v.String())
 		case v.Kind() == parquet.Int32:
@@ -197,10 +199,10 @@ func (s *parquetSource) interpret(in *Input) error {
 	case text != nil && tokens != nil:
 		return fmt.Errorf("%q and \"tokens\": expected one of them", s.field)
 	case text != nil:
-		if err := checkBytes(s.text.leaf, text[0].ByteArray()); err != nil {
+		var err error
+		if in.Text, err = s.textOf(s.text.leaf, text[0].ByteArray()); err != nil {
 			return err
 		}
-		in.Text = string(text[0].ByteArray())
 	case tokens != nil:
 		in.IDs = make([]int32, len(tokens))
 		for i, v := range tokens {
@@ -218,13 +220,13 @@ func (s *parquetSource) interpret(in *Input) error {
 	return nil
 }
 
-// checkBytes returns an error where bytes of a leaf are no text. A NUL is one
-// where the column says that it holds texts.
-func checkBytes(leaf *parquet.Column, b []byte) error {
+// textOf returns what bytes of a leaf are. A NUL is an error unless the column says that
+// it holds texts.
+func (s *parquetSource) textOf(leaf *parquet.Column, b []byte) (string, error) {
 	if isText(leaf) {
-		return checkUTF8(b)
+		return string(b), checkUTF8(b)
 	}
-	return CheckText(b)
+	return s.set.text(b)
 }
 
 // checkTexts returns an error where a column of texts has read a value that is none.

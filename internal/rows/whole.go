@@ -26,7 +26,7 @@ func (s *wholeSource) Next() (Input, error) {
 		return Input{}, io.EOF
 	}
 	in := Input{File: s.name, Line: 1}
-	if err := CheckText(text); err != nil {
+	if err := s.set.check(text); err != nil {
 		return Input{}, &BadInput{in, err}
 	}
 	in.Text = string(text)
