@@ -3,7 +3,7 @@ GQA = eurobert gemma3 llama qwen2 qwen3
 MODULES = $(dir $(wildcard examples/*/go.mod embed/embedhttp/*/go.mod deploy/*/go.mod))
 PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 
-.PHONY: test lint examples deploy image bench goldens generate cross tidy
+.PHONY: test lint examples deploy image clients bench goldens generate cross tidy
 
 test:
 	go test ./...
@@ -25,6 +25,11 @@ deploy:
 # The image, without Docker: rhumb.tar.
 image:
 	cd deploy && go run . ../rhumb.tar
+
+# The clients and libraries of other services against this one, also those that .ci/run leaves out.
+# They are installed with pip, npm and go, into a folder that goes again.
+clients:
+	RHUMB_CLIENTS=all go test -count=1 -v -timeout 30m -run TestClients ./embed/embedhttp
 
 # All modules, as the others ask for what the first one asks for.
 tidy:

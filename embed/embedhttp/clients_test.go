@@ -24,7 +24,8 @@ import (
 )
 
 // The vendors' own clients get the library's vectors and scores, and the errors they know.
-// They are installed from the registries, in the versions of testdata/clients.
+// They are installed from the registries, in the versions of testdata/clients. RHUMB_CLIENTS=all
+// has the libraries for pipelines of Python too, whose installation takes a minute and 700 MB.
 func TestClients(t *testing.T) {
 	if os.Getenv("RHUMB_CLIENTS") == "" {
 		t.Skip("NOT RUN: the vendors' clients. RHUMB_CLIENTS=1 installs them with pip, npm and go, and runs them")
@@ -35,7 +36,8 @@ func TestClients(t *testing.T) {
 	tokenizer, big := cl100k(t, folder)
 	h, _ := served(t, func(c *Config) {
 		addCross(t)(c)
-		c.Keys = keys
+		c.Keys, c.Default = keys, "tiny"
+		c.Models[0].Aliases = append(c.Models[0].Aliases, "embed-multilingual-v3.0") // LlamaIndex takes the names of Cohere's models alone
 		c.Models = append(c.Models, Model{Name: "cl100k", Queue: embed.NewQueue(big, embed.QueueConfig{}), Info: big.Info()})
 	})
 	server := httptest.NewServer(h)
@@ -75,26 +77,36 @@ func TestClients(t *testing.T) {
 	require.NoError(t, err)
 	expected := filepath.Join(folder, "expected.json")
 	require.NoError(t, os.WriteFile(expected, content, 0o666))
-	python := filepath.Join(folder, "venv", "bin", "python")
-	if runtime.GOOS == "windows" {
-		python = filepath.Join(folder, "venv", "Scripts", "python.exe")
+	python := func(environment string) string {
+		if runtime.GOOS == "windows" {
+			return filepath.Join(folder, environment, "Scripts", "python.exe")
+		}
+		return filepath.Join(folder, environment, "bin", "python")
 	}
+	pip := func(environment, requirements string) [][]string {
+		return [][]string{{"python3", "-m", "venv", environment}, {python(environment), "-m", "pip", "install", "--quiet", "-r", requirements}}
+	}
+	plain, frameworks := python("venv"), python("venv-frameworks")
 	run := func(command []string) ([]byte, error) {
 		cmd := exec.Command(command[0], command[1:]...)
 		cmd.Dir = folder
 		return cmd.CombinedOutput()
 	}
-	for name, c := range map[string]struct {
-		install [][]string
-		clients [][]string
-	}{
-		"Python": {
-			[][]string{{"python3", "-m", "venv", "venv"}, {python, "-m", "pip", "install", "--quiet", "-r", "requirements.txt"}},
-			[][]string{{python, "clients.py", server.URL, expected}, {python, "dialects.py", server.URL, expected}},
-		},
-		"Node": {[][]string{{"npm", "install", "--silent", "--no-audit", "--no-fund"}}, [][]string{{"node", "client.mjs", server.URL, expected}}},
-		"Go":   {[][]string{{"go", "-C", "gosdk", "mod", "download"}}, [][]string{{"go", "-C", "gosdk", "run", ".", server.URL, expected}}},
-	} {
+	type set struct{ install, clients [][]string }
+	sets := map[string]set{
+		"Python": {pip("venv", "requirements.txt"), [][]string{{plain, "clients.py", server.URL, expected}, {plain, "dialects.py", server.URL, expected}}},
+		"Node":   {[][]string{{"npm", "install", "--silent", "--no-audit", "--no-fund"}}, [][]string{{"node", "client.mjs", server.URL, expected}}},
+		// list downloads the modules of what is imported, where download would take those of others' tests too.
+		"Go": {[][]string{{"go", "-C", "gosdk", "list", "-deps", "."}}, [][]string{{"go", "-C", "gosdk", "run", ".", server.URL, expected}}},
+	}
+	if os.Getenv("RHUMB_CLIENTS") == "all" {
+		all := set{install: pip("venv-frameworks", filepath.Join("frameworks", "requirements.txt"))}
+		for _, library := range []string{"langchain", "llama_index", "haystack", "litellm"} {
+			all.clients = append(all.clients, []string{frameworks, filepath.Join("frameworks", "with_"+library+".py"), server.URL, expected})
+		}
+		sets["Python's frameworks"] = all
+	}
+	for name, c := range sets {
 		t.Run(name, func(t *testing.T) {
 			for _, command := range c.install {
 				if output, err := run(command); err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // What Jina's, Voyage's and vLLM's clients send to /v1/embeddings, recorded of voyageai
-// 0.5.0 and litellm 1.110.2, and read in the vendors' documentation.
+// 0.5.0, litellm 1.110.2 and llama-index-embeddings-jinaai 0.7.0, and read in the vendors' documentation.
 func TestVendorFields(t *testing.T) {
 	h, _ := served(t, nil)
 	long := strings.Repeat("a long way ", 30)
@@ -28,6 +28,7 @@ func TestVendorFields(t *testing.T) {
 		{`,"task":"retrieval.passage","input_type":"document"`, "summer", embed.Options{PromptName: "document"}},
 		{`,"task":"text-matching"`, "summer", embed.Options{}},
 		{`,"late_chunking":false,"embedding_type":"float","encoding_format":"float"`, "summer", embed.Options{}},
+		{`,"encoding_type":"float","task":"retrieval.passage"`, "summer", embed.Options{PromptName: "document"}},
 		{`,"truncate":true,"normalized":true,"dimensions":8`, long, embed.Options{Dimensions: 8}},
 		{`,"input_type":null,"truncation":true,"output_dtype":null,"output_dimension":null`, long, embed.Options{}},
 		{`,"input_type":"query","truncation":true,"output_dtype":"float","output_dimension":8`, long, embed.Options{PromptName: "query", Dimensions: 8}},

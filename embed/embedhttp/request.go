@@ -43,6 +43,7 @@ var fields = map[string]func(c *call, h *Handler, field string, value []byte) er
 	"truncate":               (*call).setTruncate,
 	"add_special_tokens":     (*call).setAddSpecial,
 	"embedding_type":         (*call).setFormats,
+	"encoding_type":          (*call).setFormats,
 	"task":                   (*call).setTask,
 	"late_chunking":          (*call).setLate,
 	"truncation":             (*call).setTruncation,

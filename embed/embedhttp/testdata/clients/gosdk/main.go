@@ -1,15 +1,12 @@
-// Command clients does as clients.py, with openai-go.
+// Command clients does as clients.py, with openai-go, the clients of Ollama's own
+// module, and the libraries langchaingo and chromem-go.
 package main
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log"
-	"math"
 	"os"
 
 	"github.com/openai/openai-go/v3"
@@ -22,8 +19,8 @@ func main() {
 		log.Fatal(err)
 	}
 	var expected struct {
-		Texts, Vectors []string
-		Tokens         int64
+		Texts, Vectors, Documents []string
+		Tokens                    int64
 	}
 	if err := json.Unmarshal(content, &expected); err != nil {
 		log.Fatal(err)
@@ -34,15 +31,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for i, d := range answer.Data {
-		var bits []byte
-		for _, x := range d.Embedding {
-			bits = binary.LittleEndian.AppendUint32(bits, math.Float32bits(float32(x)))
-		}
-		if base64.StdEncoding.EncodeToString(bits) != expected.Vectors[i] {
-			log.Fatal("not the library's vectors")
-		}
+	var got [][]float32
+	for _, d := range answer.Data {
+		got = append(got, single(d.Embedding))
 	}
+	check("openai-go", got, expected.Vectors)
 	if answer.Usage.PromptTokens != expected.Tokens {
 		log.Fatal("usage")
 	}
@@ -52,5 +45,5 @@ func main() {
 	if !errors.As(err, &failed) || failed.Code != "model_not_found" || failed.StatusCode != 404 {
 		log.Fatal(err)
 	}
-	fmt.Println("openai-go ok")
+	others(os.Args[1], expected.Texts, expected.Vectors, expected.Documents, expected.Tokens)
 }
