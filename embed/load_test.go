@@ -271,7 +271,7 @@ func TestInfo(t *testing.T) {
 	want := Info{
 		Name: "model", Family: "bert", Layers: 2, Vocabulary: 560, Dimensions: 40, DefaultDimensions: 40, MaxTokens: 40,
 		Prompts: map[string]string{"document": "", "query": "search_query: "}, Pooling: []string{"max", "mean"},
-		Similarity: "cosine", Arithmetic: "float32", Kernels: "generic", Workers: 3,
+		Similarity: "cosine", Arithmetic: "float32", Kernels: "generic", Workers: 3, Transformers: 5,
 	}
 	assert.Equal(t, want, i)
 	i.Prompts["query"], i.Pooling[0] = "", ""

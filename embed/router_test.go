@@ -243,13 +243,6 @@ func TestBadModules(t *testing.T) {
 		{"truncation in the middle", "static-limit-left", changeFile("tokenizer.json", `"direction": "Left"`, `"direction": "Middle"`), []string{"tokenizer.json: truncation: direction", `"Middle"`}},
 
 		{"side of truncation", "left", changeFile("tokenizer_config.json", `"left"`, `"middle"`), []string{"tokenizer_config.json: truncation_side", `"middle"`}},
-		{"a tokenizer that keeps capitals", "left", putFile("tokenizer_config.json", `{"tokenizer_class": "BertTokenizerFast", "do_lower_case": false}`), []string{"tokenizer.json: normalizer: lowercase: true, and tokenizer_config.json has do_lower_case false for a BertTokenizer"}},
-		{"a tokenizer that lowers by default", "left", func(t *testing.T, f fstest.MapFS) {
-			replace(t, f, "tokenizer.json", `"lowercase": true`, `"lowercase": false`)
-			delete(f, "tokenizer_config.json")
-		}, []string{"tokenizer.json: normalizer: lowercase: false, and tokenizer_config.json has do_lower_case true for a bert"}},
-		{"a tokenizer that keeps accents", "left", putFile("tokenizer_config.json", `{"tokenizer_class": "MPNetTokenizer", "strip_accents": false}`), []string{"tokenizer.json: normalizer: strip_accents: true, and tokenizer_config.json has strip_accents false"}},
-		{"a tokenizer that splits no Chinese", "left", putFile("tokenizer_config.json", `{"tokenizer_class": "BertTokenizer", "tokenize_chinese_chars": false}`), []string{"tokenizer.json: normalizer: handle_chinese_chars: true, and tokenizer_config.json has tokenize_chinese_chars false"}},
 		{"limit of the tokenizer's arguments", "left", putFile("sentence_bert_config.json", `{"tokenizer_args": {"model_max_length": "many"}}`), []string{"sentence_bert_config.json: tokenizer_args: model_max_length: many, expected a number"}},
 		{"limit with a fraction", "left", putFile("sentence_bert_config.json", `{"processor_kwargs": {"model_max_length": 1.5}}`), []string{"sentence_bert_config.json: processor_kwargs: model_max_length: 1.5, expected a whole number"}},
 		{"tokenizer that adds an end", "left", putFile("sentence_bert_config.json", `{"tokenizer_args": {"add_eos_token": true}}`), []string{`sentence_bert_config.json: tokenizer_args: unknown "add_eos_token"`}},

@@ -49,15 +49,9 @@ func parseAdded(v value, vocab *vocabulary) (addedTokens, error) {
 		if err != nil {
 			return a, err
 		}
-		if _, twice := a.places[token.content]; twice {
-			return a, entry.errorf("%q twice", token.content)
-		}
 		a.said[token.id] = true
-		if token.content == "" {
-			return a, entry.errorf("empty content")
-		}
-		if id := a.add(token, vocab); vocab.has(id) && vocab.piece(id) != token.content {
-			return a, entry.errorf("id %d for both %q and %q", id, vocab.piece(id), token.content)
+		if token.content != "" {
+			a.add(token, vocab)
 		}
 	}
 	return a, nil
@@ -115,25 +109,21 @@ func parseAddedToken(v value) (token addedToken, err error) {
 }
 
 // index makes a's matchers; normalize gives the form that normalized tokens are
-// matched in. Of tokens that become the same the first is matched, and the error
-// says so.
-func (a *addedTokens) index(v value, normalize func(string) string) (err error) {
+// matched in. Of tokens that become the same the first is matched, of which the reference
+// takes one by chance; one of which nothing is left is never found.
+func (a *addedTokens) index(normalize func(string) string) {
 	a.exact, a.normal = newMatcher(), newMatcher()
 	for _, token := range a.tokens {
 		if !token.normalized {
 			a.exact.add(token.content, token)
 			continue
 		}
-		form := normalize(token.content)
-		if form == "" {
-			err = v.errorf("nothing is left of %q once it is normalized", token.content)
-		} else if !a.normal.add(form, token) {
-			err = v.errorf("%q is the same as another token once it is normalized", token.content)
+		if form := normalize(token.content); form != "" {
+			a.normal.add(form, token)
 		}
 	}
 	a.exact.long.link()
 	a.normal.long.link()
-	return err
 }
 
 // A matcher finds tokens in a text: the leftmost, and there the longest.

@@ -15,10 +15,15 @@ import (
 // transformers 5.23 does, or 4.57. Keys that no class looks at are ignored, as there.
 type arguments struct {
 	object
-	major   int   // of transformers, 4 or 5: what reads them
-	further value // additional_special_tokens of tokenizer_config.json
+	config  object // config.json
+	major   int    // of transformers, 4 or 5: what reads them
+	further value  // additional_special_tokens of tokenizer_config.json
 	read    func(value) (specialToken, error)
-	added   []specialToken // of added_tokens_decoder or added_tokens.json, by id
+
+	// normalizer is tokenizer.json's own, which its added tokens went through, where the
+	// class has another one.
+	normalizer value
+	added      []specialToken // of added_tokens_decoder or added_tokens.json, by id
 	// specific are the special tokens that are not of the seven names: as given
 	// where a token stands by itself under its name, and before those.
 	specific []specialToken
@@ -43,7 +48,7 @@ const (
 // unsupportedKeys are those that change ids and that no published folder needs.
 var unsupportedKeys = []string{
 	"split_special_tokens", "fix_mistral_regex", "vocab", "merges", "tokenizer_object", "tokenizer_file", "post_processor", "init_inputs",
-	"_spm_precompiled_charsmap", "model_specific_special_tokens",
+	"_spm_precompiled_charsmap",
 }
 
 const (
@@ -61,13 +66,20 @@ func (a *arguments) supported() error {
 	return nil
 }
 
-// readArguments reads the arguments as transformers of that major version does, and
-// tokens with read.
+// readArguments reads the arguments as transformers of that major version does, 0 for the
+// one that the folder names, and tokens with read.
 func readArguments(fsys fs.FS, major int, read func(value) (specialToken, error)) (a arguments, err error) {
-	a.major, a.read = major, read
+	a.read = read
+	if a.config, err = readObject(fsys, "config.json"); err != nil {
+		return a, err
+	}
 	if a.object, err = readObject(fsys, configFile); err != nil {
 		return a, err
 	}
+	if major == 0 {
+		major = majorVersion(a.config, a.object)
+	}
+	a.major = major
 	if v, ok := a.members[furtherTokens]; ok && (major == 4 || !a.get(extraTokens).truthy()) {
 		if a.further = v; major > 4 {
 			a.members[extraTokens] = v
@@ -114,25 +126,30 @@ func (a *arguments) ownName(key string) bool {
 	return a.major > 4 && strings.HasSuffix(key, "_token") && !slices.Contains(tokenNames, key)
 }
 
-// takeNamed appends the tokens of extra_special_tokens where that is an object,
-// whose keys are names, and takes the key away.
+// ownTokens is the key of the special tokens with names of the folder's own.
+const ownTokens = "model_specific_special_tokens"
+
+// takeNamed appends the tokens of model_specific_special_tokens, and of extra_special_tokens
+// where that is an object, whose keys are names, and takes the keys away.
 func (a *arguments) takeNamed(dst []specialToken) ([]specialToken, error) {
-	v := a.get(extraTokens)
-	if !strings.HasPrefix(v.text, "{") {
-		return dst, nil
-	}
-	o, err := v.object()
-	if err != nil {
-		return dst, err
-	}
-	for _, key := range o.keys {
-		token, err := a.read(o.members[key])
+	for _, name := range []string{ownTokens, extraTokens} {
+		v := a.get(name)
+		if !strings.HasPrefix(v.text, "{") || name == ownTokens && a.major == 4 {
+			continue
+		}
+		o, err := v.object()
 		if err != nil {
 			return dst, err
 		}
-		dst = append(dst, token)
+		for _, key := range o.keys {
+			token, err := a.read(o.members[key])
+			if err != nil {
+				return dst, err
+			}
+			dst = append(dst, token)
+		}
+		delete(a.members, name)
 	}
-	delete(a.members, extraTokens)
 	return dst, nil
 }
 
@@ -254,18 +271,6 @@ func (a *arguments) token(name, otherwise string) (specialToken, error) {
 	return token, err
 }
 
-// named returns the special tokens of the seven names.
-func (a *arguments) named() (tokens []specialToken, err error) {
-	for _, name := range tokenNames {
-		token, err := a.token(name, "")
-		if err != nil {
-			return nil, err
-		}
-		tokens = append(tokens, token)
-	}
-	return tokens, nil
-}
-
 // extra returns the further special tokens; otherwise where the arguments do not
 // list them.
 func (a *arguments) extra(otherwise []specialToken) (tokens []specialToken, err error) {
@@ -276,6 +281,9 @@ func (a *arguments) extra(otherwise []specialToken) (tokens []specialToken, err 
 				return nil, err
 			}
 			tokens = append(tokens, some...)
+		}
+		if a.further.text == "" && a.get(furtherTokens).text == "" {
+			tokens = append(tokens, otherwise...)
 		}
 		return tokens, nil
 	}

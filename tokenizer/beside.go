@@ -1,53 +1,27 @@
 package tokenizer
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
-	"strings"
 )
-
-// besideArguments reads what the files beside tokenizer.json say, as the version of
-// transformers does that config.json names; 5 where it names none.
-func besideArguments(fsys fs.FS) (arguments, error) {
-	const name = "config.json"
-	data, err := readFile(fsys, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return readArguments(fsys, 5, value.untyped)
-	}
-	if err != nil {
-		return arguments{}, err
-	}
-	config, err := newValue(data, name)
-	if err != nil {
-		return arguments{}, err
-	}
-	major := 5
-	err = config.each(func(key string, v value) error {
-		if key == "transformers_version" && strings.HasPrefix(v.text, `"`) {
-			switch n, _, _ := strings.Cut(unquote(v.text), "."); n {
-			case "2", "3", "4":
-				major = 4
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return arguments{}, err
-	}
-	return readArguments(fsys, major, value.untyped)
-}
 
 // takeBeside adds the tokens that the arguments name and a, the added tokens of
 // tokenizer.json, lacks or has with other switches: __init__ of
 // PreTrainedTokenizerFast of transformers 4.57 and of TokenizersBackend of 5.23.
 func (a *addedTokens) takeBeside(args *arguments, vocab *vocabulary) error {
-	seven, err := args.named()
+	seven, own, err := a.named(args)
 	if err != nil {
 		return err
 	}
-	extra, err := args.extra(nil)
+	class, err := args.saidClass()
+	if err != nil {
+		return err
+	}
+	var unused []specialToken
+	if class == "CamembertTokenizer" && args.major == 4 {
+		unused = unusedTokens()
+	}
+	extra, err := args.extra(unused)
 	if err != nil {
 		return err
 	}
@@ -84,8 +58,7 @@ func (a *addedTokens) takeBeside(args *arguments, vocab *vocabulary) error {
 		if args.major == 4 {
 			// Only a string is the same as one that is known. One of the seven is what
 			// tokenizer.json says of it where nothing else does.
-			_, own := a.places[token.content]
-			skip = listed[token] || named[token.content] || known[token.content] && token.plain || i < len(seven) && own && !decoder
+			skip = listed[token] || named[token.content] || known[token.content] && token.plain || i < len(seven) && own[i] && !decoder
 			named[token.content] = true
 		}
 		if !skip && token.content != "" {
@@ -106,6 +79,39 @@ func (a *addedTokens) takeBeside(args *arguments, vocab *vocabulary) error {
 	return nil
 }
 
+// named returns the special tokens of the seven names, and which of them tokenizer.json has
+// and the folder names besides. To transformers 4 those of its class are there as well.
+func (a *addedTokens) named(args *arguments) (tokens []specialToken, own []bool, err error) {
+	class, err := args.saidClass()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range tokenNames {
+		otherwise := ""
+		if args.major == 4 && !(class == "GemmaTokenizer" && name == "mask_token") {
+			otherwise = classTokens[class][name]
+		}
+		token, err := args.token(name, otherwise)
+		if err != nil {
+			return nil, nil, err
+		}
+		_, named := args.members[name]
+		_, known := a.places[token.content]
+		own = append(own, named && known)
+		if args.major == 4 && name == "mask_token" && token.plain && !(named && known) && slices.Contains(stripMasks, class) {
+			token.plain, token.lstrip, token.follows, token.special = false, true, class != "AlbertTokenizer", false
+		}
+		tokens = append(tokens, token)
+	}
+	return tokens, own, nil
+}
+
+// stripMasks are the classes of transformers 4.57 whose mask token takes the space before
+// it, where it is a mere string.
+var stripMasks = []string{
+	"MPNetTokenizer", "RobertaTokenizer", "LongformerTokenizer", "BartTokenizer", "XLMRobertaTokenizer", "CamembertTokenizer", "AlbertTokenizer",
+}
+
 // same reports whether a has the token, with the same switches.
 func (a *addedTokens) same(token addedToken) bool {
 	i, ok := a.places[token.content]
@@ -115,10 +121,11 @@ func (a *addedTokens) same(token addedToken) bool {
 	return ok && a.tokens[i] == token
 }
 
-// Beside returns the added tokens that LoadFS took from files beside tokenizer.json,
-// each with its id and switches: nil for most folders.
-func (t *Tokenizer) Beside() []string {
-	var all []string
+// Reading returns what LoadAs read otherwise than tokenizer.json says, a line for each: steps
+// that a class of transformers changes, and added tokens of the files beside it, with ids
+// and switches. It is nil for most folders.
+func (t *Tokenizer) Reading() []string {
+	all := slices.Clone(t.reading)
 	for _, token := range t.added.beside {
 		all = append(all, fmt.Sprintf("%+v", token))
 	}

@@ -13,7 +13,9 @@ type conversion struct {
 	fsys  fs.FS
 	args  arguments
 	class string
-	file  string // of the vocabulary
+	json  *object // tokenizer.json; nil = the vocabulary is in the files of older versions
+	file  string  // of the vocabulary
+	steps steps   // of the tokenizer
 	named map[string]specialToken
 	// extra are the further special tokens where the folder does not list them.
 	extra []specialToken
@@ -22,14 +24,12 @@ type conversion struct {
 // steps are the sections of a tokenizer.json, "" for none.
 type steps struct{ normalizer, preTokenizer, decoder string }
 
-// fairseqTokens are the special tokens of classes that follow fairseq.
-var fairseqTokens = map[string]string{
-	"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>", "unk_token": "<unk>",
-	"pad_token": "<pad>", "mask_token": "<mask>",
-}
+// tokens reads the special tokens of the seven names, which are those of the class where
+// the folder does not say them.
+func (c *conversion) tokens() error { return c.tokensOr(classTokens[c.class]) }
 
-// tokens reads the special tokens of the seven names.
-func (c *conversion) tokens(defaults map[string]string) error {
+// tokensOr is tokens with other ones.
+func (c *conversion) tokensOr(defaults map[string]string) error {
 	c.named = map[string]specialToken{}
 	for _, name := range tokenNames {
 		token, err := c.args.token(name, defaults[name])
@@ -62,6 +62,7 @@ func (c *conversion) stripMask() {
 // finish returns the tokenizer of a model and its steps, without special tokens
 // around a sequence.
 func (c *conversion) finish(m model, s steps) (*Tokenizer, error) {
+	c.steps = s
 	added, err := c.addedTokens()
 	if err != nil {
 		return nil, err
@@ -115,8 +116,13 @@ func (c *conversion) surroundRoberta(t *Tokenizer, k byteLevelKeys) (*Tokenizer,
 	return c.surroundUntyped(t, "cls_token", "sep_token", "sep_token")
 }
 
-// ends surrounds sequences as add_bos_token and add_eos_token say.
-func (c *conversion) ends(t *Tokenizer) (*Tokenizer, error) {
+// ends surrounds sequences as tokenizer.json says, or where there is none add_bos_token and
+// add_eos_token.
+func (c *conversion) ends(t *Tokenizer) (_ *Tokenizer, err error) {
+	if c.json != nil {
+		t.frame, err = parseFrame(bareFrame(), c.json.get("post_processor"), t.has)
+		return t, err
+	}
 	var around [2]string
 	for i, end := range [2]string{"bos_token", "eos_token"} {
 		add, err := c.args.boolean("add_"+end, "false", "false")
@@ -221,9 +227,7 @@ func (c *conversion) read(name string) ([]byte, error) {
 
 // bert is BertTokenizer, which DistilBertTokenizer and ElectraTokenizer are too.
 func (c *conversion) bert() (*Tokenizer, error) {
-	if err := c.tokens(map[string]string{
-		"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]",
-	}); err != nil {
+	if err := c.tokens(); err != nil {
 		return nil, err
 	}
 	t, err := c.wordPiece()
@@ -235,10 +239,7 @@ func (c *conversion) bert() (*Tokenizer, error) {
 
 // mpnet is MPNetTokenizer: BertTokenizer with other special tokens.
 func (c *conversion) mpnet() (*Tokenizer, error) {
-	if err := c.tokens(map[string]string{
-		"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>", "unk_token": "[UNK]",
-		"pad_token": "<pad>", "mask_token": "<mask>",
-	}); err != nil {
+	if err := c.tokens(); err != nil {
 		return nil, err
 	}
 	c.stripMask()
@@ -263,38 +264,55 @@ func (c *conversion) wordPiece() (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	strip, err := c.args.boolean("strip_accents", strconv.FormatBool(lower), strconv.FormatBool(lower))
+	strip := "null" // as lower is
+	if v := c.args.get("strip_accents"); !v.null() {
+		on, err := v.boolean()
+		if err != nil {
+			return nil, err
+		}
+		strip = strconv.FormatBool(on)
+	}
+	vocab, err := c.pieces()
 	if err != nil {
 		return nil, err
-	}
-	data, err := c.read("vocab.txt")
-	if err != nil {
-		return nil, err
-	}
-	vocab, err := linesVocabulary(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.file, err)
 	}
 	m, err := parseWordPiece(object{value: value{file: c.file}, members: map[string]value{
 		"unk_token":                 {quote(c.named["unk_token"].content), c.file, "unk_token"},
 		"continuing_subword_prefix": {text: `"##"`},
 		"max_input_chars_per_word":  {text: "100"},
-		"vocab":                     {text: vocab, file: c.file},
+		"vocab":                     vocab,
 	}})
 	if err != nil {
 		return nil, err
 	}
 	return c.finish(m, steps{
-		normalizer: fmt.Sprintf(`{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":%t,"strip_accents":%t,"lowercase":%t}`,
+		normalizer: fmt.Sprintf(`{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":%t,"strip_accents":%s,"lowercase":%t}`,
 			chinese, strip, lower),
 		preTokenizer: `{"type":"BertPreTokenizer"}`,
 		decoder:      `{"type":"WordPiece","prefix":"##","cleanup":true}`,
 	})
 }
 
+// pieces returns the vocabulary of a WordPiece model.
+func (c *conversion) pieces() (value, error) {
+	if c.json != nil {
+		o, err := c.jsonModel("WordPiece")
+		return o.get("vocab"), err
+	}
+	data, err := c.read("vocab.txt")
+	if err != nil {
+		return value{}, err
+	}
+	vocab, err := linesVocabulary(data)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", c.file, err)
+	}
+	return value{text: vocab, file: c.file}, err
+}
+
 // roberta is RobertaTokenizer.
 func (c *conversion) roberta() (*Tokenizer, error) {
-	if err := c.tokens(fairseqTokens); err != nil {
+	if err := c.tokens(); err != nil {
 		return nil, err
 	}
 	t, err := c.byteLevel("", `{"type":"ByteLevel","add_prefix_space":%t,"trim_offsets":true,"use_regex":true}`, "")
@@ -313,8 +331,7 @@ func (c *conversion) roberta() (*Tokenizer, error) {
 
 // gpt2 is GPT2Tokenizer.
 func (c *conversion) gpt2() (*Tokenizer, error) {
-	const end = "<|endoftext|>"
-	if err := c.tokens(map[string]string{"bos_token": end, "eos_token": end, "unk_token": end}); err != nil {
+	if err := c.tokens(); err != nil {
 		return nil, err
 	}
 	t, err := c.byteLevel("", `{"type":"ByteLevel","add_prefix_space":%t,"trim_offsets":true,"use_regex":true}`, "")
@@ -326,8 +343,7 @@ func (c *conversion) gpt2() (*Tokenizer, error) {
 
 // qwen2 is Qwen2Tokenizer.
 func (c *conversion) qwen2() (*Tokenizer, error) {
-	const end = "<|endoftext|>"
-	if err := c.tokens(map[string]string{"eos_token": end, "unk_token": end, "pad_token": end}); err != nil {
+	if err := c.tokens(); err != nil {
 		return nil, err
 	}
 	pattern := quote(`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`)
@@ -346,23 +362,11 @@ func (c *conversion) byteLevel(normalizer, preTokenizer, null string) (*Tokenize
 	if err != nil {
 		return nil, err
 	}
-	data, err := c.read("vocab.json")
+	vocab, merges, err := c.merges()
 	if err != nil {
 		return nil, err
 	}
-	vocab, err := newValue(data, c.file)
-	if err != nil {
-		return nil, err
-	}
-	const name = "merges.txt"
-	if data, err = readFile(c.fsys, name); err != nil {
-		return nil, fmt.Errorf("%w: %s needs it", err, c.class)
-	}
-	merges, err := linesMerges(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	m, err := parseBPE(object{members: map[string]value{"vocab": vocab, "merges": {text: merges, file: name}}})
+	m, err := parseBPE(object{members: map[string]value{"vocab": vocab, "merges": merges}})
 	if err != nil {
 		return nil, err
 	}
@@ -371,4 +375,28 @@ func (c *conversion) byteLevel(normalizer, preTokenizer, null string) (*Tokenize
 		preTokenizer: strings.Replace(preTokenizer, "%t", strconv.FormatBool(prefix), 1),
 		decoder:      `{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}`,
 	})
+}
+
+// merges returns the vocabulary and the merges of a byte-level BPE model.
+func (c *conversion) merges() (vocab, merges value, err error) {
+	if c.json != nil {
+		o, err := c.jsonModel("BPE")
+		return o.get("vocab"), o.get("merges"), err
+	}
+	data, err := c.read("vocab.json")
+	if err != nil {
+		return vocab, merges, err
+	}
+	if vocab, err = newValue(data, c.file); err != nil {
+		return vocab, merges, err
+	}
+	const name = "merges.txt"
+	if data, err = readFile(c.fsys, name); err != nil {
+		return vocab, merges, fmt.Errorf("%w: %s needs it", err, c.class)
+	}
+	text, err := linesMerges(data)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", name, err)
+	}
+	return vocab, value{text: text, file: name}, err
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,12 +31,9 @@ func (c *conversion) spm(name string, kind uint64) (*sentencePiece, error) {
 	return m, nil
 }
 
-// unigram makes a model of pieces without byte fallback.
-func (c *conversion) unigram(pieces []sentence, unknown int) (*unigram, error) {
-	if unknown < 0 || unknown >= len(pieces) {
-		return nil, fmt.Errorf("%s: %d pieces, expected one with id %d, the unknown one", c.file, len(pieces), unknown)
-	}
-	m := &unigram{vocab: newVocabulary(len(pieces)), trie: newTrie(2 * len(pieces)), unknown: int32(unknown), penalty: math.Inf(1)}
+// unigram makes a model of pieces without byte fallback, and without an unknown one.
+func (c *conversion) unigram(pieces []sentence) (*unigram, error) {
+	m := &unigram{vocab: newVocabulary(len(pieces)), trie: newTrie(2 * len(pieces)), unknown: -1, penalty: math.Inf(1)}
 	for _, s := range pieces {
 		if !m.add(s.piece, float64(s.score)) {
 			return nil, fmt.Errorf("%s: %q twice among the pieces and the special tokens", c.file, s.piece)
@@ -47,6 +43,42 @@ func (c *conversion) unigram(pieces []sentence, unknown int) (*unigram, error) {
 	m.penalty -= unknownPenalty
 	m.byteIDs = byteFallbackIDs(m.vocab)
 	return m, nil
+}
+
+// unigramModel makes a model without byte fallback: of the pieces of tokenizer.json, or of
+// those that pieces makes of the SentencePiece model of that name. It has no unknown piece
+// yet. The step of the charsmap comes with it.
+func (c *conversion) unigramModel(name string, pieces func(*sentencePiece) ([]sentence, error)) (*unigram, string, error) {
+	if c.json != nil {
+		o, err := c.jsonModel("Unigram")
+		if err != nil {
+			return nil, "", err
+		}
+		m, err := parseUnigram(object{value: o.value, members: map[string]value{"vocab": o.get("vocab")}})
+		return m, precompiledIn(c.json.get("normalizer")), err
+	}
+	spm, err := c.spm(name, unigramKind)
+	if err != nil {
+		return nil, "", err
+	}
+	list, err := pieces(spm)
+	if err != nil {
+		return nil, "", err
+	}
+	m, err := c.unigram(list)
+	return m, spm.precompiled(), err
+}
+
+// own are the pieces of a SentencePiece model as they are.
+func own(spm *sentencePiece) ([]sentence, error) { return spm.pieces, nil }
+
+// setUnknown makes the piece of that id the unknown one.
+func (c *conversion) setUnknown(m *unigram, id int) error {
+	if id < 0 || id >= len(m.scores) {
+		return fmt.Errorf("%s: %d pieces, expected one with id %d, the unknown one", c.file, len(m.scores), id)
+	}
+	m.unknown = int32(id)
+	return nil
 }
 
 // bpe makes a model; unknown is the piece of unknown characters, "" for none.
@@ -118,7 +150,7 @@ func (c *conversion) metaspaces(normalizer, scheme string) steps {
 // xlmRoberta is XLMRobertaTokenizer: the ids of fairseq, four special tokens in
 // place of the first three pieces, and <mask> at the end.
 func (c *conversion) xlmRoberta() (*Tokenizer, error) {
-	if err := c.tokens(fairseqTokens); err != nil {
+	if err := c.tokens(); err != nil {
 		return nil, err
 	}
 	return c.fairseq(3, "bos_token", "pad_token", "eos_token", "unk_token")
@@ -127,11 +159,20 @@ func (c *conversion) xlmRoberta() (*Tokenizer, error) {
 // camembert is CamembertTokenizer: five special tokens in place of the first
 // piece, and <mask> at the end.
 func (c *conversion) camembert() (*Tokenizer, error) {
-	if err := c.tokens(fairseqTokens); err != nil {
+	if err := c.tokens(); err != nil {
 		return nil, err
 	}
 	c.stripMask()
+	if c.json != nil {
+		c.extra = unusedTokens()
+	}
 	return c.fairseq(1, "<s>NOTUSED", "pad_token", "</s>NOTUSED", "unk_token", "<unk>NOTUSED")
+}
+
+// unusedTokens are the further special tokens of CamembertTokenizer where the folder lists
+// none.
+func unusedTokens() []specialToken {
+	return []specialToken{plainToken("<s>NOTUSED"), plainToken("</s>NOTUSED"), plainToken("<unk>NOTUSED")}
 }
 
 // fairseq reads sentencepiece.bpe.model with the head in place of its first
@@ -140,29 +181,34 @@ func (c *conversion) fairseq(dropped int, head ...string) (*Tokenizer, error) {
 	if err := c.need("bos_token", "pad_token", "eos_token", "unk_token", "mask_token"); err != nil {
 		return nil, err
 	}
-	spm, err := c.spm("sentencepiece.bpe.model", unigramKind)
-	if err != nil {
-		return nil, err
-	}
-	if len(spm.pieces) < dropped {
-		return nil, fmt.Errorf("%s: %d pieces, expected at least %d", c.file, len(spm.pieces), dropped)
-	}
-	var pieces []sentence
-	for _, name := range head {
-		s := sentence{piece: name}
-		if token, ok := c.named[name]; ok {
-			s.piece = token.content
-		} else if strings.HasPrefix(name, "<unk>") {
-			s.score = -100
+	m, charsmap, err := c.unigramModel("sentencepiece.bpe.model", func(spm *sentencePiece) ([]sentence, error) {
+		if len(spm.pieces) < dropped {
+			return nil, fmt.Errorf("%s: %d pieces, expected at least %d", c.file, len(spm.pieces), dropped)
 		}
-		pieces = append(pieces, s)
-	}
-	pieces = append(append(pieces, spm.pieces[dropped:]...), sentence{piece: c.named["mask_token"].content})
-	m, err := c.unigram(pieces, 3)
+		var pieces []sentence
+		for _, name := range head {
+			s := sentence{piece: name}
+			if token, ok := c.named[name]; ok {
+				s.piece = token.content
+			} else if strings.HasPrefix(name, "<unk>") {
+				s.score = -100
+			}
+			pieces = append(pieces, s)
+		}
+		return append(append(pieces, spm.pieces[dropped:]...), sentence{piece: c.named["mask_token"].content}), nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.spaces(spm.precompiled())
+	unknown := 3
+	if c.json != nil && c.class == "CamembertTokenizer" {
+		id, _ := m.vocab.id(c.named["unk_token"].content) // 0 where there is none
+		unknown = int(id)
+	}
+	if err := c.setUnknown(m, unknown); err != nil {
+		return nil, err
+	}
+	s, err := c.spaces(charsmap)
 	if err != nil {
 		return nil, err
 	}
@@ -175,10 +221,7 @@ func (c *conversion) fairseq(dropped int, head ...string) (*Tokenizer, error) {
 
 // albert is AlbertTokenizer.
 func (c *conversion) albert() (*Tokenizer, error) {
-	if err := c.tokens(map[string]string{
-		"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "<unk>", "sep_token": "[SEP]", "pad_token": "<pad>",
-		"cls_token": "[CLS]", "mask_token": "[MASK]",
-	}); err != nil {
+	if err := c.tokens(); err != nil {
 		return nil, err
 	}
 	lower, err := c.args.boolean("do_lower_case", "true", "false")
@@ -189,12 +232,11 @@ func (c *conversion) albert() (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	spm, err := c.spm("spiece.model", unigramKind)
+	m, charsmap, err := c.unigramModel("spiece.model", own)
 	if err != nil {
 		return nil, err
 	}
-	m, err := c.unigram(spm.pieces, 1)
-	if err != nil {
+	if err := c.setUnknown(m, 1); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{"cls_token", "sep_token"} {
@@ -210,8 +252,8 @@ func (c *conversion) albert() (*Tokenizer, error) {
 	if lower {
 		normalizer += `,{"type":"Lowercase"}`
 	}
-	if step := spm.precompiled(); step != "" {
-		normalizer += "," + step
+	if charsmap != "" {
+		normalizer += "," + charsmap
 	}
 	s, err := c.spaces(normalizer + "]}")
 	if err != nil {
@@ -221,8 +263,11 @@ func (c *conversion) albert() (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.json != nil && !c.json.get("post_processor").null() {
+		return c.ends(t)
+	}
 	for _, key := range []string{"add_bos_token", "add_eos_token"} {
-		if _, ok := c.args.members[key]; ok {
+		if _, ok := c.args.members[key]; ok && c.json == nil {
 			return c.ends(t)
 		}
 	}
@@ -231,10 +276,7 @@ func (c *conversion) albert() (*Tokenizer, error) {
 
 // deberta is DebertaV2Tokenizer, which does not read the model's charsmap.
 func (c *conversion) deberta() (*Tokenizer, error) {
-	if err := c.tokens(map[string]string{
-		"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]",
-		"cls_token": "[CLS]", "mask_token": "[MASK]",
-	}); err != nil {
+	if err := c.tokens(); err != nil {
 		return nil, err
 	}
 	var lower, punctuation, prefix bool
@@ -247,16 +289,24 @@ func (c *conversion) deberta() (*Tokenizer, error) {
 			return nil, err
 		}
 	}
-	spm, err := c.spm("spm.model", unigramKind)
+	unknown := int32(1)
+	if v := c.args.get("unk_id"); v.text != "" {
+		var err error
+		if unknown, err = v.natural(); err != nil {
+			return nil, err
+		}
+	}
+	m, _, err := c.unigramModel("spm.model", func(spm *sentencePiece) ([]sentence, error) {
+		unknown = int32(spm.unknown)
+		return spm.pieces, nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	unknown := slices.IndexFunc(spm.pieces, func(s sentence) bool { return s.piece == c.named["unk_token"].content && s.score == 0 })
-	if unknown < 0 {
-		unknown = spm.unknown
+	if id, ok := m.vocab.id(c.named["unk_token"].content); ok && m.scores[id] == 0 {
+		unknown = id
 	}
-	m, err := c.unigram(spm.pieces, unknown)
-	if err != nil {
+	if err := c.setUnknown(m, int(unknown)); err != nil {
 		return nil, err
 	}
 	scheme := "first"
@@ -283,7 +333,7 @@ func (c *conversion) deberta() (*Tokenizer, error) {
 
 // t5 is T5Tokenizer: the pieces, and extra_ids sentinels from the highest down.
 func (c *conversion) t5() (*Tokenizer, error) {
-	if err := c.tokens(map[string]string{"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}); err != nil {
+	if err := c.tokens(); err != nil {
 		return nil, err
 	}
 	sentinels, v := int32(100), c.args.get("extra_ids")
@@ -296,107 +346,38 @@ func (c *conversion) t5() (*Tokenizer, error) {
 			return nil, v.errorf("%d, expected at most %d", sentinels, 1<<16)
 		}
 	}
-	spm, err := c.spm("spiece.model", unigramKind)
+	listed := int32(0) // sentinels that the model has
+	m, charsmap, err := c.unigramModel("spiece.model", func(spm *sentencePiece) ([]sentence, error) {
+		for _, token := range c.extra {
+			if strings.Contains(token.content, "<extra_id_") {
+				listed++
+			}
+		}
+		if listed > 0 && sentinels > 0 && listed != sentinels {
+			return nil, v.errorf("%d sentinels, and %s has %d of its own", sentinels, c.file, listed)
+		}
+		pieces := spm.pieces
+		for i := range sentinels {
+			pieces = append(pieces, sentence{piece: fmt.Sprintf("<extra_id_%d>", sentinels-1-i)})
+		}
+		return pieces, nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	own := int32(0)
-	for _, token := range c.extra {
-		if strings.Contains(token.content, "<extra_id_") {
-			own++
-		}
+	if err := c.setUnknown(m, 2); err != nil {
+		return nil, err
 	}
-	if own > 0 && sentinels > 0 && own != sentinels {
-		return nil, v.errorf("%d sentinels, and %s has %d of its own", sentinels, c.file, own)
-	}
-	pieces := spm.pieces
 	for i := range sentinels {
-		if own == 0 {
+		if listed == 0 {
 			c.extra = append(c.extra, plainToken(fmt.Sprintf("<extra_id_%d>", i)))
 		}
-		pieces = append(pieces, sentence{piece: fmt.Sprintf("<extra_id_%d>", sentinels-1-i)})
 	}
-	m, err := c.unigram(pieces, 2)
-	if err != nil {
-		return nil, err
-	}
-	t, err := c.finish(m, c.metaspaces(spm.precompiled(), "always"))
+	t, err := c.finish(m, c.metaspaces(charsmap, "always"))
 	if err != nil {
 		return nil, err
 	}
 	return c.surroundUntyped(t, "", "", "eos_token")
-}
-
-const decodeSpaces = `{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "}`
-
-// llama is LlamaTokenizer: where legacy is false, as it is by default, only the
-// text's first word gets a space before it, not one after a special token.
-func (c *conversion) llama() (*Tokenizer, error) {
-	if err := c.tokens(map[string]string{"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}); err != nil {
-		return nil, err
-	}
-	prefix, err := c.args.boolean("add_prefix_space", "true", "true")
-	if err != nil {
-		return nil, err
-	}
-	legacy, err := c.args.boolean("legacy", "false", "false")
-	if err != nil {
-		return nil, err
-	}
-	spm, err := c.spm(spmFile, bpeKind)
-	if err != nil {
-		return nil, err
-	}
-	spm.byteFallback = true
-	m, err := c.bpe(spm, "", nil)
-	if err != nil {
-		return nil, err
-	}
-	scheme, decoder := "never", decodeSpaces+`,{"type":"ByteFallback"},{"type":"Fuse"}`
-	if prefix {
-		decoder += `,{"type":"Strip","content":" ","start":1,"stop":0}`
-		if scheme = "first"; legacy {
-			scheme = "always"
-		}
-	}
-	t, err := c.finish(m, steps{
-		preTokenizer: `{"type":"Metaspace","replacement":"▁","prepend_scheme":"` + scheme + `","split":false}`,
-		decoder:      decoder + "]}",
-	})
-	if err != nil {
-		return nil, err
-	}
-	return c.ends(t)
-}
-
-// gemma is GemmaTokenizer.
-func (c *conversion) gemma() (*Tokenizer, error) {
-	if err := c.tokens(map[string]string{
-		"unk_token": "<unk>", "bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>", "mask_token": "<mask>",
-	}); err != nil {
-		return nil, err
-	}
-	if err := c.need("unk_token"); err != nil {
-		return nil, err
-	}
-	spm, err := c.spm(spmFile, bpeKind)
-	if err != nil {
-		return nil, err
-	}
-	spm.byteFallback = true
-	m, err := c.bpe(spm, c.named["unk_token"].content, nil)
-	if err != nil {
-		return nil, err
-	}
-	t, err := c.finish(m, steps{
-		normalizer:   `{"type":"Replace","pattern":{"String":" "},"content":"▁"}`,
-		preTokenizer: `{"type":"Split","pattern":{"String":" "},"behavior":"MergedWithPrevious","invert":false}`,
-		decoder:      decodeSpaces + `,{"type":"ByteFallback"},{"type":"Fuse"}]}`,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return c.ends(t)
 }
 
 // backend is TokenizersBackend: the SentencePiece model says all there is, but no
@@ -416,7 +397,7 @@ func (c *conversion) backend() (*Tokenizer, error) {
 			defaults[end.name] = end.piece
 		}
 	}
-	if err := c.tokens(defaults); err != nil {
+	if err := c.tokensOr(defaults); err != nil {
 		return nil, err
 	}
 	var m model
@@ -425,8 +406,9 @@ func (c *conversion) backend() (*Tokenizer, error) {
 			return nil, c.args.get(decoderKey).errorf("added tokens for a unigram model, expected none for %s", c.class)
 		}
 		var u *unigram
-		if u, err = c.unigram(spm.pieces, spm.unknown); err == nil {
+		if u, err = c.unigram(spm.pieces); err == nil {
 			u.fallback = spm.byteFallback
+			err = c.setUnknown(u, spm.unknown)
 		}
 		m = u
 	} else {

@@ -31,6 +31,15 @@ func ExampleLoadFS() {
 	// Output: 6
 }
 
+func ExampleLoadAs() {
+	t, err := tokenizer.LoadAs(os.DirFS(folder), 5) // whatever version the folder names
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(t.Version(), t.Reading())
+	// Output: 5 []
+}
+
 func ExampleParse() {
 	t, err := tokenizer.Parse([]byte(`{
 		"pre_tokenizer": {"type": "Whitespace"},

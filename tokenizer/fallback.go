@@ -9,29 +9,35 @@ import (
 	"github.com/rhumb-go/rhumb/internal/manifest"
 )
 
-// LoadFS reads the tokenizer of the model folder fsys: its tokenizer.json with the
-// added tokens that tokenizer_config.json, special_tokens_map.json and
-// added_tokens.json name besides, as AutoTokenizer of transformers 4.57 or 5.23
-// takes them, whichever is nearer to config.json's transformers_version. They get
-// the ids after the vocabulary, whatever the files say.
+// LoadFS is LoadAs as the version of transformers reads it that the folder names.
+func LoadFS(fsys fs.FS) (*Tokenizer, error) { return LoadAs(fsys, 0) }
+
+// LoadAs reads the tokenizer of the model folder fsys as AutoTokenizer of transformers
+// 4.57.6 does, where version is 4, or 5.23.0, where it is 5. They differ, and a folder was
+// made and measured with one of them: 0 is the one that transformers_version of config.json
+// names, 4 where it names none.
+//
+// That is its tokenizer.json with the steps that the class of tokenizer_config.json
+// changes, which docs/models.md lists, and the added tokens that tokenizer_config.json,
+// special_tokens_map.json and added_tokens.json name besides. They get the ids after the
+// vocabulary, whatever the files say.
 //
 // Where there is no tokenizer.json it reads the files that older versions of
 // transformers wrote: vocab.txt, vocab.json with merges.txt, or a SentencePiece
-// model, under the settings of those files and of config.json. The ids are those of
-// AutoTokenizer of transformers 5.23, which differ from those of 4.x in places:
-// LlamaTokenizer puts "<s>" before a text only where add_bos_token is true; "<mask>"
-// of XLM-RoBERTa takes the space before it only where the folder says so; model_type
-// mistral and umt5 put no space before a text. Files and settings that transformers
-// refuses, that contradict each other or that do not tell the tokenizer are errors,
-// which begin with a file's name.
-func LoadFS(fsys fs.FS) (*Tokenizer, error) {
+// model, under the settings of those files and of config.json, as 5.23 does, whatever the
+// version. Files and settings that transformers refuses, that contradict each other or that
+// do not tell the tokenizer are errors, which begin with a file's name.
+func LoadAs(fsys fs.FS, version int) (*Tokenizer, error) {
+	if version != 0 && version != 4 && version != 5 {
+		return nil, fmt.Errorf("transformers %d, expected 4 or 5", version)
+	}
 	const file = "tokenizer.json"
 	data, err := readFile(fsys, file)
 	if !errors.Is(err, fs.ErrNotExist) {
 		if err != nil {
 			return nil, err
 		}
-		args, err := besideArguments(fsys)
+		args, err := readArguments(fsys, version, value.untyped)
 		if err != nil {
 			return nil, err
 		}
@@ -79,34 +85,31 @@ func convert(fsys fs.FS) (*Tokenizer, error) {
 	if err := args.supported(); err != nil {
 		return nil, err
 	}
-	name, err := className(fsys, args)
+	name, err := className(args)
 	if err != nil {
 		return nil, err
 	}
 	c := &conversion{fsys: fsys, args: args, class: name}
-	return tokenizerClasses[name](c)
+	t, err := tokenizerClasses[name](c)
+	if err == nil {
+		t.version = args.major
+	}
+	return t, err
 }
 
 // className returns the tokenizer class by which AutoTokenizer of transformers
 // 5.23 reads a folder: tokenizer_class where it is set, unless model_type is one
 // that is always read in one way; else that of model_type.
-func className(fsys fs.FS, args arguments) (string, error) {
-	config, err := readObject(fsys, "config.json")
+func className(args arguments) (string, error) {
+	said := args.get("tokenizer_class")
+	if !said.truthy() {
+		said = args.config.get("tokenizer_class")
+	}
+	class, err := args.saidClass()
 	if err != nil {
 		return "", err
 	}
-	said := args.get("tokenizer_class")
-	if !said.truthy() {
-		said = config.get("tokenizer_class")
-	}
-	class := ""
-	if said.truthy() {
-		if class, err = said.str(); err != nil {
-			return "", err
-		}
-		class = strings.TrimSuffix(class, "Fast")
-	}
-	kind := config.get("model_type")
+	kind := args.config.get("model_type")
 	if kind.truthy() {
 		name, err := kind.str()
 		if err != nil {

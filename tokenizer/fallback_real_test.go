@@ -144,7 +144,7 @@ func TestFallbackReal(t *testing.T) {
 			for name, content := range files(t, &f) {
 				folder[name] = &fstest.MapFile{Data: []byte(content)}
 			}
-			tok, err := LoadFS(folder)
+			tok, err := LoadAs(folder, 5)
 			require.NoError(t, err)
 			assert.Equal(t, reference(t, name).VocabSize(), tok.VocabSize())
 			for i, c := range referenceCases(t, name) {

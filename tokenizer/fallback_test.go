@@ -59,7 +59,7 @@ func TestFallback(t *testing.T) {
 	require.Greater(t, len(f.Folders), 50)
 	for i, folder := range f.Folders {
 		t.Run(folder.Name, func(t *testing.T) {
-			tok, err := LoadFS(f.folder(t, i))
+			tok, err := LoadAs(f.folder(t, i), 5)
 			if strings.HasPrefix(folder.Name, "refused: ") {
 				require.Error(t, err)
 				t.Log(err)
@@ -191,7 +191,7 @@ func TestFallbackErrors(t *testing.T) {
 		{"umt5", map[string]string{"config.json": `{"model_type": "llama", "tokenizer_class": "LlamaTokenizer"}`, configFile: noFile},
 			"tokenizer.model: trainer_spec: model_type unigram, expected bpe: LlamaTokenizer needs it"},
 	} {
-		_, err := LoadFS(edit(folders[c.from], c.change))
+		_, err := LoadAs(edit(folders[c.from], c.change), 5)
 		assert.ErrorContains(t, err, c.want, "%s with %q", c.from, c.change)
 	}
 }
@@ -267,7 +267,7 @@ func TestDamagedModels(t *testing.T) {
 
 // loadAndEncode checks that ids are in the vocabulary, if there is a tokenizer.
 func loadAndEncode(t *testing.T, files fstest.MapFS) {
-	tok, err := LoadFS(files)
+	tok, err := LoadAs(files, 5)
 	if err != nil {
 		return
 	}

@@ -63,7 +63,12 @@ func (t *Tokenizer) normalize(text []byte, s *scratch) []byte {
 	if s.trace != nil {
 		return s.trace.normalize(t.normalizers, text, s)
 	}
-	for i, step := range t.normalizers {
+	return normalize(t.normalizers, text, s)
+}
+
+// normalize returns what the steps make of text, in the memory of s; nil where s ended.
+func normalize(steps []normalizer, text []byte, s *scratch) []byte {
+	for i, step := range steps {
 		out := &s.normal[i&1]
 		*out = step.append((*out)[:0], text, s)
 		if s.grow(len(*out)-len(text)) || i%8 == 7 && s.ended() {

@@ -113,7 +113,7 @@ func TestPairs(t *testing.T) {
 		if l.Folder != "" {
 			i := slices.IndexFunc(fallback.Folders, func(f fallbackFolder) bool { return f.Name == l.Folder })
 			require.GreaterOrEqual(t, i, 0, l.Folder)
-			tok, err = LoadFS(fallback.folder(t, i))
+			tok, err = LoadAs(fallback.folder(t, i), 5)
 			require.NoError(t, err, l.Folder)
 		} else if tok, err = Parse(l.File); err != nil { // a pipeline drawn by chance may be one that Parse refuses
 			t.Logf("%v", err)

@@ -47,14 +47,38 @@ func parse(data []byte, file string, args *arguments) (*Tokenizer, error) {
 			return nil, version.unsupported("%q, expected 1.0", s)
 		}
 	}
-	t := &Tokenizer{truncation: strings.Clone(o.get("truncation").text)}
+	truncation := strings.Clone(o.get("truncation").text)
+	if args != nil && args.major == 5 {
+		class, err := args.rebuilt(o)
+		if err != nil {
+			return nil, err
+		}
+		if class != "" {
+			t, err := args.rebuild(o, class)
+			if err == nil {
+				t.truncation, t.version = truncation, 5
+			}
+			return t, err
+		}
+	}
+	t := &Tokenizer{truncation: truncation}
+	if args != nil {
+		if t.version = args.major; t.version == 4 {
+			if o, t.reading, err = args.change(o); err != nil {
+				return nil, err
+			}
+		}
+	}
 	if t.model, err = parseModel(o.get("model")); err != nil {
 		return nil, err
 	}
 	if err := t.parseSteps(o, args); err != nil {
 		return nil, err
 	}
-	return t, nil
+	if t.version == 4 {
+		err = args.end(t)
+	}
+	return t, err
 }
 
 // parseSteps reads the sections of o around the model, which t has. args is as for parse.
@@ -69,6 +93,12 @@ func (t *Tokenizer) parseSteps(o object, args *arguments) (err error) {
 	t.fuseByteLevel()
 	if t.decoders, err = parseDecoder(nil, o.get("decoder")); err != nil {
 		return err
+	}
+	t.indexed = t.normalizers
+	if args != nil && !args.normalizer.null() {
+		if t.indexed, err = parseNormalizer(nil, args.normalizer); err != nil {
+			return err
+		}
 	}
 	added := o.get("added_tokens")
 	if t.added, err = parseAdded(added, t.vocab); err != nil {
@@ -95,7 +125,8 @@ func (t *Tokenizer) prepare(added value) error {
 	for _, token := range t.added.tokens {
 		s.size += len(token.content)
 	}
-	err := t.added.index(added, func(content string) string { return string(t.normalize([]byte(content), s)) })
+	t.added.index(func(content string) string { return string(normalize(t.indexed, []byte(content), s)) })
+	var err error
 	if t.fault = s.err; s.err != nil {
 		err = added.errorf("%v", s.err)
 	}

@@ -19,6 +19,7 @@ import (
 type Tokenizer struct {
 	added         addedTokens
 	normalizers   []normalizer
+	indexed       []normalizer // those in whose text added tokens are found; mostly normalizers
 	preTokenizers []preTokenizer
 	fused         int // of preTokenizers so many at the end are done by the model
 	model         model
@@ -26,6 +27,8 @@ type Tokenizer struct {
 	frame         frame
 	decoders      []decoder  // nil joins pieces with spaces
 	truncation    string     // see Truncation
+	version       int        // see Version
+	reading       []string   // see Reading
 	fault         error      // of Lowercase: Encode returns it
 	pool          *sync.Pool // of *scratch
 	tracing       *sync.Pool // of *scratch with a trace
@@ -326,6 +329,10 @@ func (t *Tokenizer) Token(id int32) (string, bool) {
 // Encode goes by its Options alone.
 func (t *Tokenizer) Truncation() string { return t.truncation }
 
+// Version returns the major version of transformers as which LoadFS or LoadAs read the
+// folder, 4 or 5; 0 where t is of one file.
+func (t *Tokenizer) Version() int { return t.version }
+
 // ID returns the id of a piece.
 func (t *Tokenizer) ID(token string) (int32, bool) {
 	if i, ok := t.added.places[token]; ok {
@@ -364,7 +371,8 @@ func (t *Tokenizer) Lowercase() *Tokenizer {
 	}
 	lower := *t
 	lower.normalizers = append([]normalizer{lowercase{}}, t.normalizers...)
-	_ = lower.prepare(value{}) // it is the case above, or lower.fault
+	lower.indexed = lower.normalizers
+	_ = lower.prepare(value{}) // or lower.fault
 	return &lower
 }
 
@@ -380,7 +388,7 @@ func (t *Tokenizer) Literal(piece string) *Tokenizer {
 	a.tokens = slices.Clone(a.tokens)
 	a.places, a.pieces, a.special = maps.Clone(a.places), maps.Clone(a.pieces), maps.Clone(a.special)
 	a.add(addedToken{content: piece, special: true}, t.vocab)
-	_ = literal.prepare(value{}) // of tokens that are the same once normalized, as t; or literal.fault
+	_ = literal.prepare(value{}) // or literal.fault
 	return &literal
 }
 

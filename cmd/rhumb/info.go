@@ -64,6 +64,7 @@ func writeInfoJSON(w io.Writer, i *inspected) error {
 		MaxTokens: i.MaxTokens, Prompts: prompts, DefaultPrompt: i.DefaultPrompt,
 		Precision: i.Precision.String(), Arithmetic: i.Arithmetic, Kernels: i.Kernels, Threads: i.Workers,
 		MemoryBytes: i.MemoryBytes, Memory: needs, Fingerprint: i.fingerprint,
+		Transformers: i.Transformers, Reading: i.TokenizerReading,
 	}
 	switch c, m := i.cross, i.multi; {
 	case m != nil:
@@ -105,6 +106,8 @@ type infoJSON struct {
 	MemoryBytes   int64             `json:"memory_bytes"`
 	Memory        map[string]int64  `json:"memory"`
 	Fingerprint   string            `json:"fingerprint"`
+	Transformers  int               `json:"tokenizer_transformers,omitempty"` // as which the tokenizer's files are read
+	Reading       []string          `json:"tokenizer_reading,omitempty"`      // otherwise than tokenizer.json says
 }
 
 // embeddingJSON is what is of a model that makes embeddings alone.
@@ -161,6 +164,13 @@ func writeInfo(w io.Writer, i *inspected) error {
 		t.line("max tokens", "%d", i.MaxTokens)
 	} else {
 		t.line("max tokens", "no limit")
+	}
+	if i.Transformers > 0 {
+		reading := ""
+		if len(i.TokenizerReading) > 0 {
+			reading = ", which is not all that tokenizer.json says: " + strings.Join(i.TokenizerReading, "; ")
+		}
+		t.line("tokenizer", "as transformers %d reads it%s", i.Transformers, reading)
 	}
 	if len(i.Prompts) == 0 {
 		t.line("prompts", "none")

@@ -27,16 +27,17 @@ var builtinAliases = []string{"all-MiniLM-L6-v2", "sentence-transformers/all-Min
 
 // modelFlags are the flags that say which model runs and how.
 type modelFlags struct {
-	name      string
-	download  bool
-	progress  *choice
-	precision *choice
-	threads   int
-	kernels   string
-	pooling   *choice     // nil where no embeddings are made
-	as        *choice     // nil where the folder alone says what it is
-	maxTokens int         // no flag: of bench, which measures up to the position table
-	cache     embed.Cache // of cacheFlags; nil = none
+	name         string
+	download     bool
+	progress     *choice
+	precision    *choice
+	threads      int
+	kernels      string
+	pooling      *choice // nil where no embeddings are made
+	as           *choice // nil where the folder alone says what it is
+	transformers int
+	maxTokens    int         // no flag: of bench, which measures up to the position table
+	cache        embed.Cache // of cacheFlags; nil = none
 }
 
 // add adds the flags of a command that makes embeddings.
@@ -71,6 +72,7 @@ func (f *modelFlags) addName(cmd *cobra.Command) {
 // addPlace adds the flags of a model that may have to be downloaded.
 func (f *modelFlags) addPlace(cmd *cobra.Command) {
 	flags := cmd.Flags()
+	flags.IntVar(&f.transformers, "transformers", 0, "major `VERSION` of transformers as which the tokenizer's files are read, 4 or 5, which differ for some folders; 0 for the one that the folder names")
 	flags.BoolVar(&f.download, "download", false, "download the model of an id where the cache lacks it or has an older one")
 	f.progress = addProgress(cmd)
 }
@@ -145,7 +147,7 @@ func (f *modelFlags) find(ctx context.Context, c *console) (dir string, cfg embe
 	if f.threads < 0 {
 		return "", cfg, usagef("--threads %d: must be 0 or more", f.threads)
 	}
-	cfg = embed.Config{Workers: f.threads, Kernels: f.kernels, MaxTokens: f.maxTokens, Cache: f.cache}
+	cfg = embed.Config{Workers: f.threads, Kernels: f.kernels, MaxTokens: f.maxTokens, Transformers: f.transformers, Cache: f.cache}
 	if f.precision != nil { // not of pull
 		if cfg.Precision, err = embed.ParsePrecision(f.precision.value); err != nil {
 			return "", cfg, err

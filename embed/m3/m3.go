@@ -18,6 +18,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/multivector"
@@ -56,6 +57,9 @@ type Info struct {
 	Kernels          string
 	Workers          int
 	MemoryBytes      int64 // of the weights, those that stay in their file included
+
+	Transformers     int      // major version of transformers as which the tokenizer\'s files are read, 4 or 5; 0 = there is tokenizer.json alone
+	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
 }
 
 // Load loads the model in the folder dir: an embedding model as embed.Load loads it, with
@@ -97,7 +101,7 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 		Dimensions: l.Default.Dimensions, VectorDimensions: l.Default.TokenDimensions, MaxTokens: e.Options().MaxTokens,
 		Prompts: l.Prompts, DefaultPrompt: l.Spec.DefaultPrompt,
 		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
-		MemoryBytes: l.Bytes,
+		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(),
 	}}
 	for _, id := range l.Spec.M3.Skip {
 		m.skip[id] = true
@@ -133,7 +137,7 @@ func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.loaded.Default.Encod
 // Info returns what the model says about itself.
 func (m *Model) Info() Info {
 	i := m.info
-	i.Prompts = maps.Clone(i.Prompts)
+	i.Prompts, i.TokenizerReading = maps.Clone(i.Prompts), slices.Clone(i.TokenizerReading)
 	return i
 }
 

@@ -33,7 +33,9 @@ func TestPartsAreTheFoldersModels(t *testing.T) {
 		assert.Equal(t, e.Info(), m.Embedding().Info())
 		assert.Equal(t, s.Info(), m.Sparse().Info())
 		assert.Equal(t, v.Info(), m.MultiVector().Info())
-		type model interface{ Fingerprint(context.Context) (string, error) }
+		type model interface {
+			Fingerprint(context.Context) (string, error)
+		}
 		for i, pair := range [][2]model{{e, m.Embedding()}, {s, m.Sparse()}, {v, m.MultiVector()}} {
 			want, err := pair[0].Fingerprint(t.Context())
 			require.NoError(t, err)

@@ -15,6 +15,7 @@ import (
 	"context"
 	"io/fs"
 	"maps"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/facade"
@@ -47,6 +48,9 @@ type Info struct {
 	Kernels        string
 	Workers        int
 	MemoryBytes    int64 // of the weights, those that stay in their file included
+
+	Transformers     int      // major version of transformers as which the tokenizer\'s files are read, 4 or 5; 0 = there is tokenizer.json alone
+	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
 }
 
 // Load loads the multi-vector model in the folder dir, as sentence-transformers'
@@ -80,7 +84,7 @@ func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, err
 // Info returns what the model says about itself.
 func (m *Model) Info() Info {
 	i := m.info
-	i.Prompts = maps.Clone(i.Prompts)
+	i.Prompts, i.TokenizerReading = maps.Clone(i.Prompts), slices.Clone(i.TokenizerReading)
 	return i
 }
 

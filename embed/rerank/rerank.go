@@ -52,6 +52,9 @@ type Info struct {
 	Kernels       string
 	Workers       int
 	MemoryBytes   int64 // of the weights, those that stay in their file included
+
+	Transformers     int      // major version of transformers as which the tokenizer\'s files are read, 4 or 5; 0 = there is tokenizer.json alone
+	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
 }
 
 // Load loads the reranker or the classifier in the folder dir, as sentence-transformers'
@@ -87,7 +90,7 @@ func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, err
 // Info returns what the model says about itself.
 func (m *Model) Info() Info {
 	i := m.info
-	i.Labels, i.Prompts = slices.Clone(i.Labels), maps.Clone(i.Prompts)
+	i.Labels, i.Prompts, i.TokenizerReading = slices.Clone(i.Labels), maps.Clone(i.Prompts), slices.Clone(i.TokenizerReading)
 	return i
 }
 

@@ -46,6 +46,9 @@ type Info struct {
 	Kernels       string
 	Workers       int
 	MemoryBytes   int64 // of the weights, those that stay in their file included
+
+	Transformers     int      // major version of transformers as which the tokenizer\'s files are read, 4 or 5; 0 = there is tokenizer.json alone
+	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
 }
 
 // Load loads the sparse model in the folder dir. What sentence-transformers' SparseEncoder
@@ -85,7 +88,7 @@ func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, err
 // Info returns what the model says about itself.
 func (m *Model) Info() Info {
 	i := m.info
-	i.Prompts, i.Routes = maps.Clone(i.Prompts), slices.Clone(i.Routes)
+	i.Prompts, i.Routes, i.TokenizerReading = maps.Clone(i.Prompts), slices.Clone(i.Routes), slices.Clone(i.TokenizerReading)
 	return i
 }
 

@@ -28,6 +28,8 @@ type Config struct {
 	MaxTokens   int           // 0 = the folder's
 	Pooling     string        // "" = the folder's
 	Packing     Packing
+
+	Transformers int // 0 = the one that the folder names
 }
 
 // A Packing says what becomes of the weights of linear layers.
@@ -43,13 +45,13 @@ const (
 // A Model is what Open made of a folder.
 type Model struct {
 	*pipeline.Model // of all that are opened from one Shared
-	Spec    *modelfolder.Spec
-	Set     *kernel.Set
-	Default *Route            // Spec.Default
-	Routes  map[string]*Route // Spec.Routes
-	Prompts map[string]string // Spec.Prompts, with an empty one for each of Tasks that has none
-	Tasks   []string          // the names of adapters that the default route has
-	Bytes   int64             // of the weights, those that stay in their file included
+	Spec            *modelfolder.Spec
+	Set             *kernel.Set
+	Default         *Route            // Spec.Default
+	Routes          map[string]*Route // Spec.Routes
+	Prompts         map[string]string // Spec.Prompts, with an empty one for each of Tasks that has none
+	Tasks           []string          // the names of adapters that the default route has
+	Bytes           int64             // of the weights, those that stay in their file included
 
 	config   Config
 	settings [sha256.Size]byte // sum of the recipe
@@ -102,7 +104,7 @@ func Open(ctx context.Context, fsys fs.FS, dir string, cfg Config, read func(fs.
 	if shared != nil {
 		fsys, dir = shared.files, shared.dir
 	}
-	spec, err := read(fsys, modelfolder.Options{Dir: dir, MaxTokens: cfg.MaxTokens, Pooling: cfg.Pooling})
+	spec, err := read(fsys, modelfolder.Options{Dir: dir, MaxTokens: cfg.MaxTokens, Pooling: cfg.Pooling, Transformers: cfg.Transformers})
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +143,9 @@ func (c *Config) complete() (*kernel.Set, error) {
 		return nil, fmt.Errorf("batch tokens: %d, expected 1 or more, or 0 for %d", c.BatchTokens, pipeline.DefaultBatchTokens)
 	case c.MaxTokens < 0:
 		return nil, fmt.Errorf("max tokens: %d, expected 1 or more, or 0 for the folder's limit", c.MaxTokens)
+	}
+	if v := c.Transformers; v != 0 && v != 4 && v != 5 {
+		return nil, fmt.Errorf("transformers: %d, expected 4 or 5, or 0 for the version that the folder names", v)
 	}
 	if c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0)

@@ -44,7 +44,7 @@ func (r *reader) complete(e *Encoder, s settings) error {
 	if err := e.readOutliers(); err != nil {
 		return e.ErrorIn(err)
 	}
-	if err := e.readTokenizer(s, r.options.MaxTokens); err != nil {
+	if err := e.readTokenizer(s, r.options); err != nil {
 		return err
 	}
 	r.spec.Encoders = append(r.spec.Encoders, e)

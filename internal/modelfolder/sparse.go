@@ -105,7 +105,7 @@ func (r *reader) tokenWeights(dir Folder) (*Encoder, error) {
 		return nil, dir.ErrorIn(configName, unsupported.Errorf("path: %.100q, expected none, and the weights in %s", *config.Path, manifest.Weights[0]))
 	}
 	e := &Encoder{Folder: dir, Base: dir, Static: true, Presence: true, Unknown: -1}
-	if err := e.readTokenizer(settings{}, r.options.MaxTokens); err != nil {
+	if err := e.readTokenizer(settings{}, r.options); err != nil {
 		return nil, err
 	}
 	e.Tokenizer, e.End = e.Tokenizer.Unframed(), ""

@@ -77,6 +77,8 @@ type Options struct {
 	Dir       string // where the root lies, "" where that is not known: an adapter may name its base model from there on
 	MaxTokens int    // limit of one input in place of the folder's; 0 = the folder's
 	Pooling   string // the mode that pools the body of a folder without modules.json, whatever its head; "" = the folder's
+
+	Transformers int // major version of transformers as which the tokenizer is read, 4 or 5; 0 = the one that the folder names
 }
 
 // Read reads the folder of a model that makes embeddings. A model of another kind is a

@@ -22,12 +22,12 @@ const (
 	tokenizerConfigName = "tokenizer_config.json"
 )
 
-// readTokenizer reads the tokenizer of a Transformer and the limit of tokens; maxTokens,
-// where it is not 0, replaces that limit.
-func (e *Encoder) readTokenizer(s settings, maxTokens int) error {
+// readTokenizer reads the tokenizer of a Transformer and the limit of tokens, which that of
+// the options replaces.
+func (e *Encoder) readTokenizer(s settings, o Options) error {
 	f := e.Folder
 	var err error
-	if e.Tokenizer, e.Sum, err = f.loadTokenizer(); err != nil {
+	if e.Tokenizer, e.Sum, err = f.loadTokenizer(o.Transformers); err != nil {
 		return err
 	}
 	if e.Lowercase = s.DoLowerCase; s.DoLowerCase {
@@ -45,9 +45,6 @@ func (e *Encoder) readTokenizer(s settings, maxTokens int) error {
 		}
 		e.Tokenizer = e.Tokenizer.EndedBy(id)
 	}
-	if err := f.checkNormalizer(config, e.Model.ModelType); err != nil {
-		return err
-	}
 	if e.Truncate, err = f.side(config, s, e.Tokenizer); err != nil {
 		return err
 	}
@@ -59,24 +56,24 @@ func (e *Encoder) readTokenizer(s settings, maxTokens int) error {
 	case n != nil && *n > 0: // -1 is none
 		limit = Lowest(limit, *n)
 	}
-	if maxTokens > 0 {
-		limit = maxTokens
+	if o.MaxTokens > 0 {
+		limit = o.MaxTokens
 	}
 	e.MaxTokens = limit
 	return nil
 }
 
-// loadTokenizer reads tokenizer.json or the files that stand in for it, and returns
-// their sum too.
-func (f Folder) loadTokenizer() (*tokenizer.Tokenizer, string, error) {
+// loadTokenizer reads tokenizer.json or the files that stand in for it as that version of
+// transformers does, 0 for the one that the folder names, and returns their sum too.
+func (f Folder) loadTokenizer(version int) (*tokenizer.Tokenizer, string, error) {
 	kept, _ := f.FS.(*Kept)
 	if kept == nil {
-		return f.readTokenizerFiles()
+		return f.readTokenizerFiles(version)
 	}
 	known, ok := kept.tokenizers[f.Path]
 	if !ok {
 		var err error
-		if known.tokenizer, known.sum, err = f.readTokenizerFiles(); err != nil {
+		if known.tokenizer, known.sum, err = f.readTokenizerFiles(version); err != nil {
 			return nil, "", err
 		}
 		kept.tokenizers[f.Path] = known
@@ -85,17 +82,17 @@ func (f Folder) loadTokenizer() (*tokenizer.Tokenizer, string, error) {
 }
 
 // readTokenizerFiles is loadTokenizer where nothing is kept.
-func (f Folder) readTokenizerFiles() (*tokenizer.Tokenizer, string, error) {
+func (f Folder) readTokenizerFiles(version int) (*tokenizer.Tokenizer, string, error) {
 	r := recorder{f, sha256.New()}
-	t, err := tokenizer.LoadFS(r)
+	t, err := tokenizer.LoadAs(r, version)
 	if err != nil {
 		return nil, "", f.ErrorIn("", err)
 	}
 	if types := t.AppendTypes(nil, t.SpecialTokens()+1, tokenizer.Options{}); slices.Max(types) > 0 {
 		return nil, "", f.ErrorIn(tokenizerName, unsupported.Errorf("post_processor: token types %d of one text, expected 0 for all", types))
 	}
-	if beside := t.Beside(); beside != nil {
-		fmt.Fprintf(r, "%q\n", beside)
+	if reading := t.Reading(); reading != nil {
+		fmt.Fprintf(r, "%q\n", reading)
 	}
 	return t, hex.EncodeToString(r.Sum(nil)), nil
 }
@@ -231,67 +228,6 @@ func (f Folder) tokenizerConfig() (config tokenizerConfig, err error) {
 		}
 	}
 	return config, nil
-}
-
-// bertTokenizers are the classes, and the model types that have no other, whose
-// normalizer transformers makes of tokenizer_config.json, not of tokenizer.json:
-// BertTokenizer and those that are made of it.
-var bertTokenizers = []string{
-	"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MPNetTokenizer",
-	"bert", "distilbert", "electra", "mpnet", "nomic_bert",
-}
-
-// checkNormalizer returns an error where tokenizer.json and tokenizer_config.json
-// do not agree on a BERT normalizer: its reader would have to know which of
-// the two made the model.
-func (f Folder) checkNormalizer(config tokenizerConfig, modelType string) error {
-	class := config.class(modelType)
-	if !slices.Contains(bertTokenizers, class) {
-		return nil
-	}
-	var file struct {
-		Normalizer struct {
-			Type               string `json:"type"`
-			Lowercase          bool   `json:"lowercase"`
-			StripAccents       *bool  `json:"strip_accents"`
-			HandleChineseChars bool   `json:"handle_chinese_chars"`
-		} `json:"normalizer"`
-	}
-	data, err := f.Read(tokenizerName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // then tokenizer_config.json alone says it
-	}
-	if err == nil {
-		err = f.ErrorIn(tokenizerName, strictjson.Unmarshal(data, &file))
-	}
-	if err != nil {
-		return err
-	}
-	n := &file.Normalizer
-	if n.Type != "BertNormalizer" {
-		return nil
-	}
-	or := func(value *bool, missing bool) bool {
-		if value == nil {
-			return missing
-		}
-		return *value
-	}
-	lower := or(config.DoLowerCase, true)
-	for _, c := range []struct {
-		key, name   string
-		want, found bool
-	}{
-		{"do_lower_case", "lowercase", lower, n.Lowercase},
-		{"strip_accents", "strip_accents", or(config.StripAccents, lower), or(n.StripAccents, n.Lowercase)},
-		{"tokenize_chinese_chars", "handle_chinese_chars", or(config.TokenizeChineseChars, true), n.HandleChineseChars},
-	} {
-		if c.want != c.found {
-			return f.ErrorIn("tokenizer.json", fmt.Errorf("normalizer: %s: %t, and tokenizer_config.json has %s %t for a %s, expected them to agree",
-				c.name, c.found, c.key, c.want, class))
-		}
-	}
-	return nil
 }
 
 // wholeLength returns n as an int, and 0 where it stands for no limit:
