@@ -58,7 +58,7 @@ func (f *serveFlags) places(ctx context.Context, c *console) ([]place, error) {
 	}
 	var list []place
 	models := f.models.list
-	if f.set.dir != "" && !f.models.given && os.Getenv("RHUMB_MODEL") == "" {
+	if f.set.dir != "" && !f.models.given {
 		models = nil
 	}
 	for _, arg := range models {

@@ -163,6 +163,7 @@ func TestServeHangup(t *testing.T) {
 func TestServeSetFlags(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "minilm", tiny)
+	t.Setenv("RHUMB_MODEL", "")
 	for args, want := range map[string]string{
 		"--keep-alive soon --models-dir " + dir:               "--keep-alive soon: expected a time such as 5m, 0 or -1",
 		"--memory 8 --models-dir " + dir:                      "--memory 8: expected a size such as 512MB or 4GiB",
@@ -176,7 +177,6 @@ func TestServeSetFlags(t *testing.T) {
 		"--keep-alive 1m":                                     "--keep-alive 1m: there is no --models-dir",
 		"--memory 8GiB":                                       "--memory 8GiB: there is no --models-dir",
 	} {
-		t.Setenv("RHUMB_MODEL", "")
 		code, _, stderr := rhumb(t, "", append([]string{"serve", "--addr", "127.0.0.1:0"}, strings.Fields(args)...)...)
 		assert.NotZero(t, code, args)
 		assert.Contains(t, stderr, want, args)
