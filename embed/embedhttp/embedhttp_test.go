@@ -339,6 +339,7 @@ func TestConfigErrors(t *testing.T) {
 		"no models":                 {},
 		`model "a": no queue`:       {Models: []Model{{Name: "a"}}},
 		"expected 1 to 500":         {Models: []Model{{Queue: m.Queue}}},
+		`"a\xff", expected UTF-8`:   {Models: []Model{{Name: "a\xff", Queue: m.Queue}}},
 		`two models are called "a"`: {Models: []Model{m, m}},
 		`two models are called "b"`: {Models: []Model{{Name: "b", Aliases: []string{"b"}, Queue: m.Queue}}},
 		`models are called "a"`:     {Models: []Model{m}, Others: []string{"a"}},

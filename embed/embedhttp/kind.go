@@ -94,6 +94,9 @@ func checkName(name string) error {
 	if name == "" || utf8.RuneCountInString(name) > maxName {
 		return fmt.Errorf("embedhttp: model name %.100q, expected 1 to %d characters", name, maxName)
 	}
+	if !utf8.ValidString(name) {
+		return fmt.Errorf("embedhttp: model name %.100q, expected UTF-8", name)
+	}
 	return nil
 }
 
