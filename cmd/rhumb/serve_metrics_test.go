@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -85,6 +86,30 @@ func TestMetricsState(t *testing.T) {
 	require.NoError(t, w.Close())
 	<-answered
 	require.Eventually(t, func() bool { return strings.Contains(s.get(t, "/metrics"), "\nrhumb_requests_in_flight 0\n") }, time.Minute, time.Millisecond)
+	s.client.CloseIdleConnections()
+	s.end(t, syscall.SIGTERM)
+}
+
+// A model has gauges while it is loaded, and its counters stay.
+func TestMetricsOfModelsThatGo(t *testing.T) {
+	needSignals(t)
+	dir := t.TempDir()
+	put(t, dir, "a", tiny)
+	s := serve(t, "--models-dir", dir, "--admin-keys", write(t, "admins.txt", "root\n"))
+	assert.Contains(t, s.ready, `models="[tiny a]"`)
+	const gauge, counter = "\nrhumb_model_memory_bytes{model=\"a\"} ", "\nrhumb_texts_total{model=\"a\"} "
+	for i := range 3 {
+		assert.NotContains(t, s.get(t, "/metrics"), gauge)
+		code, answer := s.ask(t, "/v1/embeddings", "", `{"model":"a","input":"summer"}`)
+		require.Equal(t, 200, code, answer)
+		assert.Contains(t, s.line(t, "request"), " load_ms=")
+		assert.Contains(t, s.get(t, "/metrics"), gauge)
+		assert.Contains(t, s.get(t, "/metrics"), counter+strconv.Itoa(i+1)+"\n")
+		code, answer = s.ask(t, "/v1/models/unload", "root", `{"model":"a"}`)
+		require.Equal(t, 200, code, answer)
+		assert.Contains(t, s.get(t, "/metrics"), counter+strconv.Itoa(i+1)+"\n")
+		s.line(t, "/unload")
+	}
 	s.client.CloseIdleConnections()
 	s.end(t, syscall.SIGTERM)
 }

@@ -50,8 +50,9 @@ var methods = []string{
 }
 
 // Observer returns a function for embedhttp.Config.Observe. For each request it makes a
-// span, and where a model was asked spans below it: read, wait, compute, encode. compute
-// has the tokenization too, which comes before the wait. The parent is the span in the
+// span, and where a model was asked spans below it: read, load where the model was not
+// there, wait, compute, encode. compute has the tokenization too, which comes before the
+// wait. The parent is the span in the
 // request's context, as of a middleware around the handler, or else that of the caller's
 // traceparent; without either the request begins a trace. Names and attributes are those
 // of OpenTelemetry's semantic conventions 1.41.0 for HTTP servers and generative AI, and
@@ -102,7 +103,7 @@ func (o *observer) parts(ctx context.Context, e embedhttp.Event) {
 	for _, part := range []struct {
 		name string
 		time time.Duration
-	}{{"read", e.Read}, {"wait", e.Wait}, {"compute", e.Embed - e.Wait}, {"encode", e.Encode}} {
+	}{{"read", e.Read}, {"load", e.Load}, {"wait", e.Wait}, {"compute", e.Embed - e.Wait}, {"encode", e.Encode}} {
 		if part.time <= 0 {
 			continue
 		}
