@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // tiny is a model of 24 dimensions and 32 tokens.
@@ -164,6 +166,42 @@ func TestSearch(t *testing.T) {
 	assert.ErrorContains(t, err, "0 dimensions")
 	_, err = x.Search(t.Context(), query.Embeddings[0].Float32, 0, Filter{})
 	assert.ErrorContains(t, err, "k is 0")
+}
+
+// Parts are of whole lines where these fit, and have all of a text but blank lines.
+func TestSplit(t *testing.T) {
+	c := loadTiny(t)
+	x, _ := open(t, c, t.TempDir(), "")
+	r := rand.New(rand.NewPCG(1, 2))
+	pieces := []string{"if err != nil {", "summer. And winter!", "\t", "\n", "\n", "\r\n", "\n\n", "é", " ", "x", "\t\treturn a.b(c)", strings.Repeat("long ", 60)}
+	for range 200 {
+		var b strings.Builder
+		for range r.IntN(60) {
+			b.WriteString(pieces[r.IntN(len(pieces))])
+		}
+		text := b.String()
+		parts, err := x.split(text, nil)
+		require.NoError(t, err)
+		at := 0
+		for _, p := range parts {
+			assert.Empty(t, strings.TrimSpace(text[at:p.Start]))
+			assert.Equal(t, 1+strings.Count(text[:p.Start], "\n"), p.First)
+			assert.Equal(t, 1+strings.Count(text[:p.End], "\n"), p.Last)
+			of := text[p.Start:p.End]
+			e, err := x.tok.Encode(x.chunks.Prompt+of, tokenizer.Options{})
+			require.NoError(t, err)
+			assert.LessOrEqual(t, len(e.IDs), 32)
+			if p.Start > 0 && text[p.Start-1] != '\n' { // inside a line that is over the limit by itself
+				from := strings.LastIndexByte(text[:p.Start], '\n') + 1
+				whole, _, _ := strings.Cut(text[from:], "\n")
+				e, err := x.tok.Encode(x.chunks.Prompt+whole, tokenizer.Options{})
+				require.NoError(t, err)
+				assert.Greater(t, len(e.IDs), 32, "%q", whole)
+			}
+			at = p.End
+		}
+		assert.Empty(t, strings.TrimSpace(text[at:]))
+	}
 }
 
 // Only what changed is read and embedded again, and what is kept serves another process.

@@ -94,32 +94,61 @@ func isText(data []byte) bool {
 	return true
 }
 
-// split returns the parts of a text, without blank lines at their ends.
+// split returns the parts of a text, without blank lines at their ends: the chunks that
+// package chunk makes, but that one which ends inside a line ends before that line, where it
+// has others.
 func (x *Index) split(text string, done <-chan struct{}) ([]part, error) {
 	cfg := x.chunks
 	cfg.Done = done
-	chunks, err := chunk.Split(x.tok, text, cfg)
-	if err != nil {
-		return nil, err
-	}
 	var parts []part
-	line, at := 1, 0 // the line of the byte at that place
-	for _, c := range chunks {
-		start := c.Start
-		for start < c.End {
-			blank := strings.IndexByte(text[start:c.End], '\n') + 1
-			if blank == 0 || strings.TrimSpace(text[start:start+blank]) != "" {
+	line := 1 // that of start
+	for start := 0; start < len(text); {
+		end, err := x.end(text, start, cfg)
+		if err != nil {
+			return nil, err
+		}
+		next := end
+		lines := strings.Count(text[start:next], "\n")
+		first := line
+		for blank := range strings.Lines(text[start:end]) {
+			if strings.TrimSpace(blank) != "" {
 				break
 			}
-			start += blank
+			start += len(blank)
+			first++
 		}
-		kept := strings.TrimRightFunc(text[start:c.End], unicode.IsSpace)
-		if kept == "" {
-			continue
+		if kept := strings.TrimRightFunc(text[start:end], unicode.IsSpace); kept != "" {
+			parts = append(parts, part{start, start + len(kept), first, first + strings.Count(kept, "\n")})
 		}
-		line += strings.Count(text[at:start], "\n")
-		at = start
-		parts = append(parts, part{start, start + len(kept), line, line + strings.Count(kept, "\n")})
+		start, line = next, line+lines
 	}
 	return parts, nil
+}
+
+// end returns where the part ends that begins at start.
+func (x *Index) end(text string, start int, cfg chunk.Config) (int, error) {
+	for size := 6 * cfg.MaxTokens; ; size *= 2 { // bytes that are likely to have more than the tokens
+		window := text[start:]
+		if size < len(window) {
+			for !utf8.RuneStart(window[size]) {
+				size--
+			}
+			window = window[:size]
+		}
+		chunks, err := chunk.Split(x.tok, window, cfg)
+		if err != nil {
+			return 0, fmt.Errorf("from byte %d: %w", start, err)
+		}
+		end := start + chunks[0].End
+		switch {
+		case end == len(text):
+			return end, nil
+		case chunks[0].End == len(window):
+			continue // it may be longer
+		}
+		if lines := strings.LastIndexByte(text[start:end], '\n') + 1; lines > 0 && strings.TrimSpace(text[start:start+lines]) != "" {
+			end = start + lines
+		}
+		return end, nil
+	}
 }

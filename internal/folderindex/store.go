@@ -28,6 +28,7 @@ import (
 //	sum       CRC-32C of all before, 4 bytes, little-endian
 //
 // It is written beside and moved to its place, so that it is there as a whole or not at all.
+// Where files are cut in another way than before, magic counts on.
 const (
 	magic     = "rhumb index 1\n\x00\x00"
 	mostIndex = 4 << 30
