@@ -131,5 +131,5 @@ func (f *mcpFolder) left() string {
 	if total := f.total.Load(); total > 0 {
 		return fmt.Sprintf("%d of %d files that are new or changed are read", f.done.Load(), total)
 	}
-	return "another process reads the files that changed"
+	return "what changed is still looked for, or read by another process"
 }

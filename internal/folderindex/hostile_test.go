@@ -199,6 +199,23 @@ func TestProcesses(t *testing.T) {
 	require.NoError(t, <-done)
 	assert.Equal(t, 1, c.texts)
 
+	// What the other one saves is found before it is done.
+	y, _ := open(t, c, folder, cache)
+	put(t, folder, "b.txt", "winter")
+	require.NoError(t, x.Refresh(t.Context(), nil))
+	put(t, folder, "c.txt", "spring")
+	file, err = os.OpenFile(x.file+".lock", os.O_RDWR, 0)
+	require.NoError(t, err)
+	free, err = filelock.TryLock(file)
+	require.NoError(t, err)
+	require.True(t, free)
+	go func() { done <- y.Refresh(t.Context(), nil) }()
+	require.Eventually(t, func() bool { return y.Has("b.txt") }, time.Minute, time.Millisecond)
+	assert.False(t, y.Has("c.txt"))
+	require.NoError(t, file.Close())
+	require.NoError(t, <-done)
+	assert.True(t, y.Has("c.txt"))
+
 	// Many at once embed each text once.
 	for i := range 100 {
 		put(t, folder, fmt.Sprint(i), fmt.Sprintf("winter %d", i))

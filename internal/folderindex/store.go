@@ -53,8 +53,8 @@ func (x *Index) place(fingerprint string) {
 	}
 }
 
-// lock keeps other processes from changing the file, until unlock. Where nothing can be kept
-// there is nothing to lock.
+// lock keeps other processes from changing the file, until unlock. While one of them does, what
+// it saves is loaded. Where nothing can be kept there is nothing to lock.
 func (x *Index) lock(ctx context.Context) (unlock func(), err error) {
 	none := func() {}
 	if x.file == "" {
@@ -79,6 +79,7 @@ func (x *Index) lock(ctx context.Context) (unlock func(), err error) {
 		case <-ctx.Done():
 			return nil, errors.Join(ctx.Err(), f.Close())
 		case <-time.After(50 * time.Millisecond):
+			x.load() // what the other one has so far
 		}
 	}
 }
