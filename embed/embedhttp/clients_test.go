@@ -37,7 +37,7 @@ func TestClients(t *testing.T) {
 	h, _ := served(t, func(c *Config) {
 		addCross(t)(c)
 		c.Keys, c.Default = keys, "tiny"
-		c.Models[0].Aliases = append(c.Models[0].Aliases, "embed-multilingual-v3.0") // LlamaIndex takes the names of Cohere's models alone
+		c.Models[0].Aliases = append(c.Models[0].Aliases, "embed-multilingual-v3.0", "mistral-embed") // names that LlamaIndex and chromem-go want
 		c.Models = append(c.Models, Model{Name: "cl100k", Queue: embed.NewQueue(big, embed.QueueConfig{}), Info: big.Info()})
 	})
 	server := httptest.NewServer(h)

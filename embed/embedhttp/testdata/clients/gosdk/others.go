@@ -82,7 +82,7 @@ func others(service string, texts, vectors, documents []string, tokens int64) {
 		must(err)
 		check(name, got, vectors)
 	}
-	o, err := ollama.New(ollama.WithModel("tiny"), ollama.WithServerURL(service))
+	o, err := ollama.New(ollama.WithModel("tiny"), ollama.WithServerURL(service), ollama.WithHTTPClient(http.DefaultClient))
 	langchain("langchaingo, ollama", o, err)
 	a, err := openai.New(openai.WithToken("sesame"), openai.WithEmbeddingModel("tiny"), openai.WithBaseURL(service+"/v1"))
 	langchain("langchaingo, openai", a, err)
@@ -100,10 +100,12 @@ func others(service string, texts, vectors, documents []string, tokens int64) {
 	must(err)
 	check("langchaingo, voyage", got, documents)
 
-	compatible := func(texts []string, f chromem.EmbeddingFunc) (vectors [][]float32) {
+	compatible := func(name string, texts []string, f chromem.EmbeddingFunc) (vectors [][]float32) {
 		for _, text := range texts {
 			vector, err := f(ctx, text)
-			must(err)
+			if err != nil {
+				log.Fatalf("chromem-go, %s: %v", name, err)
+			}
 			vectors = append(vectors, vector)
 		}
 		return vectors
@@ -117,13 +119,13 @@ func others(service string, texts, vectors, documents []string, tokens int64) {
 		"jina":              chromem.NewEmbeddingFuncJina("sesame", "tiny"),
 		"mixedbread":        chromem.NewEmbeddingFuncMixedbread("sesame", "tiny"),
 	} {
-		check("chromem-go, "+name, compatible(texts, f), vectors)
+		check("chromem-go, "+name, compatible(name, texts, f), vectors)
 	}
 	var prefixed []string
 	for _, text := range texts {
 		prefixed = append(prefixed, chromem.InputTypeCohereSearchDocumentPrefix+text)
 	}
-	check("chromem-go, cohere", compatible(prefixed, chromem.NewEmbeddingFuncCohere("sesame", "tiny")), documents)
+	check("chromem-go, cohere", compatible("cohere", prefixed, chromem.NewEmbeddingFuncCohere("sesame", "tiny")), documents)
 }
 
 func single(vector []float64) []float32 {
