@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# beside.sh SECONDS URL URL
-# Asks two servers that run, one after the other, for embeddings of texts of 16, 128 and
+# beside.sh SECONDS URL…
+# Asks servers that run, one after the other, for embeddings of texts of 16, 128 and
 # 256 tokens, over 1, 8 and 64 connections, and prints tokens a second and the median and
 # 99th percentile of latency of each: the median of three rounds, of SECONDS each. A URL
 # has the path of embeddings: …/api/embed, …/v1/embeddings, or …/embed. The model is called
