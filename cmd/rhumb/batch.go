@@ -77,7 +77,7 @@ which the same command knows that there is nothing to do.`,
 			return err
 		}
 		cfg.Inputs, cfg.Output = args[:len(args)-1], args[len(args)-1]
-		cfg.TextField, cfg.InputCharset, cfg.KeepBlank = in.field, in.set, in.blank
+		cfg.TextField, cfg.IDField, cfg.InputCharset, cfg.KeepBlank = in.field, in.id, in.set, in.blank
 		if err := rows.CheckCharset(in.set); err != nil {
 			return &usageError{err}
 		}

@@ -14,6 +14,7 @@ type inputFlags struct {
 	file   string
 	format *choice
 	field  string
+	id     string // the field of the id; "" = "id", perhaps
 	set    string // the input's charset
 	blank  bool   // blank lines of text are inputs, as in commands without a flag for it
 	pairs  bool   // no flag: of a command that takes pairs of texts
@@ -34,7 +35,8 @@ func (f *inputFlags) addAs(cmd *cobra.Command, name, usage string) {
 func (f *inputFlags) addFormat(cmd *cobra.Command) {
 	f.format = addChoice(cmd, "input-format", "format of the input; auto goes by the file's name, standard input is text",
 		"auto", "text", "jsonl", "csv", "parquet")
-	cmd.Flags().StringVar(&f.field, "text-field", "text", "`NAME` of the field or column that holds the text")
+	cmd.Flags().StringVar(&f.field, "text-field", "text", "`NAME` of the field or column that holds the text; behind a dot one of an object or struct")
+	cmd.Flags().StringVar(&f.id, "id-field", "", "`NAME` of the field or column that holds the id (default: id, where there is one)")
 	cmd.Flags().StringVar(&f.set, "input-charset", "", "`NAME` of what the input's bytes stand for, such as latin1, gb18030 or utf-16 (default: utf-8)")
 	f.blank = true
 }
@@ -55,7 +57,7 @@ func (f *inputFlags) open(ctx context.Context, c *console, args []string) (rows.
 	if err := rows.CheckCharset(f.set); err != nil {
 		return nil, &usageError{err}
 	}
-	how := rows.Reader{Format: f.format.value, Field: f.field, Charset: f.set, Pairs: f.pairs, Blank: f.blank}
+	how := rows.Reader{Format: f.format.value, Field: f.field, ID: f.id, Charset: f.set, Pairs: f.pairs, Blank: f.blank}
 	toStdin := f.file == "" || f.file == "-"
 	switch {
 	case how.Format == "auto" && toStdin:

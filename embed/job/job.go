@@ -33,7 +33,8 @@ import (
 type Config struct {
 	Inputs       []string // files, in their order; one that does not exist may be a pattern as of filepath.Glob
 	InputFormat  string   // "text", "jsonl", "csv" or "parquet"; "" = by each name; .gz and .zst at its end tell a compression
-	TextField    string   // the field or column that holds the text; "" = "text"
+	TextField    string   // the field or column that holds the text; in jsonl and Parquet behind a dot one of an object or struct; "" = "text"
+	IDField      string   // the one that holds the id; "" = "id", where there is one
 	InputCharset string   // what the bytes of inputs stand for, by IANA's name or WHATWG's; "" = UTF-8
 	KeepBlank    bool     // lines of white space alone in files of text are rows, bad ones; else they are passed over, and Index counts them
 	Output       string   // a file that does not exist

@@ -67,7 +67,7 @@ func findInputs(cfg *Config) (all []inputFile, err error) {
 
 // open opens an input.
 func (in *inputFile) open(ctx context.Context, cfg *Config) (rows.Source, error) {
-	how := rows.Reader{Format: cfg.InputFormat, Field: cfg.TextField, Charset: cfg.InputCharset, Blank: cfg.KeepBlank}
+	how := rows.Reader{Format: cfg.InputFormat, Field: cfg.TextField, ID: cfg.IDField, Charset: cfg.InputCharset, Blank: cfg.KeepBlank}
 	how.Carry = rows.Carry{Keep: cfg.Keep, Drop: cfg.Drop, Taken: cfg.taken}
 	if cfg.OutputFormat == "parquet" {
 		how.Carry.Form = rows.Parquet

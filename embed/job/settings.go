@@ -49,6 +49,7 @@ func newSettings(cfg *Config, m embed.Info, fingerprint string) settings {
 		"input format":     cmp.Or(cfg.InputFormat, "by name"),
 		"input charset":    cmp.Or(cfg.InputCharset, "utf-8"),
 		"text field":       cfg.TextField,
+		"id field":         cfg.IDField,
 		"output format":    cfg.OutputFormat,
 		"keep":             cfg.Keep,
 		"drop":             cfg.Drop,

@@ -39,8 +39,9 @@ var ChunkColumns = []string{"chunk", "start", "end"}
 // reserved are the columns that any result has of its own.
 var reserved = []string{"index", "id", "embedding", "scale", "tokens", "truncated", "error"}
 
-// choose returns which of the columns of the names are carried through.
-func (c *Carry) choose(names []string) ([]int, error) {
+// choose returns which of the columns of the names are carried through; that of the id
+// of that name goes its own way.
+func (c *Carry) choose(names []string, id string) ([]int, error) {
 	var chosen []int
 	if c.Drop != nil {
 		for _, name := range c.Drop {
@@ -49,7 +50,7 @@ func (c *Carry) choose(names []string) ([]int, error) {
 			}
 		}
 		for i, name := range names {
-			if name != "id" && !slices.Contains(c.Drop, name) {
+			if name != id && !slices.Contains(c.Drop, name) {
 				chosen = append(chosen, i)
 			}
 		}

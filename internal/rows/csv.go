@@ -2,6 +2,7 @@ package rows
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -86,13 +87,13 @@ func (s *csvSource) readHeader() error {
 	}
 	s.text = -1
 	for i, name := range header {
-		switch name {
-		case s.how.Field:
-			if s.text >= 0 {
-				return fmt.Errorf("%s:1: column %q: there are two", s.name, name)
-			}
+		if name == s.how.Field && s.text >= 0 {
+			return fmt.Errorf("%s:1: column %q: there are two", s.name, name)
+		}
+		if name == s.how.Field {
 			s.text = i
-		case "id":
+		}
+		if name == cmp.Or(s.how.ID, "id") {
 			s.id = i
 		}
 	}
@@ -100,7 +101,10 @@ func (s *csvSource) readHeader() error {
 		return fmt.Errorf("%s:1: no column %q; there is %s (choose one with --text-field)",
 			s.name, s.how.Field, strings.Join(header, ", "))
 	}
-	if s.kept, err = s.how.Carry.choose(header); err != nil {
+	if s.how.ID != "" && s.id < 0 {
+		return fmt.Errorf("%s:1: no column %q of ids; there is %s", s.name, s.how.ID, strings.Join(header, ", "))
+	}
+	if s.kept, err = s.how.Carry.choose(header, cmp.Or(s.how.ID, "id")); err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}
 	s.header = header
@@ -121,7 +125,7 @@ func (s *csvSource) Next() (Input, error) {
 	}
 	if s.id >= 0 && len(s.field(s.id)) > 0 {
 		if err := s.set.check(s.field(s.id)); err != nil {
-			return bad(fmt.Errorf("column %q: %w", "id", err))
+			return bad(fmt.Errorf("column %q: %w", s.header[s.id], err))
 		}
 		in.ID = Quote(string(s.field(s.id)))
 	}

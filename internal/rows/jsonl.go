@@ -2,6 +2,7 @@ package rows
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,11 +55,20 @@ func (s *textSource) Next() (Input, error) {
 type jsonlSource struct {
 	*lineReader
 	field string
-	pairs bool // a list of two strings is a pair
+	id    string // the field that holds the id
+	pairs bool   // a list of two strings is a pair
 	carry Carry
 
 	objects int      // read
-	absent  []string // columns to keep that none of them had
+	absent  []string // columns to keep, and of ids, that none of them had
+}
+
+func newJSONLSource(l *lineReader, how Reader) *jsonlSource {
+	s := &jsonlSource{lineReader: l, field: how.Field, id: cmp.Or(how.ID, "id"), pairs: how.Pairs, carry: how.Carry}
+	if s.absent = slices.Clone(how.Carry.Keep); how.ID != "" {
+		s.absent = append(s.absent, how.ID)
+	}
+	return s
 }
 
 // keptWithin is in how many objects each column to keep has to be there once.
@@ -87,7 +97,11 @@ func (s *jsonlSource) Next() (Input, error) {
 	for {
 		line, err := s.readLine()
 		if len(s.absent) > 0 && (err == io.EOF && s.objects > 0 || s.objects >= keptWithin) {
-			return Input{}, fmt.Errorf("%s: no column %q to keep in the first %d objects", s.name, s.absent[0], s.objects)
+			what := "to keep"
+			if !slices.Contains(s.carry.Keep, s.absent[0]) {
+				what = "of ids"
+			}
+			return Input{}, fmt.Errorf("%s: no column %q %s in the first %d objects", s.name, s.absent[0], what, s.objects)
 		}
 		if err != nil {
 			return Input{}, err
@@ -126,15 +140,16 @@ func (s *jsonlSource) parse(line []byte) (in Input, err error) {
 	if err := unmarshal(line, &fields, "an object"); err != nil {
 		return in, err
 	}
-	if id := fields["id"]; id != nil && string(id) != "null" {
+	id := member(fields, s.id)
+	if id != nil && string(id) != "null" {
 		in.ID = id
 	}
 	s.objects++
-	s.absent = slices.DeleteFunc(s.absent, func(name string) bool { return fields[name] != nil })
+	s.absent = slices.DeleteFunc(s.absent, func(name string) bool { return fields[name] != nil || name == s.id && id != nil })
 	if in.Kept, err = s.keep(line, fields); err != nil {
 		return in, err
 	}
-	text, tokens := fields[s.field], fields["tokens"]
+	text, tokens := member(fields, s.field), fields["tokens"]
 	switch {
 	case text != nil && tokens != nil && s.field != "tokens":
 		return in, fmt.Errorf("%q and \"tokens\": expected one of them", s.field)
@@ -155,6 +170,26 @@ func (s *jsonlSource) parse(line []byte) (in Input, err error) {
 	return in, fmt.Errorf("no %q and no \"tokens\"", s.field)
 }
 
+// member returns the field of that name or, where there is none, the one that the name
+// leads to: behind a dot one of the object before it. nil = none.
+func member(fields map[string]json.RawMessage, name string) json.RawMessage {
+	if value, ok := fields[name]; ok {
+		return value
+	}
+	for i := range len(name) {
+		if name[i] != '.' {
+			continue
+		}
+		var inner map[string]json.RawMessage
+		if outer := fields[name[:i]]; len(outer) > 0 && outer[0] == '{' && json.Unmarshal(outer, &inner) == nil {
+			if value := member(inner, name[i+1:]); value != nil {
+				return value
+			}
+		}
+	}
+	return nil
+}
+
 // keep returns the fields of an object that are carried through, in the order of
 // Columns or else of the line.
 func (s *jsonlSource) keep(line []byte, fields map[string]json.RawMessage) (kept []Value, err error) {
@@ -163,7 +198,7 @@ func (s *jsonlSource) keep(line []byte, fields map[string]json.RawMessage) (kept
 		if names, err = keys(line); err != nil {
 			return nil, err
 		}
-		names = slices.DeleteFunc(names, func(name string) bool { return name == "id" || slices.Contains(s.carry.Drop, name) })
+		names = slices.DeleteFunc(names, func(name string) bool { return name == s.id || slices.Contains(s.carry.Drop, name) })
 	}
 	for _, name := range names {
 		value, ok := fields[name]

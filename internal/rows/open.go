@@ -7,14 +7,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
 // A Reader says how inputs are read.
 type Reader struct {
 	Format  string // "text", a text a line; "whole", all of it one text; "jsonl", "csv" or "parquet"
-	Field   string // the name of the field or column that holds the text
+	Field   string // the name of the field or column that holds the text, or of one in it, in jsonl and Parquet, behind a dot
+	ID      string // the same of what holds the id; "" = "id", where there is one
 	Charset string // what the bytes of text, jsonl and csv stand for, and of Parquet's columns that are no texts by their type; "" = UTF-8
 	Pairs   bool   // a list of two strings in jsonl is a pair of texts
 	Blank   bool   // of "text": lines of white space alone are inputs, too
@@ -89,7 +89,7 @@ func Read(ctx context.Context, r io.Reader, name string, closer io.Closer, how R
 	lines.decode(set)
 	switch how.Format {
 	case "jsonl":
-		return &jsonlSource{lineReader: lines, field: how.Field, pairs: how.Pairs, carry: how.Carry, absent: slices.Clone(how.Carry.Keep)}, nil
+		return newJSONLSource(lines, how), nil
 	case "csv":
 		return newCSVSource(lines, how), nil
 	case "text":

@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,7 +63,11 @@ func openParquet(file *os.File, name string, size int64, how Reader, set charset
 	if how.Field != "tokens" {
 		s.tokens = s.newColumn("tokens", 1, parquet.Int32, parquet.Int64)
 	}
-	s.id = s.newColumn("id", 0, parquet.ByteArray, parquet.Int32, parquet.Int64)
+	textErr, id := s.err, cmp.Or(how.ID, "id")
+	s.id = s.newColumn(id, 0, parquet.ByteArray, parquet.Int32, parquet.Int64)
+	if s.id == nil && how.ID == "" {
+		s.err = textErr // what is no id does not count
+	}
 	if s.err != nil {
 		return nil, s.err
 	}
@@ -74,12 +79,20 @@ func openParquet(file *os.File, name string, size int64, how Reader, set charset
 		return nil, fmt.Errorf("no column %q and no \"tokens\"; there is %s (choose one with --text-field)",
 			how.Field, strings.Join(names, ", "))
 	}
-	chosen, err := how.Carry.choose(names)
+	if s.id == nil && how.ID != "" {
+		return nil, fmt.Errorf("no column %q of ids; there is %s", how.ID, strings.Join(names, ", "))
+	}
+	chosen, err := how.Carry.choose(names, id)
 	if err != nil {
 		return nil, err
 	}
-	if s.id != nil && how.Carry.Form == Parquet {
-		chosen = append([]int{slices.Index(names, "id")}, chosen...) // with its type
+	if i := slices.Index(names, id); s.id != nil && how.Carry.Form == Parquet && i >= 0 {
+		kept, err := s.newKeptColumn(f.Root().Columns()[i], Parquet) // with its type
+		if err != nil {
+			return nil, err
+		}
+		kept.Name = "id"
+		s.kept = append(s.kept, kept)
 	}
 	for _, i := range chosen {
 		kept, err := s.newKeptColumn(f.Root().Columns()[i], how.Carry.Form)
@@ -176,7 +189,7 @@ func (s *parquetSource) interpret(in *Input) error {
 		case v.Kind() == parquet.ByteArray:
 			text, err := s.textOf(s.id.leaf, v.ByteArray())
 			if err != nil {
-				return fmt.Errorf("column \"id\": %w", err)
+				return fmt.Errorf("column %q: %w", strings.Join(s.id.leaf.Path(), "."), err)
 			}
 			in.ID = Quote(text)
 		case !s.id.unsigned():

@@ -38,22 +38,45 @@ func (r *room) take(n int) bool {
 // beyond reports whether the row takes more than there is.
 func (r *room) beyond() bool { return r.left < 0 }
 
-// newColumn returns the column of that name, or nil if there is none. Its leaf
-// is of one of the kinds, and in that many lists. A column of ids that is not
-// what is expected does not count.
+// newColumn returns the column of that name, or nil if there is none or, with an error,
+// if it is not what is expected: its leaf is of one of the kinds, and in that many lists.
 func (s *parquetSource) newColumn(name string, lists int, kinds ...parquet.Kind) *column {
-	c := s.file.Root().Column(name)
+	c := columnOf(s.file.Root(), name)
 	if c == nil {
 		return nil
 	}
 	leaf, listed := listOf(c)
 	if leaf == nil || leaf.MaxRepetitionLevel() != lists || !slices.Contains(kinds, leaf.Type().Kind()) {
-		if name != "id" {
-			s.err = fmt.Errorf("column %q: expected %s", name, [...]string{"texts", "lists of integers"}[lists])
+		want := [...]string{"texts", "lists of integers"}[lists]
+		if slices.Contains(kinds, parquet.Int32) && lists == 0 {
+			want = "texts or integers"
+		}
+		s.err = fmt.Errorf("column %q: expected %s", name, want)
+		if parts := c.Columns(); lists == 0 && !c.Leaf() && len(parts) > 0 && logicalType(c.Type()) == nil {
+			s.err = fmt.Errorf("column %q: expected %s, not a struct; in it there is %q", name, want, name+"."+parts[0].Name())
 		}
 		return nil
 	}
 	return s.addLeaf(leaf, listed)
+}
+
+// columnOf returns the column of that name in a struct or, where there is none, the one
+// that the name leads to: behind a dot one of the struct before it. nil = none.
+func columnOf(c *parquet.Column, name string) *parquet.Column {
+	if found := c.Column(name); found != nil {
+		return found
+	}
+	for i := range len(name) {
+		if name[i] != '.' {
+			continue
+		}
+		if outer := c.Column(name[:i]); outer != nil && !outer.Leaf() {
+			if found := columnOf(outer, name[i+1:]); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
 }
 
 // addLeaf returns the column that reads a leaf, a new one if there is none.
