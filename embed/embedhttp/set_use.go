@@ -176,7 +176,7 @@ func (s *Set) load(e *entry, l *loading) {
 		m.Name, m.Aliases = e.source.Name, e.source.Aliases
 		e.model, e.end = m, end
 		s.cfg.Logger.Info("model loaded", "model", m.Name, "kind", string(m.told), "memory_bytes", e.memory,
-			"load_ms", (time.Since(start) - waited).Milliseconds(), "wait_ms", waited.Milliseconds())
+			milliseconds("load_ms", time.Since(start)-waited), milliseconds("wait_ms", waited))
 	} else {
 		var f *failure
 		if s.closed {
@@ -344,7 +344,7 @@ func (s *Set) unload(e *entry, why string) {
 		defer s.mu.Unlock()
 		e.ending = false
 		s.freeing -= e.memory
-		s.cfg.Logger.Info("model unloaded", "model", name, "why", why, "memory_bytes", e.memory, "unload_ms", time.Since(start).Milliseconds())
+		s.cfg.Logger.Info("model unloaded", "model", name, "why", why, "memory_bytes", e.memory, milliseconds("unload_ms", time.Since(start)))
 		if err != nil {
 			s.cfg.Logger.Error("model does not unload", "model", name, "error", err)
 		}
