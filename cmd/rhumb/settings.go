@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -18,7 +17,13 @@ import (
 // that before the file, and that before the flag's default.
 type settings struct {
 	file    string
-	origins map[string]string // by flag, where else than on the command line its value came from
+	origins map[string]origin // by flag
+}
+
+// An origin is where else than on the command line the values of a flag came from.
+type origin struct {
+	place  string // a variable, or file:line
+	values []string
 }
 
 // addSettings lets the environment and a file give the flags of cmd, those too that are
@@ -50,7 +55,7 @@ func isList(flag *pflag.Flag) bool { return flag.Value.Type() == "stringArray" }
 
 // fill sets the flags that the command line has not set.
 func (s *settings) fill(flags *pflag.FlagSet) error {
-	s.origins = map[string]string{}
+	s.origins = map[string]origin{}
 	var unset []*pflag.Flag
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if !flag.Changed && isSetting(flag.Name) {
@@ -72,7 +77,7 @@ func (s *settings) fill(flags *pflag.FlagSet) error {
 		if err := set(flags, flag, values); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		s.origins[flag.Name] = name
+		s.origins[flag.Name] = origin{name, values}
 	}
 	if s.file == "" {
 		return nil
@@ -88,7 +93,7 @@ func (s *settings) fill(flags *pflag.FlagSet) error {
 		if err := set(flags, e.flag, e.values); err != nil {
 			return &failure{fmt.Errorf("%s: %s: %w", e.place, e.flag.Name, err)}
 		}
-		s.origins[e.flag.Name] = e.place
+		s.origins[e.flag.Name] = origin{e.place, e.values}
 	}
 	return nil
 }
@@ -143,19 +148,29 @@ func expectation(flag *pflag.Flag) (string, bool) {
 	return "", false
 }
 
-var flagPattern = regexp.MustCompile(`--([a-z][a-z0-9-]*)`)
+var flagPattern = regexp.MustCompile(`--[a-z][a-z0-9-]*`)
 
-// note says where the flags that an error names were set, "" where that was the command line.
+// note says where the flags of which an error speaks were set, "" where that was the command
+// line. It speaks of a flag by its name, or by a text that it was set to.
 func (s *settings) note(err error) string {
 	if err == nil {
 		return ""
 	}
+	text := err.Error()
+	named := flagPattern.FindAllString(text, -1)
 	var notes []string
-	for _, m := range flagPattern.FindAllStringSubmatch(err.Error(), -1) {
-		if place := s.origins[m[1]]; place != "" {
-			notes = append(notes, m[0]+" is from "+place)
+	for name, o := range s.origins {
+		if slices.Contains(named, "--"+name) || slices.ContainsFunc(o.values, func(v string) bool { return tells(text, v) }) {
+			notes = append(notes, "--"+name+" is from "+o.place)
 		}
 	}
-	slices.SortFunc(notes, cmp.Compare[string])
-	return strings.Join(slices.Compact(notes), ", ")
+	slices.Sort(notes)
+	return strings.Join(notes, ", ")
+}
+
+// tells reports whether an error has a value, or what follows the name in NAME=VALUE, and
+// that is long enough not to be there by chance.
+func tells(text, value string) bool {
+	_, of, _ := strings.Cut(value, "=")
+	return slices.ContainsFunc([]string{value, of}, func(v string) bool { return len(v) > 4 && strings.Contains(text, v) })
 }

@@ -75,8 +75,11 @@ func parseSettings(file string, content []byte, flags *pflag.FlagSet) ([]entry, 
 		values, wrong := valuesOf(flag, value)
 		if wrong != nil {
 			expected, known := expectation(flag)
-			if !known {
+			switch {
+			case !known:
 				expected = flag.Value.Type()
+			case expected == "a text" && wrong.Kind == yaml.ScalarNode && wrong.ShortTag() != "!!null":
+				expected += ", with quotes around it"
 			}
 			return nil, fmt.Errorf("%s:%d: %s: found %s, expected %s", file, max(wrong.Line, key.Line), flag.Name, nodeText(wrong), expected)
 		}

@@ -119,7 +119,7 @@ func TestSettingsFileErrors(t *testing.T) {
 		"a quoted number":        {"some-count: '1'\n", `:1: some-count: found the text "1", expected a whole number`},
 		"a fraction":             {"some-count: 1.5\n", `:1: some-count: found the number 1.5, expected a whole number`},
 		"beyond 64 bits":         {"some-count: 9999999999999999999\n", `:1: some-count: found "9999999999999999999", expected a whole number`},
-		"a number for a text":    {"some-text: 8080\n", `:1: some-text: found the number 8080, expected a text`},
+		"a number for a text":    {"some-text: 8080\n", `:1: some-text: found the number 8080, expected a text, with quotes around it`},
 		"yes for true":           {"some-switch: yes\n", `:1: some-switch: found the text "yes", expected true or false`},
 		"a number of what":       {"some-wait: 5\n", `:1: some-wait: found the number 5, expected a duration such as 30s or 1m30s`},
 		"a word for a duration":  {"some-wait: soon\n", `:1: some-wait: found "soon", expected a duration such as 30s or 1m30s`},
@@ -132,7 +132,7 @@ func TestSettingsFileErrors(t *testing.T) {
 		"a list for a text":      {"some-text: [a]\n", `:1: some-text: found a list, expected a text`},
 		"a mapping for a text":   {"some-text:\n  a: b\n", `:2: some-text: found a mapping, expected a text`},
 		"nothing":                {"some-text:\n", `:1: some-text: found nothing, expected a text`},
-		"a date":                 {"some-text: 2020-01-01\n", `:1: some-text: found the value 2020-01-01, expected a text`},
+		"a date":                 {"some-text: 2020-01-01\n", `:1: some-text: found the value 2020-01-01, expected a text, with quotes around it`},
 		"a text alone":           {"some-text\n", `:1: found the text "some-text", expected lines of the form 'flag: value'`},
 		"a list alone":           {"- a\n", `:1: found a list, expected lines of the form 'flag: value'`},
 		"a key that is a list":   {"[a]: b\n", `:1: unknown key "", expected the name of a flag that --help lists, without the dashes before it`},
@@ -205,6 +205,14 @@ func TestServeSettings(t *testing.T) {
 	code, _, stderr := rhumb(t, "", "serve", "--model", tiny, "--config", write(t, "b.yaml", "max-items: 0\n"))
 	assert.Equal(t, 2, code)
 	assert.Regexp(t, `^rhumb: --max-items 0: must be 1 or more \(--max-items is from .*b.yaml:1\)\n`, stderr)
+	t.Setenv("RHUMB_ADDR", "nonsense")
+	code, _, stderr = rhumb(t, "", "serve", "--config", write(t, "b.yaml", "model: [a=no/such/folder]\n"))
+	assert.Equal(t, 1, code)
+	assert.Equal(t, "rhumb: listen tcp: address nonsense: missing port in address (--addr is from RHUMB_ADDR)\n", stderr)
+	t.Setenv("RHUMB_ADDR", "127.0.0.1:0")
+	code, _, stderr = rhumb(t, "", "serve", "--config", write(t, "b.yaml", "\nmodel: [a=no/such/folder]\n"))
+	assert.Equal(t, 1, code)
+	assert.Regexp(t, `^rhumb: model "no/such/folder": .* \(--model is from .*b.yaml:2\)\n$`, stderr)
 	code, _, stderr = rhumb(t, "", "serve", "--config", write(t, "b.yaml", "max-itmes: 0\n"))
 	assert.Equal(t, 1, code)
 	assert.Contains(t, stderr, `b.yaml:1: unknown key "max-itmes"`)
@@ -226,4 +234,21 @@ func FuzzParseSettings(f *testing.F) {
 			assert.NotNil(t, e.flag)
 		}
 	})
+}
+
+// The file that the documentation shows is one.
+func TestSettingsOfDocs(t *testing.T) {
+	content, err := os.ReadFile("../../docs/serving.md")
+	require.NoError(t, err)
+	_, sample, found := strings.Cut(string(content), "```yaml\n")
+	require.True(t, found)
+	sample, _, found = strings.Cut(sample, "```")
+	require.True(t, found)
+	flags := (&console{}).serveCommand().Flags()
+	entries, err := parseSettings("rhumb.yaml", []byte(sample), flags)
+	require.NoError(t, err)
+	assert.Len(t, entries, 7)
+	for _, e := range entries {
+		assert.NoError(t, set(flags, e.flag, e.values))
+	}
 }
