@@ -102,7 +102,7 @@ var layers = map[string]row{
 	"embed/minilm":          {ours: []string{"embed"}},
 	"embed/minilm/generate": {ours: []string{"tensor", "embed"}, others: []string{"github.com/x448/float16"}},
 	"embed/hub":             {ours: []string{"internal/filelock", "internal/manifest"}, others: []string{"golang.org/x/sync", "golang.org/x/sys"}},
-	"embed/embedhttp":       {ours: []string{"tokenizer", "embed", "embed/multivector", "embed/rerank", "embed/sparse", "encoding"}, others: []string{"github.com/klauspost/compress/zstd", "golang.org/x/sync"}},
+	"embed/embedhttp":       {ours: []string{"tokenizer", "embed", "embed/m3", "embed/multivector", "embed/rerank", "embed/sparse", "encoding"}, others: []string{"github.com/klauspost/compress/zstd", "golang.org/x/sync"}},
 	"embed/adapt":           {ours: []string{"embed"}},
 	"examples/batch":        {ours: []string{public}},
 	"examples/hybrid":       {ours: []string{public}},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -341,5 +342,30 @@ func TestBatchOfMultiVectorModel(t *testing.T) {
 		code, _, stderr := rhumb(t, "", "batch", "--model", colBERT, in, filepath.Join(t.TempDir(), "out."+format))
 		assert.Equal(t, 1, code)
 		assert.Contains(t, stderr, format+" has no place for the vectors of a multi-vector model, expected jsonl")
+	}
+}
+
+// The folder of bge-m3 is served as all that it is, by one model.
+func TestServeSeveralOutputs(t *testing.T) {
+	needSignals(t)
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "m3"), os.DirFS(bgeM3)))
+	for _, args := range [][]string{{"--model", "m3=" + bgeM3}, {"--models-dir", dir}} {
+		s := serve(t, args...)
+		for path, body := range map[string]string{
+			"/v1/embeddings": `{"model":"m3","input":"summer","outputs":["dense","sparse"]}`,
+			"/embed":         `{"model":"m3","inputs":"summer"}`,
+			"/embed_sparse":  `{"model":"m3","inputs":"summer"}`,
+			"/v1/rerank":     `{"model":"m3","query":"summer","documents":["winter"]}`,
+		} {
+			resp, err := s.client.Post(s.url+path, "application/json", strings.NewReader(body))
+			require.NoError(t, err)
+			answer, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			assert.Equal(t, http.StatusOK, resp.StatusCode, "%s: %s", path, answer)
+		}
+		assert.Contains(t, s.get(t, "/v1/models"), `"kinds":["embedding","sparse","multi-vector"]`)
+		s.end(t, syscall.SIGTERM)
 	}
 }

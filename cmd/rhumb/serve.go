@@ -197,7 +197,9 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, model.Close()) }()
-		defer queueOf(served).Close(context.Background())
+		for _, q := range queuesOf(served) {
+			defer q.Close(context.Background())
+		}
 		cfg.Models = append(cfg.Models, served)
 	}
 	comes := slices.DeleteFunc(places, func(p place) bool { return !p.comes })
@@ -217,7 +219,7 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 	}
 	s.draining = f.draining
 	for _, served := range cfg.Models {
-		s.queues = append(s.queues, queueOf(served))
+		s.queues = append(s.queues, queuesOf(served)...)
 	}
 	return s.serve(ctx, listener, secure)
 }

@@ -11,12 +11,14 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/embedhttp"
+	"github.com/rhumb-go/rhumb/embed/m3"
 	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/rerank"
 	"github.com/rhumb-go/rhumb/embed/sparse"
 )
 
-// A servedModel is an embedding model, a reranker or classifier, a multi-vector or a sparse model.
+// A servedModel is an embedding model, a reranker or classifier, a multi-vector or a sparse
+// model, or one of several outputs.
 type servedModel interface {
 	Fingerprint(context.Context) (string, error)
 	Close() error
@@ -27,16 +29,24 @@ type servedQueue interface {
 	Close(context.Context) error
 }
 
-func queueOf(m embedhttp.Model) servedQueue {
-	switch {
-	case m.Rerank != nil:
-		return m.Rerank
-	case m.MultiVector != nil:
-		return m.MultiVector
-	case m.Sparse != nil:
-		return m.Sparse
+// queuesOf returns those of m.
+func queuesOf(m embedhttp.Model) (all []servedQueue) {
+	if m.Rerank != nil {
+		all = append(all, m.Rerank)
 	}
-	return m.Queue
+	if m.Queue != nil {
+		all = append(all, m.Queue)
+	}
+	if m.Sparse != nil {
+		all = append(all, m.Sparse)
+	}
+	if m.MultiVector != nil {
+		all = append(all, m.MultiVector)
+	}
+	if m.M3 != nil {
+		all = append(all, m.M3)
+	}
+	return all
 }
 
 // A place is where a model of --model is, and how it is called.
@@ -172,10 +182,30 @@ func (p place) sameModel(q place) bool {
 	return errA == nil && errB == nil && os.SameFile(a, b)
 }
 
-// load loads the model at p, of the kind that its folder says.
+// whole reports whether the folder at p is served as all that it is, an embedding, a sparse
+// and a multi-vector model of one transformer.
+func (p place) whole() bool { return p.as == "" && p.cfg.Pooling == "" && isM3(p.dir) }
+
+// isM3 reports whether dir has the layers of bge-m3 beside an embedding model.
+func isM3(dir string) bool {
+	return dir != "" && !slices.ContainsFunc([]string{"sparse_linear.pt", "colbert_linear.pt"}, func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err != nil
+	})
+}
+
+// open loads the model at p, of the kind that its folder says, or of all.
+func (p place) open(ctx context.Context) (servedModel, error) {
+	if p.whole() {
+		return m3.Load(ctx, p.dir, p.cfg)
+	}
+	return loadKind(ctx, p.dir, p.cfg, p.as, allKinds)
+}
+
+// load loads the model at p and makes its queues.
 func (f *serveFlags) load(ctx context.Context, m *metrics, p place) (servedModel, embedhttp.Model, error) {
 	served := embedhttp.Model{Name: p.name, Aliases: p.aliases}
-	model, err := loadKind(ctx, p.dir, p.cfg, p.as, allKinds)
+	model, err := p.open(ctx)
 	if err != nil {
 		return nil, served, err
 	}
@@ -184,6 +214,11 @@ func (f *serveFlags) load(ctx context.Context, m *metrics, p place) (servedModel
 	}
 	cfg := embed.QueueConfig{MaxTokens: f.queueTokens, Observe: m.observeBatch(served.Name)}
 	switch model := model.(type) {
+	case *m3.Model:
+		served.M3 = m3.NewQueue(model, cfg)
+		served.Queue, served.Info = embed.NewQueue(model.Embedding(), cfg), model.Embedding().Info()
+		served.Sparse, served.SparseInfo = sparse.NewQueue(model.Sparse(), cfg), model.Sparse().Info()
+		served.MultiVector, served.MultiVectorInfo = multivector.NewQueue(model.MultiVector(), cfg), model.MultiVector().Info()
 	case *embed.Model:
 		served.Queue, served.Info = embed.NewQueue(model, cfg), model.Info()
 	case *rerank.Model:

@@ -18,6 +18,8 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/embedhttp"
+	"github.com/rhumb-go/rhumb/embed/multivector"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 )
 
 // setFlags are those of models that come and go.
@@ -159,6 +161,14 @@ func (f *serveFlags) sources(ctx context.Context, m *metrics, places []place, ca
 				return
 			}
 			d.tell(&list[i].Model)
+			if !p.whole() {
+				return
+			}
+			weights, err := sparse.Inspect(ctx, p.dir, p.cfg)
+			vectors, multiErr := multivector.Inspect(ctx, p.dir, p.cfg)
+			if err == nil && multiErr == nil { // else an error of its requests
+				list[i].Model.SparseInfo, list[i].Model.MultiVectorInfo = weights, vectors
+			}
 		})
 	}
 	group.Wait()

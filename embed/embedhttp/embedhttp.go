@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/m3"
 	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/rerank"
 	"github.com/rhumb-go/rhumb/embed/sparse"
@@ -69,7 +70,7 @@ type Config struct {
 
 // A Model is served under its name and its aliases. It has one queue: an
 // embedding model's, a reranker's or classifier's, a multi-vector model's or a
-// sparse model's.
+// sparse model's; or all but the second, of the parts of an m3.Model.
 type Model struct {
 	Name    string
 	Aliases []string
@@ -86,10 +87,12 @@ type Model struct {
 	Sparse     *sparse.Queue
 	SparseInfo sparse.Info // of its model
 
+	M3 *m3.Queue // of a model of several outputs, which has the three other queues of its parts too: answers requests for several
+
 	Fingerprint string // what the model's Fingerprint returns; "" = it is not told
 
 	entry *entry // of the Set; nil = it is always loaded
-	told  kind   // of a model that is not loaded; "" = not known
+	told  []kind // of a model that is not loaded; none = not known
 }
 
 // An Event is one request, answered.

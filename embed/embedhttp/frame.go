@@ -15,12 +15,12 @@ func (c *call) setAddSpecial(_ *Handler, field string, value []byte) error {
 
 // frame puts the special tokens of the model's tokenizer around token ids where
 // the request asks for it. Else it checks that they are there: another
-// tokenizer's ids look the same as its ids without them.
-func (c *call) frame() error {
+// tokenizer's ids look the same as its ids without them. of is what is asked for.
+func (c *call) frame(of kind) error {
 	if c.inputs.ids == nil && c.addSpecial.field == "" {
 		return nil
 	}
-	if c.model.Queue == nil {
+	if of != embedding {
 		f := fail(codeInvalidInput, "", "token ids, expected texts")
 		f.param = c.inputs.field
 		return f

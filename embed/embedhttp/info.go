@@ -18,6 +18,7 @@ type modelInfo struct {
 	Dimensions  int      `json:"dimensions,omitempty"` // of an embedding
 	MaxTokens   int      `json:"max_tokens"`           // 0 = no limit
 	Prompts     []string `json:"prompts"`              // names
+	Kinds       []kind   `json:"kinds"`                // all of a model of several outputs
 	Fingerprint string   `json:"fingerprint"`          // "" = not known before the model is loaded
 	Loaded      bool     `json:"loaded"`
 }
@@ -31,6 +32,7 @@ func (h *Handler) modelInfo(m *Model) modelInfo {
 	return modelInfo{
 		ID: m.Name, Object: "model", Created: h.created.Unix(), OwnedBy: "rhumb",
 		Kind:        m.kind(),
+		Kinds:       append([]kind{}, m.kinds()...),
 		Aliases:     append([]string{}, m.Aliases...),
 		Dimensions:  m.Info.DefaultDimensions,
 		MaxTokens:   m.facts().maxTokens,

@@ -36,21 +36,40 @@ var serving = map[kind]string{
 	sparseKind: "a sparse model: POST /embed_sparse serves it",
 }
 
-// kind returns that of m; "" = it is not known before it is loaded.
-func (m *Model) kind() kind {
-	switch {
-	case m.queue() == nil:
+// kinds returns those of m, first the one that it is known by; none where they are not known
+// before it is loaded.
+func (m *Model) kinds() (kinds []kind) {
+	if m.queue() == nil {
 		return m.told
-	case m.MultiVector != nil:
-		return multiKind
-	case m.Sparse != nil:
-		return sparseKind
-	case m.Rerank == nil:
-		return embedding
-	case len(m.RerankInfo.Labels) > 1:
-		return classifier
 	}
-	return reranker
+	for _, of := range []struct {
+		kind kind
+		is   bool
+	}{
+		{embedding, m.Queue != nil},
+		{sparseKind, m.Sparse != nil},
+		{multiKind, m.MultiVector != nil},
+		{reranker, m.Rerank != nil && len(m.RerankInfo.Labels) < 2},
+		{classifier, m.Rerank != nil && len(m.RerankInfo.Labels) > 1},
+	} {
+		if of.is {
+			kinds = append(kinds, of.kind)
+		}
+	}
+	return kinds
+}
+
+// kind returns the first of kinds; "" = there is none.
+func (m *Model) kind() kind {
+	if kinds := m.kinds(); len(kinds) > 0 {
+		return kinds[0]
+	}
+	return ""
+}
+
+// isAny reports whether m is of one of the kinds wanted.
+func (m *Model) isAny(wanted []kind) bool {
+	return slices.ContainsFunc(m.kinds(), func(k kind) bool { return slices.Contains(wanted, k) })
 }
 
 // A queue is what the queues of models of all kinds have in common.
@@ -61,19 +80,55 @@ type queue interface {
 	Close(ctx context.Context) error
 }
 
-// queue returns that of m, nil where it is not loaded.
+// queue returns that of m, or all of several as one, nil where it is not loaded.
 func (m *Model) queue() queue {
-	switch {
-	case m.Rerank != nil:
-		return m.Rerank
-	case m.MultiVector != nil:
-		return m.MultiVector
-	case m.Sparse != nil:
-		return m.Sparse
-	case m.Queue != nil:
-		return m.Queue
+	var all queues
+	if m.Rerank != nil {
+		all = append(all, m.Rerank)
 	}
-	return nil
+	if m.Queue != nil {
+		all = append(all, m.Queue)
+	}
+	if m.Sparse != nil {
+		all = append(all, m.Sparse)
+	}
+	if m.MultiVector != nil {
+		all = append(all, m.MultiVector)
+	}
+	if m.M3 != nil {
+		all = append(all, m.M3)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+// queues are those of one model, at least one.
+type queues []queue
+
+// Full reports whether any is: they share what computes.
+func (q queues) Full() bool { return slices.ContainsFunc(q, queue.Full) }
+
+// Stats are the sums of all.
+func (q queues) Stats() (sum embed.QueueStats) {
+	for _, one := range q {
+		s := one.Stats()
+		sum.WaitingTexts, sum.WaitingTokens = sum.WaitingTexts+s.WaitingTexts, sum.WaitingTokens+s.WaitingTokens
+		sum.Batches, sum.Texts, sum.Tokens = sum.Batches+s.Batches, sum.Texts+s.Texts, sum.Tokens+s.Tokens
+	}
+	return sum
+}
+
+// Tokenizer is that of all.
+func (q queues) Tokenizer() *tokenizer.Tokenizer { return q[0].Tokenizer() }
+
+// Close closes all.
+func (q queues) Close(ctx context.Context) (err error) {
+	for _, one := range q {
+		err = errors.Join(err, one.Close(ctx))
+	}
+	return err
 }
 
 // description returns m without its queue, if it comes and goes.
@@ -100,21 +155,17 @@ func checkName(name string) error {
 	return nil
 }
 
-// check checks that m has one queue.
+// check checks that m has one queue, or those of a model of several outputs.
 func (m *Model) check() error {
-	n := 0
-	for _, has := range []bool{m.Queue != nil, m.Rerank != nil, m.MultiVector != nil, m.Sparse != nil} {
-		if has {
-			n++
-		}
-	}
-	switch n {
-	case 0:
+	all, _ := m.queue().(queues)
+	whole := m.Queue != nil && m.Sparse != nil && m.MultiVector != nil && m.Rerank == nil
+	switch n := len(all); {
+	case n == 0:
 		return errors.New("no queue")
-	case 1:
-		return nil
+	case !whole && (n > 1 || m.M3 != nil):
+		return fmt.Errorf("%d queues, expected one, or those of an embedding, a sparse and a multi-vector model of one folder", n)
 	}
-	return fmt.Errorf("%d queues, expected one", n)
+	return nil
 }
 
 // warm has the model read a text.
@@ -254,25 +305,32 @@ func (c *basics) find(h *Handler, wanted ...kind) (err error) {
 }
 
 func (c *basics) checkKind(wanted []kind) error {
-	if found := c.model.kind(); !slices.Contains(wanted, found) {
-		return fail(codeModelKind, "model", "%.100q is %s", c.name, serving[found])
+	if !c.model.isAny(wanted) {
+		return fail(codeModelKind, "model", "%.100q is %s", c.name, serving[c.model.kind()])
 	}
 	return nil
 }
 
 // usual returns the name of the model of requests that name none: the default where it
-// is of a kind that is wanted, or the only one of the first kind that there is.
+// is of a kind that is wanted, or the only one of the first kind that there is, before those
+// that are of it besides.
 func (h *Handler) usual(wanted []kind) (string, error) {
-	if m := h.model(h.cfg.Default); m != nil && slices.Contains(wanted, m.kind()) {
+	if m := h.model(h.cfg.Default); m != nil && m.isAny(wanted) {
 		return h.cfg.Default, nil
 	}
 	all := h.all()
 	for _, k := range wanted {
-		var list []string
+		var list, also []string
 		for _, m := range all {
-			if m.kind() == k {
+			switch {
+			case m.kind() == k:
 				list = append(list, m.Name)
+			case m.isAny([]kind{k}):
+				also = append(also, m.Name)
 			}
+		}
+		if len(list) == 0 {
+			list = also
 		}
 		switch len(list) {
 		case 0:

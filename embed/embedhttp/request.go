@@ -19,6 +19,7 @@ type call struct {
 	maxTokens  setting[int]  // of an input
 	forms      forms
 	purpose    purpose
+	outputs    []string           // of a model of several; nil = its embedding, as of all others
 	late       bool               // the inputs are the chunks of one text
 	spans      [][]tokenizer.Span // of the chunks in it
 }
@@ -46,6 +47,7 @@ var fields = map[string]func(c *call, h *Handler, field string, value []byte) er
 	"encoding_type":          (*call).setFormats,
 	"task":                   (*call).setTask,
 	"late_chunking":          (*call).setLate,
+	"outputs":                (*call).setOutputs,
 	"truncation":             (*call).setTruncation,
 	"truncate_prompt_tokens": (*call).setTruncateTokens,
 	"user":                   (*call).skip,
@@ -96,7 +98,10 @@ func (c *call) complete(h *Handler, s *spelling) error {
 			return err
 		}
 	}
-	return c.frame()
+	if c.outputs != nil {
+		return c.checkOutputs(h)
+	}
+	return c.frame(cmp.Or(s.kind, embedding))
 }
 
 // options returns the request's for the library.

@@ -27,6 +27,9 @@ func (x *exchange) embedAs(s *spelling) error {
 	if err != nil {
 		return err
 	}
+	if c.outputs != nil {
+		return x.answerOutputs(c)
+	}
 	result := new(embed.Result)
 	err = x.compute(&c.basics, c.inputs.count(), func(ctx context.Context) (wait time.Duration, err error) {
 		if c.inputs.count() == 0 {
@@ -149,8 +152,18 @@ type usage struct {
 	TruncatedTokens    int  `json:"truncated_tokens"`     // dropped, and not in the others
 }
 
-// answer writes the embeddings piece by piece, so that memory does not grow with their number.
+// answer writes the embeddings in the forms of the request.
 func (x *exchange) answer(c *call, result *embed.Result) error {
+	object := "embedding"
+	if len(c.forms.list) > 1 {
+		object = "embedding_dict"
+	}
+	return x.answerWith(c, result, object, c.vector(result))
+}
+
+// answerWith writes the embeddings that value appends, objects of that name, piece by piece,
+// so that memory does not grow with their number.
+func (x *exchange) answerWith(c *call, result *embed.Result, object string, value func(b []byte, i int) []byte) error {
 	dropped := x.countAll(result)
 	model, err := json.Marshal(c.name)
 	if err != nil {
@@ -165,10 +178,6 @@ func (x *exchange) answer(c *call, result *embed.Result) error {
 	if err != nil {
 		return err
 	}
-	object := "embedding"
-	if len(c.forms.list) > 1 {
-		object = "embedding_dict"
-	}
 	head := fmt.Sprintf(`{"id":"embd-%s","object":"list","model":%s,"data":`, rand.Text(), model)
 	return x.list(!c.forms.allBase64(), head, len(result.Embeddings), func(b []byte, i int) []byte {
 		b = append(b, `{"object":"`...)
@@ -176,8 +185,7 @@ func (x *exchange) answer(c *call, result *embed.Result) error {
 		b = append(b, `","index":`...)
 		b = strconv.AppendInt(b, int64(i), 10)
 		b = append(b, `,"embedding":`...)
-		b = c.forms.append(b, &result.Embeddings[i].Vector)
-		return append(b, '}')
+		return append(value(b, i), '}')
 	}, ","+string(tail[1:])) // without its brace
 }
 

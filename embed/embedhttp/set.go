@@ -176,21 +176,20 @@ func (m *Model) checkSource() error {
 	if m.queue() != nil {
 		return errors.New("a queue, expected none before it is loaded")
 	}
-	m.told = ""
+	m.told = nil
 	for _, one := range []struct {
 		kind kind
 		info any
-	}{{embedding, m.Info}, {reranker, m.RerankInfo}, {multiKind, m.MultiVectorInfo}, {sparseKind, m.SparseInfo}} {
-		switch {
-		case reflect.ValueOf(one.info).IsZero():
-			continue
-		case m.told != "":
-			return fmt.Errorf("an Info of a model that is %s, and one of a model that is %s, expected one", m.told, one.kind)
+	}{{embedding, m.Info}, {sparseKind, m.SparseInfo}, {multiKind, m.MultiVectorInfo}, {reranker, m.RerankInfo}} {
+		if !reflect.ValueOf(one.info).IsZero() {
+			m.told = append(m.told, one.kind)
 		}
-		m.told = one.kind
 	}
-	if m.told == reranker && len(m.RerankInfo.Labels) > 1 {
-		m.told = classifier
+	switch n := len(m.told); {
+	case n > 1 && !slices.Equal(m.told, []kind{embedding, sparseKind, multiKind}):
+		return fmt.Errorf("an Info of a model that is %s, and one of a model that is %s, expected one", m.told[0], m.told[1])
+	case n == 1 && m.told[0] == reranker && len(m.RerankInfo.Labels) > 1:
+		m.told[0] = classifier
 	}
 	return nil
 }

@@ -175,7 +175,7 @@ func (s *Set) load(e *entry, l *loading) {
 	if err == nil {
 		m.Name, m.Aliases = e.source.Name, e.source.Aliases
 		e.model, e.end = m, end
-		s.cfg.Logger.Info("model loaded", "model", m.Name, "kind", string(m.told), "memory_bytes", e.memory,
+		s.cfg.Logger.Info("model loaded", "model", m.Name, "kind", string(m.kind()), "memory_bytes", e.memory,
 			milliseconds("load_ms", time.Since(start)-waited), milliseconds("wait_ms", waited))
 	} else {
 		var f *failure
@@ -210,7 +210,7 @@ func (from *Source) load(ctx context.Context) (m *Model, end func() error, err e
 	if err := m.check(); err != nil {
 		return nil, nil, errors.Join(err, end())
 	}
-	m.told = m.kind()
+	m.told = m.kinds()
 	return m, end, nil
 }
 

@@ -74,17 +74,8 @@ func (x *exchange) teiEmbedAll() error {
 	if c.inputs.ids != nil {
 		return fail(codeInvalidInput, "inputs", "token ids, expected texts")
 	}
-	// Before texts are tokenized, a byte counts as a token.
-	c.size = 0
-	for _, text := range c.inputs.texts {
-		tokens := len(c.prompt) + len(text)
-		if most := c.model.facts().maxTokens; most > 0 {
-			tokens = min(tokens, most)
-		}
-		c.size += int64(tokens) * int64(c.model.Info.Dimensions) * 4
-	}
-	if most := x.h.cfg.MaxBody; c.size > most {
-		return fail(codeTooLarge, "inputs", "%d bytes of vectors, expected at most %d: ask with fewer or shorter texts", c.size, most)
+	if err := c.holdTokens(x.h, c.model.Info.Dimensions); err != nil {
+		return err
 	}
 	var result *embed.TokenResult
 	err = x.compute(&c.basics, c.inputs.count(), func(ctx context.Context) (wait time.Duration, err error) {
