@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rhumb-go/rhumb/internal/filelock"
+	"github.com/rhumb-go/rhumb/internal/rows"
 )
 
 // The files of a job's folder.
@@ -37,19 +38,20 @@ const (
 // folder counts as far as the record says; what lies behind that is of a chunk
 // that was not completed.
 type state struct {
-	Settings json.RawMessage  `json:"settings"`
-	Inputs   []inputFile      `json:"inputs"`
-	Stage    stage            `json:"stage,omitempty"`
-	Chunks   int              `json:"chunks"`
-	Rows     int              `json:"rows"`
-	Failed   int              `json:"failed"`
-	Pieces   int              `json:"pieces,omitempty"`  // chunks of the rows' texts
-	Cut      int              `json:"cut,omitempty"`     // rows that lost tokens
-	Dropped  int              `json:"dropped,omitempty"` // tokens that they lost
-	Read     string           `json:"read"`              // sum of the rows of all chunks up to here
-	Total    int              `json:"total,omitempty"`   // chunks of all shards together; 0 = not counted
-	Files    map[string]int64 `json:"files"`             // bytes
-	Size     int64            `json:"size,omitempty"`    // of the output, once it is written
+	Settings json.RawMessage      `json:"settings"`
+	Inputs   []inputFile          `json:"inputs"`
+	Types    map[string]rows.Type `json:"types,omitempty"` // of fields of jsonl in Parquet
+	Stage    stage                `json:"stage,omitempty"`
+	Chunks   int                  `json:"chunks"`
+	Rows     int                  `json:"rows"`
+	Failed   int                  `json:"failed"`
+	Pieces   int                  `json:"pieces,omitempty"`  // chunks of the rows' texts
+	Cut      int                  `json:"cut,omitempty"`     // rows that lost tokens
+	Dropped  int                  `json:"dropped,omitempty"` // tokens that they lost
+	Read     string               `json:"read"`              // sum of the rows of all chunks up to here
+	Total    int                  `json:"total,omitempty"`   // chunks of all shards together; 0 = not counted
+	Files    map[string]int64     `json:"files"`             // bytes
+	Size     int64                `json:"size,omitempty"`    // of the output, once it is written
 }
 
 // A folder holds a job while it is not done. Then its record goes into a file beside

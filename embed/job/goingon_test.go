@@ -79,3 +79,37 @@ func TestErrorsStay(t *testing.T) {
 	_, ok := file.Schema().Lookup("error")
 	assert.True(t, ok)
 }
+
+// The types of columns are those that the job began with: a row that no longer fits is a
+// bad one.
+func TestTypesStay(t *testing.T) {
+	m := loadModel(t)
+	dir := t.TempDir()
+	cfg := Config{Inputs: []string{filepath.Join(dir, "a.jsonl"), filepath.Join(dir, "b.jsonl")}, Output: filepath.Join(dir, "out.parquet"), ChunkRows: 2, Keep: []string{"n", "at"}}
+	write := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666))
+	}
+	write("a.jsonl", `{"text": "a", "n": 1, "at": "2024-05-06T07:08:09Z"}`+"\n"+`{"text": "b", "n": null, "at": null}`+"\noops\n")
+	write("b.jsonl", `{"text": "c", "n": 2.5, "at": "2024-05-06T07:08:10Z"}`)
+	_, err := Run(t.Context(), m, cfg)
+	require.ErrorContains(t, err, "a.jsonl:3: ")
+	write("a.jsonl", `{"text": "a", "n": 1, "at": "2024-05-06T07:08:09Z"}`+"\n"+`{"text": "b", "n": null, "at": null}`+"\n"+`{"text": "x", "n": "one"}`+"\n")
+	_, err = Run(t.Context(), m, cfg)
+	require.ErrorContains(t, err, `a.jsonl:3: column "n": "one": expected float or null, which the column has elsewhere`)
+	cfg.OnError = Skip
+	report, err := Run(t.Context(), m, cfg)
+	require.NoError(t, err)
+	assert.Equal(t, 1, report.Failed)
+	type row struct {
+		N  *float64 `parquet:"n"`
+		At *int64   `parquet:"at,timestamp(microsecond)"`
+	}
+	got, err := parquet.ReadFile[row](cfg.Output)
+	require.NoError(t, err)
+	require.Len(t, got, 4)
+	assert.Equal(t, 1.0, *got[0].N)
+	assert.Nil(t, got[1].N)
+	assert.Nil(t, got[1].At)
+	assert.Equal(t, 2.5, *got[3].N)
+	assert.Equal(t, int64(1714979290000000), *got[3].At)
+}

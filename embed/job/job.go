@@ -59,9 +59,10 @@ type Config struct {
 	Restart  bool           // forget what earlier runs did, and replace the output
 	Progress func(Progress) // called after each chunk, one call at a time; nil = nobody is told
 
-	interval time.Duration // between two commits, at least; 0 = commitInterval
-	taken    []string      // columns that the rows have of their own, beside those of all
-	rowGroup int64         // bytes of chunks that become a row group of Parquet; 0 = rows.RowGroup
+	interval time.Duration        // between two commits, at least; 0 = commitInterval
+	types    map[string]rows.Type // of fields of jsonl in Parquet; nil = not known yet
+	taken    []string             // columns that the rows have of their own, beside those of all
+	rowGroup int64                // bytes of chunks that become a row group of Parquet; 0 = rows.RowGroup
 }
 
 // commitInterval is how long chunks may wait for the disk to hold them for good.
@@ -169,7 +170,12 @@ func run(ctx context.Context, cfg Config, m model, newFiller func(fill.How) (*fi
 		return Report{}, err
 	}
 	j.folder = f
-	err = j.run(ctx)
+	if f.state != nil {
+		j.cfg.types = f.state.Types // those of the rows that are done, whatever comes
+	}
+	if j.layout.Kept, err = columnsOf(ctx, &j.cfg, j.inputs); err == nil {
+		err = j.run(ctx)
+	}
 	err = errors.Join(err, f.close())
 	return j.report(), err
 }
@@ -229,9 +235,6 @@ func (j *job) prepare(ctx context.Context) (err error) {
 		}
 	}
 	if j.inputs, err = findInputs(cfg); err != nil {
-		return err
-	}
-	if j.layout.Kept, err = columnsOf(ctx, cfg, j.inputs); err != nil {
 		return err
 	}
 	print, err := j.model.Fingerprint(ctx)
@@ -294,7 +297,7 @@ func (j *job) resume() error {
 		if _, err := os.Lstat(j.cfg.Output); err == nil && !j.cfg.Restart {
 			return stale("%s: exists already, and no job is on record that wrote it", j.cfg.Output)
 		}
-		j.state = &state{Settings: j.settings.encode(), Inputs: j.inputs, Files: map[string]int64{}}
+		j.state = &state{Settings: j.settings.encode(), Inputs: j.inputs, Types: j.cfg.types, Files: map[string]int64{}}
 		return j.save()
 	}
 	var free []string

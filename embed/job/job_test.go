@@ -258,7 +258,7 @@ func TestOutputs(t *testing.T) {
 				e := want.Embeddings[i]
 				assert.Equal(t, int64(i), r.Index)
 				assert.Equal(t, fmt.Sprint("row", i), *r.ID)
-				assert.Equal(t, fmt.Sprintf(`"note %d"`, i), *r.Note)
+				assert.Equal(t, fmt.Sprintf("note %d", i), *r.Note)
 				assert.Equal(t, e.Float32, r.Float)
 				assert.Equal(t, e.Base64, r.Base64)
 				assert.Equal(t, e.Scale, r.Scale)

@@ -68,7 +68,7 @@ func findInputs(cfg *Config) (all []inputFile, err error) {
 // open opens an input.
 func (in *inputFile) open(ctx context.Context, cfg *Config) (rows.Source, error) {
 	how := rows.Reader{Format: cfg.InputFormat, Field: cfg.TextField, ID: cfg.IDField, Charset: cfg.InputCharset, Blank: cfg.KeepBlank}
-	how.Carry = rows.Carry{Keep: cfg.Keep, Drop: cfg.Drop, Taken: cfg.taken}
+	how.Carry = rows.Carry{Keep: cfg.Keep, Drop: cfg.Drop, Taken: cfg.taken, Types: cfg.types}
 	if cfg.OutputFormat == "parquet" {
 		how.Carry.Form = rows.Parquet
 	}
@@ -82,23 +82,38 @@ func (in *inputFile) open(ctx context.Context, cfg *Config) (rows.Source, error)
 }
 
 // columnsOf returns the columns that are carried through, which must be the same
-// in all inputs where the output is Parquet.
+// in all inputs where the output is Parquet. There it sets what types fields of jsonl
+// have in all of them.
 func columnsOf(ctx context.Context, cfg *Config, inputs []inputFile) (all []rows.Column, err error) {
+	columns, of := make([][]rows.Column, len(inputs)), make([]map[string]rows.Type, len(inputs))
+	types := map[string]rows.Type{}
 	for i, in := range inputs {
 		src, err := in.open(ctx, cfg)
 		if err != nil {
 			return nil, err
 		}
-		found, err := src.Columns()
+		columns[i], err = src.Columns()
+		of[i] = rows.Types(src)
 		if err = errors.Join(err, src.Close()); err != nil {
 			return nil, err
+		}
+		for name, t := range of[i] {
+			types[name] = types[name].With(t)
+		}
+	}
+	cfg.types = types
+	for i, found := range columns {
+		for k := range found {
+			if of[i] != nil {
+				found[k].Node = types[found[k].Name].Node()
+			}
 		}
 		switch {
 		case i == 0:
 			all = found
 		case cfg.OutputFormat == "parquet" && !slices.EqualFunc(all, found, sameColumn):
 			return nil, fmt.Errorf("%s: its columns are not those of %s, which Parquet has one type for: %s; expected %s",
-				in.Name, inputs[0].Name, describe(found), describe(all))
+				inputs[i].Name, inputs[0].Name, describe(found), describe(all))
 		}
 	}
 	return all, nil

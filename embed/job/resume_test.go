@@ -394,7 +394,7 @@ func TestBadRows(t *testing.T) {
 			}
 		}
 		assert.Nil(t, got[20].Note)
-		assert.Equal(t, `"kept"`, *got[37].Note)
+		assert.Equal(t, "kept", *got[37].Note)
 	}
 }
 

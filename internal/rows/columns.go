@@ -21,7 +21,8 @@ type Carry struct {
 	Drop []string // all but these; nil = none
 	Form Form
 
-	Taken []string // further columns that the results have of their own
+	Types map[string]Type // of the fields of jsonl to keep in Parquet's form; nil = Columns reads all to find them
+	Taken []string        // further columns that the results have of their own
 }
 
 // A Column is one that is carried through.

@@ -74,8 +74,9 @@ func newJSONLSource(l *lineReader, how Reader) *jsonlSource {
 // keptWithin is in how many objects each column to keep has to be there once.
 const keptWithin = 1024
 
-// Columns returns the columns to keep. In Parquet's form they hold the JSON of
-// the fields; which others there are shows only in each line.
+// Columns returns the columns to keep. In Parquet's form they have the types of Carry,
+// or else those of the fields in all lines, which are read for that; which others there
+// are shows only in each line.
 func (s *jsonlSource) Columns() (all []Column, err error) {
 	if s.carry.Drop != nil && s.carry.Form == Parquet {
 		return nil, fmt.Errorf("%s: a Parquet file's columns must be known before the lines are read: name those to keep, in place of those to drop", s.name)
@@ -84,24 +85,87 @@ func (s *jsonlSource) Columns() (all []Column, err error) {
 		if err := s.carry.free(name); err != nil {
 			return nil, err
 		}
+	}
+	if s.carry.Form == Parquet && len(s.carry.Keep) > 0 && s.carry.Types == nil {
+		if s.carry.Types, err = s.findTypes(); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range s.carry.Keep {
 		c := Column{Name: name}
 		if s.carry.Form == Parquet {
-			c.Node = parquet.Optional(parquet.JSON())
+			c.Node = s.carry.Types[name].Node()
 		}
 		all = append(all, c)
 	}
 	return all, nil
 }
 
+// Types returns the types of the fields of jsonl that s keeps in Parquet's form, once it
+// has told its Columns; nil for another source.
+func Types(s Source) map[string]Type {
+	if s, ok := s.(*jsonlSource); ok {
+		return s.carry.Types
+	}
+	return nil
+}
+
+// findTypes returns the types of the fields to keep in all lines.
+func (s *jsonlSource) findTypes() (map[string]Type, error) {
+	types := map[string]Type{}
+	for {
+		line, err := s.readLine()
+		if err := s.missing(err); err != nil {
+			return nil, err
+		}
+		if bad := (*BadInput)(nil); errors.As(err, &bad) {
+			continue
+		}
+		if err == io.EOF {
+			return types, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var fields map[string]json.RawMessage
+		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] != '{' || json.Unmarshal(line, &fields) != nil {
+			continue
+		}
+		s.see(fields)
+		for _, name := range s.carry.Keep {
+			if value := fields[name]; value != nil {
+				types[name] = types[name].with(typeOf(value), value)
+			}
+		}
+	}
+}
+
+// see counts an object, and which columns have shown.
+func (s *jsonlSource) see(fields map[string]json.RawMessage) {
+	s.objects++
+	s.absent = slices.DeleteFunc(s.absent, func(name string) bool {
+		return fields[name] != nil || name == s.id && member(fields, name) != nil
+	})
+}
+
+// missing returns an error of a column that no object had where there have been many, or
+// where err is the end.
+func (s *jsonlSource) missing(err error) error {
+	if len(s.absent) == 0 || s.objects < keptWithin && (err != io.EOF || s.objects == 0) {
+		return nil
+	}
+	what := "to keep"
+	if !slices.Contains(s.carry.Keep, s.absent[0]) {
+		what = "of ids"
+	}
+	return fmt.Errorf("%s: no column %q %s in the first %d objects", s.name, s.absent[0], what, s.objects)
+}
+
 func (s *jsonlSource) Next() (Input, error) {
 	for {
 		line, err := s.readLine()
-		if len(s.absent) > 0 && (err == io.EOF && s.objects > 0 || s.objects >= keptWithin) {
-			what := "to keep"
-			if !slices.Contains(s.carry.Keep, s.absent[0]) {
-				what = "of ids"
-			}
-			return Input{}, fmt.Errorf("%s: no column %q %s in the first %d objects", s.name, s.absent[0], what, s.objects)
+		if err := s.missing(err); err != nil {
+			return Input{}, err
 		}
 		if err != nil {
 			return Input{}, err
@@ -140,12 +204,10 @@ func (s *jsonlSource) parse(line []byte) (in Input, err error) {
 	if err := unmarshal(line, &fields, "an object"); err != nil {
 		return in, err
 	}
-	id := member(fields, s.id)
-	if id != nil && string(id) != "null" {
+	if id := member(fields, s.id); id != nil && string(id) != "null" {
 		in.ID = id
 	}
-	s.objects++
-	s.absent = slices.DeleteFunc(s.absent, func(name string) bool { return fields[name] != nil || name == s.id && id != nil })
+	s.see(fields)
 	if in.Kept, err = s.keep(line, fields); err != nil {
 		return in, err
 	}
@@ -203,10 +265,14 @@ func (s *jsonlSource) keep(line []byte, fields map[string]json.RawMessage) (kept
 	for _, name := range names {
 		value, ok := fields[name]
 		switch {
-		case s.carry.Form == Parquet && (!ok || string(value) == "null"):
+		case s.carry.Form == Parquet && !ok:
 			kept = append(kept, Value{Name: name, Parquet: [][]parquet.Value{nil}})
 		case s.carry.Form == Parquet:
-			kept = append(kept, Value{Name: name, Parquet: [][]parquet.Value{{parquet.ByteArrayValue(value).Level(0, 1, 0)}}})
+			values, err := s.carry.Types[name].values(value)
+			if err != nil {
+				return nil, fmt.Errorf("column %q: %w", name, err)
+			}
+			kept = append(kept, Value{Name: name, Parquet: [][]parquet.Value{values}})
 		case ok:
 			if err := s.carry.free(name); err != nil {
 				return nil, err
