@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -22,7 +23,7 @@ type drainFlags struct {
 
 func (f *drainFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.DurationVar(&f.delay, "drain-delay", 5*time.Second, "`TIME` of serving on after SIGTERM while /ready says 503, until load balancers have seen it; a second signal ends it")
+	flags.DurationVar(&f.delay, "drain-delay", 5*time.Second, "`TIME` of serving on after SIGTERM while /ready says 503, until load balancers have seen it; a second signal ends it, and Ctrl-C does not begin it")
 	flags.DurationVar(&f.timeout, "shutdown-timeout", 30*time.Second, "`TIME` for the requests that are then under way; what is left is answered with 503")
 }
 
@@ -68,6 +69,12 @@ func (s *server) drain(delay time.Duration) error {
 		return nil
 	}
 	return s.http.Close()
+}
+
+// fromTerminal reports whether ctx ended by Ctrl-C, of a person who waits.
+func fromTerminal(ctx context.Context) bool {
+	cause := context.Cause(ctx) // "interrupt signal received"
+	return cause != nil && strings.HasPrefix(cause.Error(), os.Interrupt.String()+" ")
 }
 
 // linger waits for delay to pass, or for a signal.

@@ -149,6 +149,17 @@ func TestServeDrainDelay(t *testing.T) {
 	s.end(t, syscall.SIGTERM)
 }
 
+// A person who waits at a terminal waits for no balancer.
+func TestServeNoDelayAfterCtrlC(t *testing.T) {
+	needSignals(t)
+	s := serve(t, "--drain-delay", "1h")
+	require.NoError(t, s.Process.Signal(os.Interrupt))
+	assert.Contains(t, s.line(t, "shutting down"), "drain_delay_ms=0")
+	for range s.lines {
+	}
+	assert.NoError(t, s.Wait(), "exit code 0")
+}
+
 // What is under way after the timeout ends.
 func TestServeShutdownTimeout(t *testing.T) {
 	needSignals(t)

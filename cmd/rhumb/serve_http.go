@@ -150,6 +150,9 @@ func (s *server) serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 		s.log.Info("ready", "url", url(l, secure), "models", names)
 		select {
 		case <-ctx.Done():
+			if fromTerminal(ctx) {
+				delay = 0
+			}
 		case err = <-served:
 			return err
 		}
