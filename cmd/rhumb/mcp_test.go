@@ -89,7 +89,9 @@ func TestMCPTools(t *testing.T) {
 	assert.Equal(t, []any{1.0, 50.0, 10.0}, []any{top["minimum"], top["maximum"], top["default"]})
 	assert.Equal(t, "rhumb", s.InitializeResult().ServerInfo.Name)
 	assert.Contains(t, s.InitializeResult().Instructions, "search")
-	assert.Nil(t, s.InitializeResult().Capabilities.Logging)
+	capabilities, err := json.Marshal(s.InitializeResult().Capabilities)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"tools":{}}`, string(capabilities))
 }
 
 // Vectors and scores are the library's bits.
