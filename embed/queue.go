@@ -36,10 +36,11 @@ type QueueStats struct {
 // is under way goes into the next one, so that many calls of one text each take
 // about as long as one call of all the texts; when nothing is under way, a text
 // is run at once. Calls take turns, an input each, and a batch has few tokens,
-// Config.BatchTokens for each worker and twice that for one: a long call does not hold
-// up short ones for more than a batch. A batch that has more, as one long text may,
-// lets inputs of at most an eighth of its tokens in between, in up to half of its
-// time. The bits are those of Model.Embed. An idle Queue has no goroutine.
+// Config.BatchTokens for each worker and twice that for one. Calls that are small beside
+// a batch under way, an eighth of it and of one of its calls at most, do not wait for its
+// end: they are let in between the parts of its work, in up to half of its time, as are
+// inputs of any call where the batch has a long text. The bits are those of Model.Embed.
+// An idle Queue has no goroutine.
 type Queue struct {
 	model *Model
 	queue *pipeline.Queue

@@ -63,8 +63,9 @@ func NewTeam(workers int) *Team {
 }
 
 // NewYieldingTeam is NewTeam for workers that call yield, at the same time too,
-// after each part and where a long part calls Yield. What yield does may take long: the
-// other workers go on, and For returns when the parts have ended. It may not use the team.
+// after each part, where a long part calls Yield, and while they wait for others. What
+// yield does may take long: the other workers go on, and For returns when the parts have
+// ended. It may not use the team.
 func NewYieldingTeam(workers int, yield func()) *Team {
 	t := NewTeam(workers)
 	if t == nil {
@@ -128,7 +129,7 @@ func (t *Team) For(n int, task Task) {
 	t.state.Store((t.state.Load()>>32+1)<<32 | uint64(n))
 	t.work(0)
 	for spins := 0; t.done.Load() < int64(n); spins++ {
-		pause(spins)
+		t.pause(spins)
 	}
 	t.task = nil
 	if p := t.panic.Swap(nil); p != nil {
@@ -144,7 +145,7 @@ func (t *Team) serve(worker int) {
 		if t.work(worker) {
 			spins = 0
 		}
-		pause(spins)
+		t.pause(spins)
 	}
 }
 
@@ -178,9 +179,9 @@ func (t *Team) run(worker, i int) {
 	t.task.Run(worker, i)
 }
 
-// pause gives the processor away once waiting has lasted some microseconds.
-func pause(spins int) {
+// pause yields once waiting has lasted some microseconds.
+func (t *Team) pause(spins int) {
 	if spins > 2000 {
-		runtime.Gosched()
+		t.Yield()
 	}
 }

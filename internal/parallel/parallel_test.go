@@ -141,7 +141,7 @@ func TestYield(t *testing.T) {
 		team.Alone().For(20, &count{ran: make([]atomic.Int32, 20), busy: make([]atomic.Int32, 1)})
 		team.Alone().Yield()
 		team.Close()
-		require.EqualValues(t, 41, yields.Load())
+		require.GreaterOrEqual(t, yields.Load(), int32(41)) // and while they wait
 		require.False(t, c.bad.Load())
 	}
 	require.Nil(t, (*Team)(nil).Alone())

@@ -29,10 +29,11 @@ type call struct {
 	err    error  // that ends the call
 	faults Faults // of its inputs
 
-	left  atomic.Int64  // in a Queue: items that are not done
-	done  chan struct{} // in a Queue: closed with the last item; else nil
-	ended atomic.Bool   // in a Queue that stops: nobody waits for the rest
-	wait  time.Duration // in a Queue: until the call's first turn
+	left   atomic.Int64  // in a Queue: items that are not done
+	done   chan struct{} // in a Queue: closed with the last item; else nil
+	ended  atomic.Bool   // in a Queue that stops: nobody waits for the rest
+	wait   time.Duration // in a Queue: until the call's first turn
+	tokens int           // in a Queue: of all items
 }
 
 // An item is one input of a call on its way.

@@ -45,10 +45,11 @@ type Stats struct {
 // is under way goes into the next one, so that many calls of one input each take
 // about as long as one call of all the inputs; when nothing is under way, an input
 // is run at once. Calls take turns, an input each, and a pass has few tokens,
-// Model.BatchTokens for each worker and twice that for one: a long call does not hold
-// up short ones for more than a pass. A pass that has more, as one long input may,
-// lets inputs of at most an eighth of its tokens in between, in up to half of its
-// time. An idle Queue has no goroutine.
+// Model.BatchTokens for each worker and twice that for one. Calls that are small beside
+// a pass under way, an eighth of it and of one of its calls at most, do not wait for its
+// end: they are let in between the parts of its work, in up to half of its time, as are
+// inputs of any call where the pass has one that is longer than two batches. An idle Queue
+// has no goroutine.
 type Queue struct {
 	model *Model
 	cfg   QueueConfig
@@ -74,6 +75,7 @@ type size struct{ inputs, tokens int }
 // A queued is a call in a Queue.
 type queued struct {
 	*call
+	client  string // whose it is; "" = nobody else's calls
 	waiting []item
 	since   time.Time
 }
@@ -255,9 +257,10 @@ func (q *Queue) add(w *queued) error {
 		return nil
 	}
 	w.since = time.Now()
+	w.tokens = countTokens(w.waiting)
 	q.calls = append(q.calls, w)
 	q.stats.WaitingInputs += len(w.waiting)
-	q.stats.WaitingTokens += countTokens(w.waiting)
+	q.stats.WaitingTokens += w.tokens
 	q.arrivals.Add(1)
 	if !q.serving {
 		q.serving = true

@@ -23,21 +23,44 @@ func (q *Queue) serve() {
 		}
 		event := Event{Inputs: len(p.items), Tokens: tokens}
 		start := time.Now()
-		under.Store(q.open(tokens, m.Workers))
 		if err := m.Enter(); err != nil {
 			for _, i := range p.items {
 				i.call.fail(err)
 				i.call.settle()
 			}
 		} else {
-			p.run(m, team)
+			q.run(&p, team, &under)
 			m.Leave()
 		}
-		under.Store(nil)
 		event.Compute = time.Since(start)
 		clear(p.items)
 		q.observe(event)
 	}
+}
+
+// run runs p: what could be let in by itself, before the rest. What is let in
+// meanwhile has its opening from under.
+func (q *Queue) run(p *pass, team *parallel.Team, under *atomic.Pointer[opening]) {
+	o := q.open(p.items, q.model.Workers)
+	all := p.items
+	few := 0
+	for k, i := range all {
+		if i.call.tokens <= o.call {
+			all[few], all[k] = all[k], all[few]
+			few++
+		}
+	}
+	if few > 0 {
+		p.items = all[:few]
+		p.run(q.model, team)
+	}
+	if p.items = all[few:]; len(p.items) > 0 {
+		o.start = time.Now()
+		under.Store(o)
+		p.run(q.model, team)
+		under.Store(nil)
+	}
+	p.items = all
 }
 
 func (q *Queue) observe(e Event) {
@@ -53,37 +76,41 @@ func (q *Queue) observe(e Event) {
 func (q *Queue) next(p *pass) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	tokens := q.take(p, max(2, q.model.Workers)*q.model.BatchTokens, math.MaxInt)
+	tokens := q.take(p, max(2, q.model.Workers)*q.model.BatchTokens, all)
 	q.serving = len(p.items) > 0
 	return tokens
 }
 
-// take moves inputs of at most longest tokens into p, up to room tokens or one input
-// that has more, and returns how many tokens that is. All go the way of the call
-// whose turn it is, of those that have such an input. q is locked.
-func (q *Queue) take(p *pass, room, longest int) (tokens int) {
+// take moves inputs that fit into p, up to room tokens or one input that has more, and
+// returns how many tokens that is. All go the way of the call whose turn it is, of those
+// that have such an input. q is locked.
+func (q *Queue) take(p *pass, room int, fits limits) (tokens int) {
 	p.items = p.items[:0]
-	var served, others []*queued
+	var others []*queued
+	var clients [][]*queued // the calls of each that are served
+	places := map[string]int{}
 	for _, c := range q.calls {
-		if len(c.waiting[0].tokens.IDs) <= longest && (served == nil || c.sameWay(&served[0].Request)) {
-			served = append(served, c)
-		} else {
+		switch k, known := places[c.client]; {
+		case !fits.admit(c) || len(clients) > 0 && !c.sameWay(&clients[0][0].Request):
 			others = append(others, c)
+		case known:
+			clients[k] = append(clients[k], c)
+		default:
+			if c.client != "" {
+				places[c.client] = len(clients)
+			}
+			clients = append(clients, []*queued{c})
 		}
 	}
-	rest := served
-	for full := false; !full && len(rest) > 0; {
-		turn := rest
-		rest = turn[:0]
-		for k, c := range turn {
+	for full := false; !full && len(clients) > 0; {
+		turn := clients
+		clients = turn[:0]
+		for k, calls := range turn {
+			c := calls[0]
 			n := len(c.waiting[0].tokens.IDs)
-			if n > longest {
-				others = append(others, c)
-				continue
-			}
 			if full = len(p.items) > 0 && tokens+n > room; full {
 				// Those who did not get to their turn have the next one.
-				rest = append(slices.Clone(turn[k:]), rest...)
+				clients = append(slices.Clone(turn[k:]), clients...)
 				break
 			}
 			if len(c.waiting) == len(c.items) {
@@ -92,12 +119,18 @@ func (q *Queue) take(p *pass, room, longest int) (tokens int) {
 			p.items = append(p.items, c.waiting[0])
 			c.waiting = c.waiting[1:]
 			tokens += n
-			if len(c.waiting) > 0 {
-				rest = append(rest, c)
+			calls = calls[1:]
+			if len(c.waiting) > 0 && fits.admit(c) {
+				calls = append(calls, c)
+			} else if len(c.waiting) > 0 {
+				others = append(others, c)
+			}
+			if len(calls) > 0 {
+				clients = append(clients, calls)
 			}
 		}
 	}
-	q.calls = append(others, rest...)
+	q.calls = append(others, slices.Concat(clients...)...)
 	if len(p.items) > 0 {
 		s := &q.stats
 		s.WaitingInputs -= len(p.items)
@@ -109,24 +142,46 @@ func (q *Queue) take(p *pass, room, longest int) (tokens int) {
 	return tokens
 }
 
-// An opening lets short inputs into a long pass under way, between the parts of its
-// work: each time a worker runs some of them alone, while the others go on.
+// Limits are what an input has at most that goes into a pass: it is of that many tokens,
+// or its call is.
+type limits struct{ input, call int }
+
+// all are the limits of nothing.
+var all = limits{input: math.MaxInt}
+
+// admit reports whether the next input of c is within l.
+func (l limits) admit(c *queued) bool {
+	return len(c.waiting[0].tokens.IDs) <= l.input || c.tokens <= l.call
+}
+
+// An opening lets others into a pass under way, between the parts of its work: each
+// time a worker runs some of them alone, while the others go on.
 type opening struct {
+	limits
 	queue   *Queue
-	longest int          // tokens of an input that is let in
 	workers int          // of the pass
 	start   time.Time    // of the pass
 	spent   atomic.Int64 // nanoseconds on what was let in
 	looked  atomic.Int64 // Queue.arrivals when nothing was found
 }
 
-// open returns the opening of a pass of so many tokens over that many workers, nil where
-// it is not long: in about the time of two full batches of one worker it is done.
-func (q *Queue) open(tokens, workers int) *opening {
-	if tokens <= 2*q.model.BatchTokens {
-		return nil
+// open returns the opening of a pass of items over so many workers. A pass has been cut
+// for calls that take turns, but one of a call of many inputs keeps those waiting that
+// have few: such calls are let in whole, up to an eighth of the pass and of its largest
+// call. A pass of small calls has a limit below their own size: these go together, in the
+// next one. Into one that has an input longer than two batches come inputs of any call.
+func (q *Queue) open(items []item, workers int) *opening {
+	tokens, longest, largest := countTokens(items), 0, 0
+	for _, i := range items {
+		longest = max(longest, len(i.tokens.IDs))
+		largest = max(largest, i.call.tokens)
 	}
-	return &opening{queue: q, longest: tokens / 8, workers: workers, start: time.Now()}
+	o := &opening{queue: q, workers: workers, start: time.Now()}
+	o.call = min(tokens, largest) / 8
+	if longest > 2*q.model.BatchTokens {
+		o.input = tokens / 8
+	}
+	return o
 }
 
 // yield runs what may be let in, if anything waits.
@@ -154,14 +209,14 @@ func (o *opening) run(arrivals int64) (event Event) {
 	defer q.model.Leave()
 	var p pass
 	q.mu.Lock()
-	event.Tokens = q.take(&p, q.model.BatchTokens, o.longest)
+	event.Tokens = q.take(&p, q.model.BatchTokens, o.limits)
 	q.mu.Unlock()
 	if event.Inputs = len(p.items); event.Inputs == 0 {
 		o.looked.Store(arrivals)
 		return event
 	}
 	start := time.Now()
-	p.run(q.model, parallel.NewYieldingTeam(1, q.open(event.Tokens, 1).yield))
+	p.run(q.model, parallel.NewYieldingTeam(1, q.open(p.items, 1).yield))
 	event.Compute = time.Since(start)
 	return event
 }

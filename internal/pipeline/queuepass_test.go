@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -9,14 +11,33 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is let in gets half of a pass's time at most, and of a short pass none.
+// items returns the items of a call of inputs of so many tokens.
+func items(tokens ...int) []item {
+	c := new(call)
+	for _, n := range tokens {
+		c.items = append(c.items, item{call: c, tokens: Tokens{IDs: make([]int32, n)}})
+		c.tokens += n
+	}
+	return c.items
+}
+
+// A pass lets in what is small beside it and beside its calls.
+func TestOpeningLimits(t *testing.T) {
+	m, _ := newModel(t, 2, 8)
+	q := NewQueue(m, QueueConfig{})
+	limitsOf := func(calls ...[]item) limits { return q.open(slices.Concat(calls...), 2).limits }
+	assert.Equal(t, limits{8, 8}, limitsOf(items(64)), "one long input")
+	assert.Equal(t, limits{0, 8}, limitsOf(items(16, 16, 16, 16)), "one call of several")
+	assert.Equal(t, limits{0, 2}, limitsOf(items(16), items(16), items(16), items(16)), "calls of one each")
+	assert.Equal(t, limits{0, 2}, limitsOf(items(16, 16, 16, 16)[:1]), "of a call that has more")
+}
+
+// What is let in gets half of a pass's time at most.
 func TestOpeningShares(t *testing.T) {
 	m, way := newModel(t, 2, 8)
 	q := NewQueue(m, QueueConfig{})
-	assert.Nil(t, q.open(16, 2))
-	q.open(16, 2).yield()
-	o := q.open(64, 2)
-	assert.Equal(t, 8, o.longest)
+	o := q.open(items(64), 2)
+	assert.Equal(t, limits{8, 8}, o.limits)
 	c, err := q.tokenize(t.Context(), &lists{Request: Request{Way: way}, ids: repeat(2, 3)})
 	require.NoError(t, err)
 	q.serving = true // by the pass that o is of
@@ -101,4 +122,42 @@ func TestQueueTokenizesLongCallsInTurns(t *testing.T) {
 	}
 	assert.EqualValues(t, 3, count.Load())
 	require.NoError(t, q.Close(context.Background()))
+}
+
+// A call of one short input that comes while a pass of a long call is under way goes in
+// between its parts: of the worker that computes it, or of one that waits for another.
+func TestQueueLetsShortCallsIn(t *testing.T) {
+	for _, workers := range []int{1, 2} {
+		m, way := newModel(t, workers, 20)
+		q := NewQueue(m, QueueConfig{})
+		var taken atomic.Int32
+		before, short := int32(0), make(chan error, 1)
+		arrive := func() {
+			go func() {
+				_, err := q.Run(t.Context(), &lists{Request: Request{Way: way}, ids: repeat(1, 3), take: func(int) error {
+					before = taken.Load()
+					return nil
+				}})
+				short <- err
+			}()
+			for q.arrivals.Load() < 2 {
+				runtime.Gosched()
+			}
+			if workers > 1 { // this one is held up
+				require.NoError(t, <-short)
+			}
+		}
+		_, err := q.Run(t.Context(), &lists{Request: Request{Way: way}, ids: repeat(200, 16), take: func(int) error {
+			if taken.Add(1) == 1 {
+				arrive()
+			}
+			return nil
+		}})
+		require.NoError(t, err)
+		if workers == 1 {
+			require.NoError(t, <-short)
+		}
+		assert.LessOrEqual(t, before, int32(workers), "inputs of the long call that were done before")
+		require.NoError(t, q.Close(t.Context()))
+	}
 }
