@@ -50,7 +50,7 @@ type service struct {
 }
 
 // serve starts rhumb serve and waits until it is ready.
-func serve(t *testing.T, args ...string) *service {
+func serve(t testing.TB, args ...string) *service {
 	t.Helper()
 	s := &service{Cmd: exec.Command(os.Args[0], append([]string{"serve", "--addr", "127.0.0.1:0", "--drain-delay", "0", "--model", "tiny=" + tiny}, args...)...)}
 	s.Env = append(os.Environ(), "RHUMB_TEST_COMMAND=1")
@@ -73,7 +73,7 @@ func serve(t *testing.T, args ...string) *service {
 }
 
 // line returns the next line of the log that has word.
-func (s *service) line(t *testing.T, word string) string {
+func (s *service) line(t testing.TB, word string) string {
 	t.Helper()
 	timeout := time.After(time.Minute)
 	for {
