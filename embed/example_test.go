@@ -257,6 +257,25 @@ func ExampleQueue_Embed() {
 	// Output: 100
 }
 
+func ExampleWithClient() {
+	model := load()
+	defer model.Close()
+	queue := embed.NewQueue(model, embed.QueueConfig{})
+	defer queue.Close(context.Background())
+	var wait sync.WaitGroup
+	for k := range 101 { // a hundred calls of one client have as many turns as one of another
+		wait.Go(func() {
+			ctx := embed.WithClient(context.Background(), map[bool]string{true: "small", false: "large"}[k == 0])
+			if _, err := queue.Embed(ctx, []string{"a text"}, embed.Options{}); err != nil {
+				log.Fatal(err)
+			}
+		})
+	}
+	wait.Wait()
+	fmt.Println(queue.Stats().Texts)
+	// Output: 101
+}
+
 func load() *embed.Model {
 	model, err := embed.Load(context.Background(), folder, embed.Config{})
 	if err != nil {

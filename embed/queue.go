@@ -35,7 +35,8 @@ type QueueStats struct {
 // A Queue runs the calls of many goroutines together. What comes while a batch
 // is under way goes into the next one, so that many calls of one text each take
 // about as long as one call of all the texts; when nothing is under way, a text
-// is run at once. Calls take turns, an input each, and a batch has few tokens,
+// is run at once. Calls take turns, an input each, those of a client, as WithClient has
+// it, as if they were one; and a batch has few tokens,
 // Config.BatchTokens for each worker and twice that for one. Calls that are small beside
 // a batch under way, an eighth of it and of one of its calls at most, do not wait for its
 // end: they are let in between the parts of its work, in up to half of its time, as are
@@ -111,4 +112,12 @@ func (q *Queue) Frame(promptName string) (head, tail []int32, err error) {
 	}
 	head, tail = route.Encoder.Tokenizer.Frame()
 	return head, tail, nil
+}
+
+// WithClient returns a context whose calls of a Queue, of any model and kind, are those of
+// one client: they take turns with those of others as if they were one call, and the only
+// one that a client has is not refused for what waits of others. Without, or where client
+// is "", each call is for itself.
+func WithClient(ctx context.Context, client string) context.Context {
+	return pipeline.WithClient(ctx, client)
 }

@@ -44,7 +44,8 @@ type Stats struct {
 // A Queue runs the calls of many goroutines together. What comes while a pass
 // is under way goes into the next one, so that many calls of one input each take
 // about as long as one call of all the inputs; when nothing is under way, an input
-// is run at once. Calls take turns, an input each, and a pass has few tokens,
+// is run at once. Calls take turns, an input each, those of a client, as WithClient has
+// it, as if they were one; and a pass has few tokens,
 // Model.BatchTokens for each worker and twice that for one. Calls that are small beside
 // a pass under way, an eighth of it and of one of its calls at most, do not wait for its
 // end: they are let in between the parts of its work, in up to half of its time, as are
@@ -57,7 +58,8 @@ type Queue struct {
 	mu       sync.Mutex
 	calls    []*queued // that have items waiting, in the order of their next turns
 	stats    Stats
-	admitted size // of calls that are being tokenized
+	admitted size           // of calls that are being tokenized
+	clients  map[string]int // the calls of each that are here
 	serving  bool
 	closed   bool
 	servers  sync.WaitGroup
@@ -69,8 +71,11 @@ type Queue struct {
 	observing sync.Mutex    // held while Observe runs
 }
 
-// A size says how much the inputs of a call are.
-type size struct{ inputs, tokens int }
+// A size says how much the inputs of a call are, and whose.
+type size struct {
+	inputs, tokens int
+	client         string
+}
 
 // A queued is a call in a Queue.
 type queued struct {
@@ -89,7 +94,7 @@ func NewQueue(m *Model, cfg QueueConfig) *Queue {
 		cfg.MaxTokens = defaultQueueTokens
 	}
 	return &Queue{
-		model: m, cfg: cfg, stopping: make(chan struct{}),
+		model: m, cfg: cfg, stopping: make(chan struct{}), clients: map[string]int{},
 		long: make(chan struct{}, max(1, m.Workers/2)),
 	}
 }
@@ -132,20 +137,24 @@ func (q *Queue) Close(ctx context.Context) error {
 // caller's goroutine; of calls with more than 64 KiB of text one at a time is, or one
 // for two workers. Where more inputs or tokens would wait than the queue's bounds, the
 // error is ErrQueueFull; when nothing waits, a call may have any number of tokens. That
-// is decided by Inputs.Size, before Begin. A call whose ctx ends returns at once, and
+// is decided by Inputs.Size, before Begin. The only call of a client, as WithClient has
+// it, is not refused for what waits of others. A call whose ctx ends returns at once, and
 // what it has waiting leaves the queue; other calls do not notice. ErrClosed is the
 // error of calls after Close of the queue, and of those that the model's Close comes
 // before. The wait is that from the end of tokenization to the pass of the call's
 // first turn.
 func (q *Queue) Run(ctx context.Context, in Call) (wait time.Duration, err error) {
-	if err := q.refusal(size{inputs: in.Count()}); err != nil { // before any work
+	client := clientOf(ctx)
+	q.enter(client, 1)
+	defer q.enter(client, -1)
+	if err := q.refusal(size{inputs: in.Count(), client: client}); err != nil { // before any work
 		return 0, err
 	}
 	c, err := q.tokenize(ctx, in)
 	if err != nil {
 		return 0, err
 	}
-	w := &queued{call: c, waiting: c.items}
+	w := &queued{call: c, waiting: c.items, client: client}
 	if err := q.add(w); err != nil {
 		q.model.release(c)
 		return 0, err
@@ -176,7 +185,7 @@ func (q *Queue) tokenize(ctx context.Context, in Call) (*call, error) {
 		return nil, err
 	}
 	tokens, bytes := in.Size()
-	s := size{in.Count(), tokens}
+	s := size{in.Count(), tokens, clientOf(ctx)}
 	if err := q.admit(s); err != nil {
 		return nil, err
 	}
@@ -202,6 +211,18 @@ func (q *Queue) tokenize(ctx context.Context, in Call) (*call, error) {
 		close(c.done)
 	}
 	return c, nil
+}
+
+// enter counts the calls of client that are here.
+func (q *Queue) enter(client string, calls int) {
+	if client == "" {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.clients[client] += calls; q.clients[client] == 0 {
+		delete(q.clients, client)
+	}
 }
 
 // refusal returns why q does not take a call of that size.
@@ -232,9 +253,13 @@ func (q *Queue) tokenized(s size) {
 	q.admitted.tokens -= s.tokens
 }
 
-// refuse is refusal where q is locked.
+// refuse is refusal where q is locked. The only call of a client is taken whatever waits
+// of others.
 func (q *Queue) refuse(s size) error {
 	inputs, tokens := q.stats.WaitingInputs+q.admitted.inputs, q.stats.WaitingTokens+q.admitted.tokens
+	if q.clients[s.client] == 1 {
+		inputs, tokens = 0, 0
+	}
 	switch {
 	case q.closed:
 		return ErrClosed
