@@ -78,7 +78,7 @@ that before the file, and that before the default.`,
 	flags.StringVar(&f.usual, "default", "", "`NAME` of the model of requests that name none, where several of its kind are served (default: they are an error then)")
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen at, or unix:PATH for a socket")
 	flags.StringArrayVar(&f.hosts, "host", nil, "`NAME` in the header Host that is answered, beside localhost and other names of loopback; may be given more than once (default: at a loopback address none, elsewhere any)")
-	flags.StringVar(&f.keys, "api-keys", "", "`FILE` of the API keys that requests need, one a line, beside empty lines and those that begin with #; read again on SIGHUP (default: none needed)")
+	flags.StringVar(&f.keys, "api-keys", "", "`FILE` of the API keys that requests need, one a line, perhaps with name=, tokens-per-minute= and concurrent= behind it, beside empty lines and those that begin with #; read again on SIGHUP (default: none needed)")
 	flags.IntVar(&f.maxItems, "max-items", embedhttp.DefaultMaxItems, "inputs or documents of a request at most, `N`")
 	flags.IntVar(&f.maxChars, "max-chars", embedhttp.DefaultMaxChars, "characters of a text at most, `N`; 0 for no limit")
 	flags.Int64Var(&f.maxBody, "max-body", embedhttp.DefaultMaxBody, "bytes of a request at most, `N`")

@@ -1,18 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/rhumb-go/rhumb/embed/embedhttp"
 )
@@ -23,26 +19,14 @@ const (
 	keysSize = 1 << 20          // bytes
 )
 
-// readKeys reads a file of API keys: one a line, without the space around it.
-// Empty lines and those that begin with # are passed over.
-func readKeys(ctx context.Context, file string) (keys []string, err error) {
+// readKeys reads a file of API keys, as embedhttp.ParseKeys takes it.
+func readKeys(ctx context.Context, file string) (keys []embedhttp.Key, err error) {
 	content, err := readWithin(ctx, file)
 	if err != nil {
 		return nil, err
 	}
-	n := 0
-	for line := range strings.Lines(string(bytes.TrimPrefix(content, []byte("\ufeff")))) {
-		n++
-		key := strings.TrimSpace(line)
-		if !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl) {
-			return nil, fmt.Errorf("%s: line %d: a character that no request can send, expected text in UTF-8", file, n)
-		}
-		if key != "" && key[0] != '#' {
-			keys = append(keys, key)
-		}
-	}
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("%s: no API keys, expected one a line", file)
+	if keys, err = embedhttp.ParseKeys(content); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return keys, nil
 }
@@ -98,18 +82,18 @@ func openKeys(ctx context.Context, file string, log *slog.Logger) (*embedhttp.Ke
 	if err != nil {
 		return nil, nil, err
 	}
-	keys, err := embedhttp.NewKeys(lines)
+	keys := new(embedhttp.Keys)
 	return keys, func(ctx context.Context) {
 		lines, err := readKeys(ctx, file)
 		if err == nil {
-			err = keys.Set(lines)
+			err = keys.SetLimited(lines)
 		}
 		if err != nil {
 			log.Error("the API keys stay as they were", "file", file, "error", err)
 			return
 		}
 		log.Info("API keys read again", "file", file, "keys", len(lines))
-	}, err
+	}, keys.SetLimited(lines)
 }
 
 // onHangup reads all again for each of hangups, each beside the others as one may take

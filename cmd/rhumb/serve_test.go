@@ -261,11 +261,12 @@ func TestServeKeys(t *testing.T) {
 		return code
 	}
 	assert.Equal(t, []int{200, 200, 401, 401}, []int{status("first"), status("second"), status("third"), status("")})
-	require.NoError(t, os.WriteFile(keys, []byte("third\n"), 0o600))
+	require.NoError(t, os.WriteFile(keys, []byte("third name=team-c concurrent=4\n"), 0o600))
 	require.NoError(t, s.Process.Signal(syscall.SIGHUP))
 	s.line(t, "API keys read again")
 	assert.Equal(t, []int{401, 200}, []int{status("first"), status("third")})
-	require.NoError(t, os.WriteFile(keys, []byte("\n"), 0o600))
+	s.line(t, "key=team-c")
+	require.NoError(t, os.WriteFile(keys, []byte("fourth concurent=4\n"), 0o600))
 	require.NoError(t, s.Process.Signal(syscall.SIGHUP))
 	s.line(t, "stay as they were")
 	assert.Equal(t, 200, status("third"))

@@ -71,6 +71,7 @@ func (x *exchange) read() ([]byte, error) {
 		body = buffer[:n+more]
 		switch {
 		case err == io.EOF:
+			x.size = int64(len(body))
 			return body, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return nil, fail(codeInvalidRequest, "", "the request's body came too slowly: expected %d bytes within each %v, and all within %v", paceSize, paceTime, bodyTime)

@@ -106,6 +106,7 @@ type Event struct {
 	Method string // as the client spells it
 	Status int    // 499 where the client left before the answer was whole
 	Code   string // of the error, "" = none
+	Key    string // the name of the API key; "" = it has none, or there is no key
 	Model  string // the name under which it is configured; "" = none was found
 	Kind   string // of that model, as /v1/models has it
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 	"unicode/utf8"
 
 	"github.com/rhumb-go/rhumb/embed"
@@ -22,6 +23,8 @@ const (
 	invalidRequest = "invalid_request_error"
 	authentication = "authentication_error"
 	rateLimit      = "rate_limit_error"
+	tokenLimit     = "tokens"
+	requestLimit   = "requests"
 	serverError    = "server_error"
 )
 
@@ -42,6 +45,8 @@ var (
 	codeTooLarge          = code{"request_too_large", http.StatusRequestEntityTooLarge, invalidRequest}
 	codeMediaType         = code{"unsupported_media_type", http.StatusUnsupportedMediaType, invalidRequest}
 	codeMisdirected       = code{"misdirected_request", http.StatusMisdirectedRequest, invalidRequest}
+	codeTokenLimit        = code{"rate_limit_exceeded", http.StatusTooManyRequests, tokenLimit}
+	codeRequestLimit      = code{"rate_limit_exceeded", http.StatusTooManyRequests, requestLimit}
 	codeQueueFull         = code{"queue_full", http.StatusTooManyRequests, rateLimit}
 	codeShuttingDown      = code{"shutting_down", http.StatusServiceUnavailable, serverError}
 	codeModelsBusy        = code{"models_busy", http.StatusServiceUnavailable, serverError}
@@ -55,7 +60,8 @@ type failure struct {
 	code    code
 	param   string // the field, "" = none
 	message string
-	cause   error // for the log; may be nil
+	cause   error         // for the log; may be nil
+	retry   time.Duration // when the request may come again; 0 = as its code says
 }
 
 func (f *failure) Error() string { return f.message }

@@ -88,3 +88,16 @@ func ExampleNewKeys() {
 	// an old key 401
 	// a new key 200
 }
+
+func ExampleParseKeys() {
+	list, err := embedhttp.ParseKeys([]byte("# a key a line\nsesame name=team-a tokens-per-minute=1000000 concurrent=8\n"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys := new(embedhttp.Keys) // for a Config
+	if err := keys.SetLimited(list); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(list[0].Name, list[0].TokensPerMinute, list[0].Concurrent)
+	// Output: team-a 1000000 8
+}

@@ -26,9 +26,15 @@ type exchange struct {
 	start   time.Time
 	event   Event
 	shares  []share // of the room
-	done    func()  // with the model; it may be called again
-	failed  *failure
-	begun   bool // the answer is
+	size    int64   // of the body, in bytes
+
+	account  *account // of the API key; nil = no limits
+	client   string   // whose turn it is in a queue; "" = nobody's
+	reserved int      // tokens of the account
+
+	done   func() // with the model; it may be called again
+	failed *failure
+	begun  bool // the answer is
 }
 
 // ServeHTTP answers r. A panic loses only its own request.
@@ -40,6 +46,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.underWay.Add(-1)
 	defer x.leave()
 	defer func() { x.done() }()
+	defer x.depart()
 	defer x.end()
 	if r.Body != http.NoBody {
 		_ = x.control.SetReadDeadline(x.start.Add(bodyTime)) // an error is of a connection that has none
@@ -95,10 +102,12 @@ func (x *exchange) serve() error {
 	return route.serve(x)
 }
 
-// authorize checks that the request's API key is one of keys.
+// authorize checks that the request's API key is one of keys, and that its limits let it in.
 func (x *exchange) authorize(keys *Keys) error {
-	if key := x.dialect.key; key != "" && keys.contain(x.r.Header.Get(key)) {
-		return nil
+	if name := x.dialect.key; name != "" {
+		if a := keys.find(x.r.Header.Get(name)); a != nil {
+			return x.enter(a)
+		}
 	}
 	scheme, key, _ := strings.Cut(x.r.Header.Get("Authorization"), " ")
 	message := "the API key is not known here"
@@ -107,8 +116,10 @@ func (x *exchange) authorize(keys *Keys) error {
 		message = "no API key, expected a header Authorization: Bearer KEY"
 	case !strings.EqualFold(scheme, "Bearer"):
 		message = "the header Authorization has no API key, expected Bearer KEY"
-	case keys.contain(strings.TrimSpace(key)):
-		return nil
+	default:
+		if a := keys.find(strings.TrimSpace(key)); a != nil {
+			return x.enter(a)
+		}
 	}
 	x.w.Header().Set("WWW-Authenticate", "Bearer")
 	return fail(codeInvalidKey, "", "%s", message)
@@ -125,7 +136,7 @@ func (x *exchange) allowOrigin() {
 	}
 	if allowed == "*" || x.r.Header.Get("Origin") == allowed {
 		header.Set("Access-Control-Allow-Origin", allowed)
-		header.Set("Access-Control-Expose-Headers", "X-Request-Id, X-Model-Fingerprint, X-Truncated-Inputs, Server-Timing, Retry-After, traceresponse")
+		header.Set("Access-Control-Expose-Headers", "X-Request-Id, X-Model-Fingerprint, X-Truncated-Inputs, Server-Timing, Retry-After, Retry-After-Ms, traceresponse, "+balanceHeaders)
 	}
 }
 
@@ -145,6 +156,7 @@ func (x *exchange) preflight(methods []string) {
 // begin sends the status and the headers.
 func (x *exchange) begin(status int) {
 	x.begun = true
+	x.settle()
 	x.event.Status = status
 	x.w.WriteHeader(status)
 }
@@ -174,12 +186,7 @@ func (x *exchange) fail(f *failure) {
 	if x.begun {
 		panic(http.ErrAbortHandler)
 	}
-	switch f.code {
-	case codeQueueFull:
-		x.w.Header().Set("Retry-After", "1")
-	case codeModelsBusy:
-		x.w.Header().Set("Retry-After", "5")
-	}
+	x.retryAfter(f)
 	if err := x.json(x.dialect.failure(f)); err != nil {
 		panic(err) // strings always have a JSON form
 	}

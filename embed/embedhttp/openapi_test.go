@@ -219,7 +219,7 @@ func TestDescription(t *testing.T) {
 	assert.ElementsMatch(t, []string{
 		"invalid_json", "invalid_input", "invalid_dimensions", "invalid_encoding_format", "invalid_request", "unknown_parameter",
 		"model_kind_mismatch", "invalid_api_key", "admin_key_required", "model_not_found", "not_found", "method_not_allowed", "request_too_large",
-		"unsupported_media_type", "misdirected_request", "queue_full", "shutting_down", "models_busy", "model_too_large", "model_load_error", "internal_error",
+		"unsupported_media_type", "misdirected_request", "rate_limit_exceeded", "queue_full", "shutting_down", "models_busy", "model_too_large", "model_load_error", "internal_error",
 	}, codes)
 	// Every reference leads somewhere.
 	for _, m := range regexp.MustCompile(`"\$ref": "#/components/(\w+)/([\w-]+)"`).FindAllStringSubmatch(openapi, -1) {

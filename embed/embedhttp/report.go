@@ -56,6 +56,9 @@ func (x *exchange) attrs(unlogged int64) []slog.Attr {
 	if e.Cached > 0 {
 		attrs = append(attrs, slog.Int("cached", e.Cached))
 	}
+	if e.Key != "" {
+		attrs = append(attrs, slog.String("key", e.Key))
+	}
 	if e.Code != "" {
 		attrs = append(attrs, slog.String("code", e.Code))
 	}

@@ -95,10 +95,13 @@ func (x *exchange) compute(c *basics, texts int, run func(ctx context.Context) (
 	if err := x.hold(c.size); err != nil {
 		return err
 	}
+	if err := x.reserve(c, texts); err != nil {
+		return err
+	}
 	x.event.Model, x.event.Kind, x.event.Texts = c.model.Name, string(c.model.kind()), texts
 	read := time.Now()
 	x.event.Read = read.Sub(x.start) - x.event.Load
-	wait, err := run(x.r.Context())
+	wait, err := run(x.turns())
 	x.event.Embed = time.Since(read)
 	x.done()
 	c.model = c.model.description() // which keeps no weights in memory

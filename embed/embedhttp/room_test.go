@@ -28,6 +28,7 @@ type flow struct {
 	each     time.Duration // before each piece
 	stop     chan struct{} // that it waits for after text, without an end; nil = it ends
 	path     string        // "" = /v1/embeddings
+	key      string        // "" = none
 	deadline time.Time
 	read     int // bytes
 }
@@ -62,6 +63,9 @@ func (f *flow) Close() error { return nil }
 func (f *flow) post(h http.Handler, length int) *httptest.ResponseRecorder {
 	r := httptest.NewRequest("POST", cmp.Or(f.path, "/v1/embeddings"), nil)
 	r.Header.Set("Content-Type", "application/json")
+	if f.key != "" {
+		r.Header.Set("Authorization", "Bearer "+f.key)
+	}
 	r.Body, r.ContentLength = f, int64(length)
 	f.ResponseRecorder = httptest.NewRecorder()
 	h.ServeHTTP(f, r)

@@ -134,7 +134,7 @@ type teiError struct {
 func teiFailure(f *failure) (int, any) {
 	status, kind := f.code.status, "Validation"
 	switch {
-	case f.code == codeQueueFull, f.code == codeModelsBusy:
+	case status == http.StatusTooManyRequests, f.code == codeModelsBusy:
 		kind = "Overloaded"
 	case f.code == codeShuttingDown:
 		kind = "Unhealthy"
