@@ -23,7 +23,8 @@ import (
 // A key is the SHA-256 of all that makes the row: the model's Fingerprint, the arithmetic
 // (that of one kernel set and CPU, but that all SIMD sets agree in Float32), the route,
 // adapter and layers, which tokens pooling leaves out, and the token ids, in which prompt,
-// limit and truncation are. Methods are called from many goroutines.
+// limit and truncation are. Methods are called from many goroutines. What several calls of
+// Embed and EmbedIDs want of one model at the same time is computed once.
 type Cache interface {
 	// Get fills row with the one that was put there under key, and reports whether there
 	// is one of its length.
@@ -38,6 +39,9 @@ type modelCache struct {
 	head   []byte                   // of what is summed
 	routes map[*loader.Route]string // their names
 	rows   sync.Pool                // of *[]float32
+
+	mu      sync.Mutex // of flights, and of what recalls have of them
+	flights map[[sha256.Size]byte]*flight
 }
 
 // newCache returns what m needs to use c.
@@ -50,7 +54,7 @@ func (m *Model) newCache(ctx context.Context, c Cache) (*modelCache, error) {
 	if m.info.Precision == Float32 && m.info.Kernels != "generic" {
 		arithmetic = "SIMD" // the same bits
 	}
-	cache := &modelCache{Cache: c, head: fmt.Appendf(nil, "row 1 %q %q", print, arithmetic), routes: map[*loader.Route]string{}}
+	cache := &modelCache{Cache: c, head: fmt.Appendf(nil, "row 1 %q %q", print, arithmetic), routes: map[*loader.Route]string{}, flights: map[[sha256.Size]byte]*flight{}}
 	for _, name := range slices.Backward(slices.Sorted(maps.Keys(m.loaded.Routes))) {
 		cache.routes[m.loaded.Routes[name]] = name
 	}
@@ -64,6 +68,9 @@ type recall struct {
 	head  []byte
 	keys  [][sha256.Size]byte // of the inputs that have tokens
 	found atomic.Int64        // inputs
+	joins bool                // rows that another call computes are not computed
+	mine  [][sha256.Size]byte // flights of this call, those that ended too
+	waits []wait              // for those of others
 }
 
 // newRecall returns that of r, for n inputs.
@@ -73,11 +80,12 @@ func (r *request) newRecall(n int) *recall {
 		return nil
 	}
 	head := fmt.Appendf(slices.Clone(c.head), " %q %d %d %d:", c.routes[r.route], r.Layers, r.Task, r.Skip)
-	return &recall{modelCache: c, head: head, keys: make([][sha256.Size]byte, n)}
+	return &recall{modelCache: c, head: head, keys: make([][sha256.Size]byte, n), joins: r.joins}
 }
 
 // take makes the embedding of input i of r, which has these ids, of the row in the cache:
-// then the error is pipeline.ErrTaken. It is nil where there is none.
+// then the error is pipeline.ErrTaken, as it is where another call is about to have that row.
+// It is nil where there is none.
 func (c *recall) take(r *request, i int, ids []int32) error {
 	if c == nil {
 		return nil
@@ -88,6 +96,9 @@ func (c *recall) take(r *request, i int, ids []int32) error {
 		summed = binary.LittleEndian.AppendUint32(summed, uint32(id))
 	}
 	c.keys[i] = sha256.Sum256(summed)
+	if c.joins && !c.join(i, c.keys[i]) {
+		return pipeline.ErrTaken
+	}
 	row, _ := c.rows.Get().(*[]float32)
 	if row == nil {
 		row = new([]float32)
@@ -97,6 +108,7 @@ func (c *recall) take(r *request, i int, ids []int32) error {
 	if !c.Get(c.keys[i], *row) {
 		return nil
 	}
+	c.land(nil, c.keys[i]) // whoever waits finds it too
 	if err := r.take(&r.result.Embeddings[i].Vector, *row); err != nil {
 		return err
 	}
@@ -108,5 +120,6 @@ func (c *recall) take(r *request, i int, ids []int32) error {
 func (c *recall) keep(i int, row []float32) {
 	if c != nil {
 		c.Put(c.keys[i], row)
+		c.land(row, c.keys[i])
 	}
 }

@@ -253,8 +253,7 @@ func optionError(option Option, format string, args ...any) error {
 // Memory beyond the result and the token ids grows with Config.Workers and
 // Config.BatchTokens, and with the longest text, but not with the number of texts.
 func (m *Model) Embed(ctx context.Context, inputs []string, opts Options) (*Result, error) {
-	c := m.texts(inputs, opts)
-	return c.outcome(m.loaded.Run(ctx, c))
+	return m.embed(ctx, m.texts(inputs, opts), m.runAlone)
 }
 
 // EmbedIDs is Embed for token ids of this model's tokenizer. They are used as
@@ -263,8 +262,12 @@ func (m *Model) Embed(ctx context.Context, inputs []string, opts Options) (*Resu
 // an *InputError, and so are ids over the limit, unless opts.Truncate says
 // otherwise: then the special tokens stay that frame ids as the tokenizer would.
 func (m *Model) EmbedIDs(ctx context.Context, inputs [][]int32, opts Options) (*Result, error) {
-	c := m.tokenLists(inputs, opts)
-	return c.outcome(m.loaded.Run(ctx, c))
+	return m.embed(ctx, m.tokenLists(inputs, opts), m.runAlone)
+}
+
+// runAlone runs a call that waits for no other.
+func (m *Model) runAlone(ctx context.Context, c pipeline.Call) (time.Duration, error) {
+	return 0, m.loaded.Run(ctx, c)
 }
 
 // EmbedSeq returns the embeddings of inputs in their order, as Embed makes them,

@@ -65,24 +65,12 @@ func NewQueue(m *Model, cfg QueueConfig) *Queue {
 // leaves the queue; other calls do not notice. ErrClosed is the error of calls
 // after Close of the queue, and of those that the model's Close comes before.
 func (q *Queue) Embed(ctx context.Context, inputs []string, opts Options) (*Result, error) {
-	c := q.model.texts(inputs, opts)
-	return q.run(ctx, c, &c.request)
+	return q.model.embed(ctx, q.model.texts(inputs, opts), q.queue.Run)
 }
 
 // EmbedIDs is Model.EmbedIDs in the manner of Embed.
 func (q *Queue) EmbedIDs(ctx context.Context, inputs [][]int32, opts Options) (*Result, error) {
-	c := q.model.tokenLists(inputs, opts)
-	return q.run(ctx, c, &c.request)
-}
-
-// run runs c, a call of r.
-func (q *Queue) run(ctx context.Context, c pipeline.Call, r *request) (*Result, error) {
-	wait, err := q.queue.Run(ctx, c)
-	result, err := r.outcome(err)
-	if err == nil {
-		result.Wait = wait
-	}
-	return result, err
+	return q.model.embed(ctx, q.model.tokenLists(inputs, opts), q.queue.Run)
 }
 
 // Tokenizer returns the model's, as Model.Tokenizer does.

@@ -29,6 +29,7 @@ type request struct {
 	formats      []encoding.Format
 	ranges       *quant.Ranges // of int8 and uint8; nil = by a vector's own scale
 	recall       *recall       // of the model's cache; nil = none
+	joins        bool          // of the recall
 }
 
 // check checks what means the same for texts and token ids.
