@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/rerank"
 	"github.com/rhumb-go/rhumb/embed/sparse"
+	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/spf13/cobra"
 )
 
@@ -19,14 +21,17 @@ func (c *console) infoCommand() *cobra.Command {
 	var model modelFlags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "info [NAME]",
+		Use:   "info [NAME|FILE]",
 		Short: "Say what the model is: its kind, dimensions or labels, limits, prompts, memory",
-		Long:  "Say what the model is: its kind, dimensions or labels, limits, prompts, and the memory\nthat its weights need. The weights of a folder are read once, for the fingerprint, and not loaded.",
+		Long:  "Say what the model is: its kind, dimensions or labels, limits, prompts, and the memory\nthat its weights need. The weights of a folder are read once, for the fingerprint, and not loaded.\nOf a FILE that batch wrote, parquet, say what made it: the model, its fingerprint, the prompt, dimensions, encodings.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				if cmd.Flags().Changed("model") {
 					return usagef("--model and the name %q: expected one of the two", args[0])
+				}
+				if info, err := os.Stat(args[0]); err == nil && info.Mode().IsRegular() {
+					return c.tellAbout(args[0], asJSON)
 				}
 				model.name = args[0]
 			}
@@ -48,6 +53,33 @@ func (c *console) infoCommand() *cobra.Command {
 	model.addAs(cmd, allKinds...)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
+}
+
+// tellAbout says what made the embeddings of a file.
+func (c *console) tellAbout(name string, asJSON bool) error {
+	a, err := rows.ReadAbout(name)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		e := json.NewEncoder(c.stdout)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(a)
+	}
+	t := &infoText{}
+	t.line("model", "%s", a.Model)
+	t.line("fingerprint", "%s", a.Fingerprint)
+	t.line("prompt", "%q", a.Prompt)
+	if a.Dimensions > 0 {
+		t.line("dimensions", "%d", a.Dimensions)
+	} else {
+		t.line("dimensions", "sparse")
+	}
+	t.line("encodings", "%s", strings.Join(a.Encodings, ", "))
+	t.line("rows", "%d", a.Rows)
+	_, err = io.WriteString(c.stdout, t.String())
+	return err
 }
 
 func writeInfoJSON(w io.Writer, i *inspected) error {

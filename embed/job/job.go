@@ -125,7 +125,8 @@ var ErrRunning = errors.New("the job is running already")
 // ErrRunning, those of Model.Embed, of reading and of writing; that of a bad row
 // names its file and line.
 func Run(ctx context.Context, m *embed.Model, cfg Config) (Report, error) {
-	return run(ctx, cfg, m, func(how fill.How) (*fill.Filler, error) { return fill.New(ctx, m, how) }, m.Info())
+	return run(ctx, cfg, m, func(how fill.How) (*fill.Filler, error) { return fill.New(ctx, m, how) }, m.Info(),
+		func() (string, error) { return m.Prompt(cfg.Options) })
 }
 
 // RunSparse is Run for a sparse model, whose embeddings are objects with indices and values
@@ -134,7 +135,10 @@ func Run(ctx context.Context, m *embed.Model, cfg Config) (Report, error) {
 func RunSparse(ctx context.Context, m *sparse.Model, cfg Config) (Report, error) {
 	i := m.Info()
 	return run(ctx, cfg, m, func(how fill.How) (*fill.Filler, error) { return fill.NewSparse(m, how) },
-		embed.Info{Kernels: i.Kernels, MaxTokens: i.MaxTokens, Precision: i.Precision})
+		embed.Info{Name: i.Name, Kernels: i.Kernels, MaxTokens: i.MaxTokens, Precision: i.Precision},
+		func() (string, error) {
+			return m.Prompt(sparse.Options{Prompt: cfg.Options.Prompt, PromptName: cfg.Options.PromptName})
+		})
 }
 
 // RunMultiVector is Run for a multi-vector model, whose embeddings are lists of vectors in
@@ -143,7 +147,7 @@ func RunSparse(ctx context.Context, m *sparse.Model, cfg Config) (Report, error)
 func RunMultiVector(ctx context.Context, m *multivector.Model, cfg Config) (Report, error) {
 	i := m.Info()
 	return run(ctx, cfg, m, func(how fill.How) (*fill.Filler, error) { return fill.NewMulti(ctx, m, how) },
-		embed.Info{Kernels: i.Kernels, MaxTokens: i.DocumentTokens, Precision: i.Precision})
+		embed.Info{Name: i.Name, Kernels: i.Kernels, MaxTokens: i.DocumentTokens, Precision: i.Precision}, nil)
 }
 
 // A model is one of any kind.
@@ -151,9 +155,10 @@ type model interface {
 	Fingerprint(ctx context.Context) (string, error)
 }
 
-// run runs a job with m, of which info is what its settings hold.
-func run(ctx context.Context, cfg Config, m model, newFiller func(fill.How) (*fill.Filler, error), info embed.Info) (Report, error) {
-	j := &job{model: m, info: info, cfg: cfg, started: time.Now()}
+// run runs a job with m, of which info is what its settings hold. prompt returns what
+// comes before each text, for outputs that say it.
+func run(ctx context.Context, cfg Config, m model, newFiller func(fill.How) (*fill.Filler, error), info embed.Info, prompt func() (string, error)) (Report, error) {
+	j := &job{model: m, info: info, prompt: prompt, cfg: cfg, started: time.Now()}
 	how := fill.How{
 		Options: cfg.Options, MaxActive: cfg.MaxActive,
 		ChunkTokens: cfg.ChunkTokens, ChunkOverlap: cfg.ChunkOverlap, Late: cfg.Late, Mean: cfg.LongMean,
@@ -185,6 +190,7 @@ type job struct {
 	cfg      Config
 	model    model
 	info     embed.Info
+	prompt   func() (string, error)
 	filler   *fill.Filler
 	inputs   []inputFile
 	layout   *rows.Layout
@@ -242,7 +248,15 @@ func (j *job) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	j.settings = newSettings(cfg, j.info, print)
-	return nil
+	if cfg.OutputFormat == "parquet" {
+		l, a := j.layout, rows.About{Model: j.info.Name, Fingerprint: print, Dimensions: j.layout.Dimensions}
+		for _, f := range l.Formats {
+			a.Encodings = append(a.Encodings, f.String())
+		}
+		a.Prompt, err = j.prompt()
+		l.About = &a
+	}
+	return err
 }
 
 // outputFormat returns the format that the name of an output tells.

@@ -34,7 +34,7 @@ const parquetMagic = "PAR1"
 
 func newTable(f *folder, out *log, l *rows.Layout, most int64) (t *table, err error) {
 	staged := *l
-	staged.Errors = true
+	staged.Errors, staged.About = true, nil
 	t = &table{Table: rows.NewTable(&staged), layout: l, folder: f, out: out, most: most}
 	if t.spool, err = f.openLog(spoolFile); err != nil {
 		return nil, err

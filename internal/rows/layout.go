@@ -19,6 +19,7 @@ type Layout struct {
 	Multi      bool              // embeddings are several vectors, in JSON alone
 	Tokens     bool              // rows have vectors of tokens, in JSON alone
 	Chunks     bool              // rows are of chunks
+	About      *About            // of a Parquet file; nil = it does not say
 	Kept       []Column          // carried through; in JSON's form, what each result has
 }
 

@@ -107,6 +107,9 @@ func NewTable(l *Layout) *Table {
 	if value, ok := t.arrow(l); ok {
 		t.options = append(t.options, parquet.KeyValueMetadata(arrowKey, value))
 	}
+	if l.About != nil {
+		t.options = append(t.options, parquet.KeyValueMetadata(aboutKey, l.About.metadata()))
+	}
 	t.options = slices.Clip(append(t.options, t.Schema, parquet.Compression(&parquet.Zstd)))
 	return t
 }
