@@ -195,7 +195,7 @@ func TestQueueCancelAnytime(t *testing.T) {
 	for k := range 8 {
 		calls.Go(func() {
 			for i := range 60 {
-				ctx := context.Context(&alarm{done: make(chan struct{}), left: (k*31 + i*17) % 300})
+				ctx := context.Context(&alarm{Context: context.Background(), done: make(chan struct{}), left: (k*31 + i*17) % 300})
 				r, err := q.Embed(ctx, texts, Options{})
 				if err != nil {
 					assert.ErrorIs(t, err, context.Canceled)
