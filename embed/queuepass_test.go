@@ -32,8 +32,7 @@ func TestQueueLetsShortTextsIn(t *testing.T) {
 		}
 		tokens := q.Stats().WaitingTokens
 		g.next <- struct{}{}
-		short := <-g.event
-		assert.Equal(t, 2, short.Texts)
+		first := <-g.event
 		for _, i := range []int{1, 2} {
 			r := <-replies[i]
 			require.NoError(t, r.err)
@@ -43,7 +42,11 @@ func TestQueueLetsShortTextsIn(t *testing.T) {
 			assert.Empty(t, replies[0], "its worker is held up where it let them in")
 		}
 		g.next <- struct{}{}
-		long := <-g.event
+		short, long := first, <-g.event
+		if workers == 2 && first.Tokens == 32 { // one worker did all of it while the other had let them in
+			short, long = long, first
+		}
+		assert.Equal(t, 2, short.Texts)
 		assert.Equal(t, QueueEvent{Texts: 1, Tokens: 32, Compute: long.Compute}, long)
 		g.next <- struct{}{}
 		last := <-g.event
