@@ -29,7 +29,7 @@ image:
 # The clients and libraries of other services against this one, also those that .ci/run leaves out.
 # They are installed with pip, npm and go, into a folder that goes again.
 clients:
-	RHUMB_CLIENTS=all go test -count=1 -v -timeout 30m -run TestClients ./embed/embedhttp
+	RHUMB_CLIENTS=all go test -count=1 -v -timeout 1h -run TestClients ./embed/embedhttp
 
 # All modules, as the others ask for what the first one asks for.
 tidy:
