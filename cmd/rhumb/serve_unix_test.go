@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/embed/embedhttp"
 )
 
 // A pipe is read when somebody writes it, and holds nothing up when nobody does.
@@ -29,7 +31,7 @@ func TestKeysPipe(t *testing.T) {
 	go func() { written <- os.WriteFile(pipe, []byte("first\n"), 0) }()
 	keys, err := readKeys(t.Context(), pipe)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"first"}, keys)
+	assert.Equal(t, []embedhttp.Key{{Key: "first"}}, keys)
 	require.NoError(t, <-written)
 }
 
