@@ -154,6 +154,13 @@ func (l limits) admit(c *queued) bool {
 	return len(c.waiting[0].tokens.IDs) <= l.input || c.tokens <= l.call
 }
 
+// has reports whether a call waits whose next input is within l.
+func (q *Queue) has(l limits) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.ContainsFunc(q.calls, l.admit)
+}
+
 // An opening lets others into a pass under way, between the parts of its work: each
 // time a worker runs some of them alone, while the others go on.
 type opening struct {
@@ -203,6 +210,10 @@ func (o *opening) yield() {
 // run runs a pass of what may be let in, of all the arrivals so far.
 func (o *opening) run(arrivals int64) (event Event) {
 	q := o.queue
+	if !q.has(o.limits) {
+		o.looked.Store(arrivals)
+		return event
+	}
 	if !q.model.tryEnter() {
 		return event
 	}
