@@ -246,7 +246,7 @@ func TestInfo(t *testing.T) {
 	i.MemoryBytes, i.Kernels = 0, ""
 	assert.Equal(t, rhumb.Info{
 		Name: "all-MiniLM-L6-v2", Family: "bert", Layers: 6, Vocabulary: 30522, Dimensions: 384, DefaultDimensions: 384,
-		MaxTokens: 256, Pooling: []string{"mean"}, Normalized: true, Arithmetic: "float32", Workers: 2,
+		MaxTokens: 256, Pooling: []string{"mean"}, Normalized: true, Arithmetic: "float32", Workers: 2, Transformers: 4,
 	}, i)
 }
 
