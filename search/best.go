@@ -22,10 +22,8 @@ func Best(n, k int, score func(row int) (float32, error)) ([]Match, error) {
 	}
 	n = max(n, 0)
 	parts := (n + bestPart - 1) / bestPart
-	team := parallel.NewTeam(min(runtime.GOMAXPROCS(0), max(parts, 1)))
-	defer team.Close()
 	b := &bestOf{score: score, matches: make([]Match, n), errs: make([]error, parts)}
-	team.For(parts, b)
+	parallel.Once(runtime.GOMAXPROCS(0), parts, b)
 	if err := cmp.Or(b.errs...); err != nil {
 		return nil, err
 	}

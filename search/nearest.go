@@ -38,11 +38,9 @@ func Nearest[Q, E Number](m Metric, query []Q, rows []E, k int) ([]Match, error)
 	t := finder{scorer: &s, k: min(k, s.rows)}
 	t.part = max(1, partElements/s.width/block) * block
 	parts := (s.rows + t.part - 1) / t.part
-	team := parallel.NewTeam(min(runtime.GOMAXPROCS(0), max(parts, 1)))
-	defer team.Close()
-	t.found = make([][]Match, team.Size())
+	t.found = make([][]Match, min(runtime.GOMAXPROCS(0), max(parts, 1)))
 	t.rough = newRough(&s)
-	team.For(parts, &t)
+	parallel.Once(len(t.found), parts, &t)
 	found := t.found[0]
 	for _, more := range t.found[1:] {
 		found = append(found, more...)

@@ -77,19 +77,20 @@ func (x *Index) Search(query Vector, k int) ([]search.Match, error) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	var terms []term
+	weights := 0
 	for i, entry := range query.Indices {
 		if list := x.lists[entry]; list != nil {
 			terms = append(terms, term{list, float64(query.Values[i])})
+			weights += len(list)
 		}
 	}
 	if len(terms) == 0 {
 		return nil, nil
 	}
 	blocks := (x.count + rowBlock - 1) / rowBlock
-	team := parallel.NewTeam(min(runtime.GOMAXPROCS(0), blocks))
-	defer team.Close()
-	s := &searching{index: x, terms: terms, k: min(k, x.count), workers: make([]searcher, team.Size())}
-	team.For(blocks, s)
+	workers := min(runtime.GOMAXPROCS(0), blocks, 1+weights/workerWeights)
+	s := &searching{index: x, terms: terms, k: min(k, x.count), workers: make([]searcher, workers)}
+	parallel.Once(workers, blocks, s)
 	var found []search.Match
 	for i := range s.workers {
 		w := &s.workers[i]
@@ -159,6 +160,10 @@ func (v Vector) check() error {
 // rowBlock rows are searched at once: their sums lie in a core's caches while what the
 // lists have of them is read.
 const rowBlock = 1 << 13
+
+// workerWeights of the lists take a worker some 300 microseconds, many times what it costs
+// to wake one.
+const workerWeights = 1 << 18
 
 // A term is what is left of the list of one of the query's entries, and the query's weight
 // of that.

@@ -39,6 +39,38 @@ func TestForRunsEachPartOnce(t *testing.T) {
 	}
 }
 
+func TestOnceRunsEachPartOnce(t *testing.T) {
+	for _, workers := range []int{0, 1, 2, 3, 8} {
+		for n := range 200 {
+			c := &count{ran: make([]atomic.Int32, n), busy: make([]atomic.Int32, max(1, min(workers, n)))}
+			Once(workers, n, c)
+			for i := range c.ran {
+				require.EqualValuesf(t, 1, c.ran[i].Load(), "%d workers, part %d of %d", workers, i, n)
+			}
+			require.False(t, c.bad.Load())
+		}
+	}
+}
+
+// Parts run at the same time, and the panic of one reaches the caller when all have ended.
+func TestOncePassesPanicsOn(t *testing.T) {
+	for range 50 {
+		Once(2, 2, make(block))
+		b := &bomb{count{ran: make([]atomic.Int32, 30), busy: make([]atomic.Int32, 3)}}
+		func() {
+			defer func() {
+				p, ok := recover().(*Panic)
+				require.True(t, ok)
+				require.Contains(t, p.Error(), "bomb")
+			}()
+			Once(3, 30, b)
+		}()
+		for i := range b.ran {
+			require.EqualValues(t, 1, b.ran[i].Load())
+		}
+	}
+}
+
 type block chan struct{}
 
 func (b block) Run(_, i int) {
