@@ -121,7 +121,7 @@ func (m *Model) Fingerprint(ctx context.Context) (string, error) { return m.load
 // Operations returns the floating-point operations of the matrix products of one
 // forward pass over inputs of the given lengths, in tokens: none for a table of
 // token vectors.
-func (m *Model) Operations(lengths []int) float64 { return m.route.Encoder.Runs.Operations(lengths) }
+func (m *Model) Operations(lengths []int) float64 { return m.route.Operations(lengths) }
 
 // Tokenizer returns the model's tokenizer, that of the default route.
 func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.route.Encoder.Tokenizer }

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"slices"
+
 	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -46,6 +48,12 @@ func (p *Pooled) Apply(s *Scratch, _ *parallel.Team, h Hidden) (tensor.Matrix, [
 		}
 	}
 	return applyAll(p.Modules, s, rows), nil
+}
+
+// readsFirsts reports whether the rows are made of first tokens alone, where pooling leaves
+// none out.
+func (p *Pooled) readsFirsts() bool {
+	return p.Pooling != nil && len(p.Tokens) == 0 && !slices.ContainsFunc(p.Pooling.Modes, func(m Mode) bool { return m != PoolCLS })
 }
 
 // applyAll returns what modules, one after the other, make of x.

@@ -17,6 +17,22 @@ type Way struct {
 	Head    Head
 }
 
+// readsFirsts reports whether the head makes its rows of first tokens alone, where
+// pooling leaves none out.
+func (w *Way) readsFirsts() bool {
+	p, ok := w.Head.(*Pooled)
+	return ok && p.readsFirsts()
+}
+
+// Operations returns the floating-point operations of the matrix products of the encoder
+// for inputs of so many tokens.
+func (w *Way) Operations(lengths []int) float64 {
+	if t, ok := w.Encoder.(Transformer); ok && w.readsFirsts() {
+		return t.Model.FirstsOperations(lengths)
+	}
+	return w.Encoder.Operations(lengths)
+}
+
 // A Request says how the inputs of a call are run. Those of several calls go
 // together where Way, Layers and Task are the same.
 type Request struct {

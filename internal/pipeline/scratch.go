@@ -34,7 +34,7 @@ type Scratch struct {
 func (s *Scratch) batch(items []item) Batch {
 	s.ids, s.types, s.starts, s.skip, s.groups = s.ids[:0], s.types[:0], append(s.starts[:0], 0), s.skip[:0], s.groups[:0]
 	s.seen = s.seen[:0]
-	hides := false
+	hides, skips := false, false
 	for _, i := range items {
 		if i.tokens.Types != nil {
 			s.types = append(zeros(s.types, len(s.ids)), i.tokens.Types...)
@@ -44,10 +44,11 @@ func (s *Scratch) batch(items []item) Batch {
 		s.skip = append(s.skip, i.call.Skip)
 		s.groups = append(s.groups, i.tokens.Groups)
 		s.seen = append(s.seen, cmp.Or(i.tokens.Seen, len(i.tokens.IDs)))
-		hides = hides || i.tokens.Seen > 0
+		hides, skips = hides || i.tokens.Seen > 0, skips || i.call.Skip > 0
 	}
 	lead := items[0].call // the others take the same way
 	b := Batch{transformer.Batch{IDs: s.ids, Starts: s.starts, Layers: lead.Layers, Task: lead.Task, Prefix: items[0].prefix}, s.skip, s.groups}
+	b.Firsts = !skips && lead.Way.readsFirsts()
 	if hides {
 		b.Seen = s.seen
 	}

@@ -2,9 +2,9 @@ package transformer
 
 import "github.com/rhumb-go/rhumb/tensor"
 
-// readsFirsts reports whether the head reads the first token of each sequence alone. Then
-// the last layer mixes what the others say for that token only, and the rest of it has a
-// row for each sequence.
+// readsFirsts reports whether the head reads the first token of each sequence alone. Then,
+// and where a batch asks for no others, the last layer mixes what the others say for that
+// token only, and the rest of it has a row for each sequence.
 func (m *Model) readsFirsts() bool {
 	h := m.Head
 	return h != nil && h.Out != nil && h.Of == FirstToken

@@ -1,6 +1,7 @@
 package transformer
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,4 +41,38 @@ func TestFirstsHaveTheSameBits(t *testing.T) {
 		}
 	}
 	require.Greater(t, seen, 3*10)
+}
+
+// Where a batch asks for first tokens alone, these have the bits of one that asks for all: of
+// every family, precision, kernel set and number of layers, and with the tasks of a model.
+func TestBatchesOfFirstsHaveTheSameBits(t *testing.T) {
+	team := parallel.NewTeam(3)
+	defer team.Close()
+	for _, name := range folders(t) {
+		b := readGolden(t, name).batch
+		for _, s := range kernel.Sets() {
+			if s.Name() == "generic" && exists(filepath.Join(variants, name)) {
+				continue // the same whole numbers, slowly
+			}
+			for f := range kernel.Formats {
+				m := openAs(t, name, s, f)
+				for task := range len(m.Tasks) + 1 {
+					for layers := range 2 {
+						b.Firsts, b.Layers, b.Task = false, layers, task
+						want := forward(t, m, nil, b)
+						b.Firsts = true
+						for _, team := range []*parallel.Team{nil, team} {
+							got := forward(t, m, team, b)
+							for i, at := range b.Starts[:b.Sequences()] {
+								require.Equal(t, want.Row(at), got.Row(at), "%s in %v by %s: sequence %d", name, f, s.Name(), i)
+							}
+						}
+					}
+				}
+				if lengths := []int{7, 30}; len(m.Layers) > 1 || m.Layers[0].Beside == nil {
+					require.Less(t, m.FirstsOperations(lengths), m.Operations(lengths), name)
+				}
+			}
+		}
+	}
 }

@@ -21,6 +21,7 @@ type Batch struct {
 	Layers int     // run the first layers only; 0 = all
 	Task   int     // add the updates of Model.Tasks[Task-1]; 0 = none
 	Prefix *Prefix // that each sequence goes on from; nil = none
+	Firsts bool    // the hidden states of first tokens alone are asked for
 	Seen   []int   // of each sequence: tokens that others see, the first ones; nil = all. A model of which HidesTokens is false, or a Prefix, has no use for it
 }
 
@@ -126,8 +127,8 @@ const (
 )
 
 // Forward writes the last hidden states of b (tokens×hidden) to dst, which must
-// have as many rows; where m has a head of labels that reads the first token of a sequence,
-// those of first tokens, and the other rows are undefined. The work is split over team; nil is the caller alone. The
+// have as many rows; where b asks for first tokens alone, or m has a head of labels that
+// reads these, the other rows are undefined. The work is split over team; nil is the caller alone. The
 // ids must be within the vocabulary, the types within Types, and each sequence
 // within MaxPositions and not empty: Forward panics otherwise. ctx is looked at
 // before each layer.
@@ -167,7 +168,7 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 		if l.Beside != nil {
 			p.convolve(team, l.Beside)
 		}
-		p.narrow = m.readsFirsts() && i+1 == len(layers) && l.Beside == nil && keep == nil
+		p.narrow = (b.Firsts || m.readsFirsts()) && i+1 == len(layers) && l.Beside == nil && keep == nil
 		p.attend(team, p.input(l.AttnIn), i)
 		if keep != nil && i+1 == len(layers) {
 			return nil
@@ -252,6 +253,19 @@ func columns(m tensor.Matrix, from, to int) tensor.Matrix {
 // Operations returns the floating-point operations of the matrix products of
 // one forward pass over sequences of the given lengths, in tokens.
 func (m *Model) Operations(lengths []int) float64 {
+	ops := m.FirstsOperations(lengths)
+	if last := len(m.Layers) - 1; !m.readsFirsts() && m.Layers[last].Beside == nil {
+		a := &m.Layers[last].Attention
+		for _, length := range lengths {
+			n := float64(length)
+			ops += (n-1)*(operations(a.Output)+m.Layers[last].MLP.operations()) + 4*(a.pairs(length)-n)*float64(a.Heads*a.HeadDim)
+		}
+	}
+	return ops
+}
+
+// FirstsOperations is Operations where a batch asks for first tokens alone.
+func (m *Model) FirstsOperations(lengths []int) float64 {
 	var ops float64
 	for _, length := range lengths {
 		n := float64(length)
@@ -261,7 +275,7 @@ func (m *Model) Operations(lengths []int) float64 {
 		for i := range m.Layers {
 			a := &m.Layers[i].Attention
 			rows, pairs := n, a.pairs(length)
-			if m.readsFirsts() && i+1 == len(m.Layers) && m.Layers[i].Beside == nil {
+			if i+1 == len(m.Layers) && m.Layers[i].Beside == nil {
 				rows, pairs = 1, n
 			}
 			ops += n*operations(a.QKV) + rows*operations(a.Output) + rows*m.Layers[i].MLP.operations()
