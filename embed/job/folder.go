@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,7 +58,9 @@ type state struct {
 // A folder holds a job while it is not done. Then its record goes into a file beside
 // the output, hidden from who lists the outputs, and the folder goes.
 type folder struct {
+	cfg    *Config
 	path   string // of the output
+	local  string // the same, or what stands for it beside the folder where it is an object
 	dir    string
 	lock   *os.File
 	state  *state // nil where there is no record
@@ -69,10 +72,11 @@ type folder struct {
 	urgent    bool      // it must be committed before more is written
 }
 
-// openFolder opens and locks the folder of an output. anew removes what it holds.
-func openFolder(output string, anew bool) (_ *folder, err error) {
-	f := &folder{path: output, dir: output + ".job", logs: map[string]*log{}}
-	switch info, err := os.Stat(output); {
+// openFolder opens and locks the folder of an output. Config.Restart removes what it holds.
+func openFolder(ctx context.Context, cfg *Config) (_ *folder, err error) {
+	output, local := cfg.Output, cfg.local()
+	f := &folder{cfg: cfg, path: output, local: local, dir: local + ".job", logs: map[string]*log{}}
+	switch info, err := cfg.stat(ctx, output); {
 	case err == nil && !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: not a regular file", output)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -86,14 +90,14 @@ func openFolder(output string, anew bool) (_ *folder, err error) {
 			err = errors.Join(err, f.close())
 		}
 	}()
-	if anew {
+	if cfg.Restart {
 		// The records first: without them the others count for nothing.
 		if err := errors.Join(f.empty(), removeAny(f.besideFile()), removeAny(f.errorsPath())); err != nil {
 			return nil, err
 		}
 		return f, nil
 	}
-	return f, f.readRecord()
+	return f, f.readRecord(ctx)
 }
 
 // takeLock makes the folder, unless it is there, and locks it.
@@ -135,12 +139,14 @@ func (f *folder) holds() bool {
 
 // readRecord reads the record in the folder, or else the one beside the output, which
 // counts as long as there is an output.
-func (f *folder) readRecord() error {
+func (f *folder) readRecord(ctx context.Context) error {
 	name := f.file(recordFile)
 	data, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, gone := os.Lstat(f.path); gone != nil {
+		if gone := f.there(ctx); errors.Is(gone, fs.ErrNotExist) {
 			return removeAny(f.besideFile())
+		} else if gone != nil {
+			return gone
 		}
 		name, f.beside = f.besideFile(), true
 		data, err = os.ReadFile(name)
@@ -162,13 +168,23 @@ func (f *folder) readRecord() error {
 	return nil
 }
 
+// there returns an fs.ErrNotExist where there is no output.
+func (f *folder) there(ctx context.Context) error {
+	if isObject(f.path) {
+		_, err := f.cfg.stat(ctx, f.path)
+		return err
+	}
+	_, err := os.Lstat(f.path)
+	return err
+}
+
 // besideFile is where the record of a job is that is done.
 func (f *folder) besideFile() string {
-	return filepath.Join(filepath.Dir(f.path), "."+filepath.Base(f.path)+".job")
+	return filepath.Join(filepath.Dir(f.local), "."+filepath.Base(f.local)+".job")
 }
 
 // errorsPath is where the report of bad rows is of a job that is done.
-func (f *folder) errorsPath() string { return f.path + ".errors.jsonl" }
+func (f *folder) errorsPath() string { return f.local + ".errors.jsonl" }
 
 // name is that of the folder, or of the output where all else is gone.
 func (f *folder) name() string {
@@ -338,22 +354,15 @@ func (f *folder) settle(keep bool) error {
 }
 
 // publish gives a written output its name.
-func (f *folder) publish() error {
+func (f *folder) publish(ctx context.Context) error {
 	if err := f.closeLogs(); err != nil {
 		return err
 	}
-	err := os.Rename(f.file(outputFile), f.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		// An earlier run was stopped right after the same.
-		if info, gone := os.Stat(f.path); gone != nil || info.Size() != f.state.Size {
-			return stale("%s: the output of %d bytes is no longer there", f.dir, f.state.Size)
-		}
-		err = nil
+	give := f.rename
+	if isObject(f.path) {
+		give = f.put
 	}
-	if err != nil {
-		return err
-	}
-	if err := syncFolder(filepath.Dir(f.path)); err != nil {
+	if err := give(ctx); err != nil {
 		return err
 	}
 	if f.state.Failed > 0 {
@@ -365,12 +374,28 @@ func (f *folder) publish() error {
 	if err := f.save(); err != nil {
 		return err
 	}
-	for _, name := range []string{spoolFile, groupsFile, errorsFile} {
+	for _, name := range []string{outputFile, spoolFile, groupsFile, errorsFile} {
 		if err := f.remove(name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// rename gives the output, a file, its name.
+func (f *folder) rename(context.Context) error {
+	err := os.Rename(f.file(outputFile), f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		// An earlier run was stopped right after the same.
+		if info, gone := os.Stat(f.path); gone != nil || info.Size() != f.state.Size {
+			return stale("%s: the output of %d bytes is no longer there", f.dir, f.state.Size)
+		}
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(f.path))
 }
 
 // syncFolder brings the names in a folder to disk, where the system can.

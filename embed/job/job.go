@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -38,6 +37,8 @@ type Config struct {
 	InputCharset string   // what the bytes of inputs stand for, by IANA's name or WHATWG's; "" = UTF-8
 	KeepBlank    bool     // lines of white space alone in files of text are rows, bad ones; else they are passed over, and Index counts them
 	Output       string   // a file that does not exist
+	Store        Store    // of inputs, patterns and an output that are objects; nil = all are files
+	Work         string   // the folder where a job lies whose output is an object, until it is complete; "" = the working folder
 	OutputFormat string   // "jsonl", "npy" or "parquet"; "" = by the name; .gz and .zst at the end of jsonl's compress it
 	Keep         []string // columns of the inputs that the output has too
 	Drop         []string // in place of Keep: it has all but these; nil = none, empty = all
@@ -170,7 +171,7 @@ func run(ctx context.Context, cfg Config, m model, newFiller func(fill.How) (*fi
 	if err := j.prepare(ctx); err != nil {
 		return Report{}, err
 	}
-	f, err := openFolder(cfg.Output, cfg.Restart)
+	f, err := openFolder(ctx, &j.cfg)
 	if err != nil {
 		return Report{}, err
 	}
@@ -207,6 +208,9 @@ type job struct {
 // prepare checks all that can be checked before a file is written.
 func (j *job) prepare(ctx context.Context) (err error) {
 	cfg := &j.cfg
+	if err := cfg.checkStore(); err != nil {
+		return err
+	}
 	if cfg.OutputFormat == "" {
 		if cfg.OutputFormat, err = outputFormat(cfg.Output); err != nil {
 			return err
@@ -240,7 +244,7 @@ func (j *job) prepare(ctx context.Context) (err error) {
 			return errors.New("npy has no place for columns of the inputs")
 		}
 	}
-	if j.inputs, err = findInputs(cfg); err != nil {
+	if j.inputs, err = findInputs(ctx, cfg); err != nil {
 		return err
 	}
 	print, err := j.model.Fingerprint(ctx)
@@ -276,7 +280,7 @@ func outputFormat(name string) (string, error) {
 
 // run does what earlier runs left to do.
 func (j *job) run(ctx context.Context) error {
-	if err := j.resume(); err != nil {
+	if err := j.resume(ctx); err != nil {
 		return err
 	}
 	j.resumed = j.state.Rows
@@ -298,17 +302,17 @@ func (j *job) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := j.publish(); err != nil {
+	if err := j.publish(ctx); err != nil {
 		return err
 	}
 	return j.settle(j.cfg.KeepJob)
 }
 
 // resume takes up the record of earlier runs, or begins one.
-func (j *job) resume() error {
+func (j *job) resume(ctx context.Context) error {
 	s := j.state
 	if s == nil {
-		if _, err := os.Lstat(j.cfg.Output); err == nil && !j.cfg.Restart {
+		if err := j.there(ctx); err == nil && !j.cfg.Restart {
 			return stale("%s: exists already, and no job is on record that wrote it", j.cfg.Output)
 		}
 		j.state = &state{Settings: j.settings.encode(), Inputs: j.inputs, Types: j.cfg.types, Files: map[string]int64{}}
@@ -333,7 +337,7 @@ func (j *job) resume() error {
 		if n := len(j.inputs); n < len(s.Inputs) {
 			return stale("%s: the job is done, with %s too", j.name(), s.Inputs[n].Name)
 		}
-		if info, err := os.Stat(j.cfg.Output); err != nil || info.Size() != s.Size {
+		if info, err := j.cfg.stat(ctx, j.cfg.Output); err != nil || info.Size() != s.Size {
 			return stale("%s: the job is done, but its output of %d bytes is no longer there", j.name(), s.Size)
 		}
 	}

@@ -31,16 +31,19 @@ type inputFile struct {
 }
 
 // findInputs returns the files that the configuration names.
-func findInputs(cfg *Config) (all []inputFile, err error) {
+func findInputs(ctx context.Context, cfg *Config) (all []inputFile, err error) {
 	if len(cfg.Inputs) == 0 {
 		return nil, errors.New("no inputs")
 	}
 	output, _ := os.Stat(cfg.Output)
 	for _, pattern := range cfg.Inputs {
-		names := []string{filepath.Clean(pattern)}
-		_, err := os.Stat(pattern)
+		names := []string{pattern}
+		if !isObject(pattern) {
+			names[0] = filepath.Clean(pattern)
+		}
+		_, err := cfg.stat(ctx, pattern)
 		if errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(pattern, "*?[") {
-			if names, err = filepath.Glob(pattern); err == nil && len(names) == 0 {
+			if names, err = cfg.glob(ctx, pattern); err == nil && len(names) == 0 {
 				err = errors.New("no file matches")
 			}
 			if err != nil {
@@ -50,13 +53,13 @@ func findInputs(cfg *Config) (all []inputFile, err error) {
 			return nil, err
 		}
 		for _, name := range names {
-			info, err := os.Stat(name)
+			info, err := cfg.stat(ctx, name)
 			switch {
 			case err != nil:
 				return nil, err
 			case !info.Mode().IsRegular():
 				return nil, fmt.Errorf("%s: not a regular file, which could be read again when the job goes on", name)
-			case output != nil && os.SameFile(info, output):
+			case output != nil && os.SameFile(info, output), isObject(name) && name == cfg.Output:
 				return nil, fmt.Errorf("%s: input and output", name)
 			}
 			all = append(all, inputFile{name, info.Size(), info.ModTime().UnixNano()})
@@ -71,6 +74,9 @@ func (in *inputFile) open(ctx context.Context, cfg *Config) (rows.Source, error)
 	how.Carry = rows.Carry{Keep: cfg.Keep, Drop: cfg.Drop, Taken: cfg.taken, Types: cfg.types}
 	if cfg.OutputFormat == "parquet" {
 		how.Carry.Form = rows.Parquet
+	}
+	if isObject(in.Name) {
+		how.Open = cfg.openObject
 	}
 	if how.Format == "" {
 		var err error

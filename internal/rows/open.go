@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,16 @@ type Reader struct {
 	Pairs   bool   // a list of two strings in jsonl is a pair of texts
 	Blank   bool   // of "text": lines of white space alone are inputs, too
 	Carry   Carry
+
+	Open func(ctx context.Context, name string) (File, error) // opens what is no file of the system's; nil = os.Open
+}
+
+// A File can be read from any place on: an *os.File, or what else has a size. Of what Stat
+// returns, Size and Mode count.
+type File interface {
+	fs.File
+	io.ReaderAt
+	io.Seeker
 }
 
 // ErrFormat is the error of a name that does not tell a format.
@@ -41,7 +52,11 @@ func InputFormat(name string) (string, error) {
 // Open returns the source of a file. Where its name ends with .gz or .zst, it is
 // decompressed.
 func Open(ctx context.Context, name string, how Reader) (Source, error) {
-	file, err := os.Open(name)
+	open := how.Open
+	if open == nil {
+		open = func(_ context.Context, name string) (File, error) { return os.Open(name) }
+	}
+	file, err := open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +71,8 @@ func Read(ctx context.Context, r io.Reader, name string, closer io.Closer, how R
 			err = errors.Join(err, closer.Close())
 		}
 	}()
-	file, size := (*os.File)(nil), int64(-1)
-	if f, ok := r.(*os.File); ok {
+	file, size := File(nil), int64(-1)
+	if f, ok := r.(File); ok {
 		info, err := f.Stat()
 		switch {
 		case err != nil:

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,7 +33,7 @@ type parquetSource struct {
 }
 
 // openParquet returns the source of file.
-func openParquet(file *os.File, name string, size int64, how Reader, set charset, closer io.Closer) (_ Source, err error) {
+func openParquet(file io.ReaderAt, name string, size int64, how Reader, set charset, closer io.Closer) (_ Source, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", name, err)
