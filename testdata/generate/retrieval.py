@@ -20,10 +20,10 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__)) + "/../retrieval/"
 CHUNK = 48  # tokens
 LONG = 512  # tokens that a model reads for late chunking, whatever its folder says
-RERANKED = 5  # documents of a query
-EVERY, LAST = 10, 110  # of the queries before LAST one in EVERY is reranked
+RERANKED = 10  # documents of a query
+EVERY = 18  # of so many queries the first one is reranked
 METHODS = {
-    "dense": ["all-MiniLM-L6-v2", "e5-small-v2", "paraphrase-MiniLM-L3-v2"],
+    "dense": ["all-MiniLM-L6-v2", "all-mpnet-base-v2", "e5-small-v2", "paraphrase-MiniLM-L3-v2"],
     "chunks": ["all-MiniLM-L6-v2", "e5-small-v2"],
     "late": ["all-MiniLM-L6-v2", "e5-small-v2"],
     "sparse": ["splade-tiny"],
@@ -179,7 +179,7 @@ def reranked(rhumb, models, name):
     near = dense(rhumb, models, "all-MiniLM-L6-v2")
     m = CrossEncoder(f"{models}/{name}", device="cpu", model_kwargs={"dtype": "float32"})  # else in the files' bfloat16
     scores = np.zeros(near.shape)
-    for i in range(0, min(LAST, len(queries)), EVERY):
+    for i in range(0, len(queries), EVERY):
         order = np.argsort(-near[i], kind="stable")
         scores[i, order] = -1000 - np.arange(len(order))
         order = order[:RERANKED]
@@ -200,7 +200,7 @@ def main(rhumb, models, out, *only):
                 continue
             scores = dict(dense=dense, chunks=chunked, late=late, sparse=sparse, reranked=reranked)[method](rhumb, models, name)
             each = [gain(s, w) for s, w in zip(scores, wanted)]
-            each = each[:LAST:EVERY] if method == "reranked" else each
+            each = each[::EVERY] if method == "reranked" else each
             result = json.load(open(out)) if os.path.exists(out) else {}
             result["versions"] = {m.__name__: m.__version__ for m in [sentence_transformers, torch, transformers]}
             result.setdefault(method, {})[name] = round(sum(each) / len(each), 6)
