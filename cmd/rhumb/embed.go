@@ -77,8 +77,8 @@ func (c *console) embedCommand() *cobra.Command {
 		}
 		j.skip = l.Errors
 		j.filler.Complete(l)
-		if l.Multi && columns {
-			return usagef("%s has no place for the vectors of a multi-vector model, expected json, jsonl or table", format)
+		if l.Multi && columns && format != "parquet" {
+			return usagef("%s has no place for the vectors of a multi-vector model, expected json, jsonl, parquet or table", format)
 		}
 		if format == "npy" {
 			if err := l.CheckNPY(); err != nil {

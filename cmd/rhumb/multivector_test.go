@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -201,9 +202,8 @@ func TestMultiVectorFlags(t *testing.T) {
 		{"--encoding base64 a", 1, "formats: base64 for a multi-vector model, expected float, float16, int8 or ubinary"},
 		{"--prompt-name nobody a", 1, "nobody"},
 		{"--query --prompt b: a", 0, ""},
-		{"--output out.npy a", 2, "npy has no place for the vectors of a multi-vector model, expected json, jsonl or table"},
+		{"--output out.npy a", 2, "npy has no place for the vectors of a multi-vector model, expected json, jsonl, parquet or table"},
 		{"--output out.csv a", 2, "csv has no place for"},
-		{"--output out.parquet a", 2, "parquet has no place for"},
 	} {
 		code, _, stderr := rhumb(t, "", append([]string{"embed", "--model", colBERT}, strings.Fields(test.args)...)...)
 		assert.Equal(t, test.code, code, "%s: %s", test.args, stderr)
@@ -338,10 +338,57 @@ func TestBatchOfMultiVectorModel(t *testing.T) {
 	code, want, stderr := rhumb(t, "", "embed", "--model", colBERT, "--document", "--input", in)
 	require.Zero(t, code, stderr)
 	assert.Equal(t, want, string(got))
-	for _, format := range []string{"npy", "parquet"} {
-		code, _, stderr := rhumb(t, "", "batch", "--model", colBERT, in, filepath.Join(t.TempDir(), "out."+format))
-		assert.Equal(t, 1, code)
-		assert.Contains(t, stderr, format+" has no place for the vectors of a multi-vector model, expected jsonl")
+	code, _, stderr = rhumb(t, "", "batch", "--model", colBERT, in, filepath.Join(t.TempDir(), "out.npy"))
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr, "npy has no place for the vectors of a multi-vector model, expected jsonl or parquet")
+}
+
+// A Parquet file has the numbers of jsonl, null where a text is bad.
+func TestParquetOfMultiVectorModel(t *testing.T) {
+	in := write(t, "d.jsonl", jsonLines(t, append(readCross(t, colBERT).Documents, "")...))
+	flags := []string{"--model", colBERT, "--on-error", "skip", "--encoding", "float,int8"}
+	_, lines, _ := rhumb(t, "", append([]string{"embed", "--document", "--input", in}, flags...)...)
+	want := parse[struct {
+		Index      int
+		Embeddings []struct {
+			Float []float32
+			Int8  []int8
+		}
+		Scales    []float32
+		Tokens    int32
+		Truncated int32
+		Error     string
+	}](t, lines)
+	dir := t.TempDir()
+	for _, command := range [][]string{
+		{"batch", in, filepath.Join(dir, "a.parquet")},
+		{"embed", "--document", "--input", in, "--output", filepath.Join(dir, "b.parquet")},
+	} {
+		code, _, stderr := rhumb(t, "", append(command, flags...)...)
+		require.Equal(t, 1, code, stderr)
+		type row struct {
+			Floats [][]float32 `parquet:"embeddings_float,optional,list"`
+			Int8s  [][]int32   `parquet:"embeddings_int8,optional,list"`
+			Scales []float32   `parquet:"scales,optional,list"`
+			Tokens int32       `parquet:"tokens"`
+			Error  *string     `parquet:"error,optional"`
+		}
+		rows, err := parquet.ReadFile[row](command[len(command)-1])
+		require.NoError(t, err)
+		require.Len(t, rows, len(want))
+		for i, w := range want {
+			require.Len(t, rows[i].Floats, len(w.Embeddings))
+			require.Len(t, rows[i].Int8s, len(w.Embeddings))
+			for j, e := range w.Embeddings {
+				assert.Equal(t, e.Float, rows[i].Floats[j])
+				for k, v := range e.Int8 {
+					assert.EqualValues(t, v, rows[i].Int8s[j][k])
+				}
+			}
+			assert.Equal(t, w.Scales, rows[i].Scales)
+			assert.Equal(t, w.Tokens, rows[i].Tokens)
+		}
+		assert.NotEmpty(t, *rows[len(want)-1].Error)
 	}
 }
 

@@ -142,13 +142,23 @@ func RunSparse(ctx context.Context, m *sparse.Model, cfg Config) (Report, error)
 		})
 }
 
-// RunMultiVector is Run for a multi-vector model, whose embeddings are lists of vectors in
-// jsonl; other formats have no place for them. Texts are documents, but for the prompt name "query". Of Config.Options
+// RunMultiVector is Run for a multi-vector model, whose embeddings are lists of vectors; npy
+// has no place for them. Texts are documents, but for the prompt name "query". Of Config.Options
 // it takes Prompt, PromptName, Truncate, MaxTokens and Formats; others, chunks and LongMean are an error.
 func RunMultiVector(ctx context.Context, m *multivector.Model, cfg Config) (Report, error) {
 	i := m.Info()
 	return run(ctx, cfg, m, func(how fill.How) (*fill.Filler, error) { return fill.NewMulti(ctx, m, how) },
-		embed.Info{Name: i.Name, Kernels: i.Kernels, MaxTokens: i.DocumentTokens, Precision: i.Precision}, nil)
+		embed.Info{Name: i.Name, Kernels: i.Kernels, MaxTokens: i.DocumentTokens, Precision: i.Precision},
+		func() (string, error) {
+			if cfg.Options.Prompt == "" && cfg.Options.PromptName == "query" {
+				if p, ok := i.Prompts["query"]; ok {
+					return p, nil
+				}
+				return i.Prompts[i.DefaultPrompt], nil
+			}
+			r, err := m.Reading(multivector.Options{Prompt: cfg.Options.Prompt, PromptName: cfg.Options.PromptName})
+			return r.Prompt, err
+		})
 }
 
 // A model is one of any kind.
@@ -233,8 +243,8 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	}
 	j.filler.Complete(j.layout)
 	cfg.taken = j.layout.Taken()
-	if j.layout.Multi && cfg.OutputFormat != "jsonl" {
-		return fmt.Errorf("%s has no place for the vectors of a multi-vector model, expected jsonl", cfg.OutputFormat)
+	if j.layout.Multi && cfg.OutputFormat == "npy" {
+		return errors.New("npy has no place for the vectors of a multi-vector model, expected jsonl or parquet")
 	}
 	if cfg.OutputFormat == "npy" {
 		if err := j.layout.CheckNPY(); err != nil {

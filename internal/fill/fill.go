@@ -38,6 +38,7 @@ type Filler struct {
 	run    embed.Embedder                                                                                       // the model
 	sparse *sparse.Model                                                                                        // nil = another
 	multi  func(ctx context.Context, texts []string, opts multivector.Options) ([]multivector.Embedding, error) // of a multi-vector model; nil = another
+	width  int                                                                                                  // of a vector of a multi-vector model
 	tok    *tokenizer.Tokenizer
 	chunks chunk.Config // MaxTokens 0 = a text stays whole
 	limit  int          // tokens that the model reads at once; 0 = any number
@@ -79,7 +80,7 @@ func (f *Filler) Complete(l *rows.Layout) {
 	}
 	if f.multi != nil {
 		l.Multi = true
-		l.Complete(0, false)
+		l.Complete(f.width, false)
 		return
 	}
 	model, opts := f.model.Info(), f.how.Options

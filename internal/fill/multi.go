@@ -27,7 +27,7 @@ func NewMulti(ctx context.Context, m *multivector.Model, how How) (*Filler, erro
 			return nil, &embed.OptionError{Option: embed.OptionFormats, Err: errors.New(f.String() + " for a multi-vector model, expected float, float16, int8 or ubinary")}
 		}
 	}
-	f := &Filler{how: how, multi: m.EmbedDocuments}
+	f := &Filler{how: how, multi: m.EmbedDocuments, width: m.Info().Dimensions}
 	o := &f.how.Options
 	switch o.PromptName {
 	case "query":

@@ -29,7 +29,13 @@ func (t *Table) arrow(l *Layout) (string, bool) {
 				size = (size + 7) / 8
 			}
 			f := arrowOfType(c.name, arrowFixedSizeList, flatField{slot: 0, size: 4, value: uint32(size)})
-			f.nullable, f.children = true, []*arrowField{element}
+			f.children = []*arrowField{element}
+			if l.Multi {
+				f.name = "element"
+				list := arrowOfType(c.name, arrowList)
+				f, list.children = list, []*arrowField{f}
+			}
+			f.nullable = true
 			fields = append(fields, f)
 			continue
 		}

@@ -16,7 +16,7 @@ type Layout struct {
 	Scale      bool              // embeddings have one: 8 bits that follow no ranges
 	Errors     bool              // results may be errors
 	Sparse     bool              // embeddings are sparse
-	Multi      bool              // embeddings are several vectors, in JSON alone
+	Multi      bool              // embeddings are several vectors
 	Tokens     bool              // rows have vectors of tokens, in JSON alone
 	Chunks     bool              // rows are of chunks
 	About      *About            // of a Parquet file; nil = it does not say
@@ -37,12 +37,16 @@ func (l *Layout) Columns() []string {
 	if l.Sparse {
 		return SparseColumns
 	}
+	name := "embedding"
+	if l.Multi {
+		name = "embeddings"
+	}
 	if len(l.Formats) == 1 {
-		return []string{"embedding"}
+		return []string{name}
 	}
 	var names []string
 	for _, f := range l.Formats {
-		names = append(names, "embedding_"+f.String())
+		names = append(names, name+"_"+f.String())
 	}
 	return names
 }
@@ -58,7 +62,8 @@ func (l *Layout) Taken() (names []string) {
 	return names
 }
 
-// Bytes returns the size of an embedding in all formats together; of a sparse one about.
+// Bytes returns the size of an embedding in all formats together; of a sparse one, and of several
+// vectors, about.
 func (l *Layout) Bytes() (n int) {
 	if l.Sparse {
 		return 2 << 10 // 256 weights
@@ -76,6 +81,9 @@ func (l *Layout) Bytes() (n int) {
 		case encoding.Base64:
 			n += base64.StdEncoding.EncodedLen(4 * l.Dimensions)
 		}
+	}
+	if l.Multi {
+		n *= 128
 	}
 	return n
 }

@@ -82,10 +82,17 @@ func NewTable(l *Layout) *Table {
 		t.addSparse()
 	} else {
 		for i, name := range l.Columns() {
-			t.addEmbedding(name, l.Formats[i])
+			if l.Multi {
+				t.addMulti(name, l.Formats[i])
+			} else {
+				t.addEmbedding(name, l.Formats[i])
+			}
 		}
 	}
-	if l.Scale {
+	switch {
+	case l.Scale && l.Multi:
+		t.addScales()
+	case l.Scale:
 		value("scale", parquet.Leaf(parquet.FloatType), func(r *Result) parquet.Value { return parquet.FloatValue(r.Scale) })
 	}
 	value("tokens", parquet.Leaf(parquet.Int32Type), func(r *Result) parquet.Value { return parquet.Int32Value(int32(r.Tokens)) })
@@ -118,6 +125,43 @@ func NewTable(l *Layout) *Table {
 func (t *Table) addEmbedding(name string, f encoding.Format) {
 	t.addValues(name, elementNode(f), f != encoding.Base64, func(dst []parquet.Value, r *Result) []parquet.Value {
 		return appendValues(dst, Elements(&r.Vector, f))
+	})
+}
+
+// addMulti adds the column of a format of several vectors: a list of theirs.
+func (t *Table) addMulti(name string, f encoding.Format) {
+	node := parquet.Optional(parquet.List(parquet.List(parquet.Compressed(elementNode(f), &parquet.Uncompressed))))
+	path := []string{name, "list", "element", "list", "element"}
+	t.options = append(t.options, parquet.SkipPageBounds(path...), parquet.SkipPageStatistics(path...))
+	var values []parquet.Value
+	t.columns = append(t.columns, tableColumn{name, node, func(row parquet.Row, at int, r *Result) parquet.Row {
+		switch {
+		case r.Err != nil:
+			return append(row, parquet.NullValue().Level(0, 0, at))
+		case len(r.Multi) == 0:
+			return append(row, parquet.NullValue().Level(0, 1, at))
+		}
+		for i := range r.Multi {
+			values = appendValues(values[:0], Elements(&r.Multi[i], f))
+			for j, v := range values {
+				repeats := 2
+				if j == 0 {
+					repeats = min(i, 1)
+				}
+				row = append(row, v.Level(repeats, 3, at))
+			}
+		}
+		return row
+	}})
+}
+
+// addScales adds the column of the scales of several vectors.
+func (t *Table) addScales() {
+	t.addValues("scales", parquet.Leaf(parquet.FloatType), true, func(dst []parquet.Value, r *Result) []parquet.Value {
+		for i := range r.Multi {
+			dst = append(dst, parquet.FloatValue(r.Multi[i].Scale))
+		}
+		return dst
 	})
 }
 
