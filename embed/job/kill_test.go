@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -22,6 +23,7 @@ import (
 const (
 	envModel, envInput, envOutput = "RHUMB_JOB_MODEL", "RHUMB_JOB_INPUT", "RHUMB_JOB_OUTPUT"
 	envLimit                      = "RHUMB_JOB_LIMIT" // bytes of a file
+	envShard                      = "RHUMB_JOB_SHARD" // of two; "" = all
 )
 
 func TestMain(m *testing.M) {
@@ -46,18 +48,25 @@ func program() (err error) {
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
 	cfg := Config{Inputs: []string{os.Getenv(envInput)}, Output: os.Getenv(envOutput), ChunkRows: 64, interval: 1, rowGroup: 8 << 10}
+	if shard := os.Getenv(envShard); shard != "" {
+		cfg.Shards = 2
+		if cfg.Shard, err = strconv.Atoi(shard); err != nil {
+			return err
+		}
+	}
 	cfg.Progress = func(p Progress) { fmt.Println(p.Rows) }
 	_, err = Run(context.Background(), m, cfg)
 	return err
 }
 
-// start starts the program on an input and an output.
-func start(t *testing.T, model, input, output, limit string) (*exec.Cmd, *bufio.Scanner) {
+// start starts the program on an input and an output, with further variables.
+func start(t *testing.T, model, input, output, limit string, more ...string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	binary, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.Command(binary)
 	cmd.Env = append(os.Environ(), envModel+"="+model, envInput+"="+input, envOutput+"="+output, envLimit+"="+limit)
+	cmd.Env = append(cmd.Env, more...)
 	cmd.Stderr = new(bytes.Buffer)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -75,40 +84,75 @@ func modelFolder(t testing.TB) string {
 	return dir
 }
 
+// finished runs the program to its end, and returns the output.
+func finished(t *testing.T, model, input, output string, more ...string) []byte {
+	t.Helper()
+	cmd, out := start(t, model, input, output, "", more...)
+	for out.Scan() {
+	}
+	require.NoError(t, cmd.Wait(), cmd.Stderr)
+	return read(t, output)
+}
+
+// killed runs the program again and again, kills it each time, and returns what a last
+// run makes of that.
+func killed(t *testing.T, random *rand.Rand, model, input, output string, more ...string) []byte {
+	t.Helper()
+	kills := 0
+	for range 20 {
+		cmd, out := start(t, model, input, output, "", more...)
+		for range random.IntN(3) {
+			out.Scan()
+		}
+		// The program is somewhere on its way to the next line.
+		require.NoError(t, cmd.Process.Kill())
+		if cmd.Wait() == nil {
+			break // it was done before
+		}
+		kills++
+	}
+	assert.Positive(t, kills)
+	return finished(t, model, input, output, more...)
+}
+
 // A job that is killed again and again ends with the output of one that is not.
 func TestKill(t *testing.T) {
 	model, dir := modelFolder(t), t.TempDir()
 	input := filepath.Join(dir, "in.jsonl")
-	writeInput(t, input, makeTexts(1500))
+	writeInput(t, input, makeTexts(2000))
 	random := rand.New(rand.NewPCG(20, 26))
 	for _, name := range outputs {
 		t.Run(name, func(t *testing.T) {
-			whole := filepath.Join(dir, "whole-"+name)
-			cmd, out := start(t, model, input, whole, "")
-			for out.Scan() {
-			}
-			require.NoError(t, cmd.Wait(), cmd.Stderr)
+			whole := finished(t, model, input, filepath.Join(dir, "whole-"+name))
+			assert.Equal(t, whole, killed(t, random, model, input, filepath.Join(dir, name)))
+		})
+	}
+}
 
-			output := filepath.Join(dir, name)
-			kills := 0
-			for range 5 {
-				cmd, out := start(t, model, input, output, "")
-				for range random.IntN(5) {
-					out.Scan()
+// So do two shards that run, and are killed, at once: end to end they are the whole.
+func TestKillShards(t *testing.T) {
+	model, dir := modelFolder(t), t.TempDir()
+	input := filepath.Join(dir, "in.jsonl")
+	writeInput(t, input, makeTexts(2000))
+	for _, name := range []string{"out.jsonl", "out.jsonl.zst", "out.parquet"} {
+		t.Run(name, func(t *testing.T) {
+			parts := make([][]byte, 2)
+			t.Run("shards", func(t *testing.T) {
+				for i := range parts {
+					shard := strconv.Itoa(i + 1)
+					t.Run(shard, func(t *testing.T) {
+						t.Parallel()
+						random := rand.New(rand.NewPCG(18, uint64(i)))
+						parts[i] = killed(t, random, model, input, filepath.Join(dir, shard+name), envShard+"="+shard)
+						whole := finished(t, model, input, filepath.Join(dir, "whole-"+shard+name), envShard+"="+shard)
+						assert.Equal(t, whole, parts[i])
+					})
 				}
-				// The program is somewhere on its way to the next line.
-				require.NoError(t, cmd.Process.Kill())
-				if cmd.Wait() == nil {
-					break // it was done before
-				}
-				kills++
+			})
+			if name != "out.parquet" {
+				whole := finished(t, model, input, filepath.Join(dir, "whole-"+name))
+				assert.Equal(t, whole, bytes.Join(parts, nil))
 			}
-			assert.Positive(t, kills)
-			cmd, out = start(t, model, input, output, "")
-			for out.Scan() {
-			}
-			require.NoError(t, cmd.Wait(), cmd.Stderr)
-			assert.Equal(t, read(t, whole), read(t, output))
 		})
 	}
 }
