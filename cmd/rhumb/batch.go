@@ -35,7 +35,10 @@ a jsonl output. IN may be a pattern such as 'data/*.jsonl'.
 A job that was stopped, by whatever, goes on where it was when the same command
 runs again, and ends with the same bytes. Until it is complete, it lies in the
 folder OUT.job; then a hidden file .OUT.job holds the record of its settings, by
-which the same command knows that there is nothing to do.`,
+which the same command knows that there is nothing to do.
+
+8-bit numbers without --ranges have a scale each, a factor that undoes them: beside
+out.npy those are in out.scales.npy, in the other formats in a column.`,
 		Example: `  rhumb batch texts.jsonl embeddings.parquet --keep url,title
   rhumb batch 'data/*.jsonl.zst' embeddings.jsonl.zst --on-error skip
   rhumb batch texts.csv part1.npy --shard 1/4`,
@@ -180,6 +183,9 @@ func (c *console) printReport(output string, r job.Report, found rowCache) error
 	if found != nil && r.Resumed < r.Rows {
 		s := found.Stats()
 		how += fmt.Sprintf("; cache: %d hits, %d misses", s.Hits, s.Misses)
+	}
+	if r.Scales != "" {
+		how += "; their scales: " + escaped(r.Scales)
 	}
 	_, err := fmt.Fprintf(c.stdout, "%s: %d rows%s\n", escaped(output), r.Rows, how)
 	return err

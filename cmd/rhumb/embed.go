@@ -84,6 +84,9 @@ func (c *console) embedCommand() *cobra.Command {
 			if err := l.CheckNPY(); err != nil {
 				return &usageError{err}
 			}
+			if l.Scale {
+				return usagef("embeddings as %v, each at a scale of its own: npy has no place for that; give ranges, choose another format of output, or have rhumb batch write the scales beside", l.Formats[0])
+			}
 		}
 		to, err := c.create(out.file, format == "npy")
 		if err != nil {

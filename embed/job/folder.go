@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/rhumb-go/rhumb/internal/filelock"
@@ -23,6 +24,7 @@ const (
 	outputFile = "output"
 	errorsFile = "errors.jsonl"
 	spoolFile  = "spool"  // of Parquet: chunks that are not in a row group yet
+	scalesFile = "scales" // of npy: of rows that each have one
 	groupsFile = "groups" // of Parquet: what the footer will say about the row groups
 )
 
@@ -186,6 +188,11 @@ func (f *folder) besideFile() string {
 // errorsPath is where the report of bad rows is of a job that is done.
 func (f *folder) errorsPath() string { return f.local + ".errors.jsonl" }
 
+// scalesPath is where the scales of the rows of an npy output are, once it is there.
+func (f *folder) scalesPath() string {
+	return strings.TrimSuffix(f.path, filepath.Ext(f.path)) + ".scales.npy"
+}
+
 // name is that of the folder, or of the output where all else is gone.
 func (f *folder) name() string {
 	if f.beside {
@@ -208,7 +215,7 @@ func removeAny(path string) error {
 
 // empty removes all files but the lock.
 func (f *folder) empty() error {
-	for _, name := range []string{recordFile, newRecord, outputFile, errorsFile, spoolFile, groupsFile} {
+	for _, name := range []string{recordFile, newRecord, outputFile, scalesFile, errorsFile, spoolFile, groupsFile} {
 		if err := f.remove(name); err != nil {
 			return err
 		}
@@ -382,8 +389,16 @@ func (f *folder) publish(ctx context.Context) error {
 	return nil
 }
 
-// rename gives the output, a file, its name.
+// rename gives the output, a file, its name, behind its scales.
 func (f *folder) rename(context.Context) error {
+	if _, scaled := f.state.Files[scalesFile]; scaled {
+		if err := os.Rename(f.file(scalesFile), f.scalesPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if _, gone := os.Stat(f.scalesPath()); gone != nil {
+			return stale("%s: the scales of the output are no longer there", f.dir)
+		}
+	}
 	err := os.Rename(f.file(outputFile), f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		// An earlier run was stopped right after the same.

@@ -103,6 +103,7 @@ type Report struct {
 	Resumed int    // of them: written by earlier runs
 	Cut     int    // of them: over the limit, and cut
 	Dropped int    // tokens that these lost
+	Scales  string // the file of float32 numbers in npy, one for each row of a complete npy output of 8 bits without ranges; "" = none
 	Errors  string // the file that has a line of JSON for each row that failed; "" = none did
 }
 
@@ -250,6 +251,12 @@ func (j *job) prepare(ctx context.Context) (err error) {
 		if err := j.layout.CheckNPY(); err != nil {
 			return err
 		}
+		if j.layout.Scale && isObject(cfg.Output) {
+			return fmt.Errorf("embeddings as %v, each at a scale of its own: npy has no place for that in a store; give ranges, or choose another format of output", j.layout.Formats[0])
+		}
+		if j.layout.Scale && strings.HasSuffix(strings.ToLower(cfg.Output), ".scales.npy") {
+			return fmt.Errorf("%s: a name of scales, expected one of embeddings", cfg.Output)
+		}
 		if cfg.Keep != nil || cfg.Drop != nil {
 			return errors.New("npy has no place for columns of the inputs")
 		}
@@ -325,6 +332,11 @@ func (j *job) resume(ctx context.Context) error {
 		if err := j.there(ctx); err == nil && !j.cfg.Restart {
 			return stale("%s: exists already, and no job is on record that wrote it", j.cfg.Output)
 		}
+		if j.scaled() && !j.cfg.Restart {
+			if _, err := os.Lstat(j.scalesPath()); err == nil {
+				return stale("%s: exists already, where the scales of %s go", j.scalesPath(), j.cfg.Output)
+			}
+		}
 		j.state = &state{Settings: j.settings.encode(), Inputs: j.inputs, Types: j.cfg.types, Files: map[string]int64{}}
 		return j.save()
 	}
@@ -350,6 +362,9 @@ func (j *job) resume(ctx context.Context) error {
 		if info, err := j.cfg.stat(ctx, j.cfg.Output); err != nil || info.Size() != s.Size {
 			return stale("%s: the job is done, but its output of %d bytes is no longer there", j.name(), s.Size)
 		}
+		if _, err := os.Stat(j.scalesPath()); j.scaled() && err != nil {
+			return stale("%s: the job is done, but %s is no longer there", j.name(), j.scalesPath())
+		}
 	}
 	if s.Stage == stageWriting {
 		s.Inputs, s.Settings = j.inputs, j.settings.encode()
@@ -370,7 +385,11 @@ func (j *job) open() (err error) {
 	case "jsonl":
 		j.sink, err = newLines(out, j.layout, j.cfg.Output)
 	case "npy":
-		j.sink = &array{out: out, layout: j.layout}
+		a := &array{out: out, layout: j.layout}
+		if j.layout.Scale {
+			a.scales, err = j.openLog(scalesFile)
+		}
+		j.sink = a
 	case "parquet":
 		j.sink, err = newTable(j.folder, out, j.layout, cmp.Or(j.cfg.rowGroup, rows.RowGroup))
 	default:
@@ -378,6 +397,9 @@ func (j *job) open() (err error) {
 	}
 	return err
 }
+
+// scaled reports whether scales of the output's rows go into a file of their own.
+func (j *job) scaled() bool { return j.cfg.OutputFormat == "npy" && j.layout.Scale }
 
 func (j *job) report() Report {
 	if j.state == nil {
@@ -389,6 +411,9 @@ func (j *job) report() Report {
 		if j.state.Stage == stageDone {
 			r.Errors = j.errorsPath()
 		}
+	}
+	if j.scaled() && j.state.Stage == stageDone {
+		r.Scales = j.scalesPath()
 	}
 	return r
 }

@@ -372,6 +372,9 @@ func TestMistakes(t *testing.T) {
 		{"expected either", func(c *Config) { c.Keep, c.Drop = []string{"a"}, []string{"b"} }},
 		{"npy has no place", func(c *Config) { c.OnError, c.Output = Skip, "out.npy" }},
 		{"npy has no place", func(c *Config) { c.Keep, c.Output = []string{"a"}, "out.npy" }},
+		{"out.scales.npy: a name of scales", func(c *Config) {
+			c.Options.Formats, c.Output = []encoding.Format{encoding.Int8}, "out.scales.npy"
+		}},
 		{"in.txt: a text a line has no columns", func(c *Config) { c.Keep = []string{"a"} }},
 		{"in.csv: no column \"a\" to keep", func(c *Config) { c.Inputs, c.Keep = []string{"in.csv"}, []string{"a"} }},
 		{"in.csv: no column \"a\" to drop", func(c *Config) { c.Inputs, c.Drop = []string{"in.csv"}, []string{"a"} }},

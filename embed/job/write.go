@@ -1,6 +1,9 @@
 package job
 
 import (
+	"encoding/binary"
+	"math"
+
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
 
@@ -53,23 +56,30 @@ func (s *lines) finish() error {
 	return s.pack(nil)
 }
 
-// array writes a NumPy array.
+// array writes a NumPy array, and the scales of its rows, where they have them, as another.
 type array struct {
-	out    *log
-	layout *rows.Layout
-	buf    []byte
+	out, scales *log // scales: nil = none
+	layout      *rows.Layout
+	buf, scale  []byte
 }
 
 func (s *array) write(results []rows.Result) (err error) {
-	s.buf = s.buf[:0]
-	if s.out.size == 0 {
-		s.buf = append(s.buf, make([]byte, rows.NPYHeader)...) // for finish
+	s.buf, s.scale = s.buf[:0], s.scale[:0]
+	if s.out.size == 0 { // for finish
+		s.buf = append(s.buf, make([]byte, rows.NPYHeader)...)
+		s.scale = append(s.scale, make([]byte, rows.NPYHeader)...)
 	}
 	for i := range results {
 		for r := range results[i].Rows() {
 			if s.buf, err = s.layout.AppendNPY(s.buf, r); err != nil {
 				return err
 			}
+			s.scale = binary.LittleEndian.AppendUint32(s.scale, math.Float32bits(r.Scale))
+		}
+	}
+	if s.scales != nil {
+		if _, err := s.scales.Write(s.scale); err != nil {
+			return err
 		}
 	}
 	_, err = s.out.Write(s.buf)
@@ -82,8 +92,14 @@ func (s *array) finish() error {
 			return err
 		}
 	}
-	n := (s.out.size - rows.NPYHeader) / int64(s.layout.Bytes())
+	n := int((s.out.size - rows.NPYHeader) / int64(s.layout.Bytes()))
+	if s.scales != nil {
+		s.scales.dirty = true
+		if _, err := s.scales.file.WriteAt(rows.ScalesHead(n), 0); err != nil {
+			return err
+		}
+	}
 	s.out.dirty = true
-	_, err := s.out.file.WriteAt(s.layout.NPYHead(int(n)), 0)
+	_, err := s.out.file.WriteAt(s.layout.NPYHead(n), 0)
 	return err
 }

@@ -89,7 +89,7 @@ func (l *Layout) Bytes() (n int) {
 }
 
 // CheckNPY returns an error where NumPy's format has no place for the layout, as far
-// as it is complete.
+// as it is complete. Scales need a file of their own.
 func (l *Layout) CheckNPY() error {
 	switch {
 	case l.Sparse:
@@ -100,8 +100,6 @@ func (l *Layout) CheckNPY() error {
 		return fmt.Errorf("%d formats of embeddings, npy holds one; choose another format of output", len(l.Formats))
 	case npyType(l.Formats[0]) == "":
 		return fmt.Errorf("embeddings as %v: npy holds numbers; choose another format of output", l.Formats[0])
-	case l.Scale:
-		return fmt.Errorf("embeddings as %v, each at a scale of its own: npy has no place for that; give ranges, or choose another format of output", l.Formats[0])
 	}
 	return nil
 }

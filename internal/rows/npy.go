@@ -33,8 +33,15 @@ func npyType(f encoding.Format) string {
 // input, a column a dimension, or of packed bits a byte.
 func (l *Layout) NPYHead(rows int) []byte {
 	kind := npyType(l.Formats[0])
+	return npyHead(kind, fmt.Sprintf("%d, %d", rows, l.Bytes()/int(kind[2]-'0')))
+}
+
+// ScalesHead returns the beginning of a file in the same format of one float32 a row.
+func ScalesHead(rows int) []byte { return npyHead(npyType(encoding.Float), fmt.Sprintf("%d,", rows)) }
+
+func npyHead(kind, shape string) []byte {
 	header := "\x93NUMPY\x01\x00" + string([]byte{NPYHeader - 10, 0}) +
-		fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%d, %d), }", kind, rows, l.Bytes()/int(kind[2]-'0'))
+		fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", kind, shape)
 	return []byte(header + strings.Repeat(" ", NPYHeader-1-len(header)) + "\n")
 }
 
