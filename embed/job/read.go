@@ -109,10 +109,9 @@ func columnsOf(ctx context.Context, cfg *Config, inputs []inputFile) (all []rows
 	}
 	cfg.types = types
 	for i, found := range columns {
-		for k := range found {
-			if of[i] != nil {
-				found[k].Node = types[found[k].Name].Node()
-			}
+		if of[i] != nil {
+			carry := rows.Carry{Keep: cfg.Keep, Drop: cfg.Drop, Form: rows.Parquet, Types: types}
+			found = carry.FieldColumns()
 		}
 		switch {
 		case i == 0:

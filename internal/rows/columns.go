@@ -2,6 +2,7 @@ package rows
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
@@ -21,7 +22,7 @@ type Carry struct {
 	Drop []string // all but these; nil = none
 	Form Form
 
-	Types map[string]Type // of the fields of jsonl to keep in Parquet's form; nil = Columns reads all to find them
+	Types map[string]Type // of the fields of jsonl in Parquet's form; nil = Columns reads all to find them
 	Taken []string        // further columns that the results have of their own
 }
 
@@ -33,6 +34,23 @@ type Column struct {
 
 // some reports whether there is anything to carry.
 func (c *Carry) some() bool { return len(c.Keep) > 0 || c.Drop != nil }
+
+// fields returns the names of the fields of jsonl that are carried through in Parquet's
+// form, as far as their types are known: those to keep, or all in the order of their names.
+func (c *Carry) fields() []string {
+	if c.Form != Parquet || c.Types == nil || c.Drop == nil {
+		return c.Keep
+	}
+	return slices.Sorted(maps.Keys(c.Types))
+}
+
+// FieldColumns returns the columns of jsonl in Parquet's form, of the types in c.
+func (c *Carry) FieldColumns() (all []Column) {
+	for _, name := range c.fields() {
+		all = append(all, Column{name, c.Types[name].Node()})
+	}
+	return all
+}
 
 // ChunkColumns are those that rows of chunks have.
 var ChunkColumns = []string{"chunk", "start", "end"}
@@ -69,6 +87,16 @@ func (c *Carry) choose(names []string, id string) ([]int, error) {
 		}
 	}
 	return chosen, nil
+}
+
+// allFree is free for several names.
+func (c *Carry) allFree(names []string) error {
+	for _, name := range names {
+		if err := c.free(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // free returns an error where a result has a column of that name already.

@@ -59,6 +59,7 @@ type jsonlSource struct {
 	pairs bool   // a list of two strings is a pair
 	carry Carry
 
+	names   []string // of the fields to keep in Parquet's form, once their types are known
 	objects int      // read
 	absent  []string // columns to keep, and of ids, that none of them had
 }
@@ -68,37 +69,36 @@ func newJSONLSource(l *lineReader, how Reader) *jsonlSource {
 	if s.absent = slices.Clone(how.Carry.Keep); how.ID != "" {
 		s.absent = append(s.absent, how.ID)
 	}
+	s.names = s.carry.fields()
 	return s
 }
 
 // keptWithin is in how many objects each column to keep has to be there once.
 const keptWithin = 1024
 
+// maxFields is the most fields of objects, together, that become columns.
+const maxFields = 1000
+
 // Columns returns the columns to keep. In Parquet's form they have the types of Carry,
-// or else those of the fields in all lines, which are read for that; which others there
-// are shows only in each line.
+// or else those of the fields in all lines, which are read for that; in JSON's form, which
+// others there are beside those to drop shows only in each line.
 func (s *jsonlSource) Columns() (all []Column, err error) {
-	if s.carry.Drop != nil && s.carry.Form == Parquet {
-		return nil, fmt.Errorf("%s: a Parquet file's columns must be known before the lines are read: name those to keep, in place of those to drop", s.name)
-	}
-	for _, name := range s.carry.Keep {
-		if err := s.carry.free(name); err != nil {
-			return nil, err
+	if s.carry.Form != Parquet {
+		for _, name := range s.carry.Keep {
+			all = append(all, Column{Name: name})
 		}
+		return all, s.carry.allFree(s.carry.Keep)
 	}
-	if s.carry.Form == Parquet && len(s.carry.Keep) > 0 && s.carry.Types == nil {
+	if err := s.carry.allFree(s.carry.Keep); err != nil {
+		return nil, err
+	}
+	if s.carry.some() && s.carry.Types == nil {
 		if s.carry.Types, err = s.findTypes(); err != nil {
 			return nil, err
 		}
+		s.names = s.carry.fields()
 	}
-	for _, name := range s.carry.Keep {
-		c := Column{Name: name}
-		if s.carry.Form == Parquet {
-			c.Node = s.carry.Types[name].Node()
-		}
-		all = append(all, c)
-	}
-	return all, nil
+	return s.carry.FieldColumns(), s.carry.allFree(s.names)
 }
 
 // Types returns the types of the fields of jsonl that s keeps in Parquet's form, once it
@@ -132,12 +132,23 @@ func (s *jsonlSource) findTypes() (map[string]Type, error) {
 			continue
 		}
 		s.see(fields)
-		for _, name := range s.carry.Keep {
-			if value := fields[name]; value != nil {
+		for name, value := range fields {
+			if s.chosen(name) {
 				types[name] = types[name].with(typeOf(value), value)
 			}
 		}
+		if len(types) > maxFields {
+			return nil, fmt.Errorf("%s: more than %d fields up to here, which would be columns; expected names of those to keep", s.At(s.line), maxFields)
+		}
 	}
+}
+
+// chosen reports whether a field of that name is carried through.
+func (s *jsonlSource) chosen(name string) bool {
+	if s.carry.Drop == nil {
+		return slices.Contains(s.carry.Keep, name)
+	}
+	return name != s.id && !slices.Contains(s.carry.Drop, name)
 }
 
 // see counts an object, and which columns have shown.
@@ -256,11 +267,19 @@ func member(fields map[string]json.RawMessage, name string) json.RawMessage {
 // Columns or else of the line.
 func (s *jsonlSource) keep(line []byte, fields map[string]json.RawMessage) (kept []Value, err error) {
 	names := s.carry.Keep
-	if s.carry.Drop != nil {
+	switch {
+	case s.carry.Form == Parquet:
+		names = s.names
+		for name := range fields {
+			if _, ok := s.carry.Types[name]; !ok && s.carry.Drop != nil && s.chosen(name) {
+				return nil, fmt.Errorf("column %q: in no line when the columns were found; expected one of them", name)
+			}
+		}
+	case s.carry.Drop != nil:
 		if names, err = keys(line); err != nil {
 			return nil, err
 		}
-		names = slices.DeleteFunc(names, func(name string) bool { return name == s.id || slices.Contains(s.carry.Drop, name) })
+		names = slices.DeleteFunc(names, func(name string) bool { return !s.chosen(name) })
 	}
 	for _, name := range names {
 		value, ok := fields[name]

@@ -2,6 +2,7 @@ package rows
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -104,4 +105,52 @@ func TestFindTypes(t *testing.T) {
 	require.NoError(t, err)
 	_, err = src.Columns()
 	require.ErrorContains(t, err, `no column "m" to keep in the first 1024 objects`)
+}
+
+// All fields but those to drop are columns, in the order of their names, those of some
+// lines alone too. One that shows later is an error of its row.
+func TestFindFields(t *testing.T) {
+	open := func(lines string, carry Carry) Source {
+		carry.Form = Parquet
+		src, err := Read(t.Context(), strings.NewReader(lines), "in", io.NopCloser(nil), Reader{Format: "jsonl", Field: "text", Carry: carry})
+		require.NoError(t, err)
+		return src
+	}
+	const lines = `{"text": "a", "z": 1, "id": 7, "u": "x"}` + "\n" + `{"b": [true], "text": "b"}` + "\n" + `{"text": "b", "n": null}` + "\n"
+	src := open(lines, Carry{Drop: []string{"u"}})
+	columns, err := src.Columns()
+	require.NoError(t, err)
+	var names []string
+	for _, c := range columns {
+		names = append(names, c.Name)
+	}
+	assert.Equal(t, []string{"b", "n", "text", "z"}, names)
+	types := Types(src)
+	assert.Equal(t, map[string]Type{"b": "list of boolean", "n": TypeNone, "text": TypeString, "z": TypeInteger}, types)
+
+	src = open(lines+`{"text": "c", "new": 1}`, Carry{Drop: []string{"u"}, Types: types})
+	for _, want := range []string{"[null null a 1]", "[true null b null]", "[null null b null]"} {
+		in, err := src.Next()
+		require.NoError(t, err)
+		var got []any
+		for _, v := range in.Kept {
+			if v.Parquet[0] == nil {
+				got = append(got, "null")
+				continue
+			}
+			got = append(got, v.Parquet[0][0])
+		}
+		assert.Equal(t, want, fmt.Sprint(got))
+	}
+	_, err = src.Next()
+	require.ErrorContains(t, err, `column "new": in no line when the columns were found`)
+
+	_, err = open(`{"text": "a", "embedding": 1}`, Carry{Drop: []string{}}).Columns()
+	require.ErrorContains(t, err, `column "embedding": the output has one of that name`)
+	var many strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&many, `{"f%d": 1}`+"\n", i)
+	}
+	_, err = open(many.String(), Carry{Drop: []string{}}).Columns()
+	require.ErrorContains(t, err, "in:1001: more than 1000 fields up to here")
 }
