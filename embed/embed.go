@@ -82,6 +82,7 @@ type Info struct {
 	Tasks                []string      // prompt names that choose an adapter of the model's own
 	Transformers         int           // major version of transformers as which the tokenizer's files are read, 4 or 5; 0 = there is tokenizer.json alone
 	TokenizerReading     []string      // what that reads otherwise than tokenizer.json says, a line for each
+	Ignored              []string      // places in the folder's files that nothing is computed of, such as "1_Pooling/config.json: comment": keys that the reference does not read either, and how it is to compute. At most 64, and how many more
 	MemoryBytes          int64         // of the weights, those that stay in their file included
 	Ranges               *quant.Ranges // of int8 and uint8, from the folder's quantization_ranges.json; nil = it has none
 }
@@ -94,7 +95,7 @@ func (m *Model) Info() Info {
 	i.Pooling = slices.Clone(i.Pooling)
 	i.Routes = slices.Clone(i.Routes)
 	i.Tasks = slices.Clone(i.Tasks)
-	i.TokenizerReading = slices.Clone(i.TokenizerReading)
+	i.TokenizerReading, i.Ignored = slices.Clone(i.TokenizerReading), slices.Clone(i.Ignored)
 	if r := i.Ranges; r != nil {
 		clone := *r
 		clone.Min, clone.Max = slices.Clone(r.Min), slices.Clone(r.Max)

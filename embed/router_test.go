@@ -60,10 +60,10 @@ func TestBadRouters(t *testing.T) {
 		{"a model's config.json", "router", func(t *testing.T, f fstest.MapFS) {
 			delete(f, router)
 			write(f, "config.json", `{"model_type": "bert"}`)
-		}, []string{"config.json:", `"model_type"`, "expected router_config.json"}},
+		}, []string{"config.json:", "config.json: structure: missing", "expected router_config.json"}},
 		{"no JSON", "router", putFile(router, `{"types"`), []string{router}},
-		{"unknown key", "router", changeFile(router, `"types"`, `"kinds"`), []string{router, `"kinds"`}},
-		{"unknown parameter", "router", parameters(`{"route": "query"}`), []string{router, `"route"`}},
+		{"unknown key", "router", changeFile(router, `"types"`, `"kinds"`), []string{router, "which types lacks"}},
+		{"unknown parameter", "router", parameters(`{"route": "query"}`), []string{router, `"parameters.route"`}},
 		{"nothing", "router", putFile(router, `{}`), []string{router + ": structure: expected"}},
 		{"empty structure", "router", putFile(router, `{"types": {}, "structure": {}, "parameters": {}}`), []string{router + ": structure: expected"}},
 		{"structure of another type", "router", putFile(router, `{"types": {}, "structure": ["query"], "parameters": {}}`), []string{router + ": structure: expected"}},
@@ -237,7 +237,6 @@ func TestBadModules(t *testing.T) {
 			list[2] = float32Tensor("weights", make([]float32, 40), 40)
 			return list
 		}), []string{"model.safetensors: tensor weights: 40 elements, expected 500"}},
-		{"unknown key of model2vec", "model2vec-plain", changeFile("config.json", `"hidden_dim"`, `"hidden_size"`), []string{"config.json:", `"hidden_size"`}},
 		{"limit of model2vec", "model2vec-plain", changeFile("config.json", `"max_length": 512`, `"max_length": 0.5`), []string{"config.json: max_length: 0.5, expected"}},
 		{"truncation to nothing", "static-limit-left", changeFile("tokenizer.json", `"max_length": 6`, `"max_length": 0`), []string{"tokenizer.json: truncation: max_length: 0"}},
 		{"truncation in the middle", "static-limit-left", changeFile("tokenizer.json", `"direction": "Left"`, `"direction": "Middle"`), []string{"tokenizer.json: truncation: direction", `"Middle"`}},

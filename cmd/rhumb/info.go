@@ -96,7 +96,7 @@ func writeInfoJSON(w io.Writer, i *inspected) error {
 		MaxTokens: i.MaxTokens, Prompts: prompts, DefaultPrompt: i.DefaultPrompt,
 		Precision: i.Precision.String(), Arithmetic: i.Arithmetic, Kernels: i.Kernels, Threads: i.Workers,
 		MemoryBytes: i.MemoryBytes, Memory: needs, Fingerprint: i.fingerprint,
-		Transformers: i.Transformers, Reading: i.TokenizerReading,
+		Transformers: i.Transformers, Reading: i.TokenizerReading, Ignored: i.Ignored,
 	}
 	switch c, m := i.cross, i.multi; {
 	case m != nil:
@@ -140,6 +140,7 @@ type infoJSON struct {
 	Fingerprint   string            `json:"fingerprint"`
 	Transformers  int               `json:"tokenizer_transformers,omitempty"` // as which the tokenizer's files are read
 	Reading       []string          `json:"tokenizer_reading,omitempty"`      // otherwise than tokenizer.json says
+	Ignored       []string          `json:"ignored,omitempty"`                // places in the folder's files that nothing is computed of
 }
 
 // embeddingJSON is what is of a model that makes embeddings alone.
@@ -203,6 +204,9 @@ func writeInfo(w io.Writer, i *inspected) error {
 			reading = ", which is not all that tokenizer.json says: " + strings.Join(i.TokenizerReading, "; ")
 		}
 		t.line("tokenizer", "as transformers %d reads it%s", i.Transformers, reading)
+	}
+	for n, place := range i.Ignored {
+		t.line([]string{"ignored", ""}[min(n, 1)], "%s", place)
 	}
 	if len(i.Prompts) == 0 {
 		t.line("prompts", "none")

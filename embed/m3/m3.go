@@ -60,6 +60,7 @@ type Info struct {
 
 	Transformers     int      // major version of transformers as which the tokenizer\'s files are read, 4 or 5; 0 = there is tokenizer.json alone
 	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
+	Ignored          []string // places in the folder's files that nothing is computed of, as in embed.Info
 }
 
 // Load loads the model in the folder dir: an embedding model as embed.Load loads it, with
@@ -101,7 +102,7 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 		Dimensions: l.Default.Dimensions, VectorDimensions: l.Default.TokenDimensions, MaxTokens: e.Options().MaxTokens,
 		Prompts: l.Prompts, DefaultPrompt: l.Spec.DefaultPrompt,
 		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
-		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(),
+		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), Ignored: l.Spec.Ignored.List(),
 	}}
 	for _, id := range l.Spec.M3.Skip {
 		m.skip[id] = true
@@ -137,7 +138,7 @@ func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.loaded.Default.Encod
 // Info returns what the model says about itself.
 func (m *Model) Info() Info {
 	i := m.info
-	i.Prompts, i.TokenizerReading = maps.Clone(i.Prompts), slices.Clone(i.TokenizerReading)
+	i.Prompts, i.TokenizerReading, i.Ignored = maps.Clone(i.Prompts), slices.Clone(i.TokenizerReading), slices.Clone(i.Ignored)
 	return i
 }
 

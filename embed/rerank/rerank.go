@@ -55,6 +55,7 @@ type Info struct {
 
 	Transformers     int      // major version of transformers as which the tokenizer\'s files are read, 4 or 5; 0 = there is tokenizer.json alone
 	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
+	Ignored          []string // places in the folder's files that nothing is computed of, as in embed.Info
 }
 
 // Load loads the reranker or the classifier in the folder dir, as sentence-transformers'
@@ -90,7 +91,7 @@ func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, err
 // Info returns what the model says about itself.
 func (m *Model) Info() Info {
 	i := m.info
-	i.Labels, i.Prompts, i.TokenizerReading = slices.Clone(i.Labels), maps.Clone(i.Prompts), slices.Clone(i.TokenizerReading)
+	i.Labels, i.Prompts, i.TokenizerReading, i.Ignored = slices.Clone(i.Labels), maps.Clone(i.Prompts), slices.Clone(i.TokenizerReading), slices.Clone(i.Ignored)
 	return i
 }
 

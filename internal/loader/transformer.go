@@ -56,6 +56,9 @@ func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) 
 		return nil, spec.ErrorIn(spec.Base.ErrorIn("", err))
 	}
 	m.Bytes += e.Transformer.Bytes()
+	for _, key := range e.Transformer.Ignored {
+		m.Spec.Ignored.Add(spec.Base, manifest.Config, key)
+	}
 	if finds && m.config.Packing == ToRun {
 		if open.Outliers, err = m.Calibrate(ctx, e); err != nil {
 			return nil, err

@@ -64,12 +64,12 @@ func (f Folder) base(name, dir string) (Folder, error) {
 	}
 	var found []Folder
 	if p := path.Join(f.Path, name); name != "" && !path.IsAbs(name) && fs.ValidPath(p) {
-		found = append(found, Folder{f.FS, p})
+		found = append(found, f.at(p))
 	}
 	if filepath.IsAbs(name) {
-		found = append(found, Folder{os.DirFS(name), ""})
+		found = append(found, Folder{os.DirFS(name), "", f.ignored})
 	} else if name != "" && dir != "" {
-		found = append(found, Folder{os.DirFS(filepath.Join(dir, f.Path, name)), ""})
+		found = append(found, Folder{os.DirFS(filepath.Join(dir, f.Path, name)), "", f.ignored})
 	}
 	for _, base := range found {
 		if base.Exists(adapterConfig) {

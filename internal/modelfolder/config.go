@@ -69,7 +69,7 @@ func (r *reader) readSentence() error {
 		MaxActiveDims     *int              `json:"max_active_dims"` // of a SparseEncoder
 		legacy                              // of a MultiVectorEncoder
 	}
-	if _, err := r.root.ReadJSON(name, &config); err != nil {
+	if _, err := r.root.ReadSome(name, &config); err != nil {
 		return err
 	}
 	if config.ActivationFn != nil && r.spec.Kind != Reranker {

@@ -79,11 +79,11 @@ func (r *reader) cross(list []moduleEntry) error {
 		return first.unknown("a Transformer as the first")
 	case len(list) == 1:
 		s.Default = new(Route)
-		s.Default.Encoder, err = r.transformer(Folder{r.root.FS, first.Path})
+		s.Default.Encoder, err = r.transformer(r.root.at(first.Path))
 	case len(list) == 2 && list[1].class() == "LogitScore":
 		s.Default = new(Route)
-		if s.Default.Encoder, err = r.transformer(Folder{r.root.FS, first.Path}); err == nil {
-			err = r.logitScore(Folder{r.root.FS, list[1].Path})
+		if s.Default.Encoder, err = r.transformer(r.root.at(first.Path)); err == nil {
+			err = r.logitScore(r.root.at(list[1].Path))
 		}
 	default:
 		if s.Default, err = r.route(list); err == nil {

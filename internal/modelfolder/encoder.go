@@ -123,7 +123,7 @@ func (r *reader) model2vec() (*Route, error) {
 		VocabularyQuantization any `json:"vocabulary_quantization"`
 		TransformersVersion    any `json:"transformers_version"`
 	}
-	if _, err := r.root.ReadJSON(configName, &config); err != nil {
+	if _, err := r.root.ReadSome(configName, &config); err != nil {
 		return nil, err
 	}
 	e, err := r.static(r.root)

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/manifest"
-	"github.com/rhumb-go/rhumb/internal/strictjson"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -17,7 +16,12 @@ import (
 type Folder struct {
 	FS   fs.FS
 	Path string // "" for the root
+
+	ignored *Ignored // nil where nobody asks
 }
+
+// at returns the folder with that path in the same file system.
+func (f Folder) at(path string) Folder { return Folder{f.FS, path, f.ignored} }
 
 // ErrorIn puts the path of the named file before err, if there is an error. The
 // empty name stands for an err that begins with a name.
@@ -65,20 +69,16 @@ func (f Folder) Read(name string) ([]byte, error) {
 	return data, f.ErrorIn(name, err)
 }
 
-// ReadJSON decodes a file to v, which must have all of its keys, and reports
-// whether the file exists.
-func (f Folder) ReadJSON(name string, v any) (bool, error) {
+// readOptional is Read of a file that may be missing: nil then.
+func (f Folder) readOptional(name string) ([]byte, error) {
 	data, err := f.Read(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return nil, nil
 	}
-	if err != nil {
-		return false, err
+	if data == nil && err == nil {
+		data = []byte{}
 	}
-	if err := strictjson.UnmarshalKnown(data, v); err != nil {
-		return false, f.ErrorIn(name, err)
-	}
-	return true, nil
+	return data, err
 }
 
 // Exists reports whether there is a file of that name.

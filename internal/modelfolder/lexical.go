@@ -26,7 +26,7 @@ func (r *reader) isLexical(list []moduleEntry) (bool, error) {
 	if len(list) < 2 || list[0].class() != "Transformer" || list[1].class() != "Pooling" {
 		return false, nil
 	}
-	dir := Folder{r.root.FS, list[0].Path}
+	dir := r.root.at(list[0].Path)
 	if !dir.Exists(configName) {
 		return false, nil // an adapter
 	}

@@ -66,7 +66,7 @@ func (s *Spec) become(kind Kind, r *Route) {
 // the file with a layer of another output lies beside it.
 func isBeside(fsys fs.FS, err error, name string) bool {
 	var other *KindError
-	return errors.As(err, &other) && other.Kind == Embedding && Folder{fsys, ""}.Exists(name)
+	return errors.As(err, &other) && other.Kind == Embedding && Folder{FS: fsys}.Exists(name)
 }
 
 // readBeside reads the folder of an embedding model with the files of these names beside it.

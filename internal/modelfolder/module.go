@@ -148,8 +148,8 @@ func poolingModes(data json.RawMessage) ([]string, error) {
 	return names, nil
 }
 
-// readDense reads the configuration of a Dense module. In a cross-encoder it may make
-// the scores.
+// readDense reads the configuration of a Dense module, of which sentence-transformers 6.2
+// drops the keys that it does not know. In a cross-encoder it may make the scores.
 func (m *Module) readDense(input Feature, kind Kind) error {
 	tanh := "torch.nn.modules.activation.Tanh"
 	config := struct {
@@ -160,7 +160,7 @@ func (m *Module) readDense(input Feature, kind Kind) error {
 		UseResidual        bool    `json:"use_residual"`
 		moduleNames
 	}{Bias: true, ActivationFunction: &tanh}
-	found, err := m.Folder.ReadJSON(configName, &config)
+	found, err := m.Folder.ReadSome(configName, &config)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (e *moduleEntry) unknown(expected string) error {
 func (f Folder) modules() ([]moduleEntry, error) {
 	const name = "modules.json"
 	var list []moduleEntry
-	if found, err := f.ReadJSON(name, &list); err != nil || !found {
+	if found, err := f.ReadSome(name, &list); err != nil || !found {
 		return nil, err
 	}
 	if len(list) == 0 {
@@ -168,7 +168,7 @@ func (r *reader) route(list []moduleEntry) (*Route, error) {
 
 // extend adds the module of e, which finds vectors of the given kind, to a route.
 func (r *reader) extend(route *Route, e *moduleEntry, input *Feature) (err error) {
-	dir := Folder{r.root.FS, e.Path}
+	dir := r.root.at(e.Path)
 	switch class := e.class(); {
 	case class == "Pooling" && route.Pooling != nil:
 		return e.errorf("a second Pooling")
@@ -204,7 +204,7 @@ func (r *reader) encoder(first *moduleEntry, read func(Folder) (*Encoder, error)
 	if e, ok := r.encoders[key]; ok {
 		return e, nil
 	}
-	e, err := read(Folder{r.root.FS, first.Path})
+	e, err := read(r.root.at(first.Path))
 	r.encoders[key] = e
 	return e, err
 }

@@ -66,7 +66,7 @@ func (r *reader) multi(list []moduleEntry) error {
 	if first.class() != "Transformer" {
 		return first.unknown("a Transformer as the first module of a multi-vector model")
 	}
-	dir := Folder{r.root.FS, first.Path}
+	dir := r.root.at(first.Path)
 	set, err := dir.settings()
 	if err == nil {
 		route.Encoder, err = r.transformer(dir)
@@ -77,7 +77,7 @@ func (r *reader) multi(list []moduleEntry) error {
 	masked := false
 	for i := range list[1:] {
 		e := &list[1+i]
-		at := Folder{r.root.FS, e.Path}
+		at := r.root.at(e.Path)
 		switch class := e.class(); {
 		case m.Pooling != nil:
 			err = e.unknown("no module after a " + tokenPooling)

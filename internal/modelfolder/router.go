@@ -34,11 +34,17 @@ func (f Folder) router() (*router, error) {
 			RouteMappings map[string]string `json:"route_mappings"`
 		} `json:"parameters"`
 	}
+	harmless := func(m strictjson.Member) bool { // parameters are arguments
+		return !strings.HasPrefix(m.Key, "parameters.") || saysNothing(m)
+	}
 	name := "router_config.json"
-	found, err := f.ReadJSON(name, &config)
+	found, err := f.readJSON(name, &config, harmless)
 	if err == nil && !found {
 		name = "config.json"
-		if found, err = f.ReadJSON(name, &config); err != nil {
+		if found, err = f.readJSON(name, &config, harmless); err == nil && found && config.Structure == nil {
+			err = f.ErrorIn(name, errors.New("structure: missing"))
+		}
+		if err != nil {
 			err = fmt.Errorf("%w, expected router_config.json, or a config.json of an Asym", err)
 		}
 	}
@@ -153,7 +159,7 @@ func (r *reader) routes(list []moduleEntry) error {
 		if class := e.class(); class != "Router" && class != "Asym" {
 			continue
 		}
-		found, err := Folder{r.root.FS, e.Path}.router()
+		found, err := r.root.at(e.Path).router()
 		if err != nil {
 			return err
 		}

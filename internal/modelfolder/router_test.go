@@ -11,7 +11,7 @@ func FuzzRouter(f *testing.F) {
 	f.Add([]byte(`{"types": {"a": "x.Dense"}, "structure": {"a": ["a"], "b": []}, "parameters": {"default_route": null, "allow_empty_key": false, "route_mappings": {"('query', 'text')": "a", "(None, ('text', 'image'))": "b"}}}`))
 	f.Add([]byte(`{"types": {}, "structure": {}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := Folder{fstest.MapFS{"router_config.json": {Data: data}}, ""}.router()
+		r, err := Folder{FS: fstest.MapFS{"router_config.json": {Data: data}}}.router()
 		if err != nil {
 			return
 		}

@@ -33,14 +33,17 @@ type settings struct {
 	limited bool   // there is a limit in place of the tokenizer's
 	limit   int    // of tokens; 0 for none
 	side    string // truncation_side in place of the tokenizer's; "" for the tokenizer's
+
+	passed []string // arguments that are harmless
 }
 
 // harmless are the arguments of loading that do not change an embedding. The
 // type of the reference's weights is among them: ours is Config.Precision.
 var harmless = []string{
-	"add_pooling_layer", "attn_implementation", "cache_dir", "clean_up_tokenization_spaces", "device_map", "dtype", "low_cpu_mem_usage",
-	"output_attentions", "output_hidden_states", "padding_side", "revision", "token", "torch_dtype", "trust_remote_code", "use_cache",
-	"use_fast", "use_safetensors",
+	"add_pooling_layer", "attn_implementation", "cache_dir", "clean_up_tokenization_spaces", "code_revision", "device_map", "dtype",
+	"force_download", "gradient_checkpointing", "local_files_only", "low_cpu_mem_usage", "max_memory", "offload_folder", "output_attentions",
+	"output_hidden_states", "padding_side", "return_dict", "revision", "token", "torch_dtype", "trust_remote_code", "unpad_inputs",
+	"use_auth_token", "use_cache", "use_fast", "use_flash_attn", "use_memory_efficient_attention", "use_safetensors",
 }
 
 // check returns an error unless all that is in s is known, and sets its limit
@@ -63,8 +66,12 @@ func (s *settings) check() error {
 		{"processing_kwargs: text", s.ProcessingKwargs["text"], s.setProcessing},
 	} {
 		for key, value := range args.values {
-			known := value == nil || slices.Contains(harmless, key)
-			if !known && args.set != nil {
+			if value == nil || slices.Contains(harmless, key) {
+				s.passed = append(s.passed, args.key+"."+key)
+				continue
+			}
+			known := false
+			if args.set != nil {
 				var err error
 				if known, err = args.set(key, value); err != nil {
 					return fmt.Errorf("%s: %s: %w", args.key, key, err)
@@ -188,6 +195,10 @@ func (f Folder) settings() (settings, error) {
 		if err == nil && found {
 			s.file = name
 			err = f.ErrorIn(name, s.check())
+			slices.Sort(s.passed)
+			for _, key := range s.passed {
+				f.ignored.Add(f, name, key)
+			}
 		}
 		if err != nil || found {
 			return s, err

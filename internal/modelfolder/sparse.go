@@ -66,7 +66,7 @@ func (r *reader) sparseRoute(list []moduleEntry) (*Route, error) {
 	if class := first.class(); class != "MLMTransformer" && class != "Transformer" {
 		return nil, first.unknown("an MLMTransformer, a Transformer for fill-mask or a SparseStaticEmbedding as the first module of a sparse model")
 	}
-	dir := Folder{r.root.FS, first.Path}
+	dir := r.root.at(first.Path)
 	set, err := dir.settings()
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func (r *reader) sparseRoute(list []moduleEntry) (*Route, error) {
 		return nil, err
 	}
 	route.Encoder.Masked = true
-	route.Splade, err = Folder{r.root.FS, list[1].Path}.splade()
+	route.Splade, err = r.root.at(list[1].Path).splade()
 	return route, err
 }
 
@@ -121,6 +121,7 @@ func (f Folder) splade() (*Splade, error) {
 		ActivationFunction     string `json:"activation_function"`
 		EmbeddingDimension     *int   `json:"embedding_dimension"`
 		WordEmbeddingDimension *int   `json:"word_embedding_dimension"` // the name up to sentence-transformers 5.3
+		ChunkSize              any    `json:"chunk_size"`               // how the reference computes, not what
 	}{PoolingStrategy: "max", ActivationFunction: "relu"}
 	found, err := f.ReadJSON(configName, &config)
 	switch {

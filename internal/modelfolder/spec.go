@@ -33,6 +33,8 @@ type Spec struct {
 	MaxActive int    // max_active_dims of a sparse model, how many weights are kept, the largest; 0 = all
 	Multi     *Multi // of a multi-vector model
 	M3        *M3    // of an embedding model of which all outputs are asked for
+
+	Ignored *Ignored // of the files of all
 }
 
 // A Route is what a text passes to become a vector.
@@ -124,8 +126,8 @@ func ReadAny(fsys fs.FS, o Options) (*Spec, error) {
 }
 
 func read(fsys fs.FS, o Options, wanted Kind) (*Spec, error) {
-	r := &reader{root: Folder{fsys, ""}, options: o, encoders: map[moduleKey]*Encoder{}, modules: map[moduleKey]*Module{}}
-	r.spec = &Spec{Root: r.root}
+	r := &reader{root: Folder{FS: fsys, ignored: new(Ignored)}, options: o, encoders: map[moduleKey]*Encoder{}, modules: map[moduleKey]*Module{}}
+	r.spec = &Spec{Root: r.root, Ignored: r.root.ignored}
 	list, err := r.identify(wanted)
 	if err != nil {
 		return nil, err

@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/unsupported"
@@ -56,24 +58,85 @@ func withoutEmbedded(path string, t reflect.Type) string {
 	return path
 }
 
-// UnmarshalKnown is Unmarshal for a file all of whose keys v must have, and which has
-// nothing behind its value. That of a key that v lacks is unsupported.Err.
+// UnmarshalKnown is UnmarshalFile for a file all of whose keys v must have: one that v
+// lacks is unsupported.Err.
 func UnmarshalKnown(data []byte, v any) error {
+	unknown, err := UnmarshalFile(data, v)
+	if err == nil && len(unknown) > 0 {
+		err = unsupported.Errorf("unknown key %q", unknown[0].Key)
+	}
+	return err
+}
+
+// UnmarshalFile is Unmarshal for a file which has nothing behind its value. It returns the
+// members that v lacks, with the paths of their keys, such as parts[1].size, in the order of
+// paths. What a type's own UnmarshalJSON reads, a map and an interface have all keys.
+func UnmarshalFile(data []byte, v any) (unknown []Member, err error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err == io.EOF {
-		return &Error{"an empty file, expected JSON"}
+		return nil, &Error{"an empty file, expected JSON"}
 	} else if err != nil {
-		return explain(err)
+		return nil, explain(err)
 	}
 	if err := faultOf(checkKeys(data, reflect.TypeOf(v))); err != nil {
-		return err
+		return nil, err
 	}
 	end := dec.InputOffset()
 	if _, err := dec.Token(); err != io.EOF {
-		return &Error{fmt.Sprintf("more after the JSON value, which ends at byte %d", end)}
+		return nil, &Error{fmt.Sprintf("more after the JSON value, which ends at byte %d", end)}
 	}
-	return nil
+	return unknownIn(data, reflect.TypeOf(v), ""), nil
+}
+
+// unknownIn returns the members at path, which is that of the JSON in data, that t lacks.
+func unknownIn(data []byte, t reflect.Type, path string) (unknown []Member) {
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return nil
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return unknownIn(data, t.Elem(), path)
+	case reflect.Slice:
+		var list []json.RawMessage
+		if json.Unmarshal(data, &list) != nil {
+			return nil // no list: nothing in it
+		}
+		for i, element := range list {
+			unknown = append(unknown, unknownIn(element, t.Elem(), fmt.Sprintf("%s[%d]", path, i))...)
+		}
+	case reflect.Struct:
+		var object map[string]json.RawMessage
+		if json.Unmarshal(data, &object) != nil {
+			return nil
+		}
+		if path != "" {
+			path += "."
+		}
+		known := map[string]reflect.Type{}
+		fieldsOf(t, known)
+		for _, key := range slices.Sorted(maps.Keys(object)) {
+			if field, ok := known[key]; ok {
+				unknown = append(unknown, unknownIn(object[key], field, path+key)...)
+			} else {
+				unknown = append(unknown, Member{path + key, object[key]})
+			}
+		}
+	}
+	return unknown
+}
+
+// fieldsOf puts the types of the fields of t, a struct, and of those embedded in it to their keys.
+func fieldsOf(t reflect.Type, types map[string]reflect.Type) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous:
+			fieldsOf(f.Type, types)
+		case name != "":
+			types[name] = f.Type
+		}
+	}
 }
 
 // A Member is a key of an object and its value.
@@ -163,8 +226,6 @@ func explain(err error) error {
 	case errors.As(err, &wrong):
 	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF):
 		return faultOf(err)
-	case strings.HasPrefix(err.Error(), "json: unknown field "): // which has no type
-		return unsupported.Mark(err)
 	default:
 		return err
 	}

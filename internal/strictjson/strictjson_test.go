@@ -43,7 +43,7 @@ func TestErrors(t *testing.T) {
 		{known, ``, "an empty file, expected JSON", true},
 		{known, `{"name": `, "unexpected EOF", true},
 		{known, `{} {}`, "more after the JSON value, which ends at byte 2", true},
-		{known, `{"name": "a", "more": 2}`, `json: unknown field "more"`, false},
+		{known, `{"name": "a", "more": 2}`, `unknown key "more"`, false},
 	} {
 		err := c.read([]byte(c.data), new(outer))
 		if c.want == "" {

@@ -125,7 +125,7 @@ func (w *weights) open() (*Model, error) {
 		m.mixing = kernel.BFloat16
 	}
 	m.Linears, m.Scheme = w.linears, head.Quantized
-	m.Family = head.ModelType
+	m.Family, m.Ignored = head.ModelType, unreadRope(w.config)
 	return m, nil
 }
 

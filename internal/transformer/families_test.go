@@ -121,8 +121,10 @@ func TestBadModels(t *testing.T) {
 
 		{"unknown rope_scaling", "llama-yarn", set("rope_scaling", `{"rope_type": "su", "factor": 2}`),
 			[]string{`config.json: rope_scaling: rope_type: found "su", expected one of default, dynamic, linear, llama3, ntk, yarn`}},
-		{"rope_scaling with unknown keys", "llama-yarn", set("rope_scaling", `{"rope_type": "longrope", "long_factor": [1], "short_factor": [1]}`),
-			[]string{"config.json: rope_scaling:", "long_factor"}},
+		{"rope_scaling by lists of factors", "llama-yarn", set("rope_scaling", `{"rope_type": "longrope", "factor": 2, "long_factor": [1], "short_factor": [1]}`),
+			[]string{`config.json: rope_scaling: rope_type: found "longrope"`}},
+		{"ntk with another form", "gte-ntk", set("rope_scaling", `{"type": "ntk", "factor": 2.0, "mixed_b": 0.6}`),
+			[]string{"config.json: rope_scaling: mixed_b: found, expected none with ntk"}},
 		{"rope_scaling without a factor", "llama-yarn", set("rope_scaling", unscaled), []string{"config.json: rope_scaling: factor: missing, expected 1 or more"}},
 		{"rope_scaling that shrinks", "llama-yarn", set("rope_scaling", `{"type": "linear", "factor": 0.5}`), []string{"config.json: rope_scaling: factor: found 0.5, expected 1 or more"}},
 		{"rope_scaling of another type", "llama-yarn", set("rope_scaling", `"linear"`), []string{"config.json: rope_scaling: found string, expected object"}},

@@ -1,8 +1,12 @@
 package transformer
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/strictjson"
 )
@@ -35,14 +39,79 @@ type ropeParameter struct {
 	MScaleAllDim    float64  `json:"mscale_all_dim"`
 	Truncate        *bool    `json:"truncate"`
 
-	err error // of decoding, for rope to return, which knows the key
+	keys []string // of the object
+	err  error    // of decoding, for rope to return, which knows the key
 }
 
-// UnmarshalJSON decodes the object in data, which must have known keys alone.
+// UnmarshalJSON decodes the object in data.
 func (p *ropeParameter) UnmarshalJSON(data []byte) error {
 	type plain ropeParameter
-	p.err = strictjson.UnmarshalKnown(data, (*plain)(p))
+	if p.err = strictjson.Unmarshal(data, (*plain)(p)); p.err == nil && string(data) != "null" {
+		var all map[string]json.RawMessage
+		p.err = json.Unmarshal(data, &all)
+		p.keys = slices.Sorted(maps.Keys(all))
+	}
 	return nil
+}
+
+// ropeKeys are the keys that a type of RoPE has beside those of all types, as transformers
+// 5.23 reads them in modeling_rope_utils.py: it warns of others, such as attn_factor,
+// finetuned and mrope_section, and computes without them.
+var ropeKeys = map[string][]string{
+	"default": nil,
+	"dynamic": {"factor"},
+	"linear":  {"factor"},
+	"llama3":  {"factor", "high_freq_factor", "low_freq_factor", "original_max_position_embeddings"},
+	"ntk":     {"factor"},
+	"yarn": {"attention_factor", "beta_fast", "beta_slow", "factor", "mscale", "mscale_all_dim", "original_max_position_embeddings",
+		"truncate"},
+}
+
+// kind returns the type of RoPE.
+func (p *ropeParameter) kind() string { return cmp.Or(p.RopeType, p.Type, "default") }
+
+// unread returns the keys that a RoPE of this type does not have.
+func (p *ropeParameter) unread() (keys []string) {
+	known := ropeKeys[p.kind()]
+	for _, key := range p.keys {
+		switch key {
+		case "rope_type", "type", "rope_theta", "partial_rotary_factor":
+		default:
+			if !slices.Contains(known, key) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
+}
+
+// unreadRope returns the paths in a config.json of the parameters of RoPE that nothing is
+// computed of.
+func unreadRope(config []byte) (paths []string) {
+	var c struct {
+		Scaling    *ropeParameter  `json:"rope_scaling"`
+		Parameters json.RawMessage `json:"rope_parameters"`
+	}
+	var all ropeParameter
+	var byLayer ropeByLayer
+	if json.Unmarshal(config, &c) != nil || c.Parameters != nil && (json.Unmarshal(c.Parameters, &all) != nil || json.Unmarshal(c.Parameters, &byLayer) != nil) {
+		return nil // its readers say why
+	}
+	of := func(path string, p *ropeParameter) {
+		if p == nil {
+			return
+		}
+		for _, key := range p.unread() {
+			paths = append(paths, path+"."+key)
+		}
+	}
+	of("rope_scaling", c.Scaling)
+	of("rope_parameters.full_attention", byLayer.Full)
+	of("rope_parameters.sliding_attention", byLayer.Sliding)
+	if byLayer.Full == nil && byLayer.Sliding == nil {
+		of("rope_parameters", &all)
+	}
+	return paths
 }
 
 // rope returns the RoPE of heads of dim elements for a model of so many
@@ -82,13 +151,7 @@ func (p *ropeParameter) rope(key string, dim, positions int, theta float64) (*Ro
 	if p.RopeTheta != nil {
 		theta = *p.RopeTheta
 	}
-	kind := p.RopeType
-	if kind == "" {
-		kind = p.Type
-	}
-	if kind == "" {
-		kind = "default"
-	}
+	kind := p.kind()
 	factor := 1.0
 	if p.Factor != nil {
 		factor = *p.Factor
@@ -120,7 +183,11 @@ func (p *ropeParameter) rope(key string, dim, positions int, theta float64) (*Ro
 			r.frequencies[i] /= float32(factor)
 		}
 	case "ntk":
-		// The code that comes with Alibaba-NLP/new-impl, NTKScalingRotaryEmbedding.
+		// The code that comes with Alibaba-NLP/new-impl, NTKScalingRotaryEmbedding, which has
+		// another form where there is a mixed_b.
+		if keys := p.unread(); len(keys) > 0 {
+			return nil, fmt.Errorf("%s: %s: found, expected none with ntk", key, keys[0])
+		}
 		r.frequency(dim, theta*factor)
 		by := float32(math.Pow(factor, 2/float64(dim)))
 		for i := range r.frequencies {

@@ -43,6 +43,7 @@ type Model struct {
 	// Linears has the tensors with the weights of linear layers that may be
 	// quantized, and which layer that is, as in Outliers; "" where there are several.
 	Linears map[string]string
+	Ignored []string // paths of keys of RoPE in config.json that nothing is computed of
 
 	set     *kernel.Set
 	mixing  kernel.Format         // of the products of attention
