@@ -17,9 +17,11 @@ type Attention struct {
 	Heads, KVHeads, HeadDim int
 	QueryNorm, KeyNorm      *Norm         // of each head, or where they are wider of all heads at once
 	RoPE                    *RoPE         // nil = positions do not turn queries and keys
+	Growth                  *QueryGrowth  // of queries that RoPE turned; nil = none
 	Bias                    *DistanceBias // nil = none
 	Disentangled            *Disentangled // nil = scores are those of queries and keys alone
 	Scale                   float32       // of the scores
+	Cap                     float32       // scaled scores become Cap·tanh(scores/Cap); 0 = they stay as they are. Not beside a Bias
 	Causal                  bool          // tokens see none behind them
 	Window                  int           // the farthest token that is seen, in tokens; 0 = no limit
 }
@@ -173,6 +175,11 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.M
 		if a.Disentangled != nil {
 			h.positions.add(s, a.Disentangled, &h.queries, t, scores, from)
 		}
+		scale := a.Scale
+		if a.Cap > 0 {
+			capScores(s, columns(scores, first, last), a)
+			scale = a.Cap
+		}
 		if a.Bias != nil || a.Causal || a.Window > 0 || h.hidden > 0 {
 			for i := range scores.Rows {
 				h.mask(s, a, scores.Row(i)[:last], before+from+i, first, length)
@@ -180,7 +187,7 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.M
 		}
 		values := h.values.Terms(first, last)
 		h.weights.Resize(s, scores.Rows, &values)
-		s.PackExponentials(&h.weights, 0, columns(scores, first, last), a.Scale, h.totals[:])
+		s.PackExponentials(&h.weights, 0, columns(scores, first, last), scale, h.totals[:])
 		s.Multiply(mixed, &h.weights, 0, 1, &values, 0, values.Count(), 0, kernel.Identity)
 		s.DivideRows(mixed, h.totals[:])
 		for i := range mixed.Rows { // a window may leave a token nothing
@@ -255,6 +262,14 @@ func (h *head) mask(s *kernel.Set, a *Attention, scores []float32, i, first, len
 		seen := scores[from:to]
 		s.Axpy(seen, h.bias[length-1-i+from:][:len(seen)], 1/a.Scale)
 	}
+}
+
+// capScores makes tanh(Scale·x/Cap) of x.
+func capScores(s *kernel.Set, x tensor.Matrix, a *Attention) {
+	for i := range x.Rows {
+		s.Scale(x.Row(i), a.Scale/a.Cap)
+	}
+	s.Activate(kernel.Tanh, x.Data, x.Stride, x.Rows, x.Cols)
 }
 
 func fill(x []float32, v float32) {

@@ -23,6 +23,7 @@ type decoderConfig struct {
 	qkvBias   bias // of the queries, keys and values, where attention_bias is not to say
 	headNorms bool // an RMSNorm on each head of queries and keys
 	window    int  // as in Attention
+	growth    *QueryGrowth
 	headless  bool // no head of a decoder
 }
 
@@ -67,7 +68,7 @@ func (c *decoderConfig) open(w *weights, theta float64) *Model {
 			MLP:       c.mlp(l, c.MLPBias, act),
 		}
 		a := &m.Layers[i].Attention
-		a.RoPE, a.Causal, a.Window = rope, c.causal(), c.window
+		a.RoPE, a.Causal, a.Window, a.Growth = rope, c.causal(), c.window, c.growth
 		if c.headNorms {
 			a.QueryNorm, a.KeyNorm = l.rmsNorm("self_attn.q_norm", c.HeadDim, eps), l.rmsNorm("self_attn.k_norm", c.HeadDim, eps)
 		}

@@ -44,3 +44,16 @@ func (s *decoderSizes) mlp(w *weights, b bias, act kernel.Activation) MLP {
 		Act:  act, Gated: true,
 	}
 }
+
+// sandwiched returns the layer under w's path as Gemma has it, with norms on what goes
+// into each half and on what comes out.
+func (s *decoderSizes) sandwiched(w *weights, attention bias, act kernel.Activation, eps float32, norm func(name string, n int, eps float32) *Norm) Layer {
+	return Layer{
+		AttnIn:    norm("input_layernorm", s.HiddenSize, eps),
+		Attention: s.attention(w, attention, attention),
+		AttnOut:   norm("post_attention_layernorm", s.HiddenSize, eps),
+		MLPIn:     norm("pre_feedforward_layernorm", s.HiddenSize, eps),
+		MLP:       s.mlp(w, withoutBias, act),
+		MLPOut:    norm("post_feedforward_layernorm", s.HiddenSize, eps),
+	}
+}

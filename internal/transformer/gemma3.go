@@ -88,14 +88,7 @@ func openGemma3(w *weights) *Model {
 	}
 	for i := range m.Layers {
 		l := w.at(fmt.Sprintf("layers.%d", i))
-		m.Layers[i] = Layer{
-			AttnIn:    l.rmsNormLessOne("input_layernorm", hidden, eps),
-			Attention: c.attention(l, c.AttentionBias, c.AttentionBias),
-			AttnOut:   l.rmsNormLessOne("post_attention_layernorm", hidden, eps),
-			MLPIn:     l.rmsNormLessOne("pre_feedforward_layernorm", hidden, eps),
-			MLP:       c.mlp(l, withoutBias, act),
-			MLPOut:    l.rmsNormLessOne("post_feedforward_layernorm", hidden, eps),
-		}
+		m.Layers[i] = c.sandwiched(l, c.AttentionBias, act, eps, l.rmsNormLessOne)
 		a := &m.Layers[i].Attention
 		a.QueryNorm, a.KeyNorm = l.rmsNormLessOne("self_attn.q_norm", c.HeadDim, eps), l.rmsNormLessOne("self_attn.k_norm", c.HeadDim, eps)
 		a.RoPE, a.Window, a.Causal = ropes[kinds[i]], windows[kinds[i]], !c.Bidirectional

@@ -82,11 +82,27 @@ func (t *rotateTask) Run(_, i int) {
 			continue
 		}
 		// Where positions turn heads they count from 0, padding tokens like others.
-		angles := t.angles[int(t.p.embed.positions[j])*a.HeadDim:][:a.HeadDim]
+		position := int(t.p.embed.positions[j])
+		angles := t.angles[position*a.HeadDim:][:a.HeadDim]
 		for at := 0; at < len(row); at += a.HeadDim {
 			rotate(row[at:at+a.HeadDim], angles)
 		}
+		if a.Growth != nil {
+			t.p.model.set.Scale(row[:queries], a.Growth.at(position))
+		}
 	}
+}
+
+// A QueryGrowth makes the queries of far tokens longer, by 1 + Beta·ln(1 + ⌊position/Every⌋):
+// transformers 5.23, get_llama_4_attn_scale.
+type QueryGrowth struct {
+	Beta  float64
+	Every int
+}
+
+// at returns the factor at a position.
+func (g *QueryGrowth) at(position int) float32 {
+	return float32(1 + float64(g.Beta*math.Log(float64(1+position/g.Every))))
 }
 
 // norms applies n, which may be nil, to as many parts of x as it is wide.

@@ -38,6 +38,8 @@ type ropeParameter struct {
 	MScale          float64  `json:"mscale"`
 	MScaleAllDim    float64  `json:"mscale_all_dim"`
 	Truncate        *bool    `json:"truncate"`
+	Llama4Beta      *float64 `json:"llama_4_scaling_beta"`    // of Ministral 3 alone, which takes it out
+	MaxPositions    int      `json:"max_position_embeddings"` // which no kind reads
 
 	keys []string // of the object
 	err  error    // of decoding, for rope to return, which knows the key
@@ -164,6 +166,8 @@ func (p *ropeParameter) rope(key string, dim, positions int, theta float64) (*Ro
 		return nil, fmt.Errorf("rope_theta: found %v, expected a number above 1", theta)
 	case p.PartialRotary != nil && *p.PartialRotary != 1:
 		return nil, fmt.Errorf("partial_rotary_factor: found %v, expected 1", *p.PartialRotary)
+	case p.Llama4Beta != nil:
+		return nil, fmt.Errorf("%s: llama_4_scaling_beta: found %v, expected none", key, *p.Llama4Beta)
 	case kind != "default" && !(factor >= 1 && factor < 1e9):
 		return nil, fmt.Errorf("%s: factor: found %v, expected 1 or more", key, factor)
 	case kind != "default" && p.Factor == nil:

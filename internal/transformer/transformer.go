@@ -37,6 +37,7 @@ type Model struct {
 	Embeddings   Embeddings
 	Layers       []Layer
 	FinalNorm    *Norm
+	Projection   *Linear       // of the normed states, to Hidden components; nil = none. Not beside a Head
 	Head         *Head         // that the model was opened with
 	Tasks        []Task        // that a batch may ask for
 	Scheme       weight.Scheme // of the weights in the file
@@ -91,7 +92,7 @@ type pass struct {
 	tiles   [][]float32   // of each worker
 	x       tensor.Matrix // the residual stream, tokens×hidden
 	y       tensor.Matrix // what goes into a half of a layer, and what that adds to x
-	buffers [8][]float32
+	buffers [9][]float32
 	sums    []float64 // of a head
 	keep    *Prefix   // that the pass is for; nil = none
 	narrow  bool      // attention is for first tokens alone, in the last layer of some
@@ -125,6 +126,7 @@ const (
 	bufferExpertOut
 	bufferBranch
 	bufferBeside // what a layer's Beside makes
+	bufferStates // the residual stream, where a Projection makes the last hidden states
 )
 
 // Forward writes the last hidden states of b (tokens×hidden) to dst, which must
@@ -155,7 +157,10 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 		p.task = &m.Tasks[b.Task-1]
 	}
 	p.x = dst
-	p.y = p.matrix(bufferY, tokens, m.Hidden)
+	if m.Projection != nil {
+		p.x = p.matrix(bufferStates, tokens, m.Projection.K)
+	}
+	p.y = p.matrix(bufferY, tokens, p.x.Cols)
 
 	p.embedTokens(team)
 	if in := layers[0].AttnIn; in != nil {
@@ -183,10 +188,13 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 		end := normTask{add: p.y, out: l.MLPOut, sum: l.MLPSum}
 		if l.Beside != nil {
 			p.norms(team, end)
-			end = normTask{add: p.matrix(bufferBeside, tokens, m.Hidden), sum: l.Beside.Sum}
+			end = normTask{add: p.matrix(bufferBeside, tokens, p.x.Cols), sum: l.Beside.Sum}
 		}
 		end.next, end.dst, end.feeds = next, to, feeds
 		p.norms(team, end)
+	}
+	if m.Projection != nil {
+		p.apply(team, dst, p.x, m.Projection, kernel.Identity)
 	}
 	if p.firsts {
 		p.scatter(dst)
@@ -271,6 +279,9 @@ func (m *Model) FirstsOperations(lengths []int) float64 {
 	for _, length := range lengths {
 		n := float64(length)
 		if w := m.Embeddings.Projection; w != nil {
+			ops += n * operations(w)
+		}
+		if w := m.Projection; w != nil {
 			ops += n * operations(w)
 		}
 		for i := range m.Layers {

@@ -9,7 +9,7 @@ For every variant a folder DIR/<name>/ is written:
                                    end; last_hidden_state [tokens,hidden], float32
 The numbers are those of transformers for each sequence alone, which reads config.json and the weights from the folder, or where
 the folder has names that it does not know, from the same tensors under its own names. Where float64 is set it computes in
-float64. What transformers does not compute is in published.py. Needs the pinned packages in requirements.txt.
+float64. The last layer of voyage is plain PyTorch. What transformers does not compute is in published.py. Needs the pinned packages in requirements.txt.
 """
 
 import argparse, json, os, shutil, tempfile
@@ -122,6 +122,28 @@ def gemma(**more):
     return config | more
 
 
+def gemma2(**more):
+    config = decoder(
+        "gemma2",
+        num_hidden_layers=3,
+        head_dim=10,
+        hidden_activation="gelu_pytorch_tanh",
+        query_pre_attn_scalar=16,
+        sliding_window=6,
+        attn_logit_softcapping=2.5,
+    )
+    del config["hidden_act"]
+    return config | more
+
+
+def ministral3(**more):
+    rope = dict(rope_type="yarn", rope_theta=1e6, factor=16.0, original_max_position_embeddings=16, max_position_embeddings=256)
+    rope |= dict(beta_fast=32.0, beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.1)
+    config = decoder("ministral3", head_dim=10, max_position_embeddings=256, rope_parameters=rope)
+    del config["rope_theta"]
+    return config | more
+
+
 def t5(model_type, **more):
     config = dict(
         model_type=model_type,
@@ -215,6 +237,7 @@ LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_fac
 YARN = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=64)
 NOMIC = encoder("nomic_bert", hidden_act="silu", rope_parameters=default_rope(1000.0))
 GTE = encoder("gte", rope_parameters=default_rope(500.0), type_vocab_size=1)
+VOYAGE = {"AutoModel": "modeling_qwen3_bidirectional.Qwen3BidirectionalModel"}
 BIDIRECTIONAL = {"AutoModel": "llama_bidirectional_model.LlamaBidirectionalModel"}
 
 # Of each variant: config (the file), and where they differ from the defaults: native (what transformers reads instead of it),
@@ -227,6 +250,9 @@ VARIANTS = {
     "gemma3-legacy": dict(
         config=gemma(sliding_window_pattern=3, rope_scaling={"rope_type": "linear", "factor": 8.0}), lengths=[1, 2, 7, 90]
     ),
+    # Scores under a cap, and without one.
+    "gemma2": dict(config=gemma2()),
+    "gemma2-uncapped": dict(config=gemma2(attn_logit_softcapping=None, layer_types=[FULL, SLIDING, FULL], attention_bias=True)),
     "modernbert-layer-types": dict(
         config=modernbert(
             local_attention=7,
@@ -246,6 +272,21 @@ VARIANTS = {
         config=decoder("qwen3", head_dim=6, use_bidirectional_attention=True),
         native=decoder("qwen3", head_dim=6, is_causal=False),
     ),
+    "pplx": dict(
+        config=decoder(
+            "bidirectional_pplx_qwen3", head_dim=6, use_bidirectional_attention=True, auto_map={"AutoModel": "modeling.PPLXQwen3Model"}
+        ),
+        native=decoder("qwen3", head_dim=6, is_causal=False),
+    ),
+    "voyage": dict(
+        config=decoder("qwen3", head_dim=6, use_bidirectional_attention=True, num_labels=52, auto_map=VOYAGE),
+        native=decoder("qwen3", head_dim=6, is_causal=False),
+        tensors=dict(prefix="model.", projection=52),
+    ),
+    # Queries that grow with their positions.
+    "ministral3": dict(config=ministral3(), lengths=[1, 2, 100]),
+    "ministral3-both-sides": dict(config=ministral3(is_causal=False), lengths=[1, 2, 100]),
+    "ministral3-window": dict(config=ministral3(sliding_window=5)),
     "qwen3-not-causal": dict(config=decoder("qwen3", head_dim=6, is_causal=False)),
     "llama-bidirec": dict(
         config=decoder("llama_bidirec", auto_map=BIDIRECTIONAL, pooling="avg"), native=decoder("llama", is_causal=False)
@@ -345,10 +386,14 @@ def make(name, v, out):
     tensors = how.get("rename", lambda t: t)(tensors)
     tensors = {how.get("prefix", "") + k: t for k, t in tensors.items()}
     tensors |= {k: torch.ones(1, 20) for k in how.get("extra", [])}
+    last = torch.nn.Identity()
+    if "projection" in how:  # a linear layer on the hidden states, which transformers does not have
+        last = torch.nn.Linear(native["hidden_size"], how["projection"], bias=False)
+        tensors["linear.weight"] = randomize(last, seed + 2).weight
     rows = sequences(seed + 1, v.get("lengths", LENGTHS), v.get("vocabulary", VOCABULARY), v.get("special", ()))
     write(
         os.path.join(out, name), config, tensors, rows,
-        lambda row: reference(input_ids=row[None], attention_mask=torch.ones_like(row)[None]).last_hidden_state[0],
+        lambda row: last(reference(input_ids=row[None], attention_mask=torch.ones_like(row)[None]).last_hidden_state[0]),
     )  # fmt: skip
 
 
