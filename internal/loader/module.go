@@ -47,6 +47,8 @@ func (m *Model) module(spec *modelfolder.Module, width int) (loaded, error) {
 			made, err = m.dense(spec)
 		case spec.Class == modelfolder.LayerNorm:
 			made, err = m.layerNorm(spec)
+		case spec.Class == modelfolder.Quantizer:
+			made.module, made.recipe = pipeline.Tanh127{}, "Tanh127"
 		case spec.Class == modelfolder.SparseAutoEncoder:
 			made, err = m.autoEncoder(spec)
 		}

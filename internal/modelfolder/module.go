@@ -16,16 +16,18 @@ const (
 	LayerNorm = "LayerNorm"
 	Normalize = "Normalize"
 
+	Quantizer = "FlexibleQuantizer" // pplx-embed's, of the code published with it, st_quantize.py
+
 	SparseAutoEncoder = "SparseAutoEncoder" // the last module of a sparse model
 )
 
 // A Module makes new vectors of those before it: sentence-transformers' Dense,
-// LayerNorm, Normalize or SparseAutoEncoder.
+// LayerNorm, Normalize or SparseAutoEncoder, or a Quantizer.
 type Module struct {
 	Class  string
 	Folder Folder
 
-	Inputs int // that config.json says the module reads, but for a Normalize
+	Inputs int // that config.json says the module reads, but for a Normalize and a Quantizer
 	key    string
 
 	Outputs int // of a Dense and of a SparseAutoEncoder
@@ -44,7 +46,7 @@ type Module struct {
 
 // Fits returns an error unless the module reads vectors of so many components.
 func (m *Module) Fits(width int) error {
-	if m.Class == Normalize || m.Inputs == width {
+	if m.Class == Normalize || m.Class == Quantizer || m.Inputs == width {
 		return nil
 	}
 	return m.Error(fmt.Errorf("%s: %d, expected %d, what the modules before make", m.key, m.Inputs, width))

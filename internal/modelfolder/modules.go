@@ -184,7 +184,7 @@ func (r *reader) extend(route *Route, e *moduleEntry, input *Feature) (err error
 		m, err := r.module(dir, class, *input)
 		route.Modules, route.MaxActive = append(route.Modules, m), m.MaxActive
 		return err
-	case class == LayerNorm && *input == sentenceFeature || class == Dense || class == Normalize:
+	case (class == LayerNorm || e.Type == "st_quantize."+Quantizer) && *input == sentenceFeature || class == Dense || class == Normalize:
 		m, err := r.module(dir, class, *input)
 		if *input == tokenFeature {
 			route.Tokens = append(route.Tokens, m)
@@ -224,6 +224,7 @@ func (r *reader) module(dir Folder, class string, input Feature) (*Module, error
 		err = m.readLayerNorm()
 	case SparseAutoEncoder:
 		err = m.readAutoEncoder()
+	case Quantizer: // has no files
 	default:
 		err = dir.checkNormalize(input)
 	}
