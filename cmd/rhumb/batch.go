@@ -29,8 +29,9 @@ func (c *console) batchCommand() *cobra.Command {
 		Use:   "batch IN… OUT",
 		Short: "Embed the rows of files, however many, into a file",
 		Long: `Embed the rows of text, jsonl, csv and parquet files into one jsonl, parquet or
-npy file. A .gz or .zst at the end of a name tells a compression, of inputs and of
-a jsonl output. IN may be a pattern such as 'data/*.jsonl'.
+npy file, or one that a store imports (see --output-format). A .gz or .zst at the
+end of a name tells a compression, of inputs and of outputs but parquet and npy.
+IN may be a pattern such as 'data/*.jsonl'.
 
 A job that was stopped, by whatever, goes on where it was when the same command
 runs again, and ends with the same bytes. Until it is complete, it lies in the
@@ -55,7 +56,8 @@ out.npy those are in out.scales.npy, in the other formats in a column.`,
 	in.addBlank(cmd)
 	store.add(cmd)
 	flags := cmd.Flags()
-	format := addChoice(cmd, "output-format", "format of the output; auto goes by the file's name", "auto", "jsonl", "npy", "parquet")
+	format := addChoice(cmd, "output-format", "format of the output; auto goes by the file's name", append([]string{"auto", "jsonl", "npy", "parquet"}, rows.StoreFormats...)...)
+	flags.StringVar(&cfg.Collection, "collection", "", "`NAME` of the index or collection that rows go into, in outputs of elasticsearch and weaviate")
 	flags.StringSliceVar(&cfg.Keep, "keep", nil, "`COLUMNS` of the inputs that the output has too, with commas between")
 	flags.StringSliceVar(&cfg.Drop, "drop", nil, "`COLUMNS` of the inputs that the output does not have, in place of --keep; empty for none")
 	cmd.MarkFlagsMutuallyExclusive("keep", "drop")

@@ -99,6 +99,8 @@ func TestBatchFlags(t *testing.T) {
 		"batch in1.jsonl part0.jsonl --output-format parquet":   "--restart begins the job anew",
 		"batch in2.jsonl new.jsonl --text-field body":           "in2.jsonl:1: empty text",
 		"batch in1.jsonl new2.jsonl --text-field body --keep x": `in1.jsonl: no column "x" to keep in the first`,
+		"batch in1.jsonl new4.jsonl --collection docs":          `collection "docs": jsonl goes into none`,
+		"batch in1.jsonl new5.weaviate --text-field body":       "weaviate: no collection",
 		"batch in1.jsonl new3.npy --encoding int8":              "npy has no place for that; give ranges",
 	} {
 		code, _, stderr := rhumb(t, "", strings.Fields(args)...)

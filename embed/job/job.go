@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -39,7 +40,8 @@ type Config struct {
 	Output       string   // a file that does not exist
 	Store        Store    // of inputs, patterns and an output that are objects; nil = all are files
 	Work         string   // the folder where a job lies whose output is an object, until it is complete; "" = the working folder
-	OutputFormat string   // "jsonl", "npy" or "parquet"; "" = by the name; .gz and .zst at the end of jsonl's compress it
+	OutputFormat string   // "jsonl", "npy", "parquet" or, for the importer of a database, "elasticsearch", "pgvector", "pgvector-binary", "qdrant", "weaviate" or "milvus"; "" = by the name; .gz and .zst at its end compress all but npy and parquet
+	Collection   string   // where the rows go of a format that a database imports: the index of "elasticsearch", where "" leaves it to the request; the collection of "weaviate", which must be given
 	Keep         []string // columns of the inputs that the output has too
 	Drop         []string // in place of Keep: it has all but these; nil = none, empty = all
 
@@ -247,6 +249,13 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if j.layout.Multi && cfg.OutputFormat == "npy" {
 		return errors.New("npy has no place for the vectors of a multi-vector model, expected jsonl or parquet")
 	}
+	if rows.IsStore(cfg.OutputFormat) {
+		if _, err := rows.NewRecords(cfg.OutputFormat, j.layout, cfg.Collection); err != nil {
+			return err
+		}
+	} else if cfg.Collection != "" {
+		return fmt.Errorf("collection %q: %s goes into none", cfg.Collection, cfg.OutputFormat)
+	}
 	if cfg.OutputFormat == "npy" {
 		if err := j.layout.CheckNPY(); err != nil {
 			return err
@@ -291,8 +300,10 @@ func outputFormat(name string) (string, error) {
 		return "jsonl", nil
 	case (ext == ".npy" || ext == ".parquet") && base == name:
 		return ext[1:], nil
+	case ext != "" && rows.IsStore(ext[1:]):
+		return ext[1:], nil
 	}
-	return "", fmt.Errorf("%s: %w of the output, expected .jsonl, .jsonl.gz, .jsonl.zst, .npy or .parquet at its end", name, rows.ErrFormat)
+	return "", fmt.Errorf("%s: %w of the output, expected .jsonl, .jsonl.gz, .jsonl.zst, .npy, .parquet or the format of a store at its end", name, rows.ErrFormat)
 }
 
 // run does what earlier runs left to do.
@@ -382,8 +393,6 @@ func (j *job) open() (err error) {
 		return err
 	}
 	switch j.cfg.OutputFormat {
-	case "jsonl":
-		j.sink, err = newLines(out, j.layout, j.cfg.Output)
 	case "npy":
 		a := &array{out: out, layout: j.layout}
 		if j.layout.Scale {
@@ -393,7 +402,12 @@ func (j *job) open() (err error) {
 	case "parquet":
 		j.sink, err = newTable(j.folder, out, j.layout, cmp.Or(j.cfg.rowGroup, rows.RowGroup))
 	default:
-		err = fmt.Errorf("output format %q, expected jsonl, npy or parquet", j.cfg.OutputFormat)
+		records, err := rows.NewRecords(j.cfg.OutputFormat, j.layout, j.cfg.Collection)
+		if err != nil {
+			return err
+		}
+		j.sink, err = newLines(out, j.layout, records, j.cfg.Output)
+		return err
 	}
 	return err
 }

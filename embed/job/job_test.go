@@ -302,7 +302,7 @@ func TestShards(t *testing.T) {
 	for i, name := range []string{"a.txt", "b.txt.gz", "c.txt"} {
 		writeInput(t, filepath.Join(dir, name), makeTexts(100 * (i + 1))[100*i:])
 	}
-	for ext, parts := range map[string][]int{"jsonl": {2}, "jsonl.gz": {3}, "jsonl.zst": {30}, "npy": {5}} {
+	for ext, parts := range map[string][]int{"jsonl": {2}, "jsonl.gz": {3}, "jsonl.zst": {30}, "npy": {5}, "pgvector.gz": {3}, "qdrant": {4}} {
 		for _, n := range parts {
 			all := Config{Inputs: []string{filepath.Join(dir, "[abc].txt*")}, Output: filepath.Join(t.TempDir(), "out."+ext), ChunkRows: 16}
 			_, err := Run(t.Context(), m, all)
@@ -350,6 +350,7 @@ func TestMistakes(t *testing.T) {
 	writeInput(t, "in.txt", makeTexts(3))
 	writeInput(t, "in.jsonl", makeTexts(3))
 	writeInput(t, "in.csv", makeTexts(3))
+	require.NoError(t, os.WriteFile("more.csv", []byte("text\none\n"), 0o666))
 	require.NoError(t, os.WriteFile("cut.jsonl.gz", []byte("\x1f\x8b\x08"), 0o666))
 	require.NoError(t, os.WriteFile("empty.jsonl.zst", nil, 0o666))
 	for _, test := range []struct {
@@ -385,6 +386,17 @@ func TestMistakes(t *testing.T) {
 		{"in.csv:1: no column \"body\"", func(c *Config) { c.Inputs, c.TextField = []string{"in.csv"}, "body" }},
 		{"cut.jsonl.gz: ", func(c *Config) { c.Inputs = []string{"cut.jsonl.gz"} }},
 		{"dimensions: 99", func(c *Config) { c.Options.Dimensions = 99 }},
+		{"pgvector: no place for embeddings as int8", func(c *Config) {
+			c.Output, c.Options.Formats = "out.pgvector", []encoding.Format{encoding.Int8}
+		}},
+		{"weaviate: no collection", func(c *Config) { c.Output = "out.weaviate" }},
+		{"collection \"docs\": jsonl goes into none", func(c *Config) { c.Collection = "docs" }},
+		{"name those to keep", func(c *Config) {
+			c.Inputs, c.Drop, c.Output = []string{"in.jsonl"}, []string{}, "out.pgvector"
+		}},
+		{"more.csv: its columns are not those of in.csv: none; expected n, note", func(c *Config) {
+			c.Inputs, c.Drop, c.Output = []string{"in.csv", "more.csv"}, []string{"text"}, "out.pgvector"
+		}},
 		{"no-folder", func(c *Config) { c.Output = "no-folder/out.jsonl" }},
 	} {
 		t.Run(test.message, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -78,6 +79,7 @@ func (in *inputFile) open(ctx context.Context, cfg *Config) (rows.Source, error)
 	if isObject(in.Name) {
 		how.Open = cfg.openObject
 	}
+	how.Carry.Fixed = rows.HasColumns(cfg.OutputFormat)
 	if how.Format == "" {
 		var err error
 		if how.Format, err = rows.InputFormat(in.Name); err != nil {
@@ -119,12 +121,26 @@ func columnsOf(ctx context.Context, cfg *Config, inputs []inputFile) (all []rows
 		case cfg.OutputFormat == "parquet" && !slices.EqualFunc(all, found, sameColumn):
 			return nil, fmt.Errorf("%s: its columns are not those of %s, which Parquet has one type for: %s; expected %s",
 				inputs[i].Name, inputs[0].Name, describe(found), describe(all))
+		case rows.HasColumns(cfg.OutputFormat) && !slices.EqualFunc(all, found, sameName):
+			return nil, fmt.Errorf("%s: its columns are not those of %s: %s; expected %s",
+				inputs[i].Name, inputs[0].Name, listed(found), listed(all))
 		}
 	}
 	return all, nil
 }
 
 func sameColumn(a, b rows.Column) bool { return a.Name == b.Name && parquet.EqualNodes(a.Node, b.Node) }
+
+func sameName(a, b rows.Column) bool { return a.Name == b.Name }
+
+// listed returns the names of columns.
+func listed(columns []rows.Column) string {
+	var names []string
+	for _, c := range columns {
+		names = append(names, c.Name)
+	}
+	return cmp.Or(strings.Join(names, ", "), "none")
+}
 
 func describe(columns []rows.Column) string {
 	if len(columns) == 0 {

@@ -67,6 +67,9 @@ func newSettings(cfg *Config, m embed.Info, fingerprint string) settings {
 	if cfg.MaxActive > 0 {
 		s["max active"] = cfg.MaxActive
 	}
+	if cfg.Collection != "" {
+		s["collection"] = cfg.Collection
+	}
 	if cfg.LongMean {
 		s["long"] = "mean"
 	}

@@ -15,28 +15,60 @@ type sink interface {
 	finish() error
 }
 
-// lines writes a line of JSON a row. Where the output is compressed, each chunk is
-// compressed by itself.
+// lines writes a record a row, such as a line of JSON. Where the output is compressed, each
+// chunk is compressed by itself.
 type lines struct {
-	out    *log
-	layout *rows.Layout
-	packer *rows.Packer
-	buf    []byte
+	out     *log
+	layout  *rows.Layout
+	records *rows.Records
+	packer  *rows.Packer
+	buf     []byte
 }
 
-func newLines(out *log, l *rows.Layout, name string) (*lines, error) {
+func newLines(out *log, l *rows.Layout, records *rows.Records, name string) (*lines, error) {
 	p, err := rows.NewPacker(name)
-	return &lines{out: out, layout: l, packer: p}, err
+	return &lines{out: out, layout: l, records: records, packer: p}, err
 }
 
+// write writes a chunk. A row that the format has no place for is a bad one.
 func (s *lines) write(results []rows.Result) error {
 	s.buf = s.buf[:0]
 	for i := range results {
-		for r := range results[i].Rows() {
-			s.buf = append(s.layout.AppendJSON(s.buf, r), '\n')
+		r, from := &results[i], len(s.buf)
+		err := s.add(r)
+		if err == nil {
+			continue
+		}
+		if !s.layout.Errors {
+			return located(r, err)
+		}
+		s.buf = s.buf[:from]
+		r.Err, r.Chunks = err, nil
+		if err := s.add(r); err != nil {
+			return located(r, err)
 		}
 	}
+	if len(s.buf) == 0 {
+		return nil // so that there is a record where the output has any bytes
+	}
 	return s.pack(s.buf)
+}
+
+// add adds the rows of a result to the chunk.
+func (s *lines) add(result *rows.Result) (err error) {
+	for r := range result.Rows() {
+		if r.Err != nil && !s.records.Errors {
+			continue
+		}
+		before := s.records.Between
+		if s.out.size == 0 && len(s.buf) == 0 {
+			before = s.records.Begin
+		}
+		if s.buf, err = s.records.Append(append(s.buf, before...), r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *lines) pack(block []byte) error {
@@ -48,12 +80,15 @@ func (s *lines) pack(block []byte) error {
 	return err
 }
 
-// finish makes a compressed file of no rows one that holds nothing.
+// finish writes the end. It makes a compressed file of no rows one that holds nothing.
 func (s *lines) finish() error {
-	if s.out.size > 0 {
-		return nil
+	switch {
+	case s.out.size == 0:
+		return s.pack([]byte(s.records.Begin + s.records.End))
+	case s.records.End != "":
+		return s.pack([]byte(s.records.End))
 	}
-	return s.pack(nil)
+	return nil
 }
 
 // array writes a NumPy array, and the scales of its rows, where they have them, as another.

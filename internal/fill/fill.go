@@ -75,7 +75,7 @@ var errNotSparse = errors.New("given, expected none: the model is not sparse")
 // Complete sets in l what the rows hold.
 func (f *Filler) Complete(l *rows.Layout) {
 	if f.sparse != nil {
-		l.Chunks, l.Sparse = f.how.ChunkTokens > 0, true
+		l.Chunks, l.Sparse, l.Vocabulary = f.how.ChunkTokens > 0, true, f.sparse.Info().Vocabulary
 		return
 	}
 	if f.multi != nil {

@@ -22,6 +22,7 @@ type Carry struct {
 	Drop []string // all but these; nil = none
 	Form Form
 
+	Fixed bool            // Columns must tell all columns, as all rows have the same
 	Types map[string]Type // of the fields of jsonl in Parquet's form; nil = Columns reads all to find them
 	Taken []string        // further columns that the results have of their own
 }

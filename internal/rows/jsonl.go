@@ -83,6 +83,9 @@ const maxFields = 1000
 // or else those of the fields in all lines, which are read for that; in JSON's form, which
 // others there are beside those to drop shows only in each line.
 func (s *jsonlSource) Columns() (all []Column, err error) {
+	if s.carry.Drop != nil && s.carry.Fixed {
+		return nil, fmt.Errorf("%s: a table's columns must be known before the lines are read: name those to keep, in place of those to drop", s.name)
+	}
 	if s.carry.Form != Parquet {
 		for _, name := range s.carry.Keep {
 			all = append(all, Column{Name: name})

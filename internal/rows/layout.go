@@ -12,6 +12,7 @@ import (
 // A Layout says what results hold.
 type Layout struct {
 	Dimensions int
+	Vocabulary int               // entries of it, where embeddings are sparse
 	Formats    []encoding.Format // of each embedding, at least one
 	Scale      bool              // embeddings have one: 8 bits that follow no ranges
 	Errors     bool              // results may be errors
