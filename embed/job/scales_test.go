@@ -74,4 +74,8 @@ func TestScales(t *testing.T) {
 	require.NoError(t, os.WriteFile(scales, nil, 0o666))
 	_, err = Run(t.Context(), m, cfg)
 	require.ErrorContains(t, err, "out.scales.npy: exists already, where the scales of")
+
+	cfg.Output = "s3://bucket/out.npy"
+	_, err = Run(t.Context(), m, cfg)
+	require.ErrorContains(t, err, "npy has no place for that in a store")
 }
