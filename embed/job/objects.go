@@ -46,7 +46,7 @@ func (cfg *Config) checkStore() error {
 	}
 	for _, name := range append([]string{cfg.Output}, cfg.Inputs...) {
 		if isObject(name) {
-			return fmt.Errorf("%s: an object, expected a file; the command rhumb-cloud takes s3:// and gs://, and pipelines such as examples/beam do", name)
+			return fmt.Errorf("%s: an object, expected a file; programs with a job.Config.Store take it, and pipelines such as examples/beam do", name)
 		}
 	}
 	return nil

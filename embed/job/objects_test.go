@@ -119,7 +119,7 @@ func TestObjectsAway(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "in.txt")
 	writeInput(t, file, makeTexts(3))
 	store := &shelf{objects: fstest.MapFS{"bucket/in.txt": {Data: []byte("a text\n")}}}
-	expected := ": an object, expected a file; the command rhumb-cloud takes s3:// and gs://, and pipelines such as examples/beam do"
+	expected := ": an object, expected a file; programs with a job.Config.Store take it, and pipelines such as examples/beam do"
 	for name, test := range map[string]struct {
 		cfg  Config
 		want string

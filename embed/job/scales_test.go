@@ -75,7 +75,7 @@ func TestScales(t *testing.T) {
 	_, err = Run(t.Context(), m, cfg)
 	require.ErrorContains(t, err, "out.scales.npy: exists already, where the scales of")
 
-	cfg.Output = "s3://bucket/out.npy"
+	cfg.Output, cfg.Store, cfg.Work = "mem://bucket/out.npy", &shelf{}, t.TempDir()
 	_, err = Run(t.Context(), m, cfg)
 	require.ErrorContains(t, err, "npy has no place for that in a store")
 }
