@@ -111,6 +111,21 @@ func (s *csvSource) readHeader() error {
 	return nil
 }
 
+// enter has s go on at a position.
+func (s *csvSource) enter(at Position) error {
+	if err := s.readHeader(); err != nil {
+		return err
+	}
+	s.line = at.Line
+	return s.seek(at.Offset)
+}
+
+// Position is that of Source.
+func (s *csvSource) Position() (Position, bool) {
+	at, ok := s.lineReader.Position()
+	return at, ok && !s.within
+}
+
 func (s *csvSource) Next() (Input, error) {
 	if err := s.readHeader(); err != nil {
 		return Input{}, err

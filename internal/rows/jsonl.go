@@ -36,12 +36,12 @@ func (s *textSource) Next() (Input, error) {
 			bad.Skipped = skipped
 		}
 		if err != nil {
-			return Input{}, err
+			return Input{Skipped: skipped}, err
 		}
 		if !s.blank && len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		in := Input{File: s.name, Line: s.line, Skipped: skipped}
+		in := Input{File: s.name, Line: s.line, From: s.start, Skipped: skipped}
 		if err := s.set.check(line); err != nil {
 			return Input{}, &BadInput{in, err}
 		}
@@ -130,12 +130,7 @@ func (s *jsonlSource) findTypes() (map[string]Type, error) {
 		if err != nil {
 			return nil, err
 		}
-		var fields map[string]json.RawMessage
-		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] != '{' || json.Unmarshal(line, &fields) != nil {
-			continue
-		}
-		s.see(fields)
-		for name, value := range fields {
+		for name, value := range s.seeLine(line) {
 			if s.chosen(name) {
 				types[name] = types[name].with(typeOf(value), value)
 			}
@@ -154,6 +149,15 @@ func (s *jsonlSource) chosen(name string) bool {
 	return name != s.id && !slices.Contains(s.carry.Drop, name)
 }
 
+// seeLine sees the object of a line, and returns its fields; nil where there is none.
+func (s *jsonlSource) seeLine(line []byte) (fields map[string]json.RawMessage) {
+	if line = bytes.TrimSpace(line); len(line) == 0 || line[0] != '{' || json.Unmarshal(line, &fields) != nil {
+		return nil
+	}
+	s.see(fields)
+	return fields
+}
+
 // see counts an object, and which columns have shown.
 func (s *jsonlSource) see(fields map[string]json.RawMessage) {
 	s.objects++
@@ -162,10 +166,30 @@ func (s *jsonlSource) see(fields map[string]json.RawMessage) {
 	})
 }
 
+// enter has s read a Range, from a position in it. Which columns there are the first lines
+// of the file show.
+func (s *jsonlSource) enter(r Range, at Position) error {
+	for len(s.absent) > 0 && s.objects < keptWithin && s.offset() < max(r.From, at.Offset) {
+		line, err := s.readLine()
+		if bad := (*BadInput)(nil); errors.As(err, &bad) {
+			continue
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		s.seeLine(line)
+	}
+	s.inside = false
+	return s.lineReader.enter(r, at)
+}
+
 // missing returns an error of a column that no object had where there have been many, or
-// where err is the end.
+// where err is the end of the file.
 func (s *jsonlSource) missing(err error) error {
-	if len(s.absent) == 0 || s.objects < keptWithin && (err != io.EOF || s.objects == 0) {
+	if len(s.absent) == 0 || s.objects < keptWithin && (err != io.EOF || s.objects == 0 || s.end > 0) {
 		return nil
 	}
 	what := "to keep"
@@ -188,7 +212,7 @@ func (s *jsonlSource) Next() (Input, error) {
 			continue
 		}
 		in, err := s.parse(line)
-		in.File, in.Line = s.name, s.line
+		in.File, in.Line, in.From = s.name, s.line, s.start
 		if err != nil {
 			return Input{}, &BadInput{in, err}
 		}

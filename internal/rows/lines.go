@@ -20,6 +20,7 @@ type lineReader struct {
 	name   string
 	line   int // number of the line read last, from 1
 	buf    *bufio.Reader
+	begun  bool   // past a byte order mark
 	inside bool   // the piece read last is not the end of its line
 	long   []byte // a line that did not fit buf
 	limit  int    // bytes of a line
@@ -27,6 +28,9 @@ type lineReader struct {
 	packed packing
 	set    charset
 	closer io.Closer
+
+	file       File  // where it can be entered anywhere; nil = only at its beginning
+	start, end int64 // of its Range
 }
 
 // A count is a reader that counts its bytes, and ends with its context.
@@ -86,7 +90,10 @@ func (l *lineReader) Progress() (done, total int64) {
 	if l.packed != none || l.set.decoder != nil {
 		return l.read.done, l.read.total
 	}
-	return l.read.done - int64(l.buf.Buffered()), l.read.total
+	if l.end > 0 {
+		return l.offset() - l.start, l.end - l.start
+	}
+	return l.offset() - l.start, l.read.total - l.start
 }
 
 func (l *lineReader) At(line int) string { return location(l.name, line) }
@@ -94,6 +101,7 @@ func (l *lineReader) Close() error       { return l.closer.Close() }
 
 // begin passes over a byte order mark.
 func (l *lineReader) begin() error {
+	l.begun = true
 	mark, err := l.buf.Peek(3)
 	if err != nil && err != io.EOF {
 		return fmt.Errorf("%s: %w", l.name, err)
@@ -112,10 +120,14 @@ func (l *lineReader) begin() error {
 // where it does not fit the buffer: then inside is set. io.EOF comes after the
 // last line. The piece is valid until the next call.
 func (l *lineReader) piece() ([]byte, error) {
-	if l.line == 0 {
+	if !l.begun {
 		if err := l.begin(); err != nil {
 			return nil, err
 		}
+	}
+	first := l.start == 0 && l.line == 0 // a byte order mark is part of it
+	if l.end > 0 && !l.inside && !first && l.offset() >= l.end {
+		return nil, io.EOF
 	}
 	part, err := l.buf.ReadSlice('\n')
 	switch full := err == bufio.ErrBufferFull; {
@@ -163,7 +175,7 @@ func (l *lineReader) readLine() ([]byte, error) {
 		return nil, err
 	}
 	if len(line) > l.limit {
-		return nil, &BadInput{Input{File: l.name, Line: l.line}, fmt.Errorf("line of more than %d bytes", l.limit)}
+		return nil, &BadInput{Input{File: l.name, Line: l.line, From: l.start}, fmt.Errorf("line of more than %d bytes", l.limit)}
 	}
 	return line, nil
 }

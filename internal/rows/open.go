@@ -21,6 +21,9 @@ type Reader struct {
 	Blank   bool   // of "text": lines of white space alone are inputs, too
 	Carry   Carry
 
+	Range Range    // of a file: what is read of it
+	At    Position // in the Range, which a source of the same file has told: where it begins; zero = at the Range's beginning
+
 	Open func(ctx context.Context, name string) (File, error) // opens what is no file of the system's; nil = os.Open
 }
 
@@ -52,15 +55,18 @@ func InputFormat(name string) (string, error) {
 // Open returns the source of a file. Where its name ends with .gz or .zst, it is
 // decompressed.
 func Open(ctx context.Context, name string, how Reader) (Source, error) {
-	open := how.Open
-	if open == nil {
-		open = func(_ context.Context, name string) (File, error) { return os.Open(name) }
-	}
-	file, err := open(ctx, name)
+	file, err := how.open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	return Read(ctx, file, name, file, how)
+}
+
+func (how *Reader) open(ctx context.Context, name string) (File, error) {
+	if how.Open != nil {
+		return how.Open(ctx, name)
+	}
+	return os.Open(name)
 }
 
 // Read is Open for what r has, under a name for messages. The source closes
@@ -102,17 +108,41 @@ func Read(ctx context.Context, r io.Reader, name string, closer io.Closer, how R
 		return nil, err
 	}
 	lines.decode(set)
+	if packed == none && set.decoder == nil {
+		lines.file = file
+	}
+	if lines.file == nil && how.At != (Position{}) {
+		return nil, fmt.Errorf("%s: can be read from its beginning alone", name)
+	}
+	var src Source
 	switch how.Format {
 	case "jsonl":
-		return newJSONLSource(lines, how), nil
+		s := newJSONLSource(lines, how)
+		if lines.file != nil {
+			return s, s.enter(how.Range, how.At)
+		}
+		src = s
 	case "csv":
-		return newCSVSource(lines, how), nil
+		s := newCSVSource(lines, how)
+		if how.At.Offset > 0 {
+			return s, s.enter(how.At)
+		}
+		src = s
 	case "text":
-		return &textSource{lines, how.Carry, how.Blank}, nil
+		s := &textSource{lines, how.Carry, how.Blank}
+		if lines.file != nil {
+			return s, s.lineReader.enter(how.Range, how.At)
+		}
+		src = s
 	case "whole":
-		return &wholeSource{lines}, nil
+		src = &wholeSource{lines}
+	default:
+		return nil, fmt.Errorf("%s: input format %q, expected text, jsonl, csv or parquet", name, how.Format)
 	}
-	return nil, fmt.Errorf("%s: input format %q, expected text, jsonl, csv or parquet", name, how.Format)
+	if how.Range != (Range{}) {
+		src = &someRows{Source: src, Range: how.Range}
+	}
+	return src, nil
 }
 
 // Arguments returns the source of the texts of a command line.
@@ -138,6 +168,7 @@ func (s *arguments) Next() (Input, error) {
 
 func (s *arguments) Columns() ([]Column, error)    { return nil, nil }
 func (s *arguments) Progress() (done, total int64) { return int64(s.n), int64(len(s.texts)) }
+func (s *arguments) Position() (Position, bool)    { return Position{}, false }
 func (s *arguments) At(line int) string            { return fmt.Sprintf("argument %d", line) }
 func (s *arguments) Close() error                  { return nil }
 

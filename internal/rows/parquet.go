@@ -21,11 +21,13 @@ type parquetSource struct {
 	file             *parquet.File
 	name, field      string
 	set              charset // of bytes that are no texts by their type
-	row, rows        int64
-	left             int64 // rows of the row group
-	group            int   // the next one
-	limit            int   // bytes of a row
-	room             room  // of the row
+	row, rows        int64   // up to which it is read
+	first            int64   // of the Range
+	skip             int64   // rows of the row group that is next
+	left             int64   // rows of the row group
+	group            int     // the next one
+	limit            int     // bytes of a row
+	room             room    // of the row
 	columns          []*column
 	text, tokens, id *column // of these; nil where there is none
 	kept             []keptColumn
@@ -100,7 +102,22 @@ func openParquet(file io.ReaderAt, name string, size int64, how Reader, set char
 		}
 		s.kept = append(s.kept, kept)
 	}
+	s.enter(how.Range, how.At)
 	return s, nil
+}
+
+// enter has s read a Range, from a position in it. What lies in row groups before that is
+// not read.
+func (s *parquetSource) enter(r Range, at Position) {
+	if r.To > 0 {
+		s.rows = min(s.rows, r.To)
+	}
+	s.first = min(r.From, s.rows)
+	s.row = min(max(r.From, at.Offset), s.rows)
+	s.skip = s.row
+	for groups := s.file.RowGroups(); s.group < len(groups) && groups[s.group].NumRows() <= s.skip; s.group++ {
+		s.skip -= groups[s.group].NumRows()
+	}
 }
 
 // recovered turns a panic of the Parquet reader, which a damaged file can
@@ -111,7 +128,8 @@ func recovered(err *error) {
 	}
 }
 
-func (s *parquetSource) Progress() (done, total int64) { return s.row, s.rows }
+func (s *parquetSource) Progress() (done, total int64) { return s.row - s.first, s.rows - s.first }
+func (s *parquetSource) Position() (Position, bool)    { return Position{Offset: s.row}, true }
 func (s *parquetSource) At(line int) string            { return location(s.name, line) }
 func (s *parquetSource) Close() error                  { return s.closer.Close() }
 
@@ -144,12 +162,13 @@ func (s *parquetSource) next() (in Input, err error) {
 			return in, err
 		}
 	}
-	s.left--
-	s.room.left = s.limit
-	for _, c := range s.columns {
-		if err := c.read(); err != nil {
+	for ; s.skip > 0; s.skip-- {
+		if err := s.readRow(); err != nil {
 			return in, err
 		}
+	}
+	if err := s.readRow(); err != nil {
+		return in, err
 	}
 	in.File, in.Line = s.name, int(s.row)
 	if s.room.beyond() {
@@ -159,6 +178,18 @@ func (s *parquetSource) next() (in Input, err error) {
 		return Input{}, &BadInput{in, err}
 	}
 	return in, nil
+}
+
+// readRow reads the row of every column, as it is stored.
+func (s *parquetSource) readRow() error {
+	s.left--
+	s.room.left = s.limit
+	for _, c := range s.columns {
+		if err := c.read(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // begin begins with the next row group.

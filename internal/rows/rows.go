@@ -17,13 +17,14 @@ import (
 type Input struct {
 	File string          // its source's name, "" for an argument
 	Line int             // where it begins in its source, from 1: line, row or argument
+	From int64           // the byte at which the Range begins from which Line counts, as of LinesBefore; 0 = the source's beginning
 	ID   json.RawMessage // the caller's own id, a JSON value; nil if there is none
 	Text string
 	Pair *string // the second text of a pair; nil for a text alone
 	IDs  []int32 // nil for a text or a pair
 	Kept []Value // of the columns that are carried through
 
-	Skipped int // blank lines of a text file that were passed over before it
+	Skipped int // blank lines of a text file that were passed over before it, or with io.EOF behind the last
 }
 
 // A Value is what an input has in a column that is carried through, in the form
@@ -45,6 +46,9 @@ type Source interface {
 	// Progress returns how much has been read and how much there is, in the
 	// source's own unit; the total is -1 where it is not known.
 	Progress() (done, total int64)
+	// Position returns where the next input begins, so that a Reader can go on there;
+	// false where it can only begin anew.
+	Position() (Position, bool)
 	// At says where an input is, for messages: "input.jsonl:3".
 	At(line int) string
 	Close() error
