@@ -75,16 +75,22 @@ func TestBatchFlags(t *testing.T) {
 	assert.True(t, strings.HasPrefix(rows[3], `{"index":3,"id":3,"url":"u3","more":null,"embedding":[`), rows[3])
 	assert.Equal(t, `{"index":10,"url":"x","error":"empty text"}`, rows[10])
 
-	var all string
+	merge := []string{"merge", "all.jsonl"}
 	for i := range 3 {
 		name := fmt.Sprintf("part%d.jsonl", i)
 		code, _, stderr := rhumb(t, "", "batch", "in1.jsonl", name, "--text-field", "body", "--keep", "url,more", "--shard", fmt.Sprintf("%d/3", i+1), "--chunk", "2")
 		require.Zero(t, code, stderr)
-		data, err := os.ReadFile(name)
-		require.NoError(t, err)
-		all += string(data)
+		merge = append(merge, name)
 	}
-	assert.Equal(t, strings.Join(rows[:10], "\n")+"\n", all)
+	code, _, stderr = rhumb(t, "", append(merge, "part0.jsonl")...)
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr, "both are shard 1 of 3")
+	code, stdout, stderr = rhumb(t, "", merge...)
+	require.Zero(t, code, stderr)
+	assert.Equal(t, "all.jsonl: 10 rows\n", stdout)
+	data, err = os.ReadFile("all.jsonl")
+	require.NoError(t, err)
+	assert.Equal(t, strings.Join(rows[:10], "\n")+"\n", string(data))
 
 	for args, message := range map[string]string{
 		"batch in1.jsonl":                                       "requires at least 2 arg",

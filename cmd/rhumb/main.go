@@ -57,7 +57,7 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 	serve := c.serveCommand()
 	setHelp(root, serve)
 	root.AddCommand(
-		c.embedCommand(), c.batchCommand(), c.tokenizeCommand(), c.similarityCommand(), c.searchCommand(),
+		c.embedCommand(), c.batchCommand(), c.mergeCommand(), c.tokenizeCommand(), c.similarityCommand(), c.searchCommand(),
 		c.rerankCommand(), c.classifyCommand(), c.chunkCommand(),
 		serve, c.mcpCommand(), c.infoCommand(), c.pullCommand(), c.quantizeCommand(),
 		c.calibrateCommand(), c.benchCommand(), c.doctorCommand(), c.versionCommand(),

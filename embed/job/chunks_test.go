@@ -73,15 +73,18 @@ func TestChunksResume(t *testing.T) {
 				if output != "out.jsonl" {
 					return
 				}
-				var joined []byte
+				var parts []string
 				for shard := 1; shard <= 3; shard++ {
 					part := cfg
 					part.Shard, part.Shards, part.Output = shard, 3, filepath.Join(t.TempDir(), output)
 					_, err := Run(t.Context(), m, part)
 					require.NoError(t, err)
-					joined = append(joined, read(t, part.Output)...)
+					parts = append(parts, part.Output)
 				}
-				assert.Equal(t, string(whole), string(joined))
+				merged := filepath.Join(t.TempDir(), output)
+				_, err = Merge(t.Context(), merged, parts)
+				require.NoError(t, err)
+				assert.Equal(t, string(whole), string(read(t, merged)))
 			})
 		}
 	}

@@ -92,3 +92,34 @@ func ExampleRunMultiVector() {
 	fmt.Println(report.Rows, "rows")
 	// Output: 2 rows
 }
+
+func ExampleMerge() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	input := filepath.Join(dir, "texts.txt")
+	if err := os.WriteFile(input, []byte("The food was delicious\nThe river is deep\nSummer\n"), 0o600); err != nil {
+		log.Fatal(err)
+	}
+	model, err := embed.Load(context.Background(), "../../testdata/goldens/bert/model", embed.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	var parts []string
+	for i := range 2 { // on two machines, perhaps
+		cfg := job.Config{Inputs: []string{input}, Output: filepath.Join(dir, fmt.Sprint(i, ".npy")), Shard: i + 1, Shards: 2}
+		if _, err := job.Run(context.Background(), model, cfg); err != nil {
+			log.Fatal(err)
+		}
+		parts = append(parts, cfg.Output)
+	}
+	report, err := job.Merge(context.Background(), filepath.Join(dir, "all.npy"), parts)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(report.Rows, "rows")
+	// Output: 3 rows
+}

@@ -43,7 +43,8 @@ const (
 type state struct {
 	Settings json.RawMessage      `json:"settings"`
 	Inputs   []inputFile          `json:"inputs"`
-	Types    map[string]rows.Type `json:"types,omitempty"` // of fields of jsonl in Parquet
+	Types    map[string]rows.Type `json:"types,omitempty"`  // of fields of jsonl in Parquet
+	Layout   *rows.Layout         `json:"layout,omitempty"` // of the output
 	Stage    stage                `json:"stage,omitempty"`
 	Chunks   int                  `json:"chunks"`
 	Rows     int                  `json:"rows"`
@@ -52,7 +53,9 @@ type state struct {
 	Cut      int                  `json:"cut,omitempty"`     // rows that lost tokens
 	Dropped  int                  `json:"dropped,omitempty"` // tokens that they lost
 	Read     string               `json:"read"`              // sum of the rows of all chunks up to here
-	Total    int                  `json:"total,omitempty"`   // chunks of all shards together; 0 = not counted
+	At       *position            `json:"at,omitempty"`      // where the inputs are read on; nil = at their beginning, once more
+	Shard    *shard               `json:"shard,omitempty"`   // nil = the job has all rows
+	Indexes  int                  `json:"indexes,omitempty"` // of the rows and of the blank lines that count, once all are read
 	Files    map[string]int64     `json:"files"`             // bytes
 	Size     int64                `json:"size,omitempty"`    // of the output, once it is written
 }

@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rhumb-go/rhumb/embed"
@@ -55,7 +56,7 @@ type Config struct {
 
 	OnError   OnError
 	ChunkRows int // rows that are read, embedded and written together, fewer where they are long; 0 = 1024
-	Shard     int // this part of the rows, from 1, of Shards parts
+	Shard     int // this part of the rows, from 1, of Shards parts; its Index counts from 0, until Merge
 	Shards    int // 0 = the rows are not parted
 
 	KeepJob  bool           // the folder with the job's record stays when it is complete
@@ -91,7 +92,7 @@ func (o OnError) String() string {
 type Progress struct {
 	Rows     int           // written, in earlier runs too
 	Failed   int           // of them
-	Fraction float64       // of the work, 0 to 1, by bytes read or, of a shard, by chunks
+	Fraction float64       // of the work, 0 to 1, by bytes read
 	Rate     float64       // rows per second, in this run
 	Tokens   float64       // tokens per second, in this run
 	Left     time.Duration // until the end at this run's pace
@@ -216,6 +217,11 @@ type job struct {
 	started time.Time
 	tokens  int
 	first   float64 // fraction of the work that earlier runs did
+
+	linesBefore struct { // the shard, in the file within which it begins
+		sync.Mutex
+		n int // 0 = not counted yet
+	}
 }
 
 // prepare checks all that can be checked before a file is written.
@@ -348,14 +354,14 @@ func (j *job) resume(ctx context.Context) error {
 				return stale("%s: exists already, where the scales of %s go", j.scalesPath(), j.cfg.Output)
 			}
 		}
-		j.state = &state{Settings: j.settings.encode(), Inputs: j.inputs, Types: j.cfg.types, Files: map[string]int64{}}
+		j.state = &state{Settings: j.settings.encode(), Inputs: j.inputs, Types: j.cfg.types, Layout: j.layout, Files: map[string]int64{}}
 		return j.save()
 	}
 	var free []string
 	if s.Stage == stageWriting {
-		free = reading
-		if j.cfg.Shards == 0 {
-			free = append([]string{"chunk rows"}, free...)
+		free = append([]string{"chunk rows"}, reading...)
+		if j.settings.compare(s.Settings, free[:1]) != nil || !s.At.holds(s.Inputs, j.inputs) {
+			s.At = nil
 		}
 	}
 	if err := j.settings.compare(s.Settings, free); err != nil {
@@ -378,7 +384,12 @@ func (j *job) resume(ctx context.Context) error {
 		}
 	}
 	if s.Stage == stageWriting {
-		s.Inputs, s.Settings = j.inputs, j.settings.encode()
+		if s.Shard != nil {
+			if err := s.Shard.fits(s.Inputs, j.inputs); err != nil {
+				return stale("%s: %w", j.name(), err)
+			}
+		}
+		s.Inputs, s.Settings, s.Layout = j.inputs, j.settings.encode(), j.layout
 	}
 	return nil
 }

@@ -293,39 +293,6 @@ func TestOutputs(t *testing.T) {
 	})
 }
 
-func TestShards(t *testing.T) {
-	m := loadModel(t)
-	dir := t.TempDir()
-	for i, name := range []string{"a.txt", "b.txt.gz", "c.txt"} {
-		writeInput(t, filepath.Join(dir, name), makeTexts(100 * (i + 1))[100*i:])
-	}
-	for ext, parts := range map[string][]int{"jsonl": {2}, "jsonl.gz": {3}, "jsonl.zst": {30}, "npy": {5}, "pgvector.gz": {3}, "qdrant": {4}} {
-		for _, n := range parts {
-			all := Config{Inputs: []string{filepath.Join(dir, "[abc].txt*")}, Output: filepath.Join(t.TempDir(), "out."+ext), ChunkRows: 16}
-			_, err := Run(t.Context(), m, all)
-			require.NoError(t, err)
-			head := 0
-			if ext == "npy" {
-				head = rows.NPYHeader
-			}
-			var parts []byte
-			for i := range n {
-				part := all
-				part.Shard, part.Shards = i+1, n
-				part.Output = filepath.Join(filepath.Dir(all.Output), fmt.Sprintf("%d.%s", i, ext))
-				_, err := Run(t.Context(), m, part)
-				require.NoError(t, err)
-				data := read(t, part.Output)
-				if head == 0 && len(unpacked(t, part.Output)) == 0 {
-					data = nil // a frame of nothing
-				}
-				parts = append(parts, data[min(head, len(data)):]...)
-			}
-			assert.Equal(t, read(t, all.Output)[head:], parts, "%s in %d parts", ext, n)
-		}
-	}
-}
-
 func TestDuplicates(t *testing.T) {
 	m := loadModel(t)
 	f, err := fill.New(t.Context(), m, fill.How{})

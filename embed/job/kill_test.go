@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -22,8 +21,8 @@ import (
 // The test binary is a program that runs a job where these are set.
 const (
 	envModel, envInput, envOutput = "RHUMB_JOB_MODEL", "RHUMB_JOB_INPUT", "RHUMB_JOB_OUTPUT"
+	envShard                      = "RHUMB_JOB_SHARD" // I/N
 	envLimit                      = "RHUMB_JOB_LIMIT" // bytes of a file
-	envShard                      = "RHUMB_JOB_SHARD" // of two; "" = all
 )
 
 func TestMain(m *testing.M) {
@@ -48,11 +47,8 @@ func program() (err error) {
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
 	cfg := Config{Inputs: []string{os.Getenv(envInput)}, Output: os.Getenv(envOutput), ChunkRows: 64, interval: 1, rowGroup: 8 << 10}
-	if shard := os.Getenv(envShard); shard != "" {
-		cfg.Shards = 2
-		if cfg.Shard, err = strconv.Atoi(shard); err != nil {
-			return err
-		}
+	if _, err := fmt.Sscanf(os.Getenv(envShard), "%d/%d", &cfg.Shard, &cfg.Shards); err != nil && os.Getenv(envShard) != "" {
+		return err
 	}
 	cfg.Progress = func(p Progress) { fmt.Println(p.Rows) }
 	_, err = Run(context.Background(), m, cfg)
@@ -129,29 +125,32 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// So do two shards that run, and are killed, at once: end to end they are the whole.
+// So do two shards that run, and are killed, at once: merged they are the whole.
 func TestKillShards(t *testing.T) {
 	model, dir := modelFolder(t), t.TempDir()
 	input := filepath.Join(dir, "in.jsonl")
 	writeInput(t, input, makeTexts(2000))
-	for _, name := range []string{"out.jsonl", "out.jsonl.zst", "out.parquet"} {
+	for _, name := range []string{"out.jsonl", "out.jsonl.zst", "out.npy", "out.parquet"} {
 		t.Run(name, func(t *testing.T) {
 			parts := make([][]byte, 2)
+			outputs := []string{filepath.Join(dir, "1"+name), filepath.Join(dir, "2"+name)}
 			t.Run("shards", func(t *testing.T) {
 				for i := range parts {
-					shard := strconv.Itoa(i + 1)
+					shard := fmt.Sprint(i+1, "/2")
 					t.Run(shard, func(t *testing.T) {
 						t.Parallel()
 						random := rand.New(rand.NewPCG(18, uint64(i)))
-						parts[i] = killed(t, random, model, input, filepath.Join(dir, shard+name), envShard+"="+shard)
-						whole := finished(t, model, input, filepath.Join(dir, "whole-"+shard+name), envShard+"="+shard)
+						parts[i] = killed(t, random, model, input, outputs[i], envShard+"="+shard)
+						whole := finished(t, model, input, filepath.Join(dir, fmt.Sprint("whole", i, name)), envShard+"="+shard)
 						assert.Equal(t, whole, parts[i])
 					})
 				}
 			})
-			if name != "out.parquet" {
-				whole := finished(t, model, input, filepath.Join(dir, "whole-"+name))
-				assert.Equal(t, whole, bytes.Join(parts, nil))
+			whole, merged := finished(t, model, input, filepath.Join(dir, "whole-"+name)), filepath.Join(dir, "merged-"+name)
+			_, err := Merge(t.Context(), merged, outputs)
+			require.NoError(t, err)
+			if name != "out.parquet" { // whose row groups end elsewhere
+				assert.Equal(t, whole, read(t, merged))
 			}
 		})
 	}

@@ -26,7 +26,8 @@ type table struct {
 	layout             *rows.Layout // of the output, as far as there is no error
 	folder             *folder
 	out, spool, groups *log
-	most               int64 // bytes of the spool from which on it becomes a row group
+	most               int64                // bytes of the spool from which on it becomes a row group
+	like               *format.FileMetaData // the footer but for the row groups; nil = that of the layout
 }
 
 // parquetMagic stands at both ends of a Parquet file.
@@ -56,6 +57,11 @@ func (t *table) write(results []rows.Result) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
+	return t.stage(&file)
+}
+
+// stage takes a chunk of rows.
+func (t *table) stage(file *bytes.Buffer) error {
 	if err := writeBlock(t.spool, file.Bytes()); err != nil {
 		return err
 	}
@@ -166,19 +172,22 @@ func (t *table) finish() error {
 			return err
 		}
 	}
-	var empty bytes.Buffer
 	final := *t.layout
 	final.Errors = final.Errors || t.folder.state.Failed > 0
-	if err := rows.NewTable(&final).NewWriter(&empty, math.MaxInt64).Close(); err != nil {
-		return err
+	if t.like == nil {
+		var empty bytes.Buffer
+		if err := rows.NewTable(&final).NewWriter(&empty, math.MaxInt64).Close(); err != nil {
+			return err
+		}
+		file, err := openParquet(empty.Bytes())
+		if err != nil {
+			return err
+		}
+		t.like = file.Metadata()
 	}
-	file, err := openParquet(empty.Bytes())
-	if err != nil {
-		return err
-	}
-	footer := *file.Metadata()
+	footer := *t.like
 	footer.NumRows, footer.RowGroups = 0, nil
-	err = readBlocks(t.groups, func(meta []byte) error {
+	err := readBlocks(t.groups, func(meta []byte) error {
 		var group format.RowGroup
 		if err := thrift.Unmarshal(new(thrift.CompactProtocol), meta, &group); err != nil {
 			return err

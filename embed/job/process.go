@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"sync"
 	"time"
 
@@ -18,12 +17,13 @@ type chunk struct {
 	results  []rows.Result
 	digest   string  // of all rows of the inputs up to its end
 	fraction float64 // of the work, when it is written
+	at       *position
 }
 
 // process embeds the chunks that are not written yet. One is read and another
 // written while a third is embedded.
 func (j *job) process(ctx context.Context) error {
-	from, to, err := j.part(ctx)
+	pieces, err := j.part(ctx)
 	if err != nil {
 		return err
 	}
@@ -34,15 +34,16 @@ func (j *job) process(ctx context.Context) error {
 	var (
 		wg                sync.WaitGroup
 		readErr, writeErr error
+		indexes           int
 	)
 	wg.Go(func() {
 		defer close(read)
-		readErr = j.read(ctx, read, from, to)
+		indexes, readErr = j.read(ctx, read, pieces)
 	})
 	wg.Go(func() {
 		for c := range embedded {
 			if writeErr == nil {
-				writeErr = j.write(&c)
+				writeErr = j.write(ctx, &c)
 			}
 			if writeErr != nil {
 				cancel()
@@ -71,76 +72,56 @@ func (j *job) process(ctx context.Context) error {
 		return embedErr
 	}
 	if parent.Err() == nil {
+		j.state.Indexes = indexes
 		return readErr
 	}
 	return parent.Err()
 }
 
-// part returns which chunks of the inputs are the job's: from the first one up to,
-// and without, the second. The shards have whole chunks, one behind the other.
-func (j *job) part(ctx context.Context) (from, to int, err error) {
-	cfg := &j.cfg
-	if cfg.Shards == 0 {
-		return 0, math.MaxInt, nil
-	}
-	n, err := count(ctx, cfg, j.inputs)
-	if err != nil {
-		return 0, 0, err
-	}
-	if j.state.Total != 0 && j.state.Total != n {
-		return 0, 0, stale("%s: the inputs have %d chunks of rows now, they had %d, so that the shards no longer fit together", j.dir, n, j.state.Total)
-	}
-	j.state.Total = n
-	return n * (cfg.Shard - 1) / cfg.Shards, n * cfg.Shard / cfg.Shards, nil
-}
-
-// read sends the chunks that are not written yet, of those from the first up to
-// the second.
-func (j *job) read(ctx context.Context, to chan<- chunk, first, end int) (err error) {
-	r := newReader(ctx, &j.cfg, j.inputs)
+// read sends the chunks that are not written yet. At the end of all it returns how
+// many indexes their rows have.
+func (j *job) read(ctx context.Context, to chan<- chunk, pieces []piece) (_ int, err error) {
+	r := newReader(ctx, &j.cfg, pieces)
 	defer func() { err = errors.Join(err, r.close()) }()
-	begin := first + j.state.Chunks // which the writer has not changed yet
-	fraction := func(done int) float64 {
-		if end < math.MaxInt {
-			return float64(done-first) / float64(end-first)
-		}
-		return r.fraction()
+	if err := j.pass(r); err != nil {
+		return 0, err
 	}
-	if err := j.pass(r, first); err != nil {
-		return err
+	if j.state.Rows > 0 {
+		j.first = r.fraction()
 	}
-	if begin > first {
-		j.first = fraction(begin)
-	}
-	for i := begin; i < end; i++ {
+	for {
 		results, err := r.chunk()
 		if err == io.EOF {
-			return nil
+			return r.index, nil
 		}
 		if err != nil {
-			return err
+			return 0, err
 		}
 		for _, result := range results {
 			if err := result.Err; err != nil && j.cfg.OnError == Stop {
-				return located(&result, err)
+				return 0, j.located(ctx, &result, err)
 			}
 		}
 		select {
-		case to <- chunk{results, r.digest(), fraction(i + 1)}:
+		case to <- chunk{results, r.digest(), r.fraction(), r.position()}:
 		case <-ctx.Done():
-			return ctx.Err()
+			return 0, ctx.Err()
 		}
 	}
-	return nil
 }
 
-// pass passes over the chunks of other shards, before the first of this one, and the
-// rows that are written, which must be the same as they were.
-func (j *job) pass(r *reader, first int) (err error) {
-	for i := 0; i < first && err == nil; i++ {
-		_, err = r.chunk()
+// pass goes to the rows that are not written yet. Those that are, and that are read once
+// more because their file cannot be entered, or has changed, must be the same as they were.
+func (j *job) pass(r *reader) (err error) {
+	at := position{Again: j.state.Rows}
+	if j.state.At != nil {
+		at = *j.state.At
 	}
-	for i := 0; i < j.state.Rows && err == nil; i++ {
+	if !r.start(&at) {
+		at = position{Again: j.state.Rows}
+		r.start(&at)
+	}
+	for i := 0; i < at.Again && err == nil; i++ {
 		var row rows.Result
 		if row, err = r.row(); err == nil {
 			r.add(&row)
@@ -153,7 +134,33 @@ func (j *job) pass(r *reader, first int) (err error) {
 }
 
 // located returns err with the place of r.
-func located(r *rows.Result, err error) error { return fmt.Errorf("%s:%d: %w", r.File, r.Line, err) }
+func (j *job) located(ctx context.Context, r *rows.Result, err error) error {
+	number, lost := j.line(ctx, r)
+	if lost != nil {
+		return lost
+	}
+	return fmt.Errorf("%s:%d: %w", r.File, number, err)
+}
+
+// line returns the line of r in its file. Of a shard that begins within it, the lines
+// before are counted when one is asked for.
+func (j *job) line(ctx context.Context, r *rows.Result) (int, error) {
+	if r.From == 0 {
+		return r.Line, nil
+	}
+	j.linesBefore.Lock() // a shard begins within one file at most
+	defer j.linesBefore.Unlock()
+	if j.linesBefore.n == 0 {
+		how, err := (&inputFile{Name: r.File}).how(&j.cfg)
+		if err != nil {
+			return 0, err
+		}
+		if j.linesBefore.n, err = rows.LinesBefore(ctx, r.File, how, r.From); err != nil {
+			return 0, err
+		}
+	}
+	return j.linesBefore.n + r.Line, nil
+}
 
 // embed fills in results. A text that they have several times is embedded once.
 func (j *job) embed(ctx context.Context, results []rows.Result) error {
@@ -176,7 +183,7 @@ func (j *job) embed(ctx context.Context, results []rows.Result) error {
 	}
 	err := j.filler.Fill(ctx, group, func(r *rows.Result, err error) error {
 		if j.cfg.OnError == Stop {
-			return located(r, err)
+			return j.located(ctx, r, err)
 		}
 		return nil
 	})
@@ -188,8 +195,11 @@ func (j *job) embed(ctx context.Context, results []rows.Result) error {
 
 // write writes a chunk, and commits it with those before it unless others were a
 // moment ago.
-func (j *job) write(c *chunk) error {
+func (j *job) write(ctx context.Context, c *chunk) error {
 	if err := j.sink.write(c.results); err != nil {
+		if bad := (*rowError)(nil); errors.As(err, &bad) {
+			return j.located(ctx, bad.result, bad.err)
+		}
 		return err
 	}
 	failed, s := 0, j.state
@@ -206,14 +216,14 @@ func (j *job) write(c *chunk) error {
 			continue
 		}
 		failed++
-		if err := j.writeError(&c.results[i]); err != nil {
+		if err := j.writeError(ctx, &c.results[i]); err != nil {
 			return err
 		}
 	}
 	s.Chunks++
 	s.Rows += len(c.results)
 	s.Failed += failed
-	s.Read = c.digest
+	s.Read, s.At = c.digest, c.at
 	j.pending = true
 	if j.urgent || time.Since(j.committed) >= j.cfg.interval {
 		if err := j.commit(); err != nil {
@@ -234,14 +244,18 @@ func (j *job) write(c *chunk) error {
 }
 
 // writeError adds a line to the report.
-func (j *job) writeError(r *rows.Result) error {
+func (j *job) writeError(ctx context.Context, r *rows.Result) error {
+	number, err := j.line(ctx, r)
+	if err != nil {
+		return err
+	}
 	line, err := json.Marshal(struct {
 		Index int             `json:"index"`
 		ID    json.RawMessage `json:"id,omitempty"`
 		Input string          `json:"input"`
 		Line  int             `json:"line"`
 		Error string          `json:"error"`
-	}{r.Index, r.ID, r.File, r.Line, r.Err.Error()})
+	}{r.Index, r.ID, r.File, number, r.Err.Error()})
 	if err != nil {
 		return err
 	}

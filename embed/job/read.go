@@ -71,6 +71,15 @@ func findInputs(ctx context.Context, cfg *Config) (all []inputFile, err error) {
 
 // open opens an input.
 func (in *inputFile) open(ctx context.Context, cfg *Config) (rows.Source, error) {
+	how, err := in.how(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return rows.Open(ctx, in.Name, how)
+}
+
+// how returns how an input is read.
+func (in *inputFile) how(cfg *Config) (rows.Reader, error) {
 	how := rows.Reader{Format: cfg.InputFormat, Field: cfg.TextField, ID: cfg.IDField, Charset: cfg.InputCharset, Blank: cfg.KeepBlank}
 	how.Carry = rows.Carry{Keep: cfg.Keep, Drop: cfg.Drop, Taken: cfg.taken, Types: cfg.types}
 	if cfg.OutputFormat == "parquet" {
@@ -80,13 +89,11 @@ func (in *inputFile) open(ctx context.Context, cfg *Config) (rows.Source, error)
 		how.Open = cfg.openObject
 	}
 	how.Carry.Fixed = rows.HasColumns(cfg.OutputFormat)
+	var err error
 	if how.Format == "" {
-		var err error
-		if how.Format, err = rows.InputFormat(in.Name); err != nil {
-			return nil, err
-		}
+		how.Format, err = rows.InputFormat(in.Name)
 	}
-	return rows.Open(ctx, in.Name, how)
+	return how, err
 }
 
 // columnsOf returns the columns that are carried through, which must be the same
@@ -153,24 +160,26 @@ func describe(columns []rows.Column) string {
 	return strings.Join(names, ", ")
 }
 
-// A reader reads the rows of the inputs chunk by chunk.
+// A reader reads the rows of pieces of the inputs chunk by chunk.
 type reader struct {
 	ctx    context.Context
 	cfg    *Config
-	inputs []inputFile
-	next   int         // of inputs to open
-	src    rows.Source // that is open; nil for none
-	index  int         // of the next row
-	sum    hash.Hash   // of all rows
+	pieces []piece
+	next   int           // of pieces to open
+	src    rows.Source   // that is open; nil for none
+	at     rows.Position // in the next one
+	opened position      // where src was opened; Again: rows since
+	index  int           // of the next row
+	sum    hash.Hash     // of all rows
 	line   []byte
-	before int64 // bytes of the inputs that were read
+	before int64 // bytes of the pieces that were read
 	total  int64
 }
 
-func newReader(ctx context.Context, cfg *Config, inputs []inputFile) *reader {
-	r := &reader{ctx: ctx, cfg: cfg, inputs: inputs, sum: sha256.New()}
-	for _, in := range inputs {
-		r.total += in.Size
+func newReader(ctx context.Context, cfg *Config, pieces []piece) *reader {
+	r := &reader{ctx: ctx, cfg: cfg, pieces: pieces, sum: sha256.New()}
+	for _, p := range pieces {
+		r.total += p.share
 	}
 	return r
 }
@@ -199,15 +208,12 @@ func (r *reader) row() (rows.Result, error) {
 			return rows.Result{}, err
 		}
 		if r.src == nil {
-			if r.next == len(r.inputs) {
+			if r.next == len(r.pieces) {
 				return rows.Result{}, io.EOF
 			}
-			src, err := r.inputs[r.next].open(r.ctx, r.cfg)
-			if err != nil {
+			if err := r.open(); err != nil {
 				return rows.Result{}, err
 			}
-			r.src = src
-			r.next++
 		}
 		in, err := r.src.Next()
 		result := rows.Result{Input: in}
@@ -216,7 +222,8 @@ func (r *reader) row() (rows.Result, error) {
 		case errors.As(err, &bad):
 			result.Input, result.Err = bad.Input, bad.Err
 		case err == io.EOF:
-			r.before += r.inputs[r.next-1].Size
+			r.index += in.Skipped
+			r.before += r.pieces[r.next-1].share
 			if err := r.close(); err != nil {
 				return result, err
 			}
@@ -224,6 +231,7 @@ func (r *reader) row() (rows.Result, error) {
 		case err != nil:
 			return result, err
 		}
+		r.opened.Again++
 		result.Index = r.index + result.Skipped
 		r.index = result.Index + 1
 		return result, nil
@@ -271,7 +279,7 @@ func (r *reader) fraction() float64 {
 	done := float64(r.before)
 	if r.src != nil {
 		if n, of := r.src.Progress(); of > 0 {
-			done += float64(n) / float64(of) * float64(r.inputs[r.next-1].Size)
+			done += float64(n) / float64(of) * float64(r.pieces[r.next-1].share)
 		}
 	}
 	return done / float64(max(r.total, 1))
@@ -284,20 +292,4 @@ func (r *reader) close() error {
 	src := r.src
 	r.src = nil
 	return src.Close()
-}
-
-// count returns the number of chunks that the inputs make.
-func count(ctx context.Context, cfg *Config, inputs []inputFile) (n int, err error) {
-	r := newReader(ctx, cfg, inputs)
-	defer func() { err = errors.Join(err, r.close()) }()
-	for {
-		_, err := r.chunk()
-		if err == io.EOF {
-			return n, nil
-		}
-		if err != nil {
-			return 0, err
-		}
-		n++
-	}
 }

@@ -265,7 +265,7 @@ func TestOtherSettings(t *testing.T) {
 		`truncate was "default", is "start"`:  func(c *Config) { c.Options.Truncate = embed.TruncateStart },
 		"max tokens was 0, is 4":              func(c *Config) { c.Options.MaxTokens = 4 },
 		`output format was "jsonl", is "npy"`: func(c *Config) { c.OutputFormat = "npy" },
-		`shard was "none", is "1/2"`:          func(c *Config) { c.Shard, c.Shards = 1, 2 },
+		`shard was "none", is "1/2 by size"`:  func(c *Config) { c.Shard, c.Shards = 1, 2 },
 		`keep was null, is ["n"]`:             func(c *Config) { c.Keep = []string{"n"} },
 		`drop was null, is []`:                func(c *Config) { c.Drop = []string{} },
 		`text field was "text", is "note"`:    func(c *Config) { c.TextField = "note" },

@@ -74,7 +74,7 @@ func newSettings(cfg *Config, m embed.Info, fingerprint string) settings {
 		s["long"] = "mean"
 	}
 	if cfg.Shards > 0 {
-		s["shard"] = fmt.Sprintf("%d/%d", cfg.Shard, cfg.Shards)
+		s["shard"] = fmt.Sprintf("%d/%d by size", cfg.Shard, cfg.Shards)
 	}
 	formats := o.Formats
 	if len(formats) == 0 {

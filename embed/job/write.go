@@ -40,12 +40,12 @@ func (s *lines) write(results []rows.Result) error {
 			continue
 		}
 		if !s.layout.Errors {
-			return located(r, err)
+			return &rowError{r, err}
 		}
 		s.buf = s.buf[:from]
 		r.Err, r.Chunks = err, nil
 		if err := s.add(r); err != nil {
-			return located(r, err)
+			return &rowError{r, err}
 		}
 	}
 	if len(s.buf) == 0 {
@@ -53,6 +53,15 @@ func (s *lines) write(results []rows.Result) error {
 	}
 	return s.pack(s.buf)
 }
+
+// A rowError is an error of a row that was to be written, without its place.
+type rowError struct {
+	result *rows.Result
+	err    error
+}
+
+func (e *rowError) Error() string { return e.err.Error() }
+func (e *rowError) Unwrap() error { return e.err }
 
 // add adds the rows of a result to the chunk.
 func (s *lines) add(result *rows.Result) (err error) {

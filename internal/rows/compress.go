@@ -3,7 +3,9 @@ package rows
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -46,6 +48,23 @@ func (p packing) unpack(r io.Reader) (io.ReadCloser, error) {
 		return d.IOReadCloser(), d.Reset(r)
 	}
 	return io.NopCloser(r), nil
+}
+
+// Unpacked returns what a file has, decompressed where its name tells a compression.
+func Unpacked(name string) (io.ReadCloser, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	_, packed := compression(name)
+	r, err := packed.unpack(bufio.NewReaderSize(file, 64<<10))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, errors.Join(err, file.Close()))
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{r, closers{r, file}}, nil
 }
 
 // newZstdReader returns a reader of nothing yet. It takes windows as large as the

@@ -21,7 +21,7 @@ type Layout struct {
 	Tokens     bool              // rows have vectors of tokens, in JSON alone
 	Chunks     bool              // rows are of chunks
 	About      *About            // of a Parquet file; nil = it does not say
-	Kept       []Column          // carried through; in JSON's form, what each result has
+	Kept       []Column          `json:"-"` // carried through; in JSON's form, what each result has
 }
 
 // Complete sets how many dimensions embeddings have, and whether bytes follow ranges.
