@@ -169,7 +169,7 @@ func TestAdapterWithoutModules(t *testing.T) {
 	requireKind(t, files, "token classifier", "with the base model base: base/config.json: architectures")
 }
 
-// A folder whose texts would pass through a chat template is refused, and only such a one.
+// Texts pass through the chat template of a folder that says so, or of a plain one that has one.
 func TestChatTemplates(t *testing.T) {
 	const settings, config = "sentence_bert_config.json", "tokenizer_config.json"
 	const text = `"text": {"method": "forward", "method_output_name": "last_hidden_state"}`
@@ -178,16 +178,16 @@ func TestChatTemplates(t *testing.T) {
 		name  string
 		plain bool
 		files map[string]string
-		want  string // "" = it loads
+		want  string // "" = it loads, and texts do not pass through a template; "chat" = they do
 	}{
-		{"saved with messages", false, map[string]string{settings: `{"modality_config": {` + text + `, ` + message + `}}`}, settings + ": modality_config: message"},
-		{"saved with messages alone", false, map[string]string{settings: `{"modality_config": {` + message + `}}`}, settings + ": modality_config: message"},
+		{"saved with messages", false, map[string]string{settings: `{"modality_config": {` + text + `, ` + message + `}}`}, config + ": chat_template: expected a text"},
+		{"saved with messages alone", false, map[string]string{settings: `{"modality_config": {` + message + `}}`}, settings + `: modality_config: no "text"`},
 		{"saved with text alone", false, map[string]string{settings: `{"modality_config": {` + text + `}}`, "chat_template.jinja": "{{ x }}"}, ""},
 		{"saved by an older version", false, map[string]string{config: `{"chat_template": "{{ x }}"}`}, ""},
-		{"plain", true, map[string]string{"chat_template.jinja": "{{ x }}"}, "chat_template.jinja"},
-		{"plain, in the tokenizer's config", true, map[string]string{config: `{"chat_template": "{{ x }}"}`}, config + ": chat_template"},
-		{"plain, several", true, map[string]string{config: `{"chat_template": [{"name": "default", "template": "{{ x }}"}]}`}, config + ": chat_template"},
-		{"plain, in a folder", true, map[string]string{"additional_chat_templates/tool.jinja": "{{ x }}"}, "additional_chat_templates/tool.jinja"},
+		{"plain", true, map[string]string{"chat_template.jinja": "{{ messages[0].content }}."}, "chat"},
+		{"plain, in the tokenizer's config", true, map[string]string{config: `{"chat_template": "{{ messages[0].content }}."}`}, "chat"},
+		{"plain, several", true, map[string]string{config: `{"chat_template": [{"name": "default", "template": "{{ messages[0].content[0].text }}."}]}`}, "chat"},
+		{"plain, in a folder", true, map[string]string{"additional_chat_templates/tool.jinja": "{{ x }}"}, config + ": chat_template: expected a text"},
 		{"plain without", true, map[string]string{config: `{"chat_template": null}`}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -206,12 +206,15 @@ func TestChatTemplates(t *testing.T) {
 				}
 				write(files, name, content)
 			}
-			_, err := LoadFS(t.Context(), files, Config{})
-			if c.want == "" {
-				require.NoError(t, err)
+			m, err := LoadFS(t.Context(), files, Config{})
+			if c.want != "" && c.want != "chat" {
+				require.ErrorContains(t, err, c.want)
 				return
 			}
-			require.ErrorContains(t, err, c.want+": each text passes through the folder's chat template, which cannot be rendered")
+			require.NoError(t, err)
+			defer m.Close() //nolint:errcheck
+			require.Equal(t, c.want == "chat", m.route.Encoder.Chat != nil)
+			embedTexts(t, m, []string{"a text"}, Options{})
 		})
 	}
 }

@@ -3,7 +3,9 @@ package embed
 import "github.com/rhumb-go/rhumb/tokenizer"
 
 // A Reading is how a model reads the texts of a request: what package chunk needs to cut
-// them. Of several routes it is that of the request's.
+// them. Of several routes it is that of the request's. Where texts pass through a chat
+// template, MaxTokens is what that leaves of the limit, and the prompt, which is in it, is
+// "".
 type Reading struct {
 	Tokenizer *tokenizer.Tokenizer
 	Prompt    string // before each text; "" = none
@@ -17,6 +19,9 @@ func (m *Model) Reading(opts Options) (Reading, error) {
 	if err := r.check(); err != nil {
 		return Reading{}, err
 	}
-	prompt, _, err := m.prompt(opts)
-	return Reading{r.route.Encoder.Tokenizer, prompt, r.encode.MaxTokens}, err
+	if err := r.checkPrompt(); err != nil {
+		return Reading{}, err
+	}
+	prompt, limit := r.reader.Alone(r.encode.MaxTokens)
+	return Reading{r.route.Encoder.Tokenizer, prompt, limit}, nil
 }

@@ -22,7 +22,7 @@ type request struct {
 
 	pipeline.Request
 	route        *loader.Route
-	prompt       string            // put before each text
+	reader       loader.Reader     // of texts, with the prompt
 	encode       tokenizer.Options // of texts; MaxTokens and Truncate of token ids too
 	dimensions   int
 	unnormalized bool
@@ -119,15 +119,22 @@ func (t *texts) Check() (pipeline.Request, error) {
 
 // checkPrompt finds the prompt, and how far it reaches.
 func (r *request) checkPrompt() (err error) {
-	var name string
-	if r.prompt, name, err = r.model.prompt(r.options); err != nil {
+	prompt, name, err := r.model.prompt(r.options)
+	if err != nil {
 		return err
 	}
-	if r.Task = slices.Index(r.route.Encoder.Runs.Tasks(), name) + 1; r.prompt == "" {
+	r.Task = slices.Index(r.route.Encoder.Runs.Tasks(), name) + 1
+	if r.reader, err = r.route.Encoder.Reader(prompt, r.options.PromptName); err == nil {
+		err = r.reader.Frame.CheckLimit(r.encode.MaxTokens)
+	}
+	if err != nil {
+		return &OptionError{OptionPrompt, err}
+	}
+	if prompt == "" || r.route.Encoder.Chat != nil { // which has the prompt pooled
 		return nil
 	}
 	tok := r.route.Encoder.Tokenizer
-	e, err := tok.Encode(r.prompt, tokenizer.Options{})
+	e, err := tok.Encode(prompt, tokenizer.Options{})
 	if err != nil {
 		return &OptionError{OptionPrompt, err}
 	}
@@ -154,9 +161,9 @@ const bytesPerToken = 4
 // Size is that of pipeline.Inputs.
 func (t *texts) Size() (tokens, bytes int) {
 	for _, text := range t.inputs {
-		n := len(t.prompt) + len(text)
+		n := len(t.reader.Prompt) + len(text)
 		bytes += n
-		tokens += modelfolder.Lowest(t.encode.MaxTokens, 1+n/bytesPerToken)
+		tokens += modelfolder.Lowest(t.encode.MaxTokens, t.reader.Frame.Tokens+1+n/bytesPerToken)
 	}
 	return tokens, bytes
 }
@@ -186,11 +193,8 @@ func (t *texts) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 	if t.options.Spans != nil {
 		return t.appendSpans(dst, i)
 	}
-	if t.prompt != "" {
-		text = t.prompt + text
-	}
 	from := len(dst.IDs)
-	ids, truncated, err := t.route.Encoder.Tokenizer.Append(dst.IDs, text, t.encode)
+	ids, truncated, err := t.reader.Append(dst.IDs, text, t.encode)
 	if unknown := t.route.Encoder.Unknown; unknown >= 0 {
 		kept := slices.DeleteFunc(ids[from:], func(id int32) bool { return id == unknown })
 		ids = ids[:from+len(kept)]

@@ -7,27 +7,15 @@ import (
 	"sort"
 	"unicode/utf8"
 
+	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
-// located returns the tokens of a text, and where in it they are: special is the span of
-// special tokens and of those of the prompt. A token that the prompt's last blank and the
-// text's first characters share begins at the text's start.
+// located returns the tokens of a text, and where in it they are, as loader.Reader.Locate.
 func (t *texts) located(text string) (e tokenizer.Encoding, err error) {
-	tok, before := t.route.Encoder.Tokenizer, len(t.prompt)
-	e, err = tok.EncodeOffsets(t.prompt+text, t.encode)
-	if err != nil {
+	if e, err = t.reader.Locate(text, t.encode); err != nil {
 		return e, err
-	}
-	head, tail := tok.Frame()
-	for i := range e.Offsets {
-		at := &e.Offsets[i]
-		if i < len(head) || i >= len(e.IDs)-len(tail) || at.Start < before && at.End <= before {
-			*at = special
-		} else {
-			*at = tokenizer.Span{Start: max(0, at.Start-before), End: at.End - before}
-		}
 	}
 	if unknown := t.route.Encoder.Unknown; unknown >= 0 {
 		kept := 0
@@ -43,7 +31,7 @@ func (t *texts) located(text string) (e tokenizer.Encoding, err error) {
 }
 
 // special is where the tokens are that no part of the text became.
-var special = tokenizer.Span{Start: -1, End: -1}
+var special = loader.Special
 
 // checkSpans checks that there are spans for each text.
 func (t *texts) checkSpans() error {

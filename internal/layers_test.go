@@ -57,7 +57,7 @@ var layers = map[string]row{
 	"internal/pipeline":        {ours: []string{"tensor", "internal/kernel", "internal/parallel", "internal/transformer", "internal/unsupported"}},
 	"internal/loader": {ours: []string{
 		"tensor", "tokenizer",
-		"internal/cachedir", "internal/kernel", "internal/manifest", "internal/modelfolder", "internal/parallel", "internal/pipeline", "internal/transformer", "internal/unsupported",
+		"internal/cachedir", "internal/chattemplate", "internal/kernel", "internal/manifest", "internal/modelfolder", "internal/parallel", "internal/pipeline", "internal/transformer", "internal/unsupported",
 	}},
 	"embed": {ours: []string{
 		"tensor", "tokenizer", "quant", "encoding",
@@ -68,7 +68,7 @@ var layers = map[string]row{
 	}},
 	"embed/rerank": {ours: []string{
 		"tensor", "tokenizer", "embed",
-		"internal/chattemplate", "internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
+		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
 	}},
 	"embed/cache":      {},
 	"embed/cache/disk": {ours: []string{"embed/cache"}, others: []string{"go.etcd.io/bbolt"}},

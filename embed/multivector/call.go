@@ -51,11 +51,11 @@ func (c *call) check() (err error) {
 		name = c.side.task
 	}
 	err = c.Settle(m.loaded, facade.Options{Prompt: o.Prompt, PromptName: name, Truncate: o.Truncate, MaxTokens: o.MaxTokens})
-	if err != nil || c.Texts.Prompt == "" {
+	if err != nil || c.Reader.Prompt == "" || c.Route.Encoder.Chat != nil {
 		return err
 	}
 	tok := c.Route.Encoder.Tokenizer
-	ids, _, err := tok.Append(nil, c.Texts.Prompt, tokenizer.Options{})
+	ids, _, err := tok.Append(nil, c.Reader.Prompt, tokenizer.Options{})
 	if err != nil {
 		return facade.OptionError(embed.OptionPrompt, "%w", err)
 	}

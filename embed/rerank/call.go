@@ -8,6 +8,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/facade"
+	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/tensor"
 	"github.com/rhumb-go/rhumb/tokenizer"
@@ -24,9 +25,8 @@ type call struct {
 
 	prompt string
 	encode tokenizer.Options
-	tail   []int32   // behind every pair, of a model with a template
-	frame  int       // about how many tokens that template has
-	logits []float32 // inputs×labels
+	frame  loader.Frame // of a model with a template
+	logits []float32    // inputs×labels
 	counts []count
 }
 
@@ -59,7 +59,7 @@ func (c *call) Size() (tokens, bytes int) {
 	for _, p := range c.pairs {
 		n := len(c.prompt) + len(p[0]) + len(p[1])
 		bytes += n
-		tokens += facade.Tokens(n, c.frame, c.encode.MaxTokens)
+		tokens += facade.Tokens(n, c.frame.Tokens, c.encode.MaxTokens)
 	}
 	return tokens, bytes
 }

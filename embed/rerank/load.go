@@ -39,7 +39,7 @@ func (m *Model) complete(cfg embed.Config) (err error) {
 	if m.activation, err = pipeline.ParseActivation(c.Activation); err != nil {
 		return fmt.Errorf("activation_fn: %w", err)
 	}
-	if m.template, err = parseTemplate(c.Logit, e.Runs.Family()); err != nil {
+	if m.template, err = parseTemplate(c.Logit, e.Runs.Family(), e.Tokenizer); err != nil {
 		return err
 	}
 	m.info = Info{

@@ -52,7 +52,7 @@ func (c *call) least() (int, error) {
 		return c.model.special[0], nil
 	case c.chats():
 		err := c.findTail()
-		return len(c.tail) + 1, err
+		return len(c.frame.Tail) + 1, err
 	}
 	return c.model.special[1], c.model.noPairs
 }

@@ -16,7 +16,6 @@ import (
 	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
-	"github.com/rhumb-go/rhumb/internal/chattemplate"
 	"github.com/rhumb-go/rhumb/internal/facade"
 	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
@@ -27,11 +26,11 @@ import (
 type Model struct {
 	loaded     *loader.Model
 	info       Info
-	activation pipeline.Activation    // of scores
-	template   *chattemplate.Template // that makes a text of a pair; nil = the tokenizer makes pairs
-	typed      bool                   // the model reads the token types of pairs
-	special    [2]int                 // tokens of an empty text, and of an empty pair
-	noPairs    error                  // why the tokenizer makes no pairs
+	activation pipeline.Activation // of scores
+	template   *loader.Chat        // that makes a text of a pair; nil = the tokenizer makes pairs
+	typed      bool                // the model reads the token types of pairs
+	special    [2]int              // tokens of an empty text, and of an empty pair
+	noPairs    error               // why the tokenizer makes no pairs
 }
 
 // Info is what a model says about itself.

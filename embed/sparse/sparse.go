@@ -102,8 +102,9 @@ func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.loaded.Default.Encod
 // Prompt returns what comes before each text of a request with these options; "" for
 // none. The error is an *embed.OptionError.
 func (m *Model) Prompt(opts Options) (string, error) {
-	r, err := m.Reading(opts)
-	return r.Prompt, err
+	c := m.newCall(nil, opts)
+	err := c.check()
+	return c.Reader.Prompt, err
 }
 
 // Reading returns how texts are read in a request with these options. The error is an

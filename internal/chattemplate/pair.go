@@ -16,19 +16,27 @@ func (t *Template) Pair(system, query, document string) (string, error) {
 	return t.Render(append(messages, Message{"query", query}, Message{"document", document})...)
 }
 
-// Fillers returns two texts of a pair, with short words in place of the query
-// and the document. The tokens that both share at the end, fewer than either
-// has, are those that the template puts after every pair.
-func (t *Template) Fillers(system string) ([2]string, error) {
-	var texts [2]string
-	for i, filler := range []string{"0", "1 2 3 4"} {
-		var err error
-		if texts[i], err = t.Pair(system, filler, filler); err != nil {
-			return texts, err
-		}
+// Text returns the text of a message of role user, after a system message where
+// system is not empty: what sentence-transformers 6.2's Transformer makes of a
+// text to embed. task, "query" or "document", is a variable that templates may
+// look at; "" = it is undefined.
+func (t *Template) Text(task, system, text string) (string, error) {
+	var messages []Message
+	if system != "" {
+		messages = append(messages, Message{"system", system})
 	}
-	return texts, nil
+	values := t.values(append(messages, Message{"user", text}))
+	if task == "" {
+		return t.render(values)
+	}
+	return t.render(values, "task", task)
 }
+
+// Fillers are short words in place of what a template is given, which tokenizers
+// end differently: the tokens that both renderings share at the end, fewer than
+// either has, are those that the template puts there. They are those of
+// sentence-transformers 6.2.
+var Fillers = [2]string{"0", "1 2 3 4"}
 
 // CheckPair returns an error where the template does not bring the query or
 // the document of a pair into its text: a template for chats alone may drop

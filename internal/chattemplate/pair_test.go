@@ -39,9 +39,10 @@ func TestPair(t *testing.T) {
 		case turns[0][0] != "query":
 			continue
 		case strings.HasPrefix(c.Chat, "filler-"):
-			texts, err := tmpl.Fillers(system)
+			filler := Fillers[c.Chat[len("filler-")]-'1']
+			text, err := tmpl.Pair(system, filler, filler)
 			require.NoError(t, err)
-			assert.Equal(t, c.Want, texts[c.Chat[len("filler-")]-'1'], c.Template)
+			assert.Equal(t, c.Want, text, c.Template)
 		}
 		got, err := tmpl.Pair(system, turns[0][1], turns[1][1])
 		require.NoError(t, err)

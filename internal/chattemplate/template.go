@@ -12,6 +12,8 @@ package chattemplate
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"strings"
 )
 
@@ -35,6 +37,7 @@ const (
 type Template struct {
 	body   []stmt
 	tokens map[string]string
+	vars   map[string]any
 	format Format
 }
 
@@ -69,7 +72,22 @@ func Parse(source string, format Format, tokens map[string]string) (*Template, e
 	if err != nil {
 		return nil, fmt.Errorf("chat template: %w", err)
 	}
-	return &Template{body, tokens, format}, nil
+	return &Template{body: body, tokens: tokens, format: format}, nil
+}
+
+// With returns t with variables that it may name, a bool, a number, a string or
+// nil each: further arguments of apply_chat_template, add_generation_prompt
+// among them.
+func (t *Template) With(vars map[string]any) *Template {
+	with := *t
+	with.vars = map[string]any{}
+	for name, v := range vars {
+		if f, ok := v.(float64); ok && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+			v = int64(f) // as JSON has them
+		}
+		with.vars[name] = v
+	}
+	return &with
 }
 
 // DetectFormat returns the format that a template's text speaks for: as
@@ -142,6 +160,7 @@ func (t *Template) render(messages *list, extra ...any) (s string, err error) {
 			r.scope.names[name] = token
 		}
 	}
+	maps.Copy(r.scope.names, t.vars)
 	for i := 0; i < len(extra); i += 2 {
 		r.scope.names[extra[i].(string)] = extra[i+1]
 	}

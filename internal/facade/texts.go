@@ -18,7 +18,7 @@ type Texts struct {
 	Empty bool // a text may be empty
 
 	Route  *loader.Route
-	Prompt string            // before each text
+	Reader loader.Reader     // with the prompt
 	Encode tokenizer.Options // of the prompt and a text
 }
 
@@ -31,7 +31,8 @@ type Options struct {
 
 // Settle finds what a request with these options means for m.
 func (t *Texts) Settle(m *loader.Model, o Options) (err error) {
-	if t.Prompt, err = Prompt(m, o.Prompt, o.PromptName); err != nil {
+	prompt, err := Prompt(m, o.Prompt, o.PromptName)
+	if err != nil {
 		return err
 	}
 	if t.Route, err = m.RouteOf(o.PromptName); err != nil {
@@ -42,13 +43,22 @@ func (t *Texts) Settle(m *loader.Model, o Options) (err error) {
 	if t.Limit != nil {
 		plain.MaxTokens = *t.Limit
 	}
-	t.Encode, err = Cut(plain, o.Truncate, o.MaxTokens, e.Tokenizer.SpecialTokens())
+	if t.Encode, err = Cut(plain, o.Truncate, o.MaxTokens, e.Tokenizer.SpecialTokens()); err != nil {
+		return err
+	}
+	if t.Reader, err = e.Reader(prompt, o.PromptName); err == nil {
+		err = t.Reader.Frame.CheckLimit(t.Encode.MaxTokens)
+	}
+	if err != nil {
+		err = &embed.OptionError{Option: embed.OptionPrompt, Err: err}
+	}
 	return err
 }
 
 // Reading returns how they are read.
 func (t *Texts) Reading() embed.Reading {
-	return embed.Reading{Tokenizer: t.Route.Encoder.Tokenizer, Prompt: t.Prompt, MaxTokens: t.Encode.MaxTokens}
+	prompt, limit := t.Reader.Alone(t.Encode.MaxTokens)
+	return embed.Reading{Tokenizer: t.Route.Encoder.Tokenizer, Prompt: prompt, MaxTokens: limit}
 }
 
 // Count is that of pipeline.Inputs.
@@ -57,9 +67,9 @@ func (t *Texts) Count() int { return len(t.List) }
 // Size is that of pipeline.Inputs.
 func (t *Texts) Size() (tokens, bytes int) {
 	for _, text := range t.List {
-		n := len(t.Prompt) + len(text)
+		n := len(t.Reader.Prompt) + len(text)
 		bytes += n
-		tokens += max(Tokens(n, 0, t.Encode.MaxTokens), t.Least)
+		tokens += max(Tokens(n, t.Reader.Frame.Tokens, t.Encode.MaxTokens), t.Least)
 	}
 	return tokens, bytes
 }
@@ -74,9 +84,6 @@ func (t *Texts) Append(dst pipeline.Tokens, i int) (_ pipeline.Tokens, truncated
 	if text == "" && !t.Empty {
 		return dst, 0, ErrEmptyText
 	}
-	if t.Prompt != "" {
-		text = t.Prompt + text
-	}
-	dst.IDs, truncated, err = t.Route.Encoder.Tokenizer.Append(dst.IDs, text, t.Encode)
+	dst.IDs, truncated, err = t.Reader.Append(dst.IDs, text, t.Encode)
 	return dst, truncated, err
 }

@@ -49,13 +49,14 @@ type routeRecipe struct {
 }
 
 type encoderRecipe struct {
-	Config    string // config.json
-	Adapter   string // adapter_config.json
-	Tokenizer string // sum of its files
-	Lowercase bool   // before what the files say
-	Unknown   int32  // the token that is dropped
-	Weights   int    // index of their file
-	Outliers  string `json:",omitempty"` // of Int8: those of the folder, or how they are found
+	Config    string            // config.json
+	Adapter   string            // adapter_config.json
+	Tokenizer string            // sum of its files
+	Lowercase bool              // before what the files say
+	Unknown   int32             // the token that is dropped
+	Weights   int               // index of their file
+	Outliers  string            `json:",omitempty"` // of Int8: those of the folder, or how they are found
+	Chat      *modelfolder.Chat `json:",omitempty"`
 }
 
 // newRecipe returns the recipe of a model that is loaded.
@@ -77,7 +78,7 @@ func (m *Model) newRecipe() recipe {
 func (r *Route) recipe() routeRecipe {
 	e := r.Encoder
 	made := encoderRecipe{
-		Tokenizer: e.Sum, Lowercase: e.Lowercase, Unknown: e.Unknown, Weights: e.Weights, Outliers: e.calibrated,
+		Tokenizer: e.Sum, Lowercase: e.Lowercase, Unknown: e.Unknown, Weights: e.Weights, Outliers: e.calibrated, Chat: e.Encoder.Chat,
 	}
 	if e.Config != nil {
 		made.Config = string(modelfolder.Canonical(e.Config))

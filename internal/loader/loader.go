@@ -81,6 +81,7 @@ type Encoder struct {
 	*modelfolder.Encoder
 	Runs        pipeline.Encoder
 	Transformer *transformer.Model   // nil for a table
+	Chat        *Chat                // that texts pass through; nil = none
 	Outliers    transformer.Outliers // of the transformer, in Int8
 	Weights     int                  // index of the file with its weights in Model.Files
 	calibrated  string               // what Outliers come of, in the recipe

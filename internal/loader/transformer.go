@@ -19,6 +19,12 @@ import (
 // found one for that, and then that with them.
 func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) (*Encoder, error) {
 	e := &Encoder{Encoder: spec}
+	if spec.Chat != nil {
+		var err error
+		if e.Chat, err = NewChat(spec.Chat, spec.Model.ModelType, spec.Tokenizer); err != nil {
+			return nil, spec.ErrorIn(spec.Folder.ErrorIn("", err))
+		}
+	}
 	if err := e.readOutliers(&m.config); err != nil {
 		return nil, spec.ErrorIn(err)
 	}

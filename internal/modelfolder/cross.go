@@ -1,14 +1,12 @@
 package modelfolder
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
 
-	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/internal/strictjson"
 	"github.com/rhumb-go/rhumb/internal/unsupported"
 )
@@ -25,11 +23,8 @@ type Cross struct {
 // A LogitScore is sentence-transformers' module of that name: the score is the logit of
 // one token at the end of a chat, less that of another.
 type LogitScore struct {
-	True, False int32             // token ids; False is -1 for none
-	Template    string            // the chat template, in Jinja; "" = query and document one after the other
-	Structured  bool              // the content of a message is a list of parts
-	Detect      bool              // whether it is is for the template to say
-	Tokens      map[string]string // special tokens by the name that templates call them: "bos_token"
+	True, False int32 // token ids; False is -1 for none
+	Chat              // without a Template query and document are one after the other
 }
 
 // labels are what config.json says about those of a classifier.
@@ -225,78 +220,9 @@ func (r *reader) logitScore(f Folder) error {
 	if err != nil {
 		return err
 	}
-	message, ok := s.ModalityConfig["message"]
-	if !ok {
-		return nil // an older folder: texts alone
+	chat, err := e.Folder.chat(&s)
+	if err == nil && chat != nil { // an older folder has texts alone
+		score.Chat = *chat
 	}
-	var how struct {
-		Format string `json:"format"`
-	}
-	if err := json.Unmarshal(message, &how); err != nil {
-		return e.Folder.ErrorIn(s.file, fmt.Errorf("modality_config: message: %w", err))
-	}
-	switch how.Format {
-	case "flat":
-	case "structured":
-		score.Structured = true
-	case "":
-		score.Detect = true
-	default:
-		return e.Folder.ErrorIn(s.file, unsupported.Errorf(`modality_config: message: format: %.50q, expected "flat" or "structured"`, how.Format))
-	}
-	score.Template, score.Tokens, err = e.Folder.chatTemplate()
 	return err
-}
-
-// chatTemplate reads the chat template of the tokenizer in f, and the special tokens
-// that it may call by their names.
-func (f Folder) chatTemplate() (template string, tokens map[string]string, err error) {
-	tokens = map[string]string{}
-	var object map[string]json.RawMessage
-	data, err := f.Read(tokenizerConfigName)
-	if err == nil {
-		tokens, object, err = specialTokens(data)
-		err = f.ErrorIn(tokenizerConfigName, err)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", nil, err
-	}
-	const file = manifest.Template // which wins over the key
-	if data, err = f.Read(file); err == nil {
-		return string(data), tokens, nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return "", nil, err
-	}
-	value := object["chat_template"]
-	var named []struct { // transformers 4 could write several
-		Name     string `json:"name"`
-		Template string `json:"template"`
-	}
-	if json.Unmarshal(value, &named) == nil {
-		for _, n := range named {
-			if n.Name == "default" {
-				return n.Template, tokens, nil
-			}
-		}
-	}
-	if json.Unmarshal(value, &template) != nil || template == "" {
-		return "", nil, f.ErrorIn(tokenizerConfigName, fmt.Errorf(`chat_template: expected a text, or a list with one of name "default", or %s`, file))
-	}
-	return template, tokens, nil
-}
-
-// specialTokens returns the special tokens that the object in data names by keys such as
-// "bos_token", and the object.
-func specialTokens(data []byte) (tokens map[string]string, object map[string]json.RawMessage, err error) {
-	if err := json.Unmarshal(data, &object); err != nil {
-		return nil, nil, err
-	}
-	tokens = map[string]string{}
-	for key, value := range object {
-		var t token
-		if strings.HasSuffix(key, "_token") && json.Unmarshal(value, &t) == nil && t.Content != "" {
-			tokens[key] = t.Content
-		}
-	}
-	return tokens, object, nil
 }

@@ -36,6 +36,11 @@ func (r *reader) transformer(dir Folder) (*Encoder, error) {
 		return nil, err
 	}
 	e.Masked = s.TransformerTask == fillMask
+	if r.spec.Kind != Reranker {
+		if e.Chat, err = dir.chat(&s); err != nil {
+			return nil, err
+		}
+	}
 	return e, r.complete(e, s)
 }
 

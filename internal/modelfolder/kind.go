@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -263,36 +262,3 @@ func moduleKind(list []moduleEntry, wanted Kind) error {
 	}
 	return nil
 }
-
-// checkNoTemplate returns an error where the tokenizer in f has a chat template:
-// without modules.json sentence-transformers 6.2 makes a message of each text then.
-func (f Folder) checkNoTemplate() error {
-	const config = tokenizerConfigName
-	for _, pattern := range manifest.Templates {
-		found, err := fs.Glob(f.FS, path.Join(f.Path, pattern))
-		if err != nil {
-			return err
-		}
-		if len(found) > 0 {
-			return fmt.Errorf("%s: %w", found[0], errTemplate)
-		}
-	}
-	data, err := f.Read(config)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	var c struct {
-		ChatTemplate json.RawMessage `json:"chat_template"`
-	}
-	if err == nil {
-		err = f.ErrorIn(config, strictjson.Unmarshal(data, &c))
-	}
-	if err == nil && c.ChatTemplate != nil && string(c.ChatTemplate) != "null" {
-		err = f.ErrorIn(config, fmt.Errorf("chat_template: %w", errTemplate))
-	}
-	return err
-}
-
-// errTemplate is the error of a folder whose texts would be bare here and are
-// messages of a chat in sentence-transformers 6.2.
-var errTemplate = unsupported.Errorf("each text passes through the folder's chat template, which cannot be rendered")

@@ -99,7 +99,8 @@ func (r *reader) plain() (*Route, error) {
 	if e.Model.ModelType == model2vecType && r.options.Pooling == "" {
 		return r.model2vec()
 	}
-	if err := r.root.checkNoTemplate(); err != nil {
+	var err error
+	if e.Chat, err = r.root.plainChat(); err != nil {
 		return nil, err
 	}
 	if err := r.complete(e, settings{}); err != nil {

@@ -83,7 +83,7 @@ func (s *settings) check() error {
 		}
 	}
 	for key, values := range s.ProcessingKwargs {
-		if len(values) > 0 && key != "text" {
+		if len(values) > 0 && key != "text" && (key != "chat_template" || s.ModalityConfig[message] == nil) {
 			return unsupported.Errorf("processing_kwargs: %s: %v, expected none", key, values)
 		}
 	}
@@ -105,20 +105,24 @@ func (s *settings) checkTask(kind Kind) error {
 	} else if found, ok := transformerTaskKinds[s.TransformerTask]; ok {
 		return kindError(found, kind, "transformer_task: %q", s.TransformerTask)
 	}
-	if _, ok := s.ModalityConfig["message"]; ok && kind != Reranker {
-		return fmt.Errorf("modality_config: message: %w", errTemplate)
-	}
 	if s.ModalityConfig != nil {
-		text, ok := s.ModalityConfig["text"]
-		var how struct {
+		modality := "text"
+		how, ok := s.ModalityConfig[modality]
+		if !ok { // without it the reference takes no texts, whatever else there is
+			return unsupported.Errorf(`modality_config: no "text"`)
+		}
+		if chat := s.ModalityConfig[message]; chat != nil && kind != Reranker { // texts pass through it
+			modality, how = message, chat
+		}
+		var call struct {
 			Method string `json:"method"`
 			Output any    `json:"method_output_name"`
 		}
-		if !ok {
-			return unsupported.Errorf(`modality_config: no "text"`)
+		if err := json.Unmarshal(how, &call); err != nil || call.Method != "forward" || call.Output != expected.result {
+			return unsupported.Errorf(`modality_config: %s: %s, expected method "forward" with output %q`, modality, how, expected.result)
 		}
-		if err := json.Unmarshal(text, &how); err != nil || how.Method != "forward" || how.Output != expected.result {
-			return unsupported.Errorf(`modality_config: text: %s, expected method "forward" with output %q`, text, expected.result)
+		if modality == message && s.expands() {
+			return unsupported.Errorf("query_expansion: found beside modality_config: message, expected one of the two")
 		}
 	}
 	switch {

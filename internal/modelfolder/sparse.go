@@ -30,17 +30,17 @@ func (s *Splade) Fits(vocabulary int) error {
 // plainSparse is what sentence-transformers 6.2 makes of a masked-language model without
 // modules.json: the greatest weights.
 func (r *reader) plainSparse() (*Route, error) {
-	if err := r.root.checkNoTemplate(); err != nil {
+	chat, err := r.root.plainChat()
+	if err != nil {
 		return nil, err
 	}
 	e := r.source
 	if e == nil {
-		var err error
 		if e, err = r.newEncoder(r.root); err != nil {
 			return nil, err
 		}
 	}
-	e.Masked = true
+	e.Masked, e.Chat = true, chat
 	return &Route{Encoder: e, Splade: new(Splade)}, r.complete(e, settings{})
 }
 

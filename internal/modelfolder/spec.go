@@ -67,6 +67,7 @@ type Encoder struct {
 	Lowercase bool   // the tokenizer lowers the case before what its files say
 	End       string // the token that the tokenizer puts after each text beyond what its files say; "" = none
 	Unknown   int32  // the token that is dropped from texts, -1 for none
+	Chat      *Chat  // that texts pass through, of a model of single texts; nil = none
 	Types     bool   // the reference feeds the model the token types of its tokenizer
 	MaxTokens int    // of an input; 0 = no limit, but that of the model's positions
 	Truncate  tokenizer.Truncation

@@ -35,8 +35,7 @@ func (r *reader) yesNo(e *Encoder) error {
 		return err
 	}
 	score.Detect = true
-	score.Template, score.Tokens, err = e.Folder.chatTemplate()
-	return err
+	return e.Folder.chatTemplate(&score.Chat)
 }
 
 // chats reports whether the tokenizer in f has a chat template.
