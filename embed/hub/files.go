@@ -16,7 +16,7 @@ import (
 type selection struct {
 	all     map[string]bool // the files of the repository
 	folders []string        // of the modules; "" is the model's own
-	chats   bool            // a module scores chats, which a template makes
+	chats   bool            // texts pass through a template, as a module scores chats or a Transformer reads messages
 	read    func(file string) ([]byte, error)
 }
 
@@ -41,8 +41,11 @@ func (s *selection) settings() ([]string, error) {
 			return nil, err
 		}
 	}
-	for _, folder := range s.folders {
-		if file := path.Join(folder, manifest.Template); s.chats && s.all[file] {
+	for file := range s.all {
+		inFolder := func(folder string) bool {
+			return slices.ContainsFunc(manifest.Templates, func(p string) bool { ok, _ := path.Match(path.Join(folder, p), file); return ok })
+		}
+		if s.chats && slices.ContainsFunc(s.folders, inFolder) && !slices.Contains(files, file) {
 			files = append(files, file)
 		}
 	}
@@ -86,8 +89,18 @@ func (s *selection) first(folder string, names []string) []string {
 }
 
 // addFolders adds the folders of the modules and of the base model that files in
-// folder name.
+// folder name, and sees whether its texts are messages.
 func (s *selection) addFolders(folder string) error {
+	for _, file := range s.first(folder, manifest.Settings) {
+		var settings struct {
+			Modality map[string]any `json:"modality_config"`
+		}
+		if err := s.decode(file, &settings); err != nil {
+			return err
+		}
+		_, messages := settings.Modality["message"]
+		s.chats = s.chats || messages
+	}
 	if folder == "" && s.all[manifest.Modules] {
 		if err := s.addModules(); err != nil {
 			return err

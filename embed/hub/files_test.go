@@ -22,4 +22,17 @@ func TestSelectionOfTemplates(t *testing.T) {
 	files, err = s.settings()
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{"modules.json", "config.json", "1_X/config.json"}, files)
+
+	all["sentence_bert_config.json"], all["additional_chat_templates/rag.jinja"], all["other.jinja"] = true, true, true
+	for settings, templates := range map[string][]string{
+		`{"modality_config": {"text": {}}}`:                {},
+		`{"modality_config": {"text": {}, "message": {}}}`: {"chat_template.jinja", "additional_chat_templates/rag.jinja"},
+	} {
+		s = &selection{all: all, read: func(file string) ([]byte, error) {
+			return []byte(map[string]string{"modules.json": modules, "sentence_bert_config.json": settings}[file]), nil
+		}}
+		files, err = s.settings()
+		require.NoError(t, err)
+		require.ElementsMatch(t, append(templates, "modules.json", "config.json", "1_X/config.json", "sentence_bert_config.json"), files)
+	}
 }
