@@ -135,7 +135,8 @@ func (m *Model) Close() error { return m.loaded.Close() }
 var ErrClosed = pipeline.ErrClosed
 
 // A Truncation says what becomes of an input of more tokens than the limit.
-// Special tokens and the prompt are never dropped.
+// Special tokens and the prompt are never dropped, but with the start of a text that passes
+// through a chat template.
 type Truncation uint8
 
 const (

@@ -59,13 +59,14 @@ func Open(ctx context.Context, folder string, cfg Config) (*Index, error) {
 		cfg.Left = func(string, string) {}
 	}
 	info := cfg.Model.Info()
-	x := &Index{cfg: cfg, folder: folder, tok: cfg.Model.Tokenizer(), width: info.DefaultDimensions, turn: make(chan struct{}, 1)}
-	x.chunks.MaxTokens = mostTokens
-	if info.MaxTokens > 0 {
-		x.chunks.MaxTokens = min(mostTokens, info.MaxTokens)
-	}
-	if x.chunks.Prompt, err = cfg.Model.Prompt(embed.Options{PromptName: document}); err != nil {
+	x := &Index{cfg: cfg, folder: folder, width: info.DefaultDimensions, turn: make(chan struct{}, 1)}
+	reading, err := cfg.Model.Reading(embed.Options{PromptName: document})
+	if err != nil {
 		return nil, err
+	}
+	x.tok, x.chunks.Prompt, x.chunks.MaxTokens = reading.Tokenizer, reading.Prompt, mostTokens
+	if reading.MaxTokens > 0 {
+		x.chunks.MaxTokens = min(mostTokens, reading.MaxTokens)
 	}
 	if _, err := chunk.Split(x.tok, "", x.chunks); err != nil {
 		return nil, err
