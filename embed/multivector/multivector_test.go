@@ -48,7 +48,7 @@ func TestFolders(t *testing.T) {
 	)
 	for _, c := range []struct{ model, path, content, want string }{
 		{"mv-bert", mask, `{"skiplist_tasks": ["passage"]}`, mask + `: skiplist_tasks: "passage", expected "query" or "document"`},
-		{"mv-bert", mask, `{"skiplist": []}`, mask + `: `},
+		{"mv-bert", mask, `{"skiplist": ["."]}`, mask + `: `},
 		{"mv-bert", settings, `{"query_expansion": {"strategy": "all", "length": 8}}`, settings + `: query_expansion: strategy: "all", expected "fixed" or "min"`},
 		{"mv-bert", settings, `{"query_expansion": {"strategy": "fixed"}}`, `query_expansion: length: 0, expected 2 to`},
 		{"mv-bert", settings, `{"query_expansion": {"strategy": "fixed", "length": 8, "token": "none such"}}`, `token: "none such", which the tokenizer lacks`},
