@@ -41,12 +41,9 @@ func (s *selection) settings() ([]string, error) {
 			return nil, err
 		}
 	}
-	for file := range s.all {
-		inFolder := func(folder string) bool {
-			return slices.ContainsFunc(manifest.Templates, func(p string) bool { ok, _ := path.Match(path.Join(folder, p), file); return ok })
-		}
-		if s.chats && slices.ContainsFunc(s.folders, inFolder) && !slices.Contains(files, file) {
-			files = append(files, file)
+	for _, folder := range s.folders {
+		if s.chats && (folder != "" || s.all[manifest.Modules]) { // else settingsIn has them
+			files = append(files, s.templates(folder)...)
 		}
 	}
 	return files, nil
@@ -68,11 +65,24 @@ func (s *selection) settingsIn(folder string) []string {
 		}
 	}
 	if folder == "" && !s.all[manifest.Modules] {
-		for file := range s.all {
-			template := slices.ContainsFunc(manifest.Templates, func(p string) bool { ok, _ := path.Match(p, file); return ok })
-			if template || file == manifest.ColBERT {
-				files = append(files, file)
+		files = append(files, s.templates(folder)...)
+		files = append(files, s.first(folder, []string{manifest.ColBERT})...)
+	}
+	return files
+}
+
+// templates returns the chat templates in folder.
+func (s *selection) templates(folder string) (files []string) {
+	for file := range s.all {
+		within := file
+		if folder != "" {
+			var ok bool
+			if within, ok = strings.CutPrefix(file, folder+"/"); !ok {
+				continue
 			}
+		}
+		if slices.ContainsFunc(manifest.Templates, func(p string) bool { ok, _ := path.Match(p, within); return ok }) {
+			files = append(files, file)
 		}
 	}
 	return files
