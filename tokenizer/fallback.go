@@ -101,10 +101,6 @@ func convert(fsys fs.FS) (*Tokenizer, error) {
 // 5.23 reads a folder: tokenizer_class where it is set, unless model_type is one
 // that is always read in one way; else that of model_type.
 func className(args arguments) (string, error) {
-	said := args.get("tokenizer_class")
-	if !said.truthy() {
-		said = args.config.get("tokenizer_class")
-	}
 	class, err := args.saidClass()
 	if err != nil {
 		return "", err
@@ -132,7 +128,7 @@ func className(args arguments) (string, error) {
 		class = backend
 	}
 	if _, ok := tokenizerClasses[class]; !ok {
-		return "", said.unsupported("unknown %q", class)
+		return "", args.said().unsupported("unknown %q", class)
 	}
 	return class, nil
 }

@@ -28,13 +28,18 @@ func majorVersion(config, tokenizerConfig object) int {
 	return 4
 }
 
+// said returns the tokenizer_class of the folder.
+func (a *arguments) said() value {
+	if v := a.get("tokenizer_class"); v.truthy() {
+		return v
+	}
+	return a.config.get("tokenizer_class")
+}
+
 // saidClass returns the tokenizer class that the folder names, without Fast at the end; ""
 // where it names none.
 func (a *arguments) saidClass() (string, error) {
-	said := a.get("tokenizer_class")
-	if !said.truthy() {
-		said = a.config.get("tokenizer_class")
-	}
+	said := a.said()
 	if !said.truthy() {
 		return "", nil
 	}

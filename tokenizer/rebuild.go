@@ -39,12 +39,20 @@ func (c *conversion) takeAdded(v value) error {
 	if err != nil {
 		return err
 	}
+	places := map[int32]int{}
+	for i, token := range c.args.added {
+		places[token.id] = i
+	}
 	for _, entry := range entries {
 		token, err := parseAddedToken(entry)
 		if err != nil {
 			return err
 		}
-		c.args.added = slices.DeleteFunc(c.args.added, func(t specialToken) bool { return t.id == token.id })
+		if place, ok := places[token.id]; ok {
+			c.args.added[place] = specialToken{addedToken: token}
+			continue
+		}
+		places[token.id] = len(c.args.added)
 		c.args.added = append(c.args.added, specialToken{addedToken: token})
 	}
 	return c.args.sortAdded(v)
