@@ -108,12 +108,13 @@ var layers = map[string]row{
 	"examples/hybrid":       {ours: []string{public}},
 	"examples/rag":          {ours: []string{public}},
 	// internal/kernel is for doctor and bench, which look at each kernel set.
-	"cmd/rhumb": {ours: []string{public, "internal/cachedir", "internal/fill", "internal/folderindex", "internal/kernel", "internal/rows"}, others: []string{
+	"internal/command": {ours: []string{public, "internal/cachedir", "internal/fill", "internal/folderindex", "internal/kernel", "internal/rows"}, others: []string{
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "go.yaml.in/yaml/v3", "github.com/schollz/progressbar/v3",
 		"github.com/parquet-go/parquet-go", "github.com/x448/float16",
 		"github.com/prometheus/client_golang", "golang.org/x/term",
 		"github.com/modelcontextprotocol/go-sdk/mcp", "github.com/google/jsonschema-go/jsonschema",
 	}},
+	"cmd/rhumb": {ours: []string{"internal/command"}},
 	// Those with dependencies of their own are modules of their own.
 	"examples/service": {ours: []string{public}},
 }
@@ -122,7 +123,7 @@ var layers = map[string]row{
 // that only some of ours may import.
 var restricted = map[string][]string{
 	"unsafe":   {"tensor", "internal/kernel"},
-	"net/http": {"embed/embedhttp", "embed/hub", "cmd/rhumb", "examples/service"},
+	"net/http": {"embed/embedhttp", "embed/hub", "internal/command", "examples/service"},
 }
 
 // forbidden returns why the package pkg may not import each of the imports of
@@ -310,9 +311,9 @@ func TestForbidden(t *testing.T) {
 		{"cgo in a test", "internal/kernel/a_test.go", `import "C"`, "imports C"},
 		{"no row", "utils/a.go", `import "os"`, "package utils has no row"},
 		{"no row, only tests", "internal/a_test.go", `import "os"`, ""},
-		{"the command and a public package", "cmd/rhumb/a.go", `import "` + module + `/embed/hub"`, ""},
-		{"the command and the kernels", "cmd/rhumb/a.go", `import "` + module + `/internal/kernel"`, ""},
-		{"the command and an internal package", "cmd/rhumb/a.go", `import "` + module + `/internal/parallel"`, "may not import internal/parallel"},
+		{"the command and a public package", "internal/command/a.go", `import "` + module + `/embed/hub"`, ""},
+		{"the command and the kernels", "internal/command/a.go", `import "` + module + `/internal/kernel"`, ""},
+		{"the command and an internal package", "internal/command/a.go", `import "` + module + `/internal/parallel"`, "may not import internal/parallel"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

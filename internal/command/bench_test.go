@@ -1,0 +1,82 @@
+package command
+
+import (
+	"encoding/json"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestBenchJSON(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	for name, content := range map[string]string{
+		"in.jsonl": "[2, 5, 6, 3]\n[2, 7, 3]\n", "in.txt": "summer\nwinter day\n",
+	} {
+		code, stdout, stderr := rhumb(t, "", "bench", "--model", tiny, "--threads", "1", "--precision", "float32",
+			"--input", write(t, name, content), "--seconds", "0.01", "--json")
+		require.Zero(t, code, stderr)
+		var object map[string]any
+		d := json.NewDecoder(strings.NewReader(stdout))
+		require.NoError(t, d.Decode(&object))
+		require.False(t, d.More())
+		var keys []string
+		for key := range object {
+			keys = append(keys, key)
+		}
+		assert.ElementsMatch(t, []string{"texts", "tokens", "warmup", "seconds", "kernels", "precision", "threads", "peak_gflops"}, keys)
+		assert.EqualValues(t, 2, object["texts"])
+		if name == "in.jsonl" {
+			assert.EqualValues(t, 7, object["tokens"])
+		}
+		assert.GreaterOrEqual(t, len(object["seconds"].([]any)), 2)
+		assert.EqualValues(t, 1, object["threads"])
+		assert.Positive(t, object["peak_gflops"])
+	}
+	assert.Equal(t, before, runtime.GOMAXPROCS(0))
+}
+
+func TestBenchTable(t *testing.T) {
+	code, stdout, stderr := rhumb(t, "", "bench", "--model", tiny, "--seconds", "0", "--shapes", "1x16,4x8,1x512")
+	require.Zero(t, code, stderr)
+	assert.Contains(t, stdout, "\n1x16 ")
+	assert.Contains(t, stdout, "\n4x8 ")
+	assert.Contains(t, stderr, "1x512 left out")
+
+	code, stdout, stderr = rhumb(t, "", "bench", "--model", tiny, "--seconds", "0", "--shapes", "1x16,4x8", "--json")
+	require.Zero(t, code, stderr)
+	var m measurement
+	d := json.NewDecoder(strings.NewReader(stdout))
+	require.NoError(t, d.Decode(&m))
+	assert.Equal(t, "1x16", m.Shape)
+	assert.Equal(t, 16, m.Tokens)
+	require.NoError(t, d.Decode(&m))
+	assert.Equal(t, "4x8", m.Shape)
+	assert.Equal(t, 4, m.Texts)
+	assert.Equal(t, 32, m.Tokens)
+}
+
+func TestBenchGEMM(t *testing.T) {
+	for _, precision := range []string{"float32", "bfloat16", "int8", "int4"} {
+		code, stdout, stderr := rhumb(t, "", "bench", "--model", tiny, "--seconds", "0", "--gemm", "--precision", precision)
+		require.Zero(t, code, stderr)
+		assert.Contains(t, stdout, precision)
+		assert.Regexp(t, `(?m)^ +128 +24 +24 `, stdout)
+		assert.Regexp(t, `(?m)^ +512 +24 +\d+ `, stdout)
+	}
+}
+
+func TestBenchScaling(t *testing.T) {
+	code, stdout, stderr := rhumb(t, "", "bench", "--model", tiny, "--seconds", "0", "--shapes", "1x16", "--threads", "3", "--scaling", "--json")
+	require.Zero(t, code, stderr)
+	d := json.NewDecoder(strings.NewReader(stdout))
+	for _, threads := range []int{1, 2, 3} {
+		var m measurement
+		require.NoError(t, d.Decode(&m))
+		assert.Equal(t, threads, m.Threads)
+		assert.Positive(t, m.Peak)
+	}
+	require.False(t, d.More())
+}

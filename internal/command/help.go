@@ -1,0 +1,131 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// helpWidth is how long a line of help is at most, in columns.
+const helpWidth = 100
+
+// A flagGroup is flags under one heading of help.
+type flagGroup struct {
+	title string
+	names []string // patterns of path.Match
+}
+
+// serveGroups are those of serve. A flag is in the first one that has its name, and in one
+// of its own at the end where none has.
+var serveGroups = []flagGroup{
+	{"Models", []string{"model*", "alias", "as", "default", "download", "keep-alive", "memory", "progress"}},
+	{"Computation", []string{"precision", "pooling", "threads", "kernels", "cache*"}},
+	{"Listening", []string{"addr", "host", "tls-*"}},
+	{"Keys and browsers", []string{"*-key", "*-keys", "cors-*"}},
+	{"Limits", []string{"max-*", "queue-*", "ignore-unknown"}},
+	{"Operation", []string{"config", "drain-*", "shutdown-*"}},
+	{"Log", []string{"log-*"}},
+}
+
+// setHelp makes the help of all commands fit helpWidth. The flags of serve come in groups,
+// and each with the variable that gives it.
+func setHelp(root *cobra.Command, serve *cobra.Command) {
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		about := cmd.Long
+		if about == "" {
+			about = wrap(cmd.Short, "", "")
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n%s", about, cmd.UsageString())
+	})
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		writeUsage(cmd.OutOrStderr(), cmd, cmd == serve)
+		return nil
+	})
+}
+
+func writeUsage(w io.Writer, cmd *cobra.Command, isServe bool) {
+	fmt.Fprintf(w, "Usage:\n")
+	if cmd.Runnable() {
+		fmt.Fprintf(w, "  %s\n", cmd.UseLine())
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(w, "  %s [command]\n", cmd.CommandPath())
+	}
+	if cmd.HasExample() {
+		fmt.Fprintf(w, "\nExamples:\n%s\n", cmd.Example)
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(w, "\nCommands:\n")
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() || sub.Name() == "help" {
+				name := fmt.Sprintf("  %-*s ", sub.NamePadding(), sub.Name())
+				fmt.Fprintln(w, wrap(sub.Short, name, strings.Repeat(" ", len(name))))
+			}
+		}
+	}
+	var groups []flagGroup
+	if isServe {
+		groups = serveGroups
+	}
+	for _, g := range grouped(cmd.LocalFlags(), groups) {
+		fmt.Fprintf(w, "\n%s:\n%s", g.title, g.flags.FlagUsagesWrapped(helpWidth))
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(w, "\n%s\n", wrap(fmt.Sprintf("'%s [command] --help' says more about a command.", cmd.CommandPath()), "", ""))
+	}
+}
+
+type titledFlags struct {
+	title string
+	flags *pflag.FlagSet
+}
+
+// grouped returns the flags by groups, those that are not empty; without groups it is one.
+func grouped(flags *pflag.FlagSet, groups []flagGroup) (list []titledFlags) {
+	all := slices.Concat(groups, []flagGroup{{"Flags", []string{"*"}}})
+	for _, g := range all {
+		list = append(list, titledFlags{g.title, pflag.NewFlagSet(g.title, pflag.ContinueOnError)})
+	}
+	flags.VisitAll(func(flag *pflag.Flag) {
+		i := slices.IndexFunc(all, func(g flagGroup) bool {
+			return slices.ContainsFunc(g.names, func(pattern string) bool {
+				ok, _ := path.Match(pattern, flag.Name) // the patterns are well-formed
+				return ok
+			})
+		})
+		shown := *flag
+		if groups != nil && isSetting(flag.Name) {
+			shown.Usage += "; env " + variable(flag.Name)
+		}
+		list[i].flags.AddFlag(&shown)
+	})
+	if groups != nil {
+		list[len(list)-1].title = "Other"
+	}
+	return slices.DeleteFunc(list, func(g titledFlags) bool { return !g.flags.HasAvailableFlags() })
+}
+
+// wrap returns the words of text in lines of at most helpWidth columns, the first one after
+// head and the others after indent.
+func wrap(text, head, indent string) string {
+	var b strings.Builder
+	line := head
+	empty := true
+	for _, word := range strings.Fields(text) {
+		if !empty && len([]rune(line))+1+len([]rune(word)) > helpWidth {
+			b.WriteString(line + "\n")
+			line, empty = indent, true
+		}
+		if !empty {
+			line += " "
+		}
+		line += word
+		empty = false
+	}
+	return b.String() + line
+}

@@ -1,0 +1,27 @@
+package command
+
+import (
+	"context"
+
+	"github.com/rhumb-go/rhumb/embed/job"
+	"github.com/spf13/cobra"
+)
+
+func (c *console) mergeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "merge OUT PART…",
+		Short: "Make one file of the outputs of all shards of a batch",
+		Long: `Make one file of what rhumb batch --shard wrote, a PART for each of the shards, in
+any order: the output of the same job without --shard. With each PART must be the
+hidden file .PART.job, by which the settings, the inputs and the order are checked.`,
+		Example: "  rhumb merge embeddings.parquet part*.parquet",
+		Args:    cobra.MinimumNArgs(2),
+		RunE: action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
+			report, err := job.Merge(ctx, args[0], args[1:])
+			if err != nil {
+				return err
+			}
+			return c.printReport(args[0], report, nil)
+		}),
+	}
+}

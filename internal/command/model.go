@@ -1,0 +1,206 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/hub"
+	"github.com/rhumb-go/rhumb/embed/minilm"
+	"github.com/rhumb-go/rhumb/embed/multivector"
+	"github.com/rhumb-go/rhumb/embed/sparse"
+)
+
+// builtin is the name of the model inside the binary.
+const builtin = "minilm"
+
+// builtinAliases are its other names, where there is no folder of that name and the cache
+// has no model of that id.
+var builtinAliases = []string{"all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"}
+
+// modelFlags are the flags that say which model runs and how.
+type modelFlags struct {
+	name         string
+	download     bool
+	progress     *choice
+	precision    *choice
+	threads      int
+	kernels      string
+	pooling      *choice // nil where no embeddings are made
+	as           *choice // nil where the folder alone says what it is
+	transformers int
+	maxTokens    int         // no flag: of bench, which measures up to the position table
+	cache        embed.Cache // of cacheFlags; nil = none
+}
+
+// add adds the flags of a command that makes embeddings.
+func (f *modelFlags) add(cmd *cobra.Command) {
+	f.addName(cmd)
+	f.addComputation(cmd)
+	f.pooling = addChoice(cmd, "pooling", "`MODE` in which to pool the tokens where the folder has no modules.json, whatever head the model has: mean, cls, last (lasttoken), max, mean_sqrt_len_tokens or weightedmean (default: as the folder says)",
+		"mean", "cls", "last", "lasttoken", "max", "mean_sqrt_len_tokens", "weightedmean")
+	f.pooling.value = "" // as the folder says
+	cmd.Flags().Lookup("pooling").DefValue = ""
+}
+
+// addComputation adds the flags that say how the model computes.
+func (f *modelFlags) addComputation(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	var precisions []string
+	for _, p := range embed.Precisions() {
+		precisions = append(precisions, p.String())
+	}
+	f.precision = addChoice(cmd, "precision", "number format of the weights and the computation", precisions...)
+	flags.IntVar(&f.threads, "threads", 0, "`N` CPU threads; 0 for as many as there are CPUs")
+	flags.StringVar(&f.kernels, "kernels", "", "kernel `SET`, one that rhumb doctor lists (default: the fastest)")
+}
+
+// addName adds the flags that name a model which makes embeddings.
+func (f *modelFlags) addName(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.name, "model", cmp.Or(os.Getenv("RHUMB_MODEL"), builtin),
+		"`NAME` of a model: its folder, its id at the hub, or "+builtin+" for the one inside the binary; env RHUMB_MODEL")
+	f.addPlace(cmd)
+}
+
+// addPlace adds the flags of a model that may have to be downloaded.
+func (f *modelFlags) addPlace(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.IntVar(&f.transformers, "transformers", 0, "major `VERSION` of transformers as which the tokenizer's files are read, 4 or 5, which differ for some folders; 0 for the one that the folder names")
+	flags.BoolVar(&f.download, "download", false, "download the model of an id where the cache lacks it or has an older one")
+	f.progress = addProgress(cmd)
+}
+
+// load loads the model that the flags name.
+func (f *modelFlags) load(ctx context.Context, c *console) (*embed.Model, error) {
+	dir, cfg, err := f.find(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, dir, cfg)
+}
+
+// A loadedModel is an embedding model, a sparse one or a multi-vector model; the others are nil.
+type loadedModel struct {
+	model  *embed.Model
+	sparse *sparse.Model
+	multi  *multivector.Model
+}
+
+func (m *loadedModel) Close() error {
+	switch {
+	case m.multi != nil:
+		return m.multi.Close()
+	case m.sparse != nil:
+		return m.sparse.Close()
+	}
+	return m.model.Close()
+}
+
+// reading returns how the model reads texts; those of a multi-vector model are documents.
+func (m *loadedModel) reading(p promptFlags) (embed.Reading, error) {
+	switch {
+	case m.multi != nil:
+		return m.multi.Reading(multivector.Options{Prompt: p.text, PromptName: p.name})
+	case m.sparse != nil:
+		return m.sparse.Reading(sparse.Options{Prompt: p.text, PromptName: p.name})
+	}
+	return m.model.Reading(embed.Options{Prompt: p.text, PromptName: p.name})
+}
+
+// loadEither loads the model that the flags name, of the kind that --as or its folder says:
+// an embedding model, or one of kinds.
+func (f *modelFlags) loadEither(ctx context.Context, c *console, kinds ...string) (m loadedModel, err error) {
+	dir, cfg, err := f.find(ctx, c)
+	if err != nil {
+		return m, err
+	}
+	loaded, err := loadKind(ctx, dir, cfg, f.kind(), kinds)
+	switch l := loaded.(type) {
+	case *embed.Model:
+		m.model = l
+	case *sparse.Model:
+		m.sparse = l
+	case *multivector.Model:
+		m.multi = l
+	}
+	return m, err
+}
+
+// open loads the embedding model in a folder, "" for the one inside the binary.
+func open(ctx context.Context, dir string, cfg embed.Config) (*embed.Model, error) {
+	if dir == "" {
+		return minilm.Load(ctx, cfg)
+	}
+	return embed.Load(ctx, dir, cfg)
+}
+
+// find returns the model's folder, "" for the one inside the binary, and how
+// the flags say that it is loaded.
+func (f *modelFlags) find(ctx context.Context, c *console) (dir string, cfg embed.Config, err error) {
+	if f.threads < 0 {
+		return "", cfg, usagef("--threads %d: must be 0 or more", f.threads)
+	}
+	cfg = embed.Config{Workers: f.threads, Kernels: f.kernels, MaxTokens: f.maxTokens, Transformers: f.transformers, Cache: f.cache}
+	if f.precision != nil { // not of pull
+		if cfg.Precision, err = embed.ParsePrecision(f.precision.value); err != nil {
+			return "", cfg, err
+		}
+	}
+	if f.pooling != nil {
+		cfg.Pooling = f.pooling.value
+	}
+	if f.name == builtin {
+		return "", cfg, nil
+	}
+	dir, err = f.folder(ctx, c)
+	if errors.Is(err, errNoFolder) && slices.Contains(builtinAliases, f.name) {
+		return "", cfg, nil
+	}
+	if dir != f.name {
+		cfg.Name = f.name // the folder of an id is called after a commit
+	}
+	return dir, cfg, err
+}
+
+// errNoFolder is that of a name of which there is neither a folder nor an id in the cache.
+var errNoFolder = errors.New("no such folder")
+
+// folder returns the folder of the model, which is not the one inside the
+// binary: the folder of that name, or else the one that the cache has for the id.
+func (f *modelFlags) folder(ctx context.Context, c *console) (string, error) {
+	info, err := os.Stat(f.name)
+	switch {
+	case err == nil && info.IsDir():
+		c.reads(f.name)
+		return f.name, nil
+	case err == nil:
+		return "", fmt.Errorf("model %q: a file; expected a model's folder", f.name)
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("model %q: %w", f.name, err)
+	case !hub.IsID(f.name):
+		return "", fmt.Errorf("model %q: %w: give a model's folder, its id at the hub, or %s", f.name, errNoFolder, builtin)
+	}
+	dir, err := c.resolve(ctx, f.name, hub.Options{Download: f.download}, f.progress.value)
+	if errors.Is(err, hub.ErrNotCached) && !f.download {
+		err = fmt.Errorf("model %w, and there is %w: run 'rhumb pull %s', or give --download", err, errNoFolder, f.name)
+	}
+	if err == nil {
+		c.reads(dir)
+	}
+	return dir, err
+}
+
+// resolve is hub.Resolve with a bar.
+func (c *console) resolve(ctx context.Context, id string, o hub.Options, progress string) (string, error) {
+	bar := c.newBar(progress, false)
+	defer bar.clear()
+	o.Progress = bar.download
+	return hub.Resolve(ctx, id, o)
+}

@@ -1,0 +1,55 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/spf13/cobra"
+)
+
+func (c *console) quantizeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "quantize DIR OUT",
+		Short: "Copy a model with its weights in 8 bits or 4",
+		Long: `Write a copy of the model in the folder DIR to the new folder OUT, with the weights
+of its linear layers in 8 bits (a scale for each row) or in 4 (a scale for each 32
+columns), and print its size and the errors. It loads like any other folder, at any
+precision: to compute with 4 bits, give --precision int4 there too.`,
+		Example: `  rhumb quantize --precision int4 Qwen3-Embedding-8B Qwen3-Embedding-8B-int4
+  rhumb embed --model Qwen3-Embedding-8B-int4 --precision int4 "one text"`,
+		Args: cobra.ExactArgs(2),
+	}
+	precision := addChoice(cmd, "precision", "number format of the weights in OUT", embed.Int8.String(), embed.Int4.String())
+	progress := addProgress(cmd)
+	cmd.RunE = action(func(ctx context.Context, _ *cobra.Command, args []string) error {
+		p, err := embed.ParsePrecision(precision.value)
+		if err != nil {
+			return err
+		}
+		bar := c.newBar(progress.value, false)
+		defer bar.clear()
+		made, err := embed.Quantize(ctx, args[0], args[1], p, func(done, total int64) { bar.download("weights", done, total) })
+		if err != nil {
+			return err
+		}
+		bar.clear()
+		return writeQuantized(c.stdout, args[1], made)
+	})
+	return cmd
+}
+
+// writeQuantized prints what was made: sizes, and the error of each kind of weight.
+func writeQuantized(w io.Writer, dir string, q *embed.Quantized) error {
+	const mb = 1e6
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %.1f MB of weights, %.1f MB before\n", escaped(dir), float64(q.After)/mb, float64(q.Before)/mb)
+	fmt.Fprintf(&b, "%8s %14s %10s  %s\n", "tensors", "weights", "RMS error", "kind")
+	for _, k := range q.Kinds {
+		fmt.Fprintf(&b, "%8d %14d %9.3f%%  %s\n", k.Tensors, k.Weights, 100*k.Error, k.Name)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

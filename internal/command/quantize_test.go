@@ -1,0 +1,31 @@
+package command
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestQuantize(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "tiny-int4")
+	code, stdout, stderr := rhumb(t, "", "quantize", "--precision", "int4", tiny, out)
+	require.Zero(t, code, stderr)
+	assert.Empty(t, stderr)
+	assert.Regexp(t, `^\S+: [0-9.]+ MB of weights, [0-9.]+ MB before\n +tensors +weights +RMS error  kind\n( +[0-9]+ +[0-9]+ +[0-9.]+%  .*\*.*weight\n)+$`, stdout)
+
+	embedIn4 := func(dir string) []row {
+		code, lines, stderr := rhumb(t, "", "embed", "--model", dir, "--precision", "int4", "summer")
+		require.Zero(t, code, stderr)
+		return parseLines(t, lines)
+	}
+	assert.Equal(t, embedIn4(tiny), embedIn4(out), "the codes are those that a load makes")
+
+	code, _, stderr = rhumb(t, "", "quantize", tiny, out)
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr, "exists, expected a new folder")
+	code, _, stderr = rhumb(t, "", "quantize", "--precision", "int3", tiny, out+"3")
+	assert.Equal(t, 2, code)
+	assert.Contains(t, stderr, "there is int8, int4")
+}
