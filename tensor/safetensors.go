@@ -19,7 +19,8 @@ import (
 )
 
 // A File is the tensors of a safetensors file, of a state dict that torch.save
-// wrote (pytorch_model.bin), or of the shards of one model in either format.
+// wrote (pytorch_model.bin), of the shards of one model in either format, or of a
+// GGUF file.
 //
 // The first is that of safetensors 0.8, https://huggingface.co/docs/safetensors:
 // 8 bytes little-endian with the length of the header, the header in JSON, the
@@ -32,12 +33,16 @@ import (
 // error, as is a value of the dict that is no tensor. Tensors that are not
 // contiguous are copied; the others stay where they are in the file.
 //
+// The third is that of ggml, whose metadata are Values.
+//
 // A File is safe for concurrent use until Close is called.
 type File struct {
 	name     string
 	tensors  map[string]Tensor
 	names    []string // sorted
 	metadata map[string]string
+	values   map[string]any // of a GGUF file
+	stored   []Tensor       // as they are in the file, where others have taken their place
 	size     int64
 	files    []string // that were opened
 	mappings []mapping
@@ -102,6 +107,35 @@ func (f *File) Metadata() map[string]string {
 	return maps.Clone(f.metadata)
 }
 
+// Values returns the metadata of a GGUF file by key, nil of other files: uint8, int8 … uint64,
+// int64, float32, float64, bool, string, and arrays of these. Those of strings, uint8, int8,
+// uint32, int32 and float32 are slices of that type, others []any. It must not be written to.
+func (f *File) Values() map[string]any { return f.values }
+
+// Replace gives f the tensors in place of its own, of which they are made: under other names,
+// or otherwise arranged. It must be called before anything else is asked of f.
+func (f *File) Replace(tensors []Tensor) {
+	f.stored = f.Stored()
+	f.tensors = make(map[string]Tensor, len(tensors))
+	for _, t := range tensors {
+		f.tensors[t.Name] = t
+	}
+	f.sort()
+}
+
+// Stored returns the tensors in the order of their names as the file has them, whatever
+// Replace has put in their place.
+func (f *File) Stored() []Tensor {
+	if f.stored != nil {
+		return f.stored
+	}
+	list := make([]Tensor, len(f.names))
+	for i, name := range f.names {
+		list[i] = f.tensors[name]
+	}
+	return list
+}
+
 // Size returns the bytes of all tensors together, without headers. Tensors that
 // share their elements count each.
 func (f *File) Size() int64 {
@@ -111,7 +145,7 @@ func (f *File) Size() int64 {
 // Close releases the memory of f, which has no tensors afterwards. The Data of
 // tensors got from f must not be used after Close. A second Close does nothing.
 func (f *File) Close() error {
-	f.tensors, f.names = nil, nil
+	f.tensors, f.names, f.stored = nil, nil, nil
 	var errs []error
 	for _, c := range f.closers {
 		errs = append(errs, c())
@@ -124,6 +158,11 @@ func (f *File) Close() error {
 // file is mapped into memory, the system may take the pages back, and reads them
 // again when they are needed. The elements stay what they are.
 func (f *File) Release(t Tensor) {
+	if t.made != nil {
+		for _, source := range t.made.of {
+			f.Release(source)
+		}
+	}
 	if len(t.Data) == 0 {
 		return
 	}
@@ -232,6 +271,8 @@ func (f *File) parse(data []byte, check func(Tensor) error) error {
 	var metadata map[string]string
 	var err error
 	switch {
+	case isGGUF(data):
+		tensors, f.values, err = parseGGUF(data)
 	case isTorchZip(data):
 		tensors, err = parseTorchZip(data)
 	case isTorchLegacy(data):

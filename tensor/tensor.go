@@ -42,35 +42,54 @@ const (
 	F64
 	I64
 	U64
+
+	Q4_0
+	Q4_1
+	Q5_0
+	Q5_1
+	Q8_0
+	Q4_K
+	Q5_K
+	Q6_K
 )
 
-// dtypes holds the name of each DType in a header, and its bits per element.
+// dtypes holds the name of each DType in a header, its bits per element or block, and
+// the elements of a block, 0 where there are no blocks.
 var dtypes = [...]struct {
-	name string
-	bits int
+	name  string
+	bits  int
+	block int
 }{
-	BOOL:       {"BOOL", 8},
-	F4:         {"F4", 4},
-	F6E2M3:     {"F6_E2M3", 6},
-	F6E3M2:     {"F6_E3M2", 6},
-	U8:         {"U8", 8},
-	I8:         {"I8", 8},
-	F8E5M2:     {"F8_E5M2", 8},
-	F8E4M3:     {"F8_E4M3", 8},
-	F8E8M0:     {"F8_E8M0", 8},
-	F8E4M3FNUZ: {"F8_E4M3FNUZ", 8},
-	F8E5M2FNUZ: {"F8_E5M2FNUZ", 8},
-	I16:        {"I16", 16},
-	U16:        {"U16", 16},
-	F16:        {"F16", 16},
-	BF16:       {"BF16", 16},
-	I32:        {"I32", 32},
-	U32:        {"U32", 32},
-	F32:        {"F32", 32},
-	C64:        {"C64", 64},
-	F64:        {"F64", 64},
-	I64:        {"I64", 64},
-	U64:        {"U64", 64},
+	BOOL:       {"BOOL", 8, 0},
+	F4:         {"F4", 4, 0},
+	F6E2M3:     {"F6_E2M3", 6, 0},
+	F6E3M2:     {"F6_E3M2", 6, 0},
+	U8:         {"U8", 8, 0},
+	I8:         {"I8", 8, 0},
+	F8E5M2:     {"F8_E5M2", 8, 0},
+	F8E4M3:     {"F8_E4M3", 8, 0},
+	F8E8M0:     {"F8_E8M0", 8, 0},
+	F8E4M3FNUZ: {"F8_E4M3FNUZ", 8, 0},
+	F8E5M2FNUZ: {"F8_E5M2FNUZ", 8, 0},
+	I16:        {"I16", 16, 0},
+	U16:        {"U16", 16, 0},
+	F16:        {"F16", 16, 0},
+	BF16:       {"BF16", 16, 0},
+	I32:        {"I32", 32, 0},
+	U32:        {"U32", 32, 0},
+	F32:        {"F32", 32, 0},
+	C64:        {"C64", 64, 0},
+	F64:        {"F64", 64, 0},
+	I64:        {"I64", 64, 0},
+	U64:        {"U64", 64, 0},
+	Q4_0:       {"Q4_0", 8 * 18, 32},
+	Q4_1:       {"Q4_1", 8 * 20, 32},
+	Q5_0:       {"Q5_0", 8 * 22, 32},
+	Q5_1:       {"Q5_1", 8 * 24, 32},
+	Q8_0:       {"Q8_0", 8 * 34, 32},
+	Q4_K:       {"Q4_K", 8 * 144, 256},
+	Q5_K:       {"Q5_K", 8 * 176, 256},
+	Q6_K:       {"Q6_K", 8 * 210, 256},
 }
 
 // String returns the name of d in a safetensors header, such as "BF16".
@@ -81,10 +100,10 @@ func (d DType) String() string {
 	return fmt.Sprintf("DType(%d)", uint8(d))
 }
 
-// Size returns the bytes of one element, 0 where that is no whole number (F4
-// and the F6 types) and for an unknown d.
+// Size returns the bytes of one element, 0 where that is no whole number (F4, the F6
+// types and blocks) and for an unknown d.
 func (d DType) Size() int {
-	if d.known() && dtypes[d].bits%8 == 0 {
+	if d.known() && !d.blocks() && dtypes[d].bits%8 == 0 {
 		return dtypes[d].bits / 8
 	}
 	return 0
@@ -94,9 +113,12 @@ func (d DType) known() bool {
 	return d > 0 && int(d) < len(dtypes)
 }
 
-// parseDType returns the DType with the given name in a header.
+// blocks reports whether d is one of blocks.
+func (d DType) blocks() bool { return d.known() && dtypes[d].block > 0 }
+
+// parseDType returns the DType with the given name in a header of safetensors.
 func parseDType(name string) (DType, bool) {
-	for d := BOOL; d.known(); d++ {
+	for d := BOOL; d <= U64; d++ {
 		if dtypes[d].name == name {
 			return d, true
 		}
@@ -114,6 +136,8 @@ type Tensor struct {
 	DType DType
 	Shape []int // elements along each dimension, outermost first; empty for a scalar
 	Data  []byte
+
+	made *made // what its elements are read of, in place of Data; nil = none
 }
 
 // Len returns the number of elements: the product of the shape, 1 for a scalar.
@@ -128,8 +152,8 @@ func (t Tensor) Len() int {
 // Float32s converts all elements to float32 and writes them to dst, which must
 // have Len elements and not overlap Data. F64 is rounded to nearest, ties to
 // even, and to infinity beyond the range of float32; F32, F16 and BF16 are
-// exact, but that a signaling NaN of F16 becomes a quiet one. Any other
-// dtype is an error.
+// exact, but that a signaling NaN of F16 becomes a quiet one; blocks are what
+// ggml's dequantize_row functions make of them. Any other dtype is an error.
 func (t Tensor) Float32s(dst []float32) error {
 	if n := t.Len(); len(dst) != n {
 		return fmt.Errorf("tensor %s: dst of %d elements, shape %v has %d", t.Name, len(dst), t.Shape, n)
@@ -141,6 +165,9 @@ func (t Tensor) Float32s(dst []float32) error {
 // in row-major order, as Float32s does. It does not allocate. A part that is not
 // within the tensor is an error.
 func (t Tensor) Float32sAt(dst []float32, offset int) error {
+	if t.made != nil || t.DType.blocks() {
+		return t.float32sAt(dst, offset)
+	}
 	var convert func(dst []float32, src []byte)
 	switch t.DType {
 	case F64:
@@ -167,12 +194,19 @@ func (t Tensor) Float32sAt(dst []float32, offset int) error {
 }
 
 // byteSize returns the bytes of a tensor, and false if they are no whole
-// number, if a dimension is negative, or if the dimensions that are not 0
+// number, if rows are no whole number of blocks, if a dimension is negative, or if the dimensions that are not 0
 // multiply to more bits than 64 bits count or more bytes than an int does.
 func byteSize(d DType, shape []int) (int, bool) {
 	hi, n := uint64(0), uint64(dtypes[d].bits)
 	empty := false
-	for _, dim := range shape {
+	last := len(shape) - 1
+	for i, dim := range shape {
+		if block := dtypes[d].block; block > 0 && i == last {
+			if dim%block != 0 {
+				return 0, false
+			}
+			dim /= block
+		}
 		if dim < 0 {
 			return 0, false
 		}
@@ -190,6 +224,9 @@ func byteSize(d DType, shape []int) (int, bool) {
 	}
 	if empty {
 		return 0, true
+	}
+	if d.blocks() && last < 0 {
+		return 0, false
 	}
 	return int(n / 8), n%8 == 0
 }

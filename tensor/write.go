@@ -98,7 +98,7 @@ func (t Tensor) check() error {
 	if !utf8.ValidString(t.Name) {
 		return errors.New("the name is not UTF-8")
 	}
-	if !t.DType.known() {
+	if !t.DType.known() || t.DType > U64 {
 		return fmt.Errorf("unknown dtype %v", t.DType)
 	}
 	if len(t.Shape) > maxDimensions {
