@@ -29,15 +29,16 @@ import (
 
 // Config says how a model is loaded. The zero Config is the exact default.
 type Config struct {
-	Name         string    // what Info calls the model; "" = the name of its folder
-	Precision    Precision // of the weights in memory
-	Workers      int       // goroutines of one call, the caller included; 0 = GOMAXPROCS
-	BatchTokens  int       // tokens of one forward pass, and with them memory; 0 = 256
-	MaxTokens    int       // limit of one input in place of the folder's, at most the position table's; 0 = the folder's
-	Pooling      string    // "cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken" or "last" for short: how to pool the body of a folder without modules.json, whatever its head; "" = as the folder says
-	Transformers int       // 4 or 5: major version of transformers as which the tokenizer's files are read, see tokenizer.LoadAs; 0 = the one that the folder names
-	Kernels      string    // "generic", "avx2", "avx512", "amx", "neon"; "" = the best this CPU has
-	Cache        Cache     // of rows, which any number of models share; its key has the model's Fingerprint, which Load makes then; nil = none. Package embed alone has a use for it
+	Name           string    // what Info calls the model; "" = the name of its folder
+	Precision      Precision // of the weights in memory
+	Workers        int       // goroutines of one call, the caller included; 0 = GOMAXPROCS
+	BatchTokens    int       // tokens of one forward pass, and with them memory; 0 = 256
+	MaxTokens      int       // limit of one input in place of the folder's, at most the position table's; 0 = the folder's
+	Pooling        string    // "cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken" or "last" for short: how to pool the body of a folder without modules.json, whatever its head; "" = as the folder says
+	TrustModelType bool      // your word that code in config.json's auto_map that is not known here computes what transformers computes for its model_type: it is loaded as that, and Info.TrustedCode names it. No code of a folder is ever run
+	Transformers   int       // 4 or 5: major version of transformers as which the tokenizer's files are read, see tokenizer.LoadAs; 0 = the one that the folder names
+	Kernels        string    // "generic", "avx2", "avx512", "amx", "neon"; "" = the best this CPU has
+	Cache          Cache     // of rows, which any number of models share; its key has the model's Fingerprint, which Load makes then; nil = none. Package embed alone has a use for it
 }
 
 // A Model turns texts into embeddings. It is read-only: any number of calls may
@@ -82,6 +83,7 @@ type Info struct {
 	Tasks                []string      // prompt names that choose an adapter of the model's own
 	Transformers         int           // major version of transformers as which the tokenizer's files are read, 4 or 5; 0 = there is tokenizer.json alone
 	TokenizerReading     []string      // what that reads otherwise than tokenizer.json says, a line for each
+	TrustedCode          []string      // code in config.json's auto_map that Config.TrustModelType speaks for: what it computes may be another model
 	Ignored              []string      // places in the folder's files that nothing is computed of, such as "1_Pooling/config.json: comment": keys that the reference does not read either, and how it is to compute. At most 64, and how many more
 	MemoryBytes          int64         // of the weights, those that stay in their file included
 	Ranges               *quant.Ranges // of int8 and uint8, from the folder's quantization_ranges.json; nil = it has none
@@ -95,7 +97,7 @@ func (m *Model) Info() Info {
 	i.Pooling = slices.Clone(i.Pooling)
 	i.Routes = slices.Clone(i.Routes)
 	i.Tasks = slices.Clone(i.Tasks)
-	i.TokenizerReading, i.Ignored = slices.Clone(i.TokenizerReading), slices.Clone(i.Ignored)
+	i.TokenizerReading, i.TrustedCode, i.Ignored = slices.Clone(i.TokenizerReading), slices.Clone(i.TrustedCode), slices.Clone(i.Ignored)
 	if r := i.Ranges; r != nil {
 		clone := *r
 		clone.Min, clone.Max = slices.Clone(r.Min), slices.Clone(r.Max)

@@ -96,7 +96,7 @@ func load(ctx context.Context, fsys fs.FS, dir string, cfg Config, packing loade
 	}
 	loaded, err := loader.Open(ctx, fsys, dir, loader.Config{
 		Kernels: cfg.Kernels, Format: kernel.Format(cfg.Precision), Workers: cfg.Workers,
-		BatchTokens: cfg.BatchTokens, MaxTokens: cfg.MaxTokens, Pooling: cfg.Pooling, Transformers: cfg.Transformers, Packing: packing,
+		BatchTokens: cfg.BatchTokens, MaxTokens: cfg.MaxTokens, Pooling: cfg.Pooling, Transformers: cfg.Transformers, TrustModelType: cfg.TrustModelType, Packing: packing,
 	}, modelfolder.Read)
 	if other := (*modelfolder.KindError)(nil); errors.As(err, &other) {
 		err = &KindError{string(other.Kind), err}
@@ -124,7 +124,7 @@ func describe(m *loader.Model, cfg Config) (Info, error) {
 		Prompts: m.Prompts, DefaultPrompt: s.DefaultPrompt, Tasks: m.Tasks,
 		Pooling: r.PoolingNames(), Normalized: r.Spec.Normalized, Similarity: s.Similarity, Ranges: s.Ranges,
 		Precision: cfg.Precision, Arithmetic: m.Set.How(kernel.Format(cfg.Precision)), Kernels: m.Set.Name(), Workers: m.Workers,
-		MemoryBytes: m.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), Ignored: s.Ignored.List(),
+		MemoryBytes: m.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: m.Trusted, Ignored: s.Ignored.List(),
 	}
 	all := r.Dimensions
 	if err := m.SameDimensions(); err != nil {

@@ -58,8 +58,9 @@ type Info struct {
 	Workers          int
 	MemoryBytes      int64 // of the weights, those that stay in their file included
 
-	Transformers     int      // major version of transformers as which the tokenizer\'s files are read, 4 or 5; 0 = there is tokenizer.json alone
+	Transformers     int      // major version of transformers as which the tokenizer's files are read, 4 or 5; 0 = there is tokenizer.json alone
 	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
+	TrustedCode      []string // code in config.json's auto_map that embed.Config.TrustModelType speaks for
 	Ignored          []string // places in the folder's files that nothing is computed of, as in embed.Info
 }
 
@@ -102,7 +103,7 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 		Dimensions: l.Default.Dimensions, VectorDimensions: l.Default.TokenDimensions, MaxTokens: e.Options().MaxTokens,
 		Prompts: l.Prompts, DefaultPrompt: l.Spec.DefaultPrompt,
 		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
-		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), Ignored: l.Spec.Ignored.List(),
+		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: l.Trusted, Ignored: l.Spec.Ignored.List(),
 	}}
 	for _, id := range l.Spec.M3.Skip {
 		m.skip[id] = true
@@ -138,7 +139,7 @@ func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.loaded.Default.Encod
 // Info returns what the model says about itself.
 func (m *Model) Info() Info {
 	i := m.info
-	i.Prompts, i.TokenizerReading, i.Ignored = maps.Clone(i.Prompts), slices.Clone(i.TokenizerReading), slices.Clone(i.Ignored)
+	i.Prompts, i.TokenizerReading, i.TrustedCode, i.Ignored = maps.Clone(i.Prompts), slices.Clone(i.TokenizerReading), slices.Clone(i.TrustedCode), slices.Clone(i.Ignored)
 	return i
 }
 

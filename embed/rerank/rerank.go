@@ -52,8 +52,9 @@ type Info struct {
 	Workers       int
 	MemoryBytes   int64 // of the weights, those that stay in their file included
 
-	Transformers     int      // major version of transformers as which the tokenizer\'s files are read, 4 or 5; 0 = there is tokenizer.json alone
+	Transformers     int      // major version of transformers as which the tokenizer's files are read, 4 or 5; 0 = there is tokenizer.json alone
 	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
+	TrustedCode      []string // code in config.json's auto_map that embed.Config.TrustModelType speaks for
 	Ignored          []string // places in the folder's files that nothing is computed of, as in embed.Info
 }
 
@@ -90,7 +91,7 @@ func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, err
 // Info returns what the model says about itself.
 func (m *Model) Info() Info {
 	i := m.info
-	i.Labels, i.Prompts, i.TokenizerReading, i.Ignored = slices.Clone(i.Labels), maps.Clone(i.Prompts), slices.Clone(i.TokenizerReading), slices.Clone(i.Ignored)
+	i.Labels, i.Prompts, i.TokenizerReading, i.TrustedCode, i.Ignored = slices.Clone(i.Labels), maps.Clone(i.Prompts), slices.Clone(i.TokenizerReading), slices.Clone(i.TrustedCode), slices.Clone(i.Ignored)
 	return i
 }
 

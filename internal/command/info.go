@@ -96,7 +96,7 @@ func writeInfoJSON(w io.Writer, i *inspected) error {
 		MaxTokens: i.MaxTokens, Prompts: prompts, DefaultPrompt: i.DefaultPrompt,
 		Precision: i.Precision.String(), Arithmetic: i.Arithmetic, Kernels: i.Kernels, Threads: i.Workers,
 		MemoryBytes: i.MemoryBytes, Memory: needs, Fingerprint: i.fingerprint,
-		Transformers: i.Transformers, Reading: i.TokenizerReading, Ignored: i.Ignored,
+		Transformers: i.Transformers, Reading: i.TokenizerReading, TrustedCode: i.TrustedCode, Ignored: i.Ignored,
 	}
 	switch c, m := i.cross, i.multi; {
 	case m != nil:
@@ -140,6 +140,7 @@ type infoJSON struct {
 	Fingerprint   string            `json:"fingerprint"`
 	Transformers  int               `json:"tokenizer_transformers,omitempty"` // as which the tokenizer's files are read
 	Reading       []string          `json:"tokenizer_reading,omitempty"`      // otherwise than tokenizer.json says
+	TrustedCode   []string          `json:"trusted_code,omitempty"`           // in auto_map, that --trust-model-type speaks for
 	Ignored       []string          `json:"ignored,omitempty"`                // places in the folder's files that nothing is computed of
 }
 
@@ -204,6 +205,9 @@ func writeInfo(w io.Writer, i *inspected) error {
 			reading = ", which is not all that tokenizer.json says: " + strings.Join(i.TokenizerReading, "; ")
 		}
 		t.line("tokenizer", "as transformers %d reads it%s", i.Transformers, reading)
+	}
+	for n, code := range i.TrustedCode {
+		t.line([]string{"trusted code", ""}[min(n, 1)], "%s, on your word, for what %s computes without it", code, i.Family)
 	}
 	for n, place := range i.Ignored {
 		t.line([]string{"ignored", ""}[min(n, 1)], "%s", place)

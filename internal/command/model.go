@@ -36,6 +36,7 @@ type modelFlags struct {
 	pooling      *choice // nil where no embeddings are made
 	as           *choice // nil where the folder alone says what it is
 	transformers int
+	trust        bool
 	maxTokens    int         // no flag: of bench, which measures up to the position table
 	cache        embed.Cache // of cacheFlags; nil = none
 }
@@ -73,6 +74,7 @@ func (f *modelFlags) addName(cmd *cobra.Command) {
 func (f *modelFlags) addPlace(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.IntVar(&f.transformers, "transformers", 0, "major `VERSION` of transformers as which the tokenizer's files are read, 4 or 5, which differ for some folders; 0 for the one that the folder names")
+	flags.BoolVar(&f.trust, "trust-model-type", false, "your word that code which config.json names in auto_map, and which is not known, computes what its model_type does without it; no code of a folder is ever run")
 	flags.BoolVar(&f.download, "download", false, "download the model of an id where the cache lacks it or has an older one")
 	f.progress = addProgress(cmd)
 }
@@ -147,7 +149,7 @@ func (f *modelFlags) find(ctx context.Context, c *console) (dir string, cfg embe
 	if f.threads < 0 {
 		return "", cfg, usagef("--threads %d: must be 0 or more", f.threads)
 	}
-	cfg = embed.Config{Workers: f.threads, Kernels: f.kernels, MaxTokens: f.maxTokens, Transformers: f.transformers, Cache: f.cache}
+	cfg = embed.Config{Workers: f.threads, Kernels: f.kernels, MaxTokens: f.maxTokens, Transformers: f.transformers, TrustModelType: f.trust, Cache: f.cache}
 	if f.precision != nil { // not of pull
 		if cfg.Precision, err = embed.ParsePrecision(f.precision.value); err != nil {
 			return "", cfg, err

@@ -29,7 +29,8 @@ type Config struct {
 	Pooling     string        // "" = the folder's
 	Packing     Packing
 
-	Transformers int // 0 = the one that the folder names
+	Transformers   int // 0 = the one that the folder names
+	TrustModelType bool
 }
 
 // A Packing says what becomes of the weights of linear layers.
@@ -52,6 +53,7 @@ type Model struct {
 	Prompts         map[string]string // Spec.Prompts, with an empty one for each of Tasks that has none
 	Tasks           []string          // the names of adapters that the default route has
 	Bytes           int64             // of the weights, those that stay in their file included
+	Trusted         []string          // code in auto_map that was taken for what its model_type computes, on the word of Config.TrustModelType
 
 	config   Config
 	settings [sha256.Size]byte // sum of the recipe

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/manifest"
@@ -28,7 +29,7 @@ func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) 
 	if err := e.readOutliers(&m.config); err != nil {
 		return nil, spec.ErrorIn(err)
 	}
-	open := transformer.Config{JSON: spec.Config, Set: m.Set, Format: m.config.Format}
+	open := transformer.Config{JSON: spec.Config, Set: m.Set, Format: m.config.Format, TrustModelType: m.config.TrustModelType}
 	if c := m.Spec.Cross; c != nil {
 		open.Head, open.Tokens = headOf(c, m.Spec.Default)
 	}
@@ -62,6 +63,9 @@ func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) 
 		return nil, spec.ErrorIn(spec.Base.ErrorIn("", err))
 	}
 	m.Bytes += e.Transformer.Bytes()
+	if code := e.Transformer.Trusted; code != "" && !slices.Contains(m.Trusted, code) {
+		m.Trusted = append(m.Trusted, code)
+	}
 	for _, key := range e.Transformer.Ignored {
 		m.Spec.Ignored.Add(spec.Base, manifest.Config, key)
 	}

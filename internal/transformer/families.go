@@ -29,9 +29,10 @@ var families = map[string]func(w *weights) *Model{
 	"distilbert":                                       openDistilBERT,
 	"electra":                                          openELECTRA,
 	"eurobert":                                         openEuroBERT,
-	"gemma2":                                           openGemma2,
-	"gemma3_text":                                      openGemma3,
-	"gte":                                              openGTE,
+	"eurobert modeling_eurobert.EuroBertModel": openPublishedEuroBERT,
+	"gemma2":      openGemma2,
+	"gemma3_text": openGemma3,
+	"gte":         openGTE,
 	"gte modeling_hf_alibaba_nlp_gte.GteModel": openGTE,
 	"jina_embeddings_v3":                       openJinaV3,
 	"llama":                                    openLlama,
@@ -66,6 +67,8 @@ type Config struct {
 	Outliers Outliers      // in Int8
 	Head     HeadKind
 	Tokens   []int32 // that a LanguageHead is for
+
+	TrustModelType bool // code that auto_map names and that is not known computes what its model_type stands for without code
 }
 
 // Open builds the model that c describes. Weights that a quantization_config says
@@ -95,7 +98,7 @@ func (w *weights) open() (*Model, error) {
 	if err := strictjson.Unmarshal(w.config, &head); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	open, err := family(head.ModelType, head.AutoMap, w.head)
+	open, trusted, err := family(head.ModelType, head.AutoMap, w.head, w.trust)
 	if err != nil {
 		return nil, unsupported.Errorf("config.json: %w", err)
 	}
@@ -129,7 +132,7 @@ func (w *weights) open() (*Model, error) {
 		m.mixing = kernel.BFloat16
 	}
 	m.Linears, m.Scheme = w.linears, head.Quantized
-	m.Family, m.Ignored = head.ModelType, unreadRope(w.config)
+	m.Family, m.Trusted, m.Ignored = head.ModelType, trusted, unreadRope(w.config)
 	return m, nil
 }
 
@@ -138,21 +141,27 @@ var autoEnds = map[HeadKind]string{ClassificationHead: "ForSequenceClassificatio
 
 // family looks up the family of a model_type and of the code that auto_map names.
 // The code of a model with a head has another class than that of its model, by the same name
-// but for its end.
-func family(modelType string, autoMap map[string]any, h HeadKind) (func(w *weights) *Model, error) {
+// but for its end. Where the caller trusts the model_type, code that is not known is returned
+// as trusted, and the family is that of the model_type without code.
+func family(modelType string, autoMap map[string]any, h HeadKind, trust bool) (open func(w *weights) *Model, trusted string, err error) {
 	class, end := "AutoModel", "Model"
 	if e := autoEnds[h]; e != "" && autoMap["AutoModel"+e] != nil {
 		class, end = "AutoModel"+e, e
 	}
 	key := modelType
-	if code, _ := autoMap[class].(string); code != "" {
-		if _, own, ok := strings.Cut(code, "--"); ok { // before it is the repository that holds the code
-			code = own
+	code, _ := autoMap[class].(string)
+	if code != "" {
+		own := code
+		if _, after, ok := strings.Cut(code, "--"); ok { // before it is the repository that holds the code
+			own = after
 		}
-		key += " " + otherEnd(code, end, "Model")
+		key += " " + otherEnd(own, end, "Model")
 	}
 	if open, ok := families[key]; ok {
-		return open, nil
+		return open, "", nil
+	}
+	if open, ok := families[modelType]; ok && trust {
+		return open, code, nil
 	}
 	var types, codes []string
 	for _, k := range slices.Sorted(maps.Keys(families)) {
@@ -162,11 +171,16 @@ func family(modelType string, autoMap map[string]any, h HeadKind) (func(w *weigh
 			codes = append(codes, otherEnd(code, "Model", end))
 		}
 	}
-	if slices.Contains(types, modelType) || len(codes) > 0 {
-		return nil, fmt.Errorf("auto_map: %s: found code that is not known, %q, for a %s, expected none%s",
+	native := slices.Contains(types, modelType)
+	if native || len(codes) > 0 {
+		err := fmt.Errorf("auto_map: %s: found code that is not known, %q, for a %s, expected none%s",
 			class, autoMap[class], modelType, strings.Join(append([]string{""}, codes...), " or "))
+		if native {
+			err = fmt.Errorf("%w; TrustModelType, --trust-model-type, is your word that it computes what %s does without it", err, modelType)
+		}
+		return nil, "", err
 	}
-	return nil, fmt.Errorf("model_type: found %q, expected one of %s", modelType, strings.Join(types, ", "))
+	return nil, "", fmt.Errorf("model_type: found %q, expected one of %s", modelType, strings.Join(types, ", "))
 }
 
 // refused marks err, of the reader of a config that is well-formed: a value in it is

@@ -99,6 +99,8 @@ func TestBadModels(t *testing.T) {
 			[]string{`config.json: auto_map: AutoModel: found code that is not known, "modeling_bird.BirdModel", for a camembert, expected none`}},
 		{"unknown code of a repository", "gte-unpacked", set("auto_map", `{"AutoModel": "someone/else--modeling.OldModel"}`),
 			[]string{`"someone/else--modeling.OldModel", for a new, expected none or modeling.NewModel`}},
+		{"code that the caller may speak for", "gte-unpacked", set("auto_map", `{"AutoModel": "modeling.OldModel"}`),
+			[]string{`for a new, expected none or modeling.NewModel; TrustModelType, --trust-model-type, is your word that it computes what new does without it`}},
 		{"quantized weights", "camembert", set("quantization_config", `{"bits": 4}`), []string{"config.json: quantization_config: found quantized weights, expected none"}},
 		{"unknown activation", "camembert", set("hidden_act", `"softplus"`), []string{`config.json: hidden_act: found "softplus", expected one of gelu,`}},
 		{"other positions", "camembert", set("position_embedding_type", `"relative_key"`), []string{`config.json: position_embedding_type: found "relative_key", expected "absolute"`}},

@@ -32,6 +32,7 @@ func (b Batch) Sequences() int { return len(b.Starts) - 1 }
 // the family does not have. It is read-only and safe for concurrent use.
 type Model struct {
 	Family       string // model_type in config.json
+	Trusted      string // code in auto_map that was taken for what the family computes, on the word of Config.TrustModelType; "" = none
 	Hidden       int    // width of a hidden state
 	MaxPositions int    // most tokens of a sequence, where a table or RoPE's scaling sets a limit; 0 = none
 	Embeddings   Embeddings

@@ -31,6 +31,7 @@ type source struct {
 	config   []byte          // config.json
 	head     HeadKind        // that is asked for
 	ids      []int32         // Config.Tokens
+	trust    bool            // Config.TrustModelType
 	file     *tensor.File
 	adapter  *Adapter                 // merged into the weights; nil = none
 	set      *kernel.Set              // nil = linear layers are only counted
@@ -55,7 +56,7 @@ type source struct {
 
 func newWeights(ctx context.Context, c Config) *weights {
 	return &weights{format: c.Format, source: &source{
-		ctx: ctx, config: c.JSON, head: c.Head, ids: c.Tokens, file: c.Weights, adapter: c.Adapter, set: c.Set, format: c.Format, outliers: c.Outliers,
+		ctx: ctx, config: c.JSON, head: c.Head, ids: c.Tokens, trust: c.TrustModelType, file: c.Weights, adapter: c.Adapter, set: c.Set, format: c.Format, outliers: c.Outliers,
 		linears: map[string]string{}, names: map[*Linear]string{}, read: map[string]bool{},
 	}}
 }

@@ -238,6 +238,7 @@ YARN = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=64)
 NOMIC = encoder("nomic_bert", hidden_act="silu", rope_parameters=default_rope(1000.0))
 GTE = encoder("gte", rope_parameters=default_rope(500.0), type_vocab_size=1)
 VOYAGE = {"AutoModel": "modeling_qwen3_bidirectional.Qwen3BidirectionalModel"}
+EUROBERT = {"AutoModel": "modeling_eurobert.EuroBertModel"}
 BIDIRECTIONAL = {"AutoModel": "llama_bidirectional_model.LlamaBidirectionalModel"}
 
 # Of each variant: config (the file), and where they differ from the defaults: native (what transformers reads instead of it),
@@ -290,6 +291,11 @@ VARIANTS = {
     "qwen3-not-causal": dict(config=decoder("qwen3", head_dim=6, is_causal=False)),
     "llama-bidirec": dict(
         config=decoder("llama_bidirec", auto_map=BIDIRECTIONAL, pooling="avg"), native=decoder("llama", is_causal=False)
+    ),
+    # The names of published code that computes what transformers does, but for the base of positions where none is said.
+    "eurobert-published": dict(
+        config={k: v for k, v in decoder("eurobert", auto_map=EUROBERT, clf_pooling="late", is_decoder=False).items() if k != "rope_theta"},
+        native=decoder("eurobert", rope_theta=250000.0),
     ),
     # Positions that are scaled.
     "llama-llama3": dict(config=decoder("llama", rope_scaling=LLAMA3, rope_theta=500000.0), lengths=LONG),
