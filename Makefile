@@ -3,7 +3,7 @@ GQA = eurobert gemma3 llama qwen2 qwen3
 MODULES = $(dir $(wildcard examples/*/go.mod embed/embedhttp/*/go.mod deploy/*/go.mod))
 PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 
-.PHONY: test lint examples deploy image clients bench goldens generate cross tidy
+.PHONY: test lint examples deploy image clients bench goldens real generate cross tidy
 
 test:
 	go test ./...
@@ -52,6 +52,12 @@ goldens:
 	.venv/bin/python testdata/generate/modules.py --goldens testdata/goldens
 	.venv/bin/python testdata/generate/adapters.py --seed 20260101 --goldens testdata/goldens --out testdata/adapters
 	$(if $(MODEL),.venv/bin/python testdata/generate/minilm.py --model $(MODEL) --out testdata/goldens/all-MiniLM-L6-v2)
+
+# Real models against sentence-transformers, in each precision: MODELS=DIR, a folder of their folders. NAMES= are some of them,
+# PYTHON= one with the packages of testdata/generate/requirements.txt, STRICT=1 holds int4 to limits too.
+real:
+	@test -n "$(MODELS)" || { echo "make real: MODELS=DIR is missing, a folder of models' folders"; exit 2; }
+	$(or $(PYTHON),python3) testdata/real/real.py --models $(MODELS) $(if $(STRICT),--strict) $(NAMES)
 
 # The assembly. The model of embed/minilm has a generator of its own, which needs the original weights.
 generate:
