@@ -103,3 +103,9 @@ func ExampleFromGeneral() {
 	fmt.Println(g.Data)
 	// Output: [7 2 3 4]
 }
+
+func ExampleFromFloat32s() {
+	t := tensor.FromFloat32s("bias", []int{3}, []float32{1, 2, 3})
+	fmt.Println(t.DType, t.Shape, len(t.Data))
+	// Output: F32 [3] 12
+}
