@@ -109,3 +109,32 @@ func ExampleFromFloat32s() {
 	fmt.Println(t.DType, t.Shape, len(t.Data))
 	// Output: F32 [3] 12
 }
+
+func ExampleMade() {
+	half := tensor.FromFloat32s("half", []int{3}, []float32{0.5, 1, 1.5})
+	whole := tensor.Made("whole", half.Shape, []tensor.Tensor{half}, func(dst []float32, offset int) error {
+		if err := half.Float32sAt(dst, offset); err != nil {
+			return err
+		}
+		for i := range dst {
+			dst[i] *= 2
+		}
+		return nil
+	})
+	v := make([]float32, whole.Len())
+	if err := whole.Float32s(v); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(v)
+	// Output: [1 2 3]
+}
+
+func ExampleTensor_Rows() {
+	t := tensor.FromFloat32s("all", []int{3, 2}, []float32{1, 2, 3, 4, 5, 6})
+	v := make([]float32, 2)
+	if err := t.Rows("last", 2, 3).Float32s(v); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(v)
+	// Output: [5 6]
+}
