@@ -111,7 +111,7 @@ var layers = map[string]row{
 	"internal/command": {ours: []string{public, "internal/cachedir", "internal/fill", "internal/folderindex", "internal/kernel", "internal/rows"}, others: []string{
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "go.yaml.in/yaml/v3", "github.com/schollz/progressbar/v3",
 		"github.com/parquet-go/parquet-go", "github.com/x448/float16",
-		"github.com/prometheus/client_golang", "golang.org/x/term",
+		"github.com/prometheus/client_golang", "golang.org/x/sys/unix", "golang.org/x/term",
 		"github.com/modelcontextprotocol/go-sdk/mcp", "github.com/google/jsonschema-go/jsonschema",
 	}},
 	"cmd/rhumb": {ours: []string{"internal/command"}},

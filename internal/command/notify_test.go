@@ -4,6 +4,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -12,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The supervisor is told when the service is ready, that it lives, and that it ends.
+// The supervisor is told when the service is ready, that it lives, when it reads its
+// settings again and has, and that it ends.
 func TestServeNotifies(t *testing.T) {
 	needSignals(t)
 	folder, err := os.MkdirTemp("", "rhumb") // its path has to be short
@@ -36,12 +39,30 @@ func TestServeNotifies(t *testing.T) {
 	for range 3 {
 		assert.Equal(t, "WATCHDOG=1", next())
 	}
-	require.NoError(t, s.Process.Signal(syscall.SIGTERM))
-	message := next()
-	for message == "WATCHDOG=1" {
-		message = next()
+	change := func() string {
+		message := next()
+		for message == "WATCHDOG=1" {
+			message = next()
+		}
+		return message
 	}
-	assert.Equal(t, "STOPPING=1", message)
+	for range 2 {
+		from, linux := monotonic()
+		require.NoError(t, s.Process.Signal(syscall.SIGHUP))
+		state, at, _ := strings.Cut(change(), "\n")
+		assert.Equal(t, "RELOADING=1", state)
+		if linux {
+			at, ok := strings.CutPrefix(at, "MONOTONIC_USEC=")
+			require.True(t, ok)
+			began, err := strconv.ParseInt(at, 10, 64)
+			require.NoError(t, err)
+			to, _ := monotonic()
+			assert.True(t, from <= began && began <= to, "%d, expected %d to %d", began, from, to)
+		}
+		assert.Equal(t, "READY=1", change())
+	}
+	require.NoError(t, s.Process.Signal(syscall.SIGTERM))
+	assert.Equal(t, "STOPPING=1", change())
 	for range s.lines {
 	}
 	assert.NoError(t, s.Wait(), "exit code 0")

@@ -210,7 +210,6 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	defer onHangup(hangups, keysAgain, adminsAgain, modelsAgain)()
 	m.watch(handler)
 	s := newServer(handler, m.handler(), log)
 	if cfg.Set != nil {
@@ -218,6 +217,7 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 		s.queues = append(s.queues, cfg.Set)
 	}
 	s.draining = f.draining
+	s.reload = reload{hangups, []reread{keysAgain, adminsAgain, modelsAgain}}
 	for _, served := range cfg.Models {
 		s.queues = append(s.queues, queuesOf(served)...)
 	}

@@ -35,6 +35,7 @@ type server struct {
 	log      *slog.Logger
 	http     *http.Server
 	draining drainFlags
+	reload   reload
 	open     atomic.Int64 // connections
 	leaving  atomic.Bool  // clients are asked to close their connections
 }
@@ -142,6 +143,8 @@ func (s *server) serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 	if err == nil {
 		s.notify("READY=1")
 		defer s.keepAlive(watchdog)()
+		stop := s.onHangup()
+		defer stop()
 		delay = s.draining.delay
 		var names []string
 		for _, m := range s.handler.Status() {
@@ -153,6 +156,7 @@ func (s *server) serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 			if fromTerminal(ctx) {
 				delay = 0
 			}
+			stop() // what ends is not ready again
 		case err = <-served:
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/rhumb-go/rhumb/embed/embedhttp"
@@ -70,9 +69,6 @@ func readSmall(file string) ([]byte, error) {
 	return content, err
 }
 
-// A reread reads again what a service was told at its start. What is no good changes nothing.
-type reread func(ctx context.Context)
-
 // openKeys returns the API keys in file, and what reads them again; "" = none.
 func openKeys(ctx context.Context, file string, log *slog.Logger) (*embedhttp.Keys, reread, error) {
 	if file == "" {
@@ -94,30 +90,4 @@ func openKeys(ctx context.Context, file string, log *slog.Logger) (*embedhttp.Ke
 		}
 		log.Info("API keys read again", "file", file, "keys", len(lines))
 	}, keys.SetLimited(lines)
-}
-
-// onHangup reads all again for each of hangups, each beside the others as one may take
-// long, until the function that it returns is called.
-func onHangup(hangups chan os.Signal, all ...reread) (stop func()) {
-	done := make(chan struct{})
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-hangups:
-			}
-			var group sync.WaitGroup
-			for _, again := range all {
-				group.Go(func() { again(ctx) })
-			}
-			group.Wait()
-		}
-	}()
-	return func() {
-		cancel()
-		<-done
-	}
 }
