@@ -61,14 +61,14 @@ func randomText(r *rand.Rand, n int) string {
 // refuses none, and gives each chunk the bits that its window's text gives its span.
 func TestWindows(t *testing.T) {
 	for _, name := range []string{"bert", "xlm-roberta", "modernbert", "qwen3", "t5", "gemma3", "mistral"} {
-		t.Run(name, func(t *testing.T) { testWindows(t, loadFrom(t, "../../testdata/goldens/"+name+"/model")) })
+		t.Run(name, func(t *testing.T) { testWindows(t, loadFrom(t, "../../testdata/goldens/"+name+"/model"), 24) })
 	}
+	t.Run("a chat template", func(t *testing.T) { testWindows(t, loadFrom(t, "../../testdata/chats/model"), 64) })
 }
 
-func testWindows(t *testing.T, m *embed.Model) {
+func testWindows(t *testing.T, m *embed.Model, limit int) {
 	r := rand.New(rand.NewPCG(5, 6))
 	several := 0
-	const limit = 24
 	for range 60 {
 		how := How{Options: embed.Options{MaxTokens: limit}, ChunkTokens: 3 + r.IntN(15), Late: true}
 		if r.IntN(3) == 0 {

@@ -29,6 +29,9 @@ func (p *Pooled) continues([]int32) bool {
 	return p.Pooling != nil && !slices.ContainsFunc(p.Pooling.Modes, func(m Mode) bool { return m != PoolLastToken })
 }
 
+// continues is not that of Pooled: a group may have tokens of what comes before.
+func (*Grouped) continues([]int32) bool { return false }
+
 // share computes once what all items begin with, takes it off them and returns it, to be
 // given back: of a model whose tokens see none behind them, where it saves a quarter of
 // the tokens. The rows have the same bits. nil is nothing.

@@ -96,6 +96,7 @@ func TestWhatIsShared(t *testing.T) {
 	of := func(mode Mode) *Way {
 		return &Way{way.Encoder, &Pooled{Pooling: &Pooling{Set: kernel.Best(), Modes: []Mode{PoolLastToken, mode}}}}
 	}
+	grouped := &Way{way.Encoder, NewGrouped(*last.Head.(*Pooled))}
 	padded := beginning(4, 40)
 	padded[2] = append(padded[2][:40:40], padding, padding)
 	for _, c := range []struct {
@@ -116,6 +117,7 @@ func TestWhatIsShared(t *testing.T) {
 		{"what ends in padding", m, Request{Way: way}, padded, 0},
 		{"tokens that see those behind them", bert, Request{Way: mean}, beginning(3, 30), 0},
 		{"a mean", m, Request{Way: of(PoolMean)}, beginning(3, 40), 0},
+		{"groups of tokens", m, Request{Way: grouped}, beginning(3, 40), 0},
 		{"a first token", m, Request{Way: of(PoolCLS)}, beginning(3, 40), 0},
 		{"a prompt that is left out", m, Request{Way: last, Skip: 3}, beginning(3, 40), 0},
 	} {
