@@ -52,6 +52,7 @@ type state struct {
 	Pieces   int                  `json:"pieces,omitempty"`  // chunks of the rows' texts
 	Cut      int                  `json:"cut,omitempty"`     // rows that lost tokens
 	Dropped  int                  `json:"dropped,omitempty"` // tokens that they lost
+	IDs      int                  `json:"ids,omitempty"`     // rows that are not bad and have an id of the inputs
 	Read     string               `json:"read"`              // sum of the rows of all chunks up to here
 	At       *position            `json:"at,omitempty"`      // where the inputs are read on; nil = at their beginning, once more
 	Shard    *shard               `json:"shard,omitempty"`   // nil = the job has all rows
@@ -194,6 +195,22 @@ func (f *folder) errorsPath() string { return f.local + ".errors.jsonl" }
 // scalesPath is where the scales of the rows of an npy output are, once it is there.
 func (f *folder) scalesPath() string {
 	return strings.TrimSuffix(f.path, filepath.Ext(f.path)) + ".scales.npy"
+}
+
+// checkScales returns an error where there is a file already that scales would replace.
+func (f *folder) checkScales() error {
+	if _, err := os.Lstat(f.scalesPath()); err != nil {
+		return nil
+	}
+	return stale("%s: exists already, where the scales of %s go", f.scalesPath(), f.path)
+}
+
+// checkScalesName returns an error where the name of an output is that of scales.
+func checkScalesName(output string) error {
+	if !strings.HasSuffix(strings.ToLower(output), ".scales.npy") {
+		return nil
+	}
+	return fmt.Errorf("%s: a name of scales, expected one of embeddings", output)
 }
 
 // name is that of the folder, or of the output where all else is gone.

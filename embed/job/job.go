@@ -41,7 +41,7 @@ type Config struct {
 	Output       string   // a file that does not exist
 	Store        Store    // of inputs, patterns and an output that are objects; nil = all are files
 	Work         string   // the folder where a job lies whose output is an object, until it is complete; "" = the working folder
-	OutputFormat string   // "jsonl", "npy", "parquet" or, for the importer of a database, "elasticsearch", "pgvector", "pgvector-binary", "qdrant", "weaviate" or "milvus"; "" = by the name; .gz and .zst at its end compress all but npy and parquet
+	OutputFormat string   // "jsonl", "csv", "npy", "parquet" or, for the importer of a database, "elasticsearch", "pgvector", "pgvector-binary", "qdrant", "weaviate" or "milvus"; "" = by the name; .gz and .zst at its end compress all but npy and parquet
 	Collection   string   // where the rows go of a format that a database imports: the index of "elasticsearch", where "" leaves it to the request; the collection of "weaviate", which must be given
 	Keep         []string // columns of the inputs that the output has too
 	Drop         []string // in place of Keep: it has all but these; nil = none, empty = all
@@ -255,7 +255,7 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if j.layout.Multi && cfg.OutputFormat == "npy" {
 		return errors.New("npy has no place for the vectors of a multi-vector model, expected jsonl or parquet")
 	}
-	if rows.IsStore(cfg.OutputFormat) {
+	if rows.IsStore(cfg.OutputFormat) || cfg.OutputFormat == "csv" {
 		if _, err := rows.NewRecords(cfg.OutputFormat, j.layout, cfg.Collection); err != nil {
 			return err
 		}
@@ -269,8 +269,8 @@ func (j *job) prepare(ctx context.Context) (err error) {
 		if j.layout.Scale && isObject(cfg.Output) {
 			return fmt.Errorf("embeddings as %v, each at a scale of its own: npy has no place for that in a store; give ranges, or choose another format of output", j.layout.Formats[0])
 		}
-		if j.layout.Scale && strings.HasSuffix(strings.ToLower(cfg.Output), ".scales.npy") {
-			return fmt.Errorf("%s: a name of scales, expected one of embeddings", cfg.Output)
+		if err := checkScalesName(cfg.Output); err != nil && j.layout.Scale {
+			return err
 		}
 		if cfg.Keep != nil || cfg.Drop != nil {
 			return errors.New("npy has no place for columns of the inputs")
@@ -304,12 +304,14 @@ func outputFormat(name string) (string, error) {
 	switch ext := strings.ToLower(filepath.Ext(base)); {
 	case ext == ".jsonl" || ext == ".ndjson":
 		return "jsonl", nil
+	case ext == ".csv":
+		return "csv", nil
 	case (ext == ".npy" || ext == ".parquet") && base == name:
 		return ext[1:], nil
 	case ext != "" && rows.IsStore(ext[1:]):
 		return ext[1:], nil
 	}
-	return "", fmt.Errorf("%s: %w of the output, expected .jsonl, .jsonl.gz, .jsonl.zst, .npy, .parquet or the format of a store at its end", name, rows.ErrFormat)
+	return "", fmt.Errorf("%s: %w of the output, expected .jsonl, .csv, .npy, .parquet or the format of a store at its end, perhaps with .gz or .zst behind it", name, rows.ErrFormat)
 }
 
 // run does what earlier runs left to do.
@@ -350,8 +352,8 @@ func (j *job) resume(ctx context.Context) error {
 			return stale("%s: exists already, and no job is on record that wrote it", j.cfg.Output)
 		}
 		if j.scaled() && !j.cfg.Restart {
-			if _, err := os.Lstat(j.scalesPath()); err == nil {
-				return stale("%s: exists already, where the scales of %s go", j.scalesPath(), j.cfg.Output)
+			if err := j.checkScales(); err != nil {
+				return err
 			}
 		}
 		j.state = &state{Settings: j.settings.encode(), Inputs: j.inputs, Types: j.cfg.types, Layout: j.layout, Files: map[string]int64{}}
@@ -413,7 +415,7 @@ func (j *job) open() (err error) {
 	case "parquet":
 		j.sink, err = newTable(j.folder, out, j.layout, cmp.Or(j.cfg.rowGroup, rows.RowGroup))
 	default:
-		records, err := rows.NewRecords(j.cfg.OutputFormat, j.layout, j.cfg.Collection)
+		records, err := newRecords(j.cfg.OutputFormat, j.layout, j.cfg.Collection)
 		if err != nil {
 			return err
 		}

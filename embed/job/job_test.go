@@ -2,6 +2,7 @@ package job
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -272,10 +273,42 @@ func TestOutputs(t *testing.T) {
 			}
 		}
 	})
+	t.Run("csv", func(t *testing.T) {
+		lines := strings.SplitAfter(string(read(t, in)), "\n")
+		lines[7] = `{"text": "", "note": "a, \"b\"\nc", "n": null}` + "\n"
+		bad := filepath.Join(dir, "bad.jsonl")
+		require.NoError(t, os.WriteFile(bad, []byte(strings.Join(lines, "")), 0o666))
+		for _, name := range []string{"out.csv", "out.csv.gz", "out.csv.zst"} {
+			cfg := Config{Inputs: []string{bad}, Output: filepath.Join(dir, name), ChunkRows: 60, Keep: []string{"note", "n"}, OnError: Skip}
+			cfg.Options.Formats = formats
+			_, err := Run(t.Context(), m, cfg)
+			require.NoError(t, err)
+			got, err := csv.NewReader(bytes.NewReader(unpacked(t, cfg.Output))).ReadAll()
+			require.NoError(t, err)
+			require.Len(t, got, 1+len(texts))
+			assert.Equal(t, []string{"index", "id", "note", "n", "embedding_float", "embedding_float16", "embedding_int8",
+				"embedding_ubinary", "embedding_base64", "scale", "tokens", "truncated", "error"}, got[0])
+			for i, row := range got[1:] {
+				if i == 7 {
+					assert.Equal(t, []string{"7", "", "a, \"b\"\nc", "", "", "", "", "", "", "", "", "", "empty text"}, row)
+					continue
+				}
+				e := want.Embeddings[i]
+				assert.Equal(t, []string{fmt.Sprint(i), fmt.Sprint("row", i), fmt.Sprint("note ", i), fmt.Sprint(i, ".5")}, row[:4])
+				var float []float32
+				require.NoError(t, json.Unmarshal([]byte(row[4]), &float))
+				assert.Equal(t, e.Float32, float)
+				var whole []int8
+				require.NoError(t, json.Unmarshal([]byte(row[6]), &whole))
+				assert.Equal(t, e.Int8, whole)
+				assert.Equal(t, []string{e.Base64, fmt.Sprint(e.Scale), fmt.Sprint(e.Tokens), "0", ""}, row[8:])
+			}
+		}
+	})
 	t.Run("no rows", func(t *testing.T) {
 		empty := filepath.Join(dir, "empty.txt")
 		require.NoError(t, os.WriteFile(empty, nil, 0o666))
-		for _, name := range []string{"none.jsonl", "none.jsonl.gz", "none.jsonl.zst", "none.npy", "none.parquet"} {
+		for _, name := range []string{"none.jsonl", "none.jsonl.gz", "none.jsonl.zst", "none.csv", "none.npy", "none.parquet"} {
 			cfg := Config{Inputs: []string{empty}, Output: filepath.Join(dir, name)}
 			for range 2 {
 				report, err := Run(t.Context(), m, cfg)
@@ -283,6 +316,8 @@ func TestOutputs(t *testing.T) {
 				assert.Equal(t, Report{}, report)
 			}
 			switch filepath.Ext(name) {
+			case ".csv":
+				assert.Equal(t, "index,id,embedding,tokens,truncated,error\n", string(read(t, cfg.Output)))
 			case ".npy":
 				assert.Contains(t, string(read(t, cfg.Output)), "'shape': (0, 16)")
 			case ".parquet":

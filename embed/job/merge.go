@@ -1,7 +1,6 @@
 package job
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -27,7 +26,8 @@ type mergedPart struct {
 // rows, the same rows in other blocks of a compressed file or row groups of Parquet. The parts may come in any order. With
 // each must be its record, the hidden file beside it or its folder. Parts of other settings
 // or inputs, and one that is missing, given twice or not complete, are an error; so is an
-// output that exists. A Merge that was stopped begins anew.
+// output that exists. Rows for a store must have ids of the inputs: an index in their place
+// is that of the part. A Merge that was stopped begins anew.
 func Merge(ctx context.Context, output string, parts []string) (Report, error) {
 	return merge(ctx, output, parts, rows.RowGroup)
 }
@@ -70,6 +70,9 @@ func merge(ctx context.Context, output string, names []string, rowGroup int64) (
 	report = Report{Rows: s.Rows, Failed: s.Failed, Chunks: s.Pieces, Cut: s.Cut, Dropped: s.Dropped}
 	if report.Failed > 0 {
 		report.Errors = m.errorsPath()
+	}
+	if m.scaled() {
+		report.Scales = m.scalesPath()
 	}
 	return report, nil
 }
@@ -173,8 +176,12 @@ type merger struct {
 	settings
 	layout *rows.Layout
 	format string
-	chunk  int // rows of the inputs that are written together
+	chunk  int    // rows of the inputs that are written together
+	header []byte // of csv, once it was read
 }
+
+// scaled reports whether scales of the output's rows go into a file of their own.
+func (m *merger) scaled() bool { return m.format == "npy" && m.layout.Scale }
 
 func newMerger(ctx context.Context, output string, parts []mergedPart) (*merger, error) {
 	first := parts[0].state
@@ -189,6 +196,9 @@ func newMerger(ctx context.Context, output string, parts []mergedPart) (*merger,
 	if format, err := outputFormat(output); err == nil && format != m.format {
 		return nil, fmt.Errorf("%s: %s by its name, the parts are %s", output, format, m.format)
 	}
+	if err := checkScalesName(output); err != nil && m.scaled() {
+		return nil, err
+	}
 	with["shard"] = "none"
 	s := &state{Settings: with.encode(), Inputs: first.Inputs, Types: first.Types, Layout: first.Layout, Stage: stageWritten, Files: map[string]int64{}}
 	for _, p := range parts {
@@ -199,6 +209,10 @@ func newMerger(ctx context.Context, output string, parts []mergedPart) (*merger,
 		s.Cut += p.state.Cut
 		s.Dropped += p.state.Dropped
 		s.Indexes += p.state.Indexes
+		s.IDs += p.state.IDs
+		if n := p.state.Rows - p.state.Failed; rows.IsStore(m.format) && p.state.IDs != n {
+			return nil, fmt.Errorf("%s: %d of its %d rows have no id, and in its place an index, which is that of the part; expected an id in each (--id-field names another field)", p.path, n-p.state.IDs, n)
+		}
 	}
 	m.merged = s
 	return m, nil
@@ -208,6 +222,9 @@ func newMerger(ctx context.Context, output string, parts []mergedPart) (*merger,
 func (m *merger) begin(rowGroup int64) error {
 	if _, err := os.Lstat(m.path); err == nil {
 		return stale("%s: exists already", m.path)
+	}
+	if err := m.checkScales(); err != nil && m.scaled() {
+		return err
 	}
 	m.state = m.merged
 	if err := m.write(rowGroup); err != nil {
@@ -228,14 +245,14 @@ func (m *merger) write(rowGroup int64) error {
 		return err
 	}
 	switch m.format {
-	case "jsonl":
+	case "jsonl", "csv":
 		err = m.lines(out)
 	case "npy":
 		err = m.arrays(out)
 	case "parquet":
 		err = m.tables(out, rowGroup)
 	default:
-		err = fmt.Errorf("output format %q, expected jsonl, npy or parquet", m.format)
+		err = m.concatenate(out)
 	}
 	if err != nil {
 		return err
@@ -247,7 +264,7 @@ func (m *merger) write(rowGroup int64) error {
 			continue
 		}
 		name, failed := (&folder{local: p.path}).errorsPath(), 0
-		err := m.eachLine(name, p.shift, func(line []byte, another bool) error {
+		err := m.eachLine(name, "jsonl", p.shift, func(line []byte, another bool) error {
 			failed++
 			_, err := report.Write(line)
 			return err
@@ -262,12 +279,10 @@ func (m *merger) write(rowGroup int64) error {
 	return nil
 }
 
-// lines merges files of JSON lines.
+// lines merges files that have the index of a row at the beginning of its record: JSON lines,
+// and comma-separated values.
 func (m *merger) lines(out *log) error {
-	records, err := rows.NewRecords("jsonl", m.layout, "")
-	if err != nil {
-		return err
-	}
+	records := new(rows.Records)
 	sink, err := newLines(out, m.layout, records, m.path)
 	if err != nil {
 		return err
@@ -276,7 +291,7 @@ func (m *merger) lines(out *log) error {
 	for i := range m.parts {
 		p := &m.parts[i]
 		count := 0
-		err := m.eachLine(p.path, p.shift, func(line []byte, another bool) error {
+		err := m.eachLine(p.path, m.format, p.shift, func(line []byte, another bool) error {
 			if another {
 				count++
 				n++
@@ -287,6 +302,9 @@ func (m *merger) lines(out *log) error {
 				}
 				sink.buf, n = sink.buf[:0], 1
 			}
+			if out.size == 0 && len(sink.buf) == 0 {
+				sink.buf = append(sink.buf, m.header...)
+			}
 			sink.buf = append(sink.buf, line...)
 			return nil
 		})
@@ -295,6 +313,31 @@ func (m *merger) lines(out *log) error {
 		}
 	}
 	if n > 0 {
+		if err := sink.pack(sink.buf); err != nil {
+			return err
+		}
+	}
+	records.Begin = string(m.header)
+	return sink.finish()
+}
+
+// concatenate merges files for stores, in which no record depends on those before it.
+func (m *merger) concatenate(out *log) error {
+	collection, _ := m.settings["collection"].(string)
+	records, err := rows.NewRecords(m.format, m.layout, collection)
+	if err != nil {
+		return err
+	}
+	sink, err := newLines(out, m.layout, records, m.path)
+	if err != nil {
+		return err
+	}
+	for i := range m.parts {
+		if err := m.copyRecords(sink, m.parts[i].path); err != nil {
+			return err
+		}
+	}
+	if len(sink.buf) > 0 {
 		if err := sink.pack(sink.buf); err != nil {
 			return err
 		}
@@ -310,34 +353,33 @@ func (p *mergedPart) checkRows(n int) error {
 	return fmt.Errorf("%s: %d rows, the job wrote %d", p.path, n, p.state.Rows)
 }
 
-// arrays merges NumPy arrays.
-func (m *merger) arrays(out *log) error {
-	if m.layout.Scale {
-		return errors.New("npy of rows with scales of their own: parts are not merged; expected ranges, or jsonl or parquet")
-	}
+// arrays merges NumPy arrays, and those of the scales.
+func (m *merger) arrays(out *log) (err error) {
 	sink := &array{out: out, layout: m.layout}
-	if err := sink.write(nil); err != nil { // the header's place
+	if m.scaled() {
+		if sink.scales, err = m.openLog(scalesFile); err != nil {
+			return err
+		}
+	}
+	if err := sink.write(nil); err != nil { // the headers' places
 		return err
 	}
 	for i := range m.parts {
 		p := &m.parts[i]
-		if size := m.layout.Bytes(); size == 0 || p.state.Size < rows.NPYHeader || (p.state.Size-rows.NPYHeader)%int64(size) != 0 {
+		size := int64(m.layout.Bytes())
+		if size == 0 || p.state.Size < rows.NPYHeader || (p.state.Size-rows.NPYHeader)%size != 0 {
 			return fmt.Errorf("%s: %d bytes, expected a header of %d and rows of %d", p.path, p.state.Size, rows.NPYHeader, size)
 		}
-		if err := m.copyArray(out, p); err != nil {
+		if err := m.copyArray(out, p.path, p.state.Size); err != nil {
+			return err
+		}
+		if sink.scales == nil {
+			continue
+		}
+		scales := (&folder{path: p.path}).scalesPath()
+		if err := m.copyArray(sink.scales, scales, rows.NPYHeader+4*(p.state.Size-rows.NPYHeader)/size); err != nil {
 			return err
 		}
 	}
 	return sink.finish()
-}
-
-// cutIndex returns the line of a result behind its index, and that.
-func cutIndex(line []byte) (index int, rest []byte, ok bool) {
-	rest, ok = bytes.CutPrefix(line, []byte(`{"index":`))
-	digits := 0
-	for digits < len(rest) && digits < 18 && rest[digits] >= '0' && rest[digits] <= '9' {
-		index = 10*index + int(rest[digits]-'0')
-		digits++
-	}
-	return index, rest[digits:], ok && digits > 0 && digits < len(rest)
 }

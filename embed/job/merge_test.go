@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/encoding"
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
 
@@ -58,8 +59,8 @@ func TestMerge(t *testing.T) {
 				parts[0], parts[n-1] = parts[n-1], parts[0]
 				merged := filepath.Join(t.TempDir(), output)
 				report, err := merge(t.Context(), merged, parts, all.rowGroup)
-				if rows.IsStore(strings.TrimPrefix(output, "out.")) { // whose importers take several files
-					require.ErrorContains(t, err, "expected jsonl, npy or parquet")
+				if rows.IsStore(strings.TrimPrefix(output, "out.")) && inputs == "[abc].txt*" {
+					require.ErrorContains(t, err, "rows have no id, and in its place an index, which is that of the part")
 					return
 				}
 				require.NoError(t, err)
@@ -79,10 +80,11 @@ func TestMerge(t *testing.T) {
 // Bad rows are where they would be of one job, in the output and in the report.
 func TestMergeErrors(t *testing.T) {
 	m := loadModel(t)
-	for _, output := range []string{"out.jsonl", "out.jsonl.gz", "out.parquet"} {
+	for _, output := range []string{"out.jsonl", "out.jsonl.gz", "out.csv", "out.parquet", "out.pgvector", "out.milvus"} {
 		cfg, _ := newJob(t, m, output, makeTexts(60))
 		lines := strings.SplitAfter(string(read(t, cfg.Inputs[0])), "\n")
-		lines[20], lines[41] = "oops\n", `{"text": ""}`+"\n"
+		lines[20], lines[41] = "oops\n", `{"text": "", "id": "empty", "note": "two\nlines, \"quoted\""}`+"\n"
+		cfg.Keep = []string{"note"}
 		require.NoError(t, os.WriteFile(cfg.Inputs[0], []byte(strings.Join(lines, "")), 0o666))
 		cfg.OnError = Skip
 		want, err := Run(t.Context(), m, cfg)
@@ -97,6 +99,75 @@ func TestMergeErrors(t *testing.T) {
 		cfg.OnError, cfg.Shard, cfg.Shards, cfg.Output = Stop, 2, 3, filepath.Join(t.TempDir(), output)
 		_, err = Run(t.Context(), m, cfg)
 		assert.ErrorContains(t, err, "in.jsonl:21: expected a JSON string")
+	}
+}
+
+// So are the scales of 8 bits without ranges, and what stores import, compressed too.
+func TestMergeScales(t *testing.T) {
+	m := loadModel(t)
+	cfg, _ := newJob(t, m, "out.npy", makeTexts(60))
+	cfg.Options.Formats = []encoding.Format{encoding.Uint8}
+	want, err := Run(t.Context(), m, cfg)
+	require.NoError(t, err)
+	parts := runShards(t, m, cfg, 7)
+	merged := filepath.Join(t.TempDir(), "all.npy")
+	report, err := Merge(t.Context(), merged, parts)
+	require.NoError(t, err)
+	assert.Equal(t, filepath.Join(filepath.Dir(merged), "all.scales.npy"), report.Scales)
+	assert.Equal(t, read(t, cfg.Output), read(t, merged))
+	assert.Equal(t, read(t, want.Scales), read(t, report.Scales))
+	cfg.Output = merged
+	again, err := Run(t.Context(), m, cfg)
+	require.NoError(t, err)
+	assert.Equal(t, 60, again.Resumed)
+
+	require.NoError(t, os.Remove(merged))
+	_, err = Merge(t.Context(), merged, parts)
+	require.ErrorContains(t, err, "all.scales.npy: exists already, where the scales of")
+	require.NoError(t, os.Remove(report.Scales))
+	_, err = Merge(t.Context(), filepath.Join(filepath.Dir(merged), "all.scales.npy"), parts)
+	require.ErrorContains(t, err, "a name of scales")
+	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(parts[3]), "3out.scales.npy"), []byte("short"), 0o666))
+	_, err = Merge(t.Context(), merged, parts)
+	require.ErrorContains(t, err, "3out.scales.npy: 5 bytes, the job wrote")
+	left, err := fs.ReadDir(os.DirFS(filepath.Dir(merged)), ".")
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
+func TestMergeStores(t *testing.T) {
+	m := loadModel(t)
+	for _, format := range rows.StoreFormats {
+		for _, name := range []string{"", ".gz"} {
+			cfg, _ := newJob(t, m, "out.jsonl", makeTexts(60))
+			cfg.Output = filepath.Join(filepath.Dir(cfg.Output), "out."+format+name)
+			cfg.ChunkTokens, cfg.Keep = 5, []string{"note"}
+			if format == "weaviate" {
+				cfg.Collection = "Docs"
+			}
+			want, err := Run(t.Context(), m, cfg)
+			require.NoError(t, err)
+			require.Greater(t, want.Chunks, 60)
+			merged := filepath.Join(t.TempDir(), "out."+format+name)
+			n := 7
+			if name == "" {
+				n = 90 // some of them empty
+			}
+			parts := runShards(t, m, cfg, n)
+			report, err := Merge(t.Context(), merged, parts)
+			require.NoError(t, err)
+			assert.Equal(t, want, report)
+			assert.Equal(t, string(unpacked(t, cfg.Output)), string(unpacked(t, merged)))
+			if name != "" {
+				continue
+			}
+			data := read(t, parts[0])
+			data[len(data)-1]++
+			require.NoError(t, os.WriteFile(parts[0], data, 0o666))
+			if _, err = Merge(t.Context(), merged+"2", parts); format == "milvus" || format == "pgvector-binary" {
+				assert.ErrorContains(t, err, "out."+format+": ends with ")
+			}
+		}
 	}
 }
 

@@ -14,35 +14,43 @@ import (
 	"github.com/rhumb-go/rhumb/internal/rows"
 )
 
-// eachLine gives each line of a file of results to use, with its end and the index shifted,
-// and whether it is another row of the inputs than the line before.
-func (m *merger) eachLine(name string, shift int, use func(line []byte, another bool) error) (err error) {
+// eachLine gives each record of a file of results, jsonl or csv, to use, with its end and the
+// index shifted, and whether it is another row of the inputs than the record before.
+func (m *merger) eachLine(name, format string, shift int, use func(line []byte, another bool) error) (err error) {
 	file, err := rows.Unpacked(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
+	r := bufio.NewReaderSize(file, 64<<10)
+	if format == "csv" {
+		header, err := appendRecord(nil, r, format)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: header row: %w", name, err)
+		case m.header != nil && !bytes.Equal(header, m.header):
+			return fmt.Errorf("%s: its columns are not those of %s: %.100q, expected %.100q", name, m.parts[0].path, header, m.header)
+		}
+		m.header = header
+	}
 	var line, shifted []byte
-	for r, before, n := bufio.NewReaderSize(file, 64<<10), -1, 1; ; n++ {
+	for before, n := -1, 1; ; n++ {
 		if err := m.ctx.Err(); err != nil {
 			return err
 		}
-		line = line[:0]
-		part, err := r.ReadSlice('\n')
-		for line = append(line, part...); err == bufio.ErrBufferFull; line = append(line, part...) {
-			part, err = r.ReadSlice('\n')
-		}
+		line, err = appendRecord(line[:0], r, format)
 		if err == io.EOF && len(line) == 0 {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		index, rest, ok := cutIndex(line)
+		head, index, rest, ok := cutIndex(line, format)
 		if !ok {
 			return fmt.Errorf("%s:%d: not the line of a result: %.60q", name, n, line)
 		}
-		shifted = strconv.AppendInt(append(shifted[:0], `{"index":`...), int64(index+shift), 10)
+		shifted = append(shifted[:0], head...)
+		shifted = strconv.AppendInt(shifted, int64(index+shift), 10)
 		shifted = append(shifted, rest...)
 		if err := use(shifted, index != before); err != nil {
 			return err
@@ -51,22 +59,64 @@ func (m *merger) eachLine(name string, shift int, use func(line []byte, another 
 	}
 }
 
-// copyArray appends the rows of an array.
-func (m *merger) copyArray(out *log, p *mergedPart) (err error) {
-	file, err := os.Open(p.path)
+// appendRecord appends the next line of r with its end; of csv the next record, which goes on
+// over the ends of lines in quotes. What ends without one has io.EOF.
+func appendRecord(b []byte, r *bufio.Reader, format string) ([]byte, error) {
+	for quotes := 0; ; {
+		part, err := r.ReadSlice('\n')
+		b = append(b, part...)
+		if format == "csv" {
+			quotes += bytes.Count(part, []byte(`"`))
+		}
+		if err == nil && quotes%2 == 0 || err != nil && err != bufio.ErrBufferFull {
+			return b, err
+		}
+	}
+}
+
+// cutIndex returns the index of a record, and what is before and behind it.
+func cutIndex(line []byte, format string) (head string, index int, rest []byte, ok bool) {
+	if format == "jsonl" {
+		head = `{"index":`
+	}
+	rest, ok = bytes.CutPrefix(line, []byte(head))
+	digits := 0
+	for digits < len(rest) && digits < 18 && rest[digits] >= '0' && rest[digits] <= '9' {
+		index = 10*index + int(rest[digits]-'0')
+		digits++
+	}
+	return head, index, rest[digits:], ok && digits > 0 && digits < len(rest)
+}
+
+// copyArray appends the rows of an array, a file of that size.
+func (m *merger) copyArray(out *log, name string, size int64) (err error) {
+	file, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
+	if info, err := file.Stat(); err != nil {
+		return err
+	} else if info.Size() != size {
+		return fmt.Errorf("%s: %d bytes, the job wrote %d", name, info.Size(), size)
+	}
 	if _, err := file.Seek(rows.NPYHeader, io.SeekStart); err != nil {
 		return err
 	}
+	return m.copy(file, func(part []byte) error {
+		_, err := out.Write(part)
+		return err
+	})
+}
+
+// copy gives all that r has to use, part by part.
+func (m *merger) copy(r io.Reader, use func(part []byte) error) error {
 	for buf := make([]byte, 1<<20); ; {
 		if err := m.ctx.Err(); err != nil {
 			return err
 		}
-		n, err := file.Read(buf)
-		if _, err := out.Write(buf[:n]); err != nil {
+		n, err := r.Read(buf)
+		if err := use(buf[:n]); err != nil {
 			return err
 		}
 		if err == io.EOF {
@@ -76,6 +126,54 @@ func (m *merger) copyArray(out *log, p *mergedPart) (err error) {
 			return err
 		}
 	}
+}
+
+// copyRecords appends the records of a file for a store: all but what stands before the
+// first and behind the last.
+func (m *merger) copyRecords(to *lines, name string) (err error) {
+	file, err := rows.Unpacked(name)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, file.Close())
+		if err != nil {
+			err = fmt.Errorf("%s: %w", name, err)
+		}
+	}()
+	begin, end := to.records.Begin, to.records.End
+	head := make([]byte, len(begin))
+	if _, err := io.ReadFull(file, head); err != nil || string(head) != begin {
+		return fmt.Errorf("begins with %q, expected %q", head, begin)
+	}
+	var held []byte // what may be the end
+	first := true
+	err = m.copy(file, func(part []byte) error {
+		held = append(held, part...)
+		n := len(held) - len(end)
+		if n <= 0 {
+			return nil
+		}
+		switch {
+		case to.out.size == 0 && len(to.buf) == 0:
+			to.buf = append(to.buf, begin...)
+		case first:
+			to.buf = append(to.buf, to.records.Between...)
+		}
+		first = false
+		to.buf = append(to.buf, held[:n]...)
+		held = held[:copy(held, held[n:])]
+		if len(to.buf) < chunkBytes {
+			return nil
+		}
+		err := to.pack(to.buf)
+		to.buf = to.buf[:0]
+		return err
+	})
+	if err == nil && string(held) != end {
+		err = fmt.Errorf("ends with %q, expected %q", held, end)
+	}
+	return err
 }
 
 // tables merges Parquet files. The footer is that of one of them: of one with errors, if

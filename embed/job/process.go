@@ -213,6 +213,9 @@ func (j *job) write(ctx context.Context, c *chunk) error {
 			s.Dropped += n
 		}
 		if c.results[i].Err == nil {
+			if c.results[i].ID != nil {
+				s.IDs++
+			}
 			continue
 		}
 		failed++

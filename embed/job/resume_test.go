@@ -19,7 +19,7 @@ import (
 )
 
 // outputs are names of outputs of every kind.
-var outputs = []string{"out.jsonl", "out.jsonl.gz", "out.jsonl.zst", "out.npy", "out.parquet", "out.elasticsearch", "out.milvus", "out.pgvector-binary"}
+var outputs = []string{"out.jsonl", "out.jsonl.gz", "out.jsonl.zst", "out.csv", "out.csv.gz", "out.npy", "out.parquet", "out.elasticsearch", "out.milvus", "out.pgvector-binary"}
 
 // newJob returns the Config of a job in a new folder, and the output of a run
 // of it that nothing disturbed.

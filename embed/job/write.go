@@ -25,6 +25,17 @@ type lines struct {
 	buf     []byte
 }
 
+// newRecords returns the records of an output. Those of csv have a column of errors in any
+// case, as the header comes before it shows whether there are any.
+func newRecords(format string, l *rows.Layout, collection string) (*rows.Records, error) {
+	if format == "csv" {
+		with := *l
+		with.Errors = true
+		l = &with
+	}
+	return rows.NewRecords(format, l, collection)
+}
+
 func newLines(out *log, l *rows.Layout, records *rows.Records, name string) (*lines, error) {
 	p, err := rows.NewPacker(name)
 	return &lines{out: out, layout: l, records: records, packer: p}, err

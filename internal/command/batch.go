@@ -28,8 +28,8 @@ func (c *console) batchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "batch IN… OUT",
 		Short: "Embed the rows of files, however many, into a file",
-		Long: `Embed the rows of text, jsonl, csv and parquet files into one jsonl, parquet or
-npy file, or one that a store imports (see --output-format). A .gz or .zst at the
+		Long: `Embed the rows of text, jsonl, csv and parquet files into one jsonl, csv, parquet
+or npy file, or one that a store imports (see --output-format). A .gz or .zst at the
 end of a name tells a compression, of inputs and of outputs but parquet and npy.
 IN may be a pattern such as 'data/*.jsonl'.
 
@@ -56,7 +56,7 @@ out.npy those are in out.scales.npy, in the other formats in a column.`,
 	in.addBlank(cmd)
 	store.add(cmd)
 	flags := cmd.Flags()
-	formats := append([]string{"auto", "jsonl", "npy", "parquet"}, rows.StoreFormats...)
+	formats := append([]string{"auto", "jsonl", "csv", "npy", "parquet"}, rows.StoreFormats...)
 	format := addChoice(cmd, "output-format", "`FORMAT` of the output: "+strings.Join(formats, ", ")+"; auto goes by the file's name", formats...)
 	flags.StringVar(&cfg.Collection, "collection", "", "`NAME` of the index or collection that rows go into, in outputs of elasticsearch and weaviate")
 	flags.StringSliceVar(&cfg.Keep, "keep", nil, "`COLUMNS` of the inputs that the output has too, with commas between")

@@ -2,7 +2,6 @@ package command
 
 import (
 	"bufio"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"math"
@@ -69,11 +68,9 @@ func newWriter(t *target, format string, l *rows.Layout) (writer, error) {
 	buf := bufio.NewWriterSize(t, 64<<10)
 	switch format {
 	case "json":
-		return &jsonWriter{w: buf, layout: l, array: true}, nil
-	case "jsonl":
-		return &jsonWriter{w: buf, layout: l}, nil
-	case "csv":
-		return newCSVWriter(t, l)
+		return &arrayWriter{w: buf, layout: l}, nil
+	case "jsonl", "csv":
+		return newRecordsWriter(buf, format, l)
 	case "table":
 		switch {
 		case l.Tokens:
@@ -94,118 +91,61 @@ func newWriter(t *target, format string, l *rows.Layout) (writer, error) {
 	panic("rhumb: no writer for " + format)
 }
 
-// jsonWriter writes an object an input: one a line, or all in one array.
-type jsonWriter struct {
-	w      *bufio.Writer
-	layout *rows.Layout
-	array  bool
-	n      int
-	line   []byte
+// recordsWriter writes a record an input.
+type recordsWriter struct {
+	w       *bufio.Writer
+	records *rows.Records
+	record  []byte
 }
 
-func (j *jsonWriter) write(r *rows.Result) error {
-	b := j.line[:0]
-	if j.array {
-		b = append(b, "[,"[min(j.n, 1)], '\n')
+func newRecordsWriter(w *bufio.Writer, format string, l *rows.Layout) (*recordsWriter, error) {
+	records, err := rows.NewRecords(format, l, "")
+	if err != nil {
+		return nil, err
 	}
-	b = j.layout.AppendJSON(b, r)
-	if !j.array {
-		b = append(b, '\n')
+	_, err = w.WriteString(records.Begin)
+	return &recordsWriter{w: w, records: records}, err
+}
+
+func (w *recordsWriter) write(r *rows.Result) (err error) {
+	if w.record, err = w.records.Append(w.record[:0], r); err != nil {
+		return err
 	}
-	j.n++
-	j.line = b
-	_, err := j.w.Write(b)
+	_, err = w.w.Write(w.record)
 	return err
 }
 
-func (j *jsonWriter) flush() error { return j.w.Flush() }
+func (w *recordsWriter) flush() error { return w.w.Flush() }
+func (w *recordsWriter) close() error { return w.w.Flush() }
 
-func (j *jsonWriter) close() error {
-	end := ""
-	if j.array {
-		end = "\n]\n"
-		if j.n == 0 {
-			end = "[]\n"
-		}
+// arrayWriter writes a JSON array of an object an input.
+type arrayWriter struct {
+	w      *bufio.Writer
+	layout *rows.Layout
+	n      int
+	object []byte
+}
+
+func (a *arrayWriter) write(r *rows.Result) error {
+	a.object = append(a.object[:0], "[,"[min(a.n, 1)], '\n')
+	a.object = a.layout.AppendJSON(a.object, r)
+	a.n++
+	_, err := a.w.Write(a.object)
+	return err
+}
+
+func (a *arrayWriter) flush() error { return a.w.Flush() }
+
+func (a *arrayWriter) close() error {
+	end := "\n]\n"
+	if a.n == 0 {
+		end = "[]\n"
 	}
-	if _, err := j.w.WriteString(end); err != nil {
+	if _, err := a.w.WriteString(end); err != nil {
 		return err
 	}
-	return j.w.Flush()
+	return a.w.Flush()
 }
-
-// csvWriter writes a row an input; each format is one column, a JSON list or
-// base64's string.
-type csvWriter struct {
-	w      *csv.Writer
-	layout *rows.Layout
-	row    []string
-	list   []byte
-}
-
-func newCSVWriter(w io.Writer, l *rows.Layout) (*csvWriter, error) {
-	c := &csvWriter{w: csv.NewWriter(w), layout: l}
-	header := []string{"index", "id"}
-	if l.Chunks {
-		header = append(header, rows.ChunkColumns...)
-	}
-	header = append(header, l.Columns()...)
-	if l.Scale {
-		header = append(header, "scale")
-	}
-	header = append(header, "tokens", "truncated")
-	if l.Errors {
-		header = append(header, "error")
-	}
-	return c, c.w.Write(header)
-}
-
-func (c *csvWriter) write(r *rows.Result) error {
-	c.row = append(c.row[:0], strconv.Itoa(r.Index), rows.Plain(r.ID))
-	switch p := r.Part; {
-	case p != nil:
-		c.row = append(c.row, strconv.Itoa(p.Number), strconv.Itoa(p.Start), strconv.Itoa(p.End))
-	case c.layout.Chunks: // of an error
-		c.row = append(c.row, "", "", "")
-	}
-	if c.layout.Sparse {
-		var indices, values []byte
-		if s := r.Sparse; s != nil {
-			vector := encoding.Vector{Float32: s.Values}
-			indices, values = rows.AppendIntegers(nil, s.Indices), vector.AppendJSON(nil, c.layout.Formats)
-		}
-		c.row = append(c.row, string(indices), string(values))
-	}
-	for i, f := range c.layout.Formats {
-		if c.layout.Sparse {
-			break
-		}
-		list := r.Base64
-		if f != encoding.Base64 && r.Err == nil {
-			c.list = r.AppendJSON(c.list[:0], c.layout.Formats[i:i+1])
-			list = string(c.list)
-		}
-		c.row = append(c.row, list)
-	}
-	rest := []string{strconv.FormatFloat(float64(r.Scale), 'g', -1, 32), strconv.Itoa(r.Tokens), strconv.Itoa(r.Truncated), ""}
-	if r.Err != nil {
-		rest = []string{"", "", "", r.Err.Error()}
-	}
-	if !c.layout.Scale {
-		rest = rest[1:]
-	}
-	if !c.layout.Errors {
-		rest = rest[:len(rest)-1]
-	}
-	return c.w.Write(append(c.row, rest...))
-}
-
-func (c *csvWriter) flush() error {
-	c.w.Flush()
-	return c.w.Error()
-}
-
-func (c *csvWriter) close() error { return c.flush() }
 
 // tableWriter writes a line an input for people to read, with the beginning of the
 // first format.

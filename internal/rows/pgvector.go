@@ -20,10 +20,7 @@ const pgvectorMost = 16000
 // the types of pgvector (0.7.0 and later): vector for float, halfvec for float16, bit for bits,
 // sparsevec for a sparse embedding. Columns are the id, chunk, start and end of chunks, those
 // that are carried through, and one of each format.
-type pgvector struct {
-	*Layout
-	columns []string // that are carried through
-}
+type pgvector struct{ *Layout }
 
 func newPgvector(l *Layout) (*pgvector, error) {
 	if err := l.only(encoding.Float, encoding.Float16, encoding.Binary, encoding.Ubinary); err != nil {
@@ -33,11 +30,7 @@ func newPgvector(l *Layout) (*pgvector, error) {
 	if !l.Sparse && number && l.Dimensions > pgvectorMost {
 		return nil, fmt.Errorf("%d dimensions, a vector or halfvec has %d at most", l.Dimensions, pgvectorMost)
 	}
-	p := &pgvector{Layout: l}
-	for _, c := range l.Kept {
-		p.columns = append(p.columns, c.Name)
-	}
-	return p, nil
+	return &pgvector{l}, nil
 }
 
 // values returns the texts of the columns before the embeddings; nil is NULL.
@@ -45,20 +38,11 @@ func (p *pgvector) values(r *Result) ([]*string, error) {
 	whole := *r
 	whole.Part = nil
 	id := key(&whole)
-	all := []*string{&id}
-	for range p.columns {
-		all = append(all, nil)
+	kept, err := p.keptTexts(r)
+	if err != nil {
+		return nil, err
 	}
-	for _, v := range r.Kept {
-		i := slices.Index(p.columns, v.Name)
-		if i < 0 {
-			return nil, fmt.Errorf("column %q is not among those of the first input: %q", v.Name, p.columns)
-		}
-		if string(v.JSON) != "null" {
-			text := Plain(v.JSON)
-			all[1+i] = &text
-		}
-	}
+	all := append([]*string{&id}, kept...)
 	for _, text := range all {
 		if text != nil && strings.ContainsRune(*text, 0) {
 			return nil, errors.New("a zero byte, which PostgreSQL's text has no place for")
@@ -141,7 +125,7 @@ func pgvectorBinary(l *Layout, _ string) (*Records, error) {
 		if err != nil {
 			return b, err
 		}
-		columns := len(values) + len(p.Layout.Columns())
+		columns := len(values) + len(p.Columns())
 		if p.Sparse {
 			columns = len(values) + 1
 		}

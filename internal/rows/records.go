@@ -42,9 +42,11 @@ var StoreFormats = []string{"elasticsearch", "pgvector", "pgvector-binary", "qdr
 func IsStore(format string) bool { return stores[format] != nil }
 
 // HasColumns reports whether a format of records has columns that its rows do not name.
-func HasColumns(format string) bool { return format == "pgvector" || format == "pgvector-binary" }
+func HasColumns(format string) bool {
+	return format == "csv" || format == "pgvector" || format == "pgvector-binary"
+}
 
-// NewRecords returns the records of a layout that is complete, in jsonl or in the format
+// NewRecords returns the records of a layout that is complete, in jsonl, csv or the format
 // of a store. What the format has no place for is an error.
 func NewRecords(format string, l *Layout, collection string) (*Records, error) {
 	if format == "jsonl" {
@@ -53,9 +55,12 @@ func NewRecords(format string, l *Layout, collection string) (*Records, error) {
 		}}, nil
 	}
 	make := stores[format]
+	if format == "csv" {
+		make = csvRecords
+	}
 	switch {
 	case make == nil:
-		return nil, fmt.Errorf("output format %q, expected jsonl, npy, parquet or one of: %s", format, strings.Join(StoreFormats, ", "))
+		return nil, fmt.Errorf("output format %q, expected jsonl, csv, npy, parquet or one of: %s", format, strings.Join(StoreFormats, ", "))
 	case l.Tokens:
 		return nil, fmt.Errorf("%s has no place for the vectors of tokens; choose another format", format)
 	case l.Multi && format != "qdrant":

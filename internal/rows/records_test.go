@@ -3,6 +3,7 @@ package rows
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -191,4 +192,34 @@ func TestStoreMistakes(t *testing.T) {
 	require.NoError(t, err)
 	_, err = records.Append(nil, &many)
 	assert.ErrorContains(t, err, "16001 weights, a sparsevec has 16000 at most")
+}
+
+func TestCSV(t *testing.T) {
+	kept := func(v string) []Value {
+		return []Value{{Name: "b", JSON: json.RawMessage(v)}, {Name: "a", JSON: json.RawMessage(`"x,\n\"y\""`)}}
+	}
+	l := &Layout{Dimensions: 2, Formats: []encoding.Format{encoding.Float, encoding.Int8}, Chunks: true, Scale: true, Errors: true, Kept: []Column{{Name: "a"}, {Name: "b"}}}
+	vector := encoding.Vector{Float32: []float32{1, -0.5}, Int8: []int8{127, -64}, Scale: 0.25}
+	assert.Equal(t, `index,id,chunk,start,end,a,b,embedding_float,embedding_int8,scale,tokens,truncated,error
+3,id,0,0,2,"x,
+""y""",[1],"[1,-0.5]","[127,-64]",0.25,5,1,
+3,id,1,2,3,"x,
+""y""",[1],"[1,-0.5]","[127,-64]",0.25,4,0,
+4,7,,,,"x,
+""y""",,,,,,,"bad, so"
+`, file(t, "csv", l, "",
+		Result{Index: 3, Input: Input{Text: "abc", ID: json.RawMessage(`"id"`), Kept: kept("[1]")}, Chunks: []Chunk{
+			{0, 2, Embedding{Vector: vector, Tokens: 5, Truncated: 1}}, {2, 3, Embedding{Vector: vector, Tokens: 4}},
+		}},
+		Result{Index: 4, Input: Input{ID: json.RawMessage("7"), Kept: kept("null")}, Err: errors.New("bad, so")}))
+	sparse := &Layout{Formats: []encoding.Format{encoding.Float}, Sparse: true}
+	assert.Equal(t, "index,id,indices,values,tokens,truncated\n0,,\"[1,9]\",\"[0.5,2]\",3,0\n",
+		file(t, "csv", sparse, "", Result{Embedding: Embedding{Sparse: &Sparse{Indices: []int32{1, 9}, Values: []float32{0.5, 2}}, Tokens: 3}}))
+
+	records, err := NewRecords("csv", l, "")
+	require.NoError(t, err)
+	_, err = records.Append(nil, &Result{Input: Input{Kept: []Value{{Name: "c"}}}})
+	assert.EqualError(t, err, `column "c" is not among those of the first input: ["a" "b"]`)
+	_, err = NewRecords("csv", &Layout{Multi: true}, "")
+	assert.ErrorContains(t, err, "csv has no place for the vectors of a multi-vector model")
 }
