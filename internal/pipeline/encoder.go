@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/internal/transformer"
@@ -57,6 +58,11 @@ func (t Transformer) Check(sequence Tokens) error {
 	}
 	if n := sequence.Seen; n > 0 && (n > len(sequence.IDs) || !t.Model.HidesTokens()) {
 		return fmt.Errorf("%d of %d tokens are seen, which this model does not do", n, len(sequence.IDs))
+	}
+	for _, id := range t.Model.Placeholders {
+		if slices.Contains(sequence.IDs, id) {
+			return fmt.Errorf("token id %d, which stands for an image, a sound or a video: expected those of a text alone", id)
+		}
 	}
 	return checkRange(sequence.IDs, t.Vocabulary())
 }

@@ -16,6 +16,7 @@ type Attention struct {
 	QKV, Output             *Linear
 	Heads, KVHeads, HeadDim int
 	QueryNorm, KeyNorm      *Norm         // of each head, or where they are wider of all heads at once
+	ValueNorm               *Norm         // the same of values
 	RoPE                    *RoPE         // nil = positions do not turn queries and keys
 	Growth                  *QueryGrowth  // of queries that RoPE turned; nil = none
 	Bias                    *DistanceBias // nil = none

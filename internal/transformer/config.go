@@ -31,10 +31,23 @@ type keyValue struct {
 // checks below refuse what is wrong; the first error stays, and enter asks for it.
 func (w *weights) decode(c any) { w.refuse(strictjson.Unmarshal(w.config, c)) }
 
+// under moves to the object under key, of which what follows is decoded.
+func (w *weights) under(key string) {
+	var all map[string]json.RawMessage
+	w.refuse(strictjson.Unmarshal(w.config, &all))
+	if w.config = all[key]; len(w.config) == 0 || string(w.config) == "null" {
+		w.config = []byte("{}")
+	}
+	w.key = key
+}
+
 // refuse remembers err, of a value in config.json, where it is the first one.
 func (w *weights) refuse(err error) {
-	if w.refused == nil {
-		w.refused = err
+	if w.refused != nil || err == nil {
+		return
+	}
+	if w.refused = err; w.key != "" {
+		w.refused = fmt.Errorf("%s: %w", w.key, err)
 	}
 }
 

@@ -28,6 +28,8 @@ var families = map[string]func(w *weights) *Model{
 	"deberta-v2":                                       openDeBERTa,
 	"distilbert":                                       openDistilBERT,
 	"electra":                                          openELECTRA,
+	"embedding_gemma2":                                 openEmbeddingGemma2,
+	"embedding_gemma2_text":                            openEmbeddingGemma2Text,
 	"eurobert":                                         openEuroBERT,
 	"eurobert modeling_eurobert.EuroBertModel": openPublishedEuroBERT,
 	"gemma2":      openGemma2,
@@ -132,7 +134,7 @@ func (w *weights) open() (*Model, error) {
 		m.mixing = kernel.BFloat16
 	}
 	m.Linears, m.Scheme = w.linears, head.Quantized
-	m.Family, m.Trusted, m.Ignored = head.ModelType, trusted, unreadRope(w.config)
+	m.Family, m.Trusted, m.Ignored = head.ModelType, trusted, unreadRope(w.config, w.key)
 	return m, nil
 }
 

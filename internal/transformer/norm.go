@@ -35,12 +35,13 @@ const normRows = 16
 // A normTask adds what a half of a layer made to the residual stream x, and
 // norms x for what follows: x = sum(x + out(add)), dst = next(x). A nil norm
 // does nothing, but twice adds x once more where it is not nil: x = sum(x +
-// twice(x + out(add))). Without add.Data x stays as it is; dst may be x. What
+// twice(x + out(add))). The sum is multiplied by scale where that is not 0. Without add.Data x stays as it is; dst may be x. What
 // follows is packed into p.rows where that is a product with feeds.
 type normTask struct {
 	p                     *pass
 	add                   tensor.Matrix
 	out, twice, sum, next *Norm
+	scale                 float32
 	dst                   tensor.Matrix
 	feeds                 *Linear
 }
@@ -65,6 +66,9 @@ func (t *normTask) Run(_, i int) {
 				t.sum.apply(s, x, x, y)
 			} else {
 				s.Axpy(x, y, 1)
+			}
+			if t.scale != 0 {
+				s.Scale(x, t.scale)
 			}
 		}
 		if t.next != nil {

@@ -63,11 +63,12 @@ func rotate(head, angles []float32) {
 	}
 }
 
-// A rotateTask norms and turns the queries and keys of embedRows tokens.
+// A rotateTask norms and turns the queries and keys of embedRows tokens, and norms their values.
 type rotateTask struct {
 	p         *pass
 	attention *Attention
 	qk        tensor.Matrix // tokens×(heads+kvHeads)·headDim
+	values    tensor.Matrix // tokens×kvHeads·headDim
 	angles    []float32     // of each position
 }
 
@@ -78,6 +79,7 @@ func (t *rotateTask) Run(_, i int) {
 		queries := a.Heads * a.HeadDim
 		t.norms(a.QueryNorm, row[:queries])
 		t.norms(a.KeyNorm, row[queries:])
+		t.norms(a.ValueNorm, t.values.Row(j))
 		if a.RoPE == nil {
 			continue
 		}
@@ -117,11 +119,13 @@ func (t *rotateTask) norms(n *Norm, x []float32) {
 
 // turn norms and turns the queries and keys of qkv, where a does.
 func (p *pass) turn(team *parallel.Team, qkv tensor.Matrix, a *Attention) {
-	if a.QueryNorm == nil && a.RoPE == nil {
+	if a.QueryNorm == nil && a.ValueNorm == nil && a.RoPE == nil {
 		return
 	}
 	t := &p.rotate
-	t.p, t.attention, t.qk = p, a, columns(qkv, 0, (a.Heads+a.KVHeads)*a.HeadDim)
+	t.p, t.attention = p, a
+	values := (a.Heads + a.KVHeads) * a.HeadDim
+	t.qk, t.values = columns(qkv, 0, values), columns(qkv, values, qkv.Cols)
 	if a.RoPE != nil {
 		longest := 0
 		for i := range p.batch.Sequences() {

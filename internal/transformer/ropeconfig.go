@@ -88,8 +88,8 @@ func (p *ropeParameter) unread() (keys []string) {
 }
 
 // unreadRope returns the paths in a config.json of the parameters of RoPE that nothing is
-// computed of.
-func unreadRope(config []byte) (paths []string) {
+// computed of; config is the object under key, "" for all of it.
+func unreadRope(config []byte, key string) (paths []string) {
 	var c struct {
 		Scaling    *ropeParameter  `json:"rope_scaling"`
 		Parameters json.RawMessage `json:"rope_parameters"`
@@ -100,6 +100,9 @@ func unreadRope(config []byte) (paths []string) {
 		return nil // its readers say why
 	}
 	of := func(path string, p *ropeParameter) {
+		if key != "" {
+			path = key + "." + path
+		}
 		if p == nil {
 			return
 		}

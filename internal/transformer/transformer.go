@@ -41,6 +41,7 @@ type Model struct {
 	Projection   *Linear       // of the normed states, to Hidden components; nil = none. Not beside a Head
 	Head         *Head         // that the model was opened with
 	Tasks        []Task        // that a batch may ask for
+	Placeholders []int32       // ids that stand for what is no text: no batch may have them
 	Scheme       weight.Scheme // of the weights in the file
 	// Linears has the tensors with the weights of linear layers that may be
 	// quantized, and which layer that is, as in Outliers; "" where there are several.
@@ -69,7 +70,7 @@ type Model struct {
 //
 // AttnTwice is JinaBERT's: x = AttnSum(x + AttnTwice(x + Attention(x))). Beside is
 // DeBERTa's: what it makes of the x that goes into the layer is added to the x that
-// comes out.
+// comes out. PerLayer is EmbeddingGemma 2's, after both halves.
 type Layer struct {
 	AttnIn, AttnOut, AttnSum *Norm
 	AttnTwice                *Norm
@@ -77,7 +78,11 @@ type Layer struct {
 	MLPIn, MLPOut, MLPSum    *Norm
 	MLP                      MLP
 	Beside                   *Convolution
+	PerLayer                 *PerLayer
 }
+
+// narrows reports whether a layer may run for some tokens alone, but for keys and values.
+func (l *Layer) narrows() bool { return l.Beside == nil && l.PerLayer == nil }
 
 // A Linear is y = x·wᵀ + bias, packed.
 type Linear = kernel.Panels
@@ -93,7 +98,7 @@ type pass struct {
 	tiles   [][]float32   // of each worker
 	x       tensor.Matrix // the residual stream, tokens×hidden
 	y       tensor.Matrix // what goes into a half of a layer, and what that adds to x
-	buffers [9][]float32
+	buffers [11][]float32
 	sums    []float64 // of a head
 	keep    *Prefix   // that the pass is for; nil = none
 	narrow  bool      // attention is for first tokens alone, in the last layer of some
@@ -108,6 +113,7 @@ type pass struct {
 	attention attentionTask
 	gate      gateTask
 	windows   windowTask
+	signal    signalTask
 	norm      normTask
 	routed    routed
 	fold      foldTask
@@ -126,8 +132,10 @@ const (
 	bufferExpertInner
 	bufferExpertOut
 	bufferBranch
-	bufferBeside // what a layer's Beside makes
-	bufferStates // the residual stream, where a Projection makes the last hidden states
+	bufferBeside     // what a layer's Beside makes
+	bufferStates     // the residual stream, where a Projection makes the last hidden states
+	bufferEmbeddings // the first hidden states, of a PerLayer
+	bufferSignal     // what a PerLayer makes of them
 )
 
 // Forward writes the last hidden states of b (tokens×hidden) to dst, which must
@@ -164,6 +172,9 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 	p.y = p.matrix(bufferY, tokens, p.x.Cols)
 
 	p.embedTokens(team)
+	if layers[0].PerLayer != nil {
+		p.keepEmbeddings()
+	}
 	if in := layers[0].AttnIn; in != nil {
 		p.norms(team, normTask{next: in, dst: p.y, feeds: layers[0].Attention.QKV})
 	}
@@ -175,7 +186,7 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 		if l.Beside != nil {
 			p.convolve(team, l.Beside)
 		}
-		p.narrow = (b.Firsts || m.readsFirsts()) && i+1 == len(layers) && l.Beside == nil && keep == nil
+		p.narrow = (b.Firsts || m.readsFirsts()) && i+1 == len(layers) && l.narrows() && keep == nil
 		p.attend(team, p.input(l.AttnIn), i)
 		if keep != nil && i+1 == len(layers) {
 			return nil
@@ -190,6 +201,11 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 		if l.Beside != nil {
 			p.norms(team, end)
 			end = normTask{add: p.matrix(bufferBeside, tokens, p.x.Cols), sum: l.Beside.Sum}
+		}
+		if l.PerLayer != nil {
+			p.norms(team, end)
+			p.recall(team, l.PerLayer)
+			end = normTask{add: p.y, out: l.PerLayer.Norm, scale: l.PerLayer.Scale}
 		}
 		end.next, end.dst, end.feeds = next, to, feeds
 		p.norms(team, end)
@@ -264,7 +280,7 @@ func columns(m tensor.Matrix, from, to int) tensor.Matrix {
 // one forward pass over sequences of the given lengths, in tokens.
 func (m *Model) Operations(lengths []int) float64 {
 	ops := m.FirstsOperations(lengths)
-	if last := len(m.Layers) - 1; !m.readsFirsts() && m.Layers[last].Beside == nil {
+	if last := len(m.Layers) - 1; !m.readsFirsts() && m.Layers[last].narrows() {
 		a := &m.Layers[last].Attention
 		for _, length := range lengths {
 			n := float64(length)
@@ -288,7 +304,7 @@ func (m *Model) FirstsOperations(lengths []int) float64 {
 		for i := range m.Layers {
 			a := &m.Layers[i].Attention
 			rows, pairs := n, a.pairs(length)
-			if i+1 == len(m.Layers) && m.Layers[i].Beside == nil {
+			if i+1 == len(m.Layers) && m.Layers[i].narrows() {
 				rows, pairs = 1, n
 			}
 			ops += n*operations(a.QKV) + rows*operations(a.Output) + rows*m.Layers[i].MLP.operations()
@@ -298,6 +314,9 @@ func (m *Model) FirstsOperations(lengths []int) float64 {
 			}
 			if c := m.Layers[i].Beside; c != nil {
 				ops += n * operations(c.Groups...)
+			}
+			if l := m.Layers[i].PerLayer; l != nil {
+				ops += n * operations(l.Signal, l.Gate, l.Out)
 			}
 		}
 	}

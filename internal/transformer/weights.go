@@ -28,7 +28,8 @@ type weights struct {
 // A source is what the weights of all paths share.
 type source struct {
 	ctx      context.Context // of Open: where it ends, layers are packed no more
-	config   []byte          // config.json
+	config   []byte          // config.json, or the object in it under
+	key      string          // "" = all of it
 	head     HeadKind        // that is asked for
 	ids      []int32         // Config.Tokens
 	trust    bool            // Config.TrustModelType
@@ -294,6 +295,15 @@ func (w *weights) norm(name string, n int, eps float32, b bias) *Norm {
 // rmsNorm returns the RMSNorm under name.
 func (w *weights) rmsNorm(name string, n int, eps float32) *Norm {
 	return &Norm{Gamma: w.at(name).vector(n, "weight"), Eps: eps}
+}
+
+// plainRMSNorm returns an RMSNorm without a weight.
+func (w *weights) plainRMSNorm(n int, eps float32) *Norm {
+	norm := &Norm{Gamma: w.floats(n), Eps: eps}
+	for i := range norm.Gamma {
+		norm.Gamma[i] = 1
+	}
+	return norm
 }
 
 // rmsNormLessOne returns the RMSNorm under name, whose weight is stored less 1.

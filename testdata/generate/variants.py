@@ -35,10 +35,13 @@ def randomize(model, seed):
             r = torch.randn(p.shape, generator=g)
             if p.dim() == 1:
                 p.copy_(0.2 * r if name.endswith("bias") else 1 + 0.2 * r)
-            elif "embed" in name or "shared" in name:
+            elif "embed" in name and "projection" not in name or "shared" in name:
                 p.copy_(r)
             else:
                 p.copy_(1.3 * r / (p.numel() // p.shape[0]) ** 0.5)
+        for name, b in model.named_buffers():
+            if name.endswith("layer_scalar"):
+                b.copy_(0.8 + 0.2 * torch.randn(b.shape, generator=g))
     return model
 
 
@@ -141,6 +144,24 @@ def ministral3(**more):
     rope |= dict(beta_fast=32.0, beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.1)
     config = decoder("ministral3", head_dim=10, max_position_embeddings=256, rope_parameters=rope)
     del config["rope_theta"]
+    return config | more
+
+
+def embedding_gemma2(**more):
+    config = decoder(
+        "embedding_gemma2_text",
+        num_hidden_layers=3,
+        head_dim=6,
+        global_head_dim=8,
+        num_global_key_value_heads=1,
+        hidden_activation="gelu_pytorch_tanh",
+        sliding_window=4,
+        sliding_window_pattern=3,
+        hidden_size_per_layer_input=10,
+        embedding_dim=28,
+    )
+    for key in ("hidden_act", "rope_theta"):
+        del config[key]
     return config | more
 
 
@@ -250,6 +271,19 @@ VARIANTS = {
     "gemma3-causal": dict(config=gemma(layer_types=[SLIDING, FULL, SLIDING])),
     "gemma3-legacy": dict(
         config=gemma(sliding_window_pattern=3, rope_scaling={"rope_type": "linear", "factor": 8.0}), lengths=[1, 2, 7, 90]
+    ),
+    # Layers of two sizes that are reminded of the token, as builders say them and as they are saved; towers beside them.
+    "embedding-gemma2-text": dict(
+        config=embedding_gemma2(
+            layer_types=[FULL, SLIDING, SLIDING],
+            per_layer_config={"0": {"head_dim": 10, "num_key_value_heads": 4}, "2": {"head_dim": 10, "num_key_value_heads": 4}},
+        )
+    ),
+    "embedding-gemma2": dict(
+        config=dict(
+            model_type="embedding_gemma2", text_config=embedding_gemma2(attention_bias=True), vision_config=None, audio_config=None
+        ),
+        tensors=dict(extra=["vision_tower.encoder.weight", "embed_audio.embedding_projection.weight"]),
     ),
     # Scores under a cap, and without one.
     "gemma2": dict(config=gemma2()),
