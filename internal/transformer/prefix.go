@@ -29,7 +29,7 @@ func (p *Prefix) Len() int {
 // SharesPrefixes reports whether Prefix works: tokens see none behind them, in all layers.
 func (m *Model) SharesPrefixes() bool {
 	for i := range m.Layers {
-		if a := &m.Layers[i].Attention; !a.Causal || a.Bias != nil || a.Disentangled != nil || m.Layers[i].Beside != nil {
+		if a := &m.Layers[i].Attention; !a.Causal || a.Bias != nil || a.Disentangled != nil || m.Layers[i].Beside != nil || m.Layers[i].Short != nil {
 			return false
 		}
 	}

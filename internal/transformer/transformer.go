@@ -70,7 +70,8 @@ type Model struct {
 //
 // AttnTwice is JinaBERT's: x = AttnSum(x + AttnTwice(x + Attention(x))). Beside is
 // DeBERTa's: what it makes of the x that goes into the layer is added to the x that
-// comes out. PerLayer is EmbeddingGemma 2's, after both halves.
+// comes out. PerLayer is EmbeddingGemma 2's, after both halves. Some layers of LFM2 have a
+// Short in the place of attention.
 type Layer struct {
 	AttnIn, AttnOut, AttnSum *Norm
 	AttnTwice                *Norm
@@ -79,10 +80,19 @@ type Layer struct {
 	MLP                      MLP
 	Beside                   *Convolution
 	PerLayer                 *PerLayer
+	Short                    *ShortConvolution
 }
 
 // narrows reports whether a layer may run for some tokens alone, but for keys and values.
-func (l *Layer) narrows() bool { return l.Beside == nil && l.PerLayer == nil }
+func (l *Layer) narrows() bool { return l.Beside == nil && l.PerLayer == nil && l.Short == nil }
+
+// first returns the product that a layer begins with.
+func (l *Layer) first() *Linear {
+	if l.Short != nil {
+		return l.Short.In
+	}
+	return l.Attention.QKV
+}
 
 // A Linear is y = x·wᵀ + bias, packed.
 type Linear = kernel.Panels
@@ -113,6 +123,7 @@ type pass struct {
 	attention attentionTask
 	gate      gateTask
 	windows   windowTask
+	short     shortTask
 	signal    signalTask
 	norm      normTask
 	routed    routed
@@ -176,7 +187,7 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 		p.keepEmbeddings()
 	}
 	if in := layers[0].AttnIn; in != nil {
-		p.norms(team, normTask{next: in, dst: p.y, feeds: layers[0].Attention.QKV})
+		p.norms(team, normTask{next: in, dst: p.y, feeds: layers[0].first()})
 	}
 	for i := range layers {
 		if err := ctx.Err(); err != nil {
@@ -187,7 +198,11 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 			p.convolve(team, l.Beside)
 		}
 		p.narrow = (b.Firsts || m.readsFirsts()) && i+1 == len(layers) && l.narrows() && keep == nil
-		p.attend(team, p.input(l.AttnIn), i)
+		if in := p.input(l.AttnIn); l.Short != nil {
+			p.shorten(team, in, l.Short)
+		} else {
+			p.attend(team, in, i)
+		}
 		if keep != nil && i+1 == len(layers) {
 			return nil
 		}
@@ -195,7 +210,7 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 		p.mlp(team, p.input(l.MLPIn), &l.MLP)
 		next, to, feeds := m.FinalNorm, p.x, (*Linear)(nil)
 		if i+1 < len(layers) {
-			next, to, feeds = layers[i+1].AttnIn, p.y, layers[i+1].Attention.QKV
+			next, to, feeds = layers[i+1].AttnIn, p.y, layers[i+1].first()
 		}
 		end := normTask{add: p.y, out: l.MLPOut, sum: l.MLPSum}
 		if l.Beside != nil {
@@ -307,8 +322,12 @@ func (m *Model) FirstsOperations(lengths []int) float64 {
 			if i+1 == len(m.Layers) && m.Layers[i].narrows() {
 				rows, pairs = 1, n
 			}
-			ops += n*operations(a.QKV) + rows*operations(a.Output) + rows*m.Layers[i].MLP.operations()
-			ops += 4 * pairs * float64(a.Heads*a.HeadDim)
+			ops += rows * m.Layers[i].MLP.operations()
+			if c := m.Layers[i].Short; c != nil {
+				ops += n * operations(c.In, c.Out)
+				continue
+			}
+			ops += n*operations(a.QKV) + rows*operations(a.Output) + 4*pairs*float64(a.Heads*a.HeadDim)
 			if d := a.Disentangled; d != nil {
 				ops += d.operations(length)
 			}
@@ -335,7 +354,7 @@ func operations(linears ...*Linear) (ops float64) {
 // queries and keys.
 func (m *Model) HidesTokens() bool {
 	for i := range m.Layers {
-		if m.Layers[i].Attention.Disentangled != nil || m.Layers[i].Beside != nil {
+		if l := &m.Layers[i]; l.Attention.Disentangled != nil || l.Beside != nil || l.Short != nil {
 			return false
 		}
 	}

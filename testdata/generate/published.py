@@ -5,7 +5,7 @@ usage: published.py --out DIR
 
 The computation is written here, in plain PyTorch and float64, from the papers and from what the code that is published beside
 the weights does: JinaBERT (arXiv:2310.19923; jinaai/jina-bert-implementation and jinaai/jina-bert-v2-qk-post-norm), Nomic BERT
-with experts (arXiv:2502.07972; nomic-ai/nomic-bert-2048), and the "ntk" positions of GTE (Alibaba-NLP/new-impl). It shares
+with experts (arXiv:2502.07972; nomic-ai/nomic-bert-2048), LFM2 whose tokens see each other (LiquidAI/LFM2.5-Embedding-350M), and the "ntk" positions of GTE (Alibaba-NLP/new-impl). It shares
 nothing with Rhumb's own code. The folders are those of variants.py.
 """
 
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModel
 from variants import GTE, LENGTHS, LONG, VOCABULARY, encoder, gte_published, nomic_published, randomize, sequences, write
+from variants import lfm2 as lfm2_config
 
 
 class Tensors(dict):
@@ -214,6 +215,71 @@ def moe(c, tensors):
     return hidden
 
 
+# ---------------------------------------------------------------- LFM2 whose tokens see each other
+def lfm2_tensors(c, seed):
+    t, hidden, inner = Tensors(seed), c["hidden_size"], c["intermediate_size"]
+    d = hidden // c["num_attention_heads"]
+    t.make("embed_tokens.embeddings.weight", c["vocab_size"], hidden)
+    t["embed_tokens.weight"] = t.pop("embed_tokens.embeddings.weight")
+    for i in range(c["num_hidden_layers"]):
+        layer = f"layers.{i}."
+        if i in c["full_attn_idxs"]:
+            t.linear(layer + "self_attn.q_proj", hidden, hidden, bias=False)
+            t.linear(layer + "self_attn.k_proj", hidden, c["num_key_value_heads"] * d, bias=False)
+            t.linear(layer + "self_attn.v_proj", hidden, c["num_key_value_heads"] * d, bias=False)
+            t.linear(layer + "self_attn.out_proj", hidden, hidden, bias=False)
+            t.make(layer + "self_attn.q_layernorm.weight", d)
+            t.make(layer + "self_attn.k_layernorm.weight", d)
+        else:
+            t.linear(layer + "conv.in_proj", hidden, 3 * hidden, bias=False)
+            t.make(layer + "conv.conv.weight", hidden, 1, c["conv_L_cache"])
+            t.linear(layer + "conv.out_proj", hidden, hidden, bias=False)
+        t.linear(layer + "feed_forward.w1", hidden, inner, bias=False)
+        t.linear(layer + "feed_forward.w3", hidden, inner, bias=False)
+        t.linear(layer + "feed_forward.w2", inner, hidden, bias=False)
+        t.make(layer + "operator_norm.weight", hidden)
+        t.make(layer + "ffn_norm.weight", hidden)
+    t.make("embedding_norm.weight", hidden)
+    return t
+
+
+def lfm2(c, tensors):
+    run, heads, shared = Run(tensors, c["norm_eps"]), c["num_attention_heads"], c["num_key_value_heads"]
+    taps = c["conv_L_cache"]
+
+    def norm(name, x):
+        return x / torch.sqrt((x**2).mean(-1, keepdim=True) + c["norm_eps"]) * run.tensors[name + ".weight"]
+
+    def each(name, x, count):  # the norm of each head
+        return norm(name, x.view(len(x), count, -1)).flatten(1)
+
+    def hidden(ids):
+        x = run.tensors["embed_tokens.weight"][ids]
+        for i in range(c["num_hidden_layers"]):
+            layer = f"layers.{i}."
+            y = norm(layer + "operator_norm", x)
+            if i in c["full_attn_idxs"]:
+                at = layer + "self_attn."
+                q, k, v = (run.linear(at + n, y) for n in ("q_proj", "k_proj", "v_proj"))
+                q, k = each(at + "q_layernorm", q, heads), each(at + "k_layernorm", k, shared)
+                q, k = rotate(q, heads, c["rope_theta"]), rotate(k, shared, c["rope_theta"])
+                k, v = (z.view(len(z), shared, -1).repeat_interleave(heads // shared, 1).flatten(1) for z in (k, v))
+                y = run.linear(at + "out_proj", run.attention(q, k, v, heads))
+            else:
+                before, after, y = run.linear(layer + "conv.in_proj", y).chunk(3, -1)
+                y = before * y
+                padded = F.pad(y, (0, 0, taps // 2, taps // 2))  # tokens before and behind the text are zero
+                weight = run.tensors[layer + "conv.conv.weight"][:, 0]
+                y = sum(padded[tap : tap + len(y)] * weight[:, tap] for tap in range(taps))
+                y = run.linear(layer + "conv.out_proj", after * y)
+            x = x + y
+            y = norm(layer + "ffn_norm", x)
+            x = x + run.linear(layer + "feed_forward.w2", F.silu(run.linear(layer + "feed_forward.w1", y)) * run.linear(layer + "feed_forward.w3", y))
+        return norm("embedding_norm", x)
+
+    return hidden
+
+
 # ---------------------------------------------------------------- GTE with positions of type "ntk"
 def ntk(c, factor, seed):
     """transformers' GTE, whose frequencies are replaced: those of theta times factor, divided by factor^(2/d)."""
@@ -252,6 +318,11 @@ def main():
     )  # fmt: skip
     t = moe_tensors(c, 7)
     write(os.path.join(out, "nomic-moe"), c, t, sequences(8, LENGTHS, VOCABULARY), moe(c, t))
+
+    code = {"AutoModel": "modeling_lfm2_bidirectional.Lfm2BidirectionalModel"}
+    c = lfm2_config(auto_map=code, intermediate_size=40, block_auto_adjust_ff_dim=False, conv_L_cache=3)
+    t = lfm2_tensors(c, 11)
+    write(os.path.join(out, "lfm2-bidirectional"), c, t, sequences(12, LENGTHS, VOCABULARY), lfm2(c, t))
 
     model = ntk(GTE, 2.0, 9)
     with tempfile.TemporaryDirectory() as folder:  # which has the published names

@@ -165,6 +165,13 @@ def embedding_gemma2(**more):
     return config | more
 
 
+def lfm2(**more):
+    config = decoder("lfm2", num_hidden_layers=4, norm_eps=1e-5, block_multiple_of=8, full_attn_idxs=[1, 2])
+    for key in ("hidden_act", "rms_norm_eps"):
+        del config[key]
+    return config | more
+
+
 def t5(model_type, **more):
     config = dict(
         model_type=model_type,
@@ -284,6 +291,11 @@ VARIANTS = {
             model_type="embedding_gemma2", text_config=embedding_gemma2(attention_bias=True), vision_config=None, audio_config=None
         ),
         tensors=dict(extra=["vision_tower.encoder.weight", "embed_audio.embedding_projection.weight"]),
+    ),
+    # Short convolutions in the place of attention.
+    "lfm2": dict(config=lfm2(block_ff_dim=52, conv_L_cache=4, conv_bias=True)),
+    "lfm2-layer-types": dict(
+        config=lfm2(layer_types=[FULL, "conv", "conv", FULL], block_auto_adjust_ff_dim=False), tensors=dict(prefix="model.")
     ),
     # Scores under a cap, and without one.
     "gemma2": dict(config=gemma2()),
