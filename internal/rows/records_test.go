@@ -151,7 +151,7 @@ func TestStoreMistakes(t *testing.T) {
 		into   string
 		want   string
 	}{
-		{"xml", formats(8, encoding.Float), "", `output format "xml", expected jsonl, npy, parquet or one of: elasticsearch`},
+		{"xml", formats(8, encoding.Float), "", `output format "xml", expected jsonl, csv, npy, parquet or one of: elasticsearch`},
 		{"pgvector", formats(16001, encoding.Float), "", "pgvector: 16001 dimensions, a vector or halfvec has 16000 at most"},
 		{"pgvector-binary", formats(16001, encoding.Float16), "", "16000 at most"},
 		{"pgvector", formats(8, encoding.Int8), "", "pgvector: no place for embeddings as int8, expected float, float16, binary, ubinary"},

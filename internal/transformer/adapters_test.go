@@ -161,7 +161,11 @@ func TestBytes(t *testing.T) {
 		seen := map[*Linear]bool{}
 		for i := range m.Layers {
 			l := &m.Layers[i]
-			for _, w := range append(l.Attention.linears(), l.MLP.linears()...) {
+			first := l.Attention.linears()
+			if l.Short != nil {
+				first = []*Linear{l.Short.In, l.Short.Out}
+			}
+			for _, w := range append(first, l.MLP.linears()...) {
 				if !seen[w] {
 					seen[w] = true
 					linears += w.Bytes()
