@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -64,8 +65,24 @@ func TestChat(t *testing.T) {
 			for _, c := range folder.Cases {
 				opts := Options{Prompt: c.Prompt, PromptName: c.Name, Unnormalized: true}
 				result := embedTexts(t, m, c.Texts, opts)
-				tokens, err := m.EmbedTokens(t.Context(), c.Texts, opts)
-				whole := err == nil // the template leaves each text as it is
+				tokens, changed := m.EmbedTokens(t.Context(), c.Texts, opts)
+				whole := changed == nil // the template leaves each text as it is
+				reading, err := m.Reading(opts)
+				require.NoError(t, err)
+				for i, text := range c.Texts {
+					e, read, err := reading.Encode(text, tokenizer.Options{})
+					require.NoError(t, err)
+					if len(e.IDs) <= m.Info().MaxTokens { // it cuts nothing
+						assert.Equal(t, c.IDs[i], e.IDs, "%s: %q", c.Way, text)
+						assert.Contains(t, read, strings.TrimSpace(text))
+					}
+					bare, read, err := reading.Encode(text, tokenizer.Options{NoSpecial: true})
+					require.NoError(t, err)
+					assert.Equal(t, text, read)
+					own, err := m.Tokenizer().Encode(text, tokenizer.Options{NoSpecial: true})
+					require.NoError(t, err)
+					assert.Equal(t, own.IDs, bare.IDs)
+				}
 				for i, text := range c.Texts {
 					e := result.Embeddings[i]
 					assert.Equal(t, len(c.IDs[i]), e.Tokens, "%s: %q", c.Way, text)
@@ -80,7 +97,7 @@ func TestChat(t *testing.T) {
 					}
 					assert.Equal(t, c.IDs[i], ids, "%s: %q", c.Way, text)
 				}
-				assert.Equal(t, name != "task" || c.Way == "query", whole, "%s: %v: a template that trims blanks", c.Way, err)
+				assert.Equal(t, name != "task" || c.Way == "query", whole, "%s: %v: a template that trims blanks", c.Way, changed)
 			}
 		})
 	}
@@ -102,8 +119,17 @@ func TestChatSpans(t *testing.T) {
 	}
 	assert.Equal(t, len(text), at, "the tokens cover the text")
 	spans := [][]tokenizer.Span{{{Start: 0, End: 9}, {Start: 9, End: len(text)}, {Start: 0, End: len(text)}}}
-	result := embedTexts(t, m, []string{text}, Options{Spans: spans})
+	result := embedTexts(t, m, []string{text}, Options{Prompt: "a prompt", Spans: spans, Unnormalized: true})
 	require.Len(t, result.Embeddings, 3)
+	for i, span := range spans[0][:2] { // which are pooled by their last token
+		var last []float32
+		for _, token := range tokens.Texts[0].Tokens {
+			if token.Span != (tokenizer.Span{}) && token.Start < span.End {
+				last = token.Float32
+			}
+		}
+		assert.InDeltaSlice(t, last, result.Embeddings[i].Float32, 1e-6)
+	}
 
 	reading, err := m.Reading(Options{Prompt: "a prompt"})
 	require.NoError(t, err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -283,6 +284,63 @@ func TestTEITokens(t *testing.T) {
 			assert.Equal(t, 422, send(h, "POST", path, body).Code, "%s %s", path, body)
 		}
 	}
+}
+
+// The tokens of texts that pass through a chat template are those that sentence-transformers
+// 6.2 makes, and their places are in what the template makes.
+func TestTEITokensOfChat(t *testing.T) {
+	m, err := embed.Load(t.Context(), "../../testdata/chats/model", embed.Config{})
+	require.NoError(t, err)
+	defer m.Close()
+	q := embed.NewQueue(m, embed.QueueConfig{})
+	defer q.Close(context.Background())
+	h, err := New(Config{Models: []Model{{Name: "chat", Queue: q, Info: m.Info()}}})
+	require.NoError(t, err)
+	content, err := os.ReadFile("../../testdata/chats/answers.json")
+	require.NoError(t, err)
+	var answers map[string]struct {
+		Cases []struct {
+			Prompt, Name string
+			Texts        []string
+			IDs          [][]int32 `json:"ids"`
+		}
+	}
+	require.NoError(t, json.Unmarshal(content, &answers))
+	compared := 0
+	for _, c := range answers["last"].Cases {
+		if c.Prompt != "" {
+			continue
+		}
+		for i, text := range c.Texts {
+			if len(c.IDs[i]) >= 48 { // its limit
+				continue
+			}
+			request := map[string]any{"inputs": text}
+			if c.Name != "" {
+				request["prompt_name"] = c.Name
+			}
+			body, err := json.Marshal(request)
+			require.NoError(t, err)
+			var ids []int32
+			last := 0
+			for _, token := range answerOf[[][]teiToken](t, h, "/tokenize", string(body))[0] {
+				ids = append(ids, token.ID)
+				assert.NotEmpty(t, token.Text)
+				assert.GreaterOrEqual(t, *token.Stop, last)
+				last = *token.Stop
+			}
+			assert.Equal(t, c.IDs[i], ids, text)
+			compared++
+		}
+	}
+	assert.Greater(t, compared, 5)
+	const text = "a short text"
+	var bare strings.Builder // the template's
+	for _, token := range answerOf[[][]teiToken](t, h, "/tokenize", `{"inputs": "`+text+`", "add_special_tokens": false}`)[0] {
+		assert.Equal(t, text[*token.Start:*token.Stop], token.Text)
+		bare.WriteString(token.Text)
+	}
+	assert.Equal(t, text, bare.String())
 }
 
 func TestTEIInfo(t *testing.T) {

@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/multivector"
+	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
@@ -71,7 +74,8 @@ func (x *exchange) receiveTokenization(fields map[string]func(*tokenization, *Ha
 // allKinds are those that there are, the first one before the others.
 var allKinds = []kind{embedding, reranker, classifier, multiKind, sparseKind}
 
-// teiToken is the JSON of a token. Start and Stop are where it is in its text, in bytes.
+// teiToken is the JSON of a token. Start and Stop are where it is in its text, in bytes: in
+// the text behind its prompt, or in what a chat template makes of them.
 type teiToken struct {
 	ID      int32  `json:"id"`
 	Text    string `json:"text"`
@@ -86,19 +90,23 @@ func (x *exchange) teiTokenize() error {
 	if err != nil {
 		return err
 	}
-	prompt := ""
-	if name := c.promptName.value; name != "" {
-		var ok bool
-		if prompt, ok = c.model.facts().prompts[name]; !ok {
-			return fail(codeInvalidRequest, c.promptName.field, "unknown %.100q, expected one of: %q", name, names(c.model.facts().prompts))
+	reading, err := c.reading()
+	if err != nil {
+		return modelFailure(err, "inputs", c.optionFailure)
+	}
+	o := tokenizer.Options{NoSpecial: c.bare, Done: x.r.Context().Done()}
+	for i, text := range c.inputs.texts { // the answer begins when all can be in it
+		if _, _, err := reading.Encode(text, o); err != nil {
+			if gone := x.r.Context().Err(); gone != nil {
+				return gone
+			}
+			return fail(codeInvalidInput, "inputs", "input %d: %v", i, err)
 		}
 	}
 	x.event.Model, x.event.Kind, x.event.Texts = c.model.Name, string(c.model.kind()), len(c.inputs.texts)
-	t := c.model.queue().Tokenizer()
 	var failed error
 	err = x.list(true, "", len(c.inputs.texts), func(b []byte, i int) []byte {
-		text := prompt + c.inputs.texts[i]
-		e, err := t.EncodeOffsets(text, tokenizer.Options{NoSpecial: c.bare, Done: x.r.Context().Done()})
+		e, text, err := reading.Encode(c.inputs.texts[i], o)
 		if failed = errors.Join(failed, err); err != nil {
 			return b
 		}
@@ -107,11 +115,30 @@ func (x *exchange) teiTokenize() error {
 			if j > 0 {
 				b = append(b, ',')
 			}
-			b = appendJSON(b, tokenOf(t, id, text, e.Offsets[j]))
+			b = appendJSON(b, tokenOf(reading.Tokenizer, id, text, e.Offsets[j]))
 		}
 		return append(b, ']')
 	}, "")
 	return errors.Join(failed, err)
+}
+
+// reading returns how the model reads the texts of c; that of a reranker or classifier one
+// by one, as it has no chat template for these.
+func (c *tokenization) reading() (embed.Reading, error) {
+	m, name := c.model, c.promptName.value
+	switch {
+	case m.Queue != nil:
+		return m.Queue.Reading(embed.Options{PromptName: name})
+	case m.Sparse != nil:
+		return m.Sparse.Reading(sparse.Options{PromptName: name})
+	case m.MultiVector != nil:
+		return m.MultiVector.Reading(multivector.Options{PromptName: name})
+	}
+	prompt, ok := m.RerankInfo.Prompts[name]
+	if name != "" && !ok {
+		return embed.Reading{}, fail(codeInvalidRequest, c.promptName.field, "unknown %.100q, expected one of: %q", name, names(m.RerankInfo.Prompts))
+	}
+	return embed.Reading{Tokenizer: m.Rerank.Tokenizer(), Prompt: prompt}, nil
 }
 
 // tokenOf describes the token id that stands for that span of a text.

@@ -65,6 +65,9 @@ func (q *Queue) run(ctx context.Context, c *call) error {
 // Tokenizer returns the model's, as Model.Tokenizer does.
 func (q *Queue) Tokenizer() *tokenizer.Tokenizer { return q.model.Tokenizer() }
 
+// Reading returns how documents are read, as Model.Reading does.
+func (q *Queue) Reading(opts Options) (embed.Reading, error) { return q.model.Reading(opts) }
+
 // Stats returns the state of q. It is cheap.
 func (q *Queue) Stats() embed.QueueStats { return q.queue.Stats() }
 

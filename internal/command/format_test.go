@@ -190,6 +190,33 @@ func TestStdoutLeavesNoFile(t *testing.T) {
 	assert.Equal(t, "rows", out.String())
 }
 
+// The tokens of a text that passes through a chat template are those that it is embedded
+// by: what sentence-transformers 6.2 makes of it.
+func TestTokensOfChat(t *testing.T) {
+	const folder, text = "../../testdata/chats/model", "a short text"
+	content, err := os.ReadFile("../../testdata/chats/answers.json")
+	require.NoError(t, err)
+	var answers map[string]struct {
+		Cases []struct {
+			Texts []string
+			IDs   [][]int32 `json:"ids"`
+		}
+	}
+	require.NoError(t, json.Unmarshal(content, &answers))
+	first := answers["plain"].Cases[0]
+	require.Equal(t, text, first.Texts[0])
+	ids := func(flags ...string) (ids []int32) {
+		code, stdout, stderr := rhumb(t, "", append([]string{"tokenize", "--ids", text}, flags...)...)
+		require.Zero(t, code, stderr)
+		require.NoError(t, json.Unmarshal([]byte(stdout), &ids))
+		return ids
+	}
+	assert.Equal(t, first.IDs[0], ids("--model", folder))
+	bare := ids("--tokenizer", folder+"/tokenizer.json", "--no-special")
+	assert.Equal(t, bare, ids("--model", folder, "--no-special"))
+	assert.Less(t, len(bare), len(first.IDs[0]))
+}
+
 func TestTokens(t *testing.T) {
 	code, stdout, stderr := rhumb(t, strings.Join(sentences, "\n"), "tokenize", "--model", tiny)
 	require.Zero(t, code, stderr)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/tokenizer"
 	"github.com/spf13/cobra"
@@ -31,7 +32,7 @@ func (c *console) tokenizeCommand() *cobra.Command {
 	out.add(cmd, "jsonl", "table")
 	cmd.Flags().StringVar(&file, "tokenizer", "", "tokenizer.json `FILE`, in place of a model")
 	cmd.Flags().BoolVar(&list, "ids", false, "print a JSON list of ids a line")
-	cmd.Flags().BoolVar(&noSpecial, "no-special", false, "leave special tokens out")
+	cmd.Flags().BoolVar(&noSpecial, "no-special", false, "leave special tokens and the chat template out")
 	cmd.MarkFlagsMutuallyExclusive("model", "tokenizer")
 	cmd.MarkFlagsMutuallyExclusive("ids", "output-format")
 	cmd.RunE = action(func(ctx context.Context, _ *cobra.Command, args []string) (err error) {
@@ -46,7 +47,7 @@ func (c *console) tokenizeCommand() *cobra.Command {
 			return err
 		}
 		defer func() { err = errors.Join(err, src.Close()) }()
-		t, err := c.tokenizer(ctx, file, &model)
+		reading, err := c.reading(ctx, file, &model)
 		if err != nil {
 			return err
 		}
@@ -67,7 +68,7 @@ func (c *console) tokenizeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			line, err := tokenLine(t, &in, n, format, tokenizer.Options{NoSpecial: noSpecial, Done: ctx.Done()})
+			line, err := tokenLine(&reading, &in, n, format, tokenizer.Options{NoSpecial: noSpecial, Done: ctx.Done()})
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -86,24 +87,26 @@ func (c *console) tokenizeCommand() *cobra.Command {
 	return cmd
 }
 
-// tokenizer returns the tokenizer of a file, or of the model if there is no file.
-func (c *console) tokenizer(ctx context.Context, file string, model *modelFlags) (*tokenizer.Tokenizer, error) {
+// reading returns how the tokenizer of a file reads texts, or the model if there is no file.
+func (c *console) reading(ctx context.Context, file string, model *modelFlags) (r embed.Reading, err error) {
 	if file != "" {
 		c.reads(file)
-		return tokenizer.Load(file)
+		r.Tokenizer, err = tokenizer.Load(file)
+		return r, err
 	}
 	m, err := model.load(ctx, c)
 	if err != nil {
-		return nil, err
+		return r, err
 	}
-	return m.Tokenizer(), m.Close()
+	r, err = m.Reading(embed.Options{})
+	return r, errors.Join(err, m.Close())
 }
 
 // tokenLine returns what is printed of the tokens of input n.
-func tokenLine(t *tokenizer.Tokenizer, in *rows.Input, n int, format string, opts tokenizer.Options) ([]byte, error) {
-	ids := in.IDs
+func tokenLine(reading *embed.Reading, in *rows.Input, n int, format string, opts tokenizer.Options) ([]byte, error) {
+	t, ids := reading.Tokenizer, in.IDs
 	if ids == nil {
-		encoded, err := t.Encode(in.Text, opts)
+		encoded, _, err := reading.Encode(in.Text, opts)
 		if err != nil {
 			return nil, err
 		}

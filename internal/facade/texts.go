@@ -58,7 +58,7 @@ func (t *Texts) Settle(m *loader.Model, o Options) (err error) {
 // Reading returns how they are read.
 func (t *Texts) Reading() embed.Reading {
 	prompt, limit := t.Reader.Alone(t.Encode.MaxTokens)
-	return embed.Reading{Tokenizer: t.Route.Encoder.Tokenizer, Prompt: prompt, MaxTokens: limit}
+	return embed.Reading{Tokenizer: t.Route.Encoder.Tokenizer, Prompt: prompt, MaxTokens: limit, Render: t.Reader.Renderer()}
 }
 
 // Count is that of pipeline.Inputs.

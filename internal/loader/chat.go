@@ -110,6 +110,15 @@ func (e *Encoder) Reader(prompt, name string) (r Reader, err error) {
 	return r, err
 }
 
+// Renderer returns what the chat template makes of texts with the prompt, nil where there
+// is none.
+func (r *Reader) Renderer() func(text string) (string, error) {
+	if r.Encoder.Chat == nil {
+		return nil
+	}
+	return r.render
+}
+
 func (r *Reader) render(text string) (string, error) {
 	return r.Encoder.Chat.Text(r.task, r.Prompt, text)
 }
