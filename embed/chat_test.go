@@ -131,6 +131,10 @@ func TestChatSpans(t *testing.T) {
 		assert.InDeltaSlice(t, last, result.Embeddings[i].Float32, 1e-6)
 	}
 
+	const blank = " blanks around "
+	_, err = loadFiles(t, files["task"], Config{}).Embed(t.Context(), []string{blank}, Options{Spans: [][]tokenizer.Span{{{Start: 0, End: 7}, {Start: 7, End: len(blank)}}}})
+	assert.ErrorContains(t, err, "input 0: the chat template changes the text", "it trims blanks")
+
 	reading, err := m.Reading(Options{Prompt: "a prompt"})
 	require.NoError(t, err)
 	assert.Empty(t, reading.Prompt)
