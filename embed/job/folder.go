@@ -185,9 +185,7 @@ func (f *folder) there(ctx context.Context) error {
 }
 
 // besideFile is where the record of a job is that is done.
-func (f *folder) besideFile() string {
-	return filepath.Join(filepath.Dir(f.local), "."+filepath.Base(f.local)+".job")
-}
+func (f *folder) besideFile() string { return rows.JobRecord(f.local) }
 
 // errorsPath is where the report of bad rows is of a job that is done.
 func (f *folder) errorsPath() string { return f.local + ".errors.jsonl" }

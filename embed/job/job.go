@@ -130,8 +130,7 @@ var ErrRunning = errors.New("the job is running already")
 // ErrRunning, those of Model.Embed, of reading and of writing; that of a bad row
 // names its file and line.
 func Run(ctx context.Context, m *embed.Model, cfg Config) (Report, error) {
-	return run(ctx, cfg, m, func(how fill.How) (*fill.Filler, error) { return fill.New(ctx, m, how) }, m.Info(),
-		func() (string, error) { return m.Prompt(cfg.Options) })
+	return run(ctx, cfg, func(how fill.How) (*fill.Filler, error) { return fill.New(ctx, m, how) }, m.Info())
 }
 
 // RunSparse is Run for a sparse model, whose embeddings are objects with indices and values
@@ -139,11 +138,8 @@ func Run(ctx context.Context, m *embed.Model, cfg Config) (Report, error) {
 // PromptName, Truncate and MaxTokens; others, Late and LongMean are an error, and so is npy.
 func RunSparse(ctx context.Context, m *sparse.Model, cfg Config) (Report, error) {
 	i := m.Info()
-	return run(ctx, cfg, m, func(how fill.How) (*fill.Filler, error) { return fill.NewSparse(m, how) },
-		embed.Info{Name: i.Name, Kernels: i.Kernels, MaxTokens: i.MaxTokens, Precision: i.Precision},
-		func() (string, error) {
-			return m.Prompt(sparse.Options{Prompt: cfg.Options.Prompt, PromptName: cfg.Options.PromptName})
-		})
+	return run(ctx, cfg, func(how fill.How) (*fill.Filler, error) { return fill.NewSparse(m, how) },
+		embed.Info{Kernels: i.Kernels, MaxTokens: i.MaxTokens, Precision: i.Precision})
 }
 
 // RunMultiVector is Run for a multi-vector model, whose embeddings are lists of vectors; npy
@@ -151,29 +147,13 @@ func RunSparse(ctx context.Context, m *sparse.Model, cfg Config) (Report, error)
 // it takes Prompt, PromptName, Truncate, MaxTokens and Formats; others, chunks and LongMean are an error.
 func RunMultiVector(ctx context.Context, m *multivector.Model, cfg Config) (Report, error) {
 	i := m.Info()
-	return run(ctx, cfg, m, func(how fill.How) (*fill.Filler, error) { return fill.NewMulti(ctx, m, how) },
-		embed.Info{Name: i.Name, Kernels: i.Kernels, MaxTokens: i.DocumentTokens, Precision: i.Precision},
-		func() (string, error) {
-			if cfg.Options.Prompt == "" && cfg.Options.PromptName == "query" {
-				if p, ok := i.Prompts["query"]; ok {
-					return p, nil
-				}
-				return i.Prompts[i.DefaultPrompt], nil
-			}
-			r, err := m.Reading(multivector.Options{Prompt: cfg.Options.Prompt, PromptName: cfg.Options.PromptName})
-			return r.Prompt, err
-		})
+	return run(ctx, cfg, func(how fill.How) (*fill.Filler, error) { return fill.NewMulti(ctx, m, how) },
+		embed.Info{Kernels: i.Kernels, MaxTokens: i.DocumentTokens, Precision: i.Precision})
 }
 
-// A model is one of any kind.
-type model interface {
-	Fingerprint(ctx context.Context) (string, error)
-}
-
-// run runs a job with m, of which info is what its settings hold. prompt returns what
-// comes before each text, for outputs that say it.
-func run(ctx context.Context, cfg Config, m model, newFiller func(fill.How) (*fill.Filler, error), info embed.Info, prompt func() (string, error)) (Report, error) {
-	j := &job{model: m, info: info, prompt: prompt, cfg: cfg, started: time.Now()}
+// run runs a job with a model of which info is what its settings hold.
+func run(ctx context.Context, cfg Config, newFiller func(fill.How) (*fill.Filler, error), info embed.Info) (Report, error) {
+	j := &job{info: info, cfg: cfg, started: time.Now()}
 	how := fill.How{
 		Options: cfg.Options, MaxActive: cfg.MaxActive,
 		ChunkTokens: cfg.ChunkTokens, ChunkOverlap: cfg.ChunkOverlap, Late: cfg.Late, Mean: cfg.LongMean,
@@ -203,9 +183,7 @@ func run(ctx context.Context, cfg Config, m model, newFiller func(fill.How) (*fi
 // A job is one run of a job.
 type job struct {
 	cfg      Config
-	model    model
 	info     embed.Info
-	prompt   func() (string, error)
 	filler   *fill.Filler
 	inputs   []inputFile
 	layout   *rows.Layout
@@ -279,18 +257,8 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if j.inputs, err = findInputs(ctx, cfg); err != nil {
 		return err
 	}
-	print, err := j.model.Fingerprint(ctx)
-	if err != nil {
-		return err
-	}
-	j.settings = newSettings(cfg, j.info, print)
-	if cfg.OutputFormat == "parquet" {
-		l, a := j.layout, rows.About{Model: j.info.Name, Fingerprint: print, Dimensions: j.layout.Dimensions}
-		for _, f := range l.Formats {
-			a.Encodings = append(a.Encodings, f.String())
-		}
-		a.Prompt, err = j.prompt()
-		l.About = &a
+	if j.layout.About, err = j.filler.About(ctx, j.layout); err == nil {
+		j.settings = newSettings(cfg, j.info, j.layout.About.Fingerprint)
 	}
 	return err
 }

@@ -335,7 +335,7 @@ func TestDuplicates(t *testing.T) {
 	m := loadModel(t)
 	f, err := fill.New(t.Context(), m, fill.How{})
 	require.NoError(t, err)
-	j := &job{model: m, filler: f}
+	j := &job{filler: f}
 	results := []rows.Result{{Input: rows.Input{Text: "summer"}}, {Input: rows.Input{IDs: []int32{5}}}, {Input: rows.Input{Text: "river"}}, {Input: rows.Input{Text: "summer"}}, {Input: rows.Input{Text: ""}}, {Input: rows.Input{Text: ""}}}
 	require.ErrorContains(t, j.embed(t.Context(), results), "empty text")
 	j.cfg.OnError = Skip

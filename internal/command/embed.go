@@ -88,6 +88,11 @@ func (c *console) embedCommand() *cobra.Command {
 				return usagef("embeddings as %v, each at a scale of its own: npy has no place for that; give ranges, choose another format of output, or have rhumb batch write the scales beside", l.Formats[0])
 			}
 		}
+		if format == "parquet" {
+			if l.About, err = j.filler.About(ctx, l); err != nil {
+				return err
+			}
+		}
 		to, err := c.create(out.file, format == "npy")
 		if err != nil {
 			return err

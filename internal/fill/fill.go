@@ -44,6 +44,8 @@ type Filler struct {
 	limit  int          // tokens that the model reads at once; 0 = any number
 
 	workers int // the model\'s
+
+	describer
 }
 
 // New returns a Filler of m. The error is what is wrong with how: an *embed.OptionError,
@@ -67,6 +69,7 @@ func New(ctx context.Context, m *embed.Model, how How) (*Filler, error) {
 		return nil, err
 	}
 	f := &Filler{how: how, model: m, run: m, workers: m.Info().Workers}
+	f.describer = describer{m.Info().Name, m.Fingerprint, func() (string, error) { return m.Prompt(how.Options) }}
 	return f, f.prepareChunks(reading)
 }
 

@@ -29,6 +29,7 @@ func NewMulti(ctx context.Context, m *multivector.Model, how How) (*Filler, erro
 	}
 	f := &Filler{how: how, multi: m.EmbedDocuments, width: m.Info().Dimensions}
 	o := &f.how.Options
+	f.describer = describer{m.Info().Name, m.Fingerprint, func() (string, error) { return multiPrompt(m, how.Options) }}
 	switch o.PromptName {
 	case "query":
 		f.multi, o.PromptName = m.EmbedQueries, "" // the task's own
@@ -62,4 +63,16 @@ func (f *Filler) embedMulti(ctx context.Context, group []*part, texts []string) 
 		*p.to[0] = rows.Embedding{Multi: vectors, Tokens: e.Tokens, Truncated: e.Truncated}
 	}
 	return nil
+}
+
+// multiPrompt returns what comes before a text.
+func multiPrompt(m *multivector.Model, o embed.Options) (string, error) {
+	if i := m.Info(); o.Prompt == "" && o.PromptName == "query" {
+		if p, ok := i.Prompts["query"]; ok {
+			return p, nil
+		}
+		return i.Prompts[i.DefaultPrompt], nil
+	}
+	r, err := m.Reading(multivector.Options{Prompt: o.Prompt, PromptName: o.PromptName})
+	return r.Prompt, err
 }

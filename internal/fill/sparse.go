@@ -19,7 +19,9 @@ func NewSparse(m *sparse.Model, how How) (*Filler, error) {
 		return nil, &embed.OptionError{Option: optionPieces, Err: errors.New("given, expected none: the entries are latents of a SparseAutoEncoder, which have no pieces")}
 	}
 	f := &Filler{how: how, sparse: m, workers: m.Info().Workers}
-	reading, err := m.Reading(f.sparseOptions(how.Options.Truncate))
+	o := f.sparseOptions(how.Options.Truncate)
+	f.describer = describer{m.Info().Name, m.Fingerprint, func() (string, error) { return m.Prompt(o) }}
+	reading, err := m.Reading(o)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -16,16 +18,23 @@ type About struct {
 	Prompt      string   `json:"prompt"`      // before each text; "" = none
 	Dimensions  int      `json:"dimensions"`  // 0 = the embeddings are sparse
 	Encodings   []string `json:"encodings"`   // the number formats
-	Rows        int64    `json:"rows"`        // of the file, which it tells itself
+	Rows        int64    `json:"rows"`        // of a Parquet file, which it tells itself; of another those of the inputs
 }
 
 // aboutKey is the key of the About, as JSON, in the metadata of a Parquet file.
 const aboutKey = "rhumb"
 
 // ErrNoAbout is the error of a file that does not say what made it.
-var ErrNoAbout = errors.New("the file does not say what made it; expected a Parquet file of rhumb batch")
+var ErrNoAbout = errors.New("the file does not say what made it; expected a Parquet file of rhumb batch or embed, or a file of batch with its record")
 
-// ReadAbout returns what a file says of itself. The error of a file that says nothing is ErrNoAbout.
+// JobRecord returns the name of the hidden file beside an output that is the record of the
+// job that wrote it.
+func JobRecord(output string) string {
+	return filepath.Join(filepath.Dir(output), "."+filepath.Base(output)+".job")
+}
+
+// ReadAbout returns what a file says of itself or, of one that is not Parquet, the record of
+// its job. The error of a file of which nothing is said is ErrNoAbout.
 func ReadAbout(name string) (a About, err error) {
 	defer func() {
 		if err != nil {
@@ -44,7 +53,7 @@ func ReadAbout(name string) (a About, err error) {
 	}
 	var magic [4]byte
 	if _, err := file.ReadAt(magic[:], 0); err != nil || string(magic[:]) != "PAR1" {
-		return a, ErrNoAbout
+		return readRecorded(name, info.Size())
 	}
 	if err := checkFooter(file, info.Size()); err != nil {
 		return a, err
@@ -74,4 +83,33 @@ func (a About) metadata() string {
 		panic(err) // strings and numbers
 	}
 	return string(data)
+}
+
+// readRecorded returns what the record of a job says of its output of that size.
+func readRecorded(name string, size int64) (a About, err error) {
+	data, err := os.ReadFile(JobRecord(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		// That of a job whose folder was kept.
+		data, err = os.ReadFile(filepath.Join(name+".job", "job.json"))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return a, ErrNoAbout
+	}
+	if err != nil {
+		return a, err
+	}
+	var record struct {
+		Layout Layout
+		Rows   int64
+		Size   int64
+	}
+	if err := json.Unmarshal(data, &record); err != nil {
+		return a, fmt.Errorf("its record: %w", err)
+	}
+	if record.Layout.About == nil || record.Size != size {
+		return a, ErrNoAbout
+	}
+	a = *record.Layout.About
+	a.Rows = record.Rows
+	return a, nil
 }

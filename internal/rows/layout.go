@@ -20,7 +20,7 @@ type Layout struct {
 	Multi      bool              // embeddings are several vectors
 	Tokens     bool              // rows have vectors of tokens, in JSON alone
 	Chunks     bool              // rows are of chunks
-	About      *About            // of a Parquet file; nil = it does not say
+	About      *About            // what makes them, which a Parquet file says; nil = it does not
 	Kept       []Column          `json:"-"` // carried through; in JSON's form, what each result has
 }
 
