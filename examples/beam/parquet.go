@@ -22,31 +22,50 @@ func (r *rowReader) parquet(stream io.Reader) (err error) {
 			return err
 		}
 	}
+	return undamaged(func() error {
+		f, err := openParquet(file)
+		if err != nil {
+			return err
+		}
+		groups := f.RowGroups()
+		if p := r.part; p.End > 0 {
+			if p.End > int64(len(groups)) {
+				return fmt.Errorf("%d row groups, expected %d or more: the file has changed", len(groups), p.End)
+			}
+			groups = groups[p.Begin:p.End]
+		}
+		texts, err := column(f, groups, r.TextField, parquet.ByteArray)
+		if err != nil {
+			return err
+		}
+		if texts == nil {
+			return fmt.Errorf("no column %q", r.TextField)
+		}
+		ids, err := column(f, groups, r.IDField, parquet.ByteArray, parquet.Int32, parquet.Int64)
+		if err != nil {
+			return err
+		}
+		return r.zip(texts, ids)
+	})
+}
+
+// openParquet reads the footer of a file.
+func openParquet(file *os.File) (*parquet.File, error) {
 	info, err := file.Stat()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { // a damaged file can make the reader panic
+	return parquet.OpenFile(file, info.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+}
+
+// undamaged calls read, which a damaged file may cause to panic in the reader of Parquet.
+func undamaged(read func() error) (err error) {
+	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("damaged file: %v", p)
 		}
 	}()
-	f, err := parquet.OpenFile(file, info.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
-	if err != nil {
-		return err
-	}
-	texts, err := column(f, r.TextField, parquet.ByteArray)
-	if err != nil {
-		return err
-	}
-	if texts == nil {
-		return fmt.Errorf("no column %q", r.TextField)
-	}
-	ids, err := column(f, r.IDField, parquet.ByteArray, parquet.Int32, parquet.Int64)
-	if err != nil {
-		return err
-	}
-	return r.zip(texts, ids)
+	return read()
 }
 
 // zip emits the rows of two columns; ids is nil where there is none.
@@ -57,7 +76,7 @@ func (r *rowReader) zip(texts, ids iter.Seq2[parquet.Value, error]) error {
 		defer stop()
 		nextID = next
 	}
-	number := int64(0)
+	number := r.part.Before
 	for text, err := range texts {
 		if err != nil {
 			return err
@@ -68,7 +87,7 @@ func (r *rowReader) zip(texts, ids iter.Seq2[parquet.Value, error]) error {
 			return err
 		}
 		if !ok {
-			return fmt.Errorf("column %q: %d rows, expected more", r.IDField, number-1)
+			return fmt.Errorf("column %q: %d rows, expected more", r.IDField, number-1-r.part.Before)
 		}
 		id := ""
 		switch {
@@ -87,9 +106,10 @@ func (r *rowReader) zip(texts, ids iter.Seq2[parquet.Value, error]) error {
 	return nil
 }
 
-// column returns the values of a column that is no list, of one of the kinds;
-// nil where the file has no column of that name. A value is valid until the next.
-func column(f *parquet.File, name string, kinds ...parquet.Kind) (iter.Seq2[parquet.Value, error], error) {
+// column returns the values that row groups of f have in a column that is no
+// list, of one of the kinds; nil where the file has no column of that name. A
+// value is valid until the next.
+func column(f *parquet.File, groups []parquet.RowGroup, name string, kinds ...parquet.Kind) (iter.Seq2[parquet.Value, error], error) {
 	leaf := f.Root().Column(name)
 	if leaf == nil {
 		return nil, nil
@@ -102,32 +122,41 @@ func column(f *parquet.File, name string, kinds ...parquet.Kind) (iter.Seq2[parq
 		return nil, fmt.Errorf("column %q: expected values of type %v", name, kinds)
 	}
 	return func(yield func(parquet.Value, error) bool) {
-		pages := leaf.Pages()
-		defer pages.Close()
-		var buf [256]parquet.Value
-		for {
-			page, err := pages.ReadPage()
-			if err == io.EOF {
+		for _, g := range groups {
+			if !yieldValues(g.ColumnChunks()[leaf.Index()].Pages(), yield) {
 				return
 			}
-			if err != nil {
-				yield(parquet.Value{}, err)
-				return
-			}
-			values := page.Values()
-			for err != io.EOF {
-				var n int
-				if n, err = values.ReadValues(buf[:]); err != nil && err != io.EOF {
-					yield(parquet.Value{}, err)
-					return
-				}
-				for _, v := range buf[:n] {
-					if !yield(v, nil) {
-						return
-					}
-				}
-			}
-			parquet.Release(page)
 		}
 	}, nil
+}
+
+// yieldValues yields the values of pages, which it closes, and then an error, if
+// there is one. It returns whether to go on.
+func yieldValues(pages parquet.Pages, yield func(parquet.Value, error) bool) bool {
+	defer pages.Close()
+	var buf [256]parquet.Value
+	for {
+		page, err := pages.ReadPage()
+		if err == io.EOF {
+			return true
+		}
+		if err != nil {
+			yield(parquet.Value{}, err)
+			return false
+		}
+		values := page.Values()
+		for err != io.EOF {
+			var n int
+			if n, err = values.ReadValues(buf[:]); err != nil && err != io.EOF {
+				yield(parquet.Value{}, err)
+				return false
+			}
+			for _, v := range buf[:n] {
+				if !yield(v, nil) {
+					return false
+				}
+			}
+		}
+		parquet.Release(page)
+	}
 }

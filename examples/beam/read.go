@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"strings"
 	"unicode/utf8"
 
@@ -21,7 +20,7 @@ import (
 const maxLine = 64 << 20
 
 func init() {
-	register.DoFn4x1[context.Context, fileio.ReadableFile, func(Row), func(DeadLetter), error](&readFn{})
+	register.DoFn4x1[context.Context, Part, func(Row), func(DeadLetter), error](&readFn{})
 }
 
 // A Source says where the files have what is read of a row.
@@ -31,44 +30,39 @@ type Source struct {
 }
 
 // Read returns the rows of the files that match glob, and the dead letters of
-// those that are not as expected. A file is read by one worker: its name ends in
-// .jsonl or .parquet, and may have .gz behind that. No match, another name, and
-// a file that is damaged end the pipeline.
+// those that are not as expected. A file's name ends in .jsonl or .parquet, and
+// may have .gz behind that. A file that can be read from any place is dealt out
+// in parts to all workers, another is read by one. No match, another name, and a
+// file that is damaged end the pipeline.
 func Read(s beam.Scope, glob string, src Source) (rows, unread beam.PCollection) {
 	s = s.Scope("Read")
 	files := fileio.ReadMatches(s, fileio.MatchFiles(s, glob, fileio.MatchEmptyDisallow()))
-	return beam.ParDo2(s, &readFn{src}, beam.Reshuffle(s, files))
+	parts := beam.ParDo(s, &splitFn{}, beam.Reshuffle(s, files))
+	return beam.ParDo2(s, &readFn{src}, beam.Reshuffle(s, parts))
 }
 
 type readFn struct{ Source }
 
-// ProcessElement reads one file.
-func (f *readFn) ProcessElement(ctx context.Context, file fileio.ReadableFile, row func(Row), dead func(DeadLetter)) error {
-	name := file.Metadata.Path
-	r := &rowReader{ctx: ctx, Source: f.Source, name: name, row: row, dead: dead}
-	read := r.jsonl
-	switch ext := path.Ext(strings.TrimSuffix(name, ".gz")); ext {
-	case ".jsonl":
-	case ".parquet":
-		read = r.parquet
-	default:
-		return fmt.Errorf("%s: expected a name that ends in .jsonl or .parquet", name)
-	}
-	stream, err := file.Open(ctx)
+// ProcessElement reads one part.
+func (f *readFn) ProcessElement(ctx context.Context, p Part, row func(Row), dead func(DeadLetter)) error {
+	ext, err := extension(p.File)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(read(stream), stream.Close()); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
+	r := &rowReader{ctx: ctx, Source: f.Source, part: p, row: row, dead: dead}
+	return withFile(ctx, p.File, func(stream io.Reader) error {
+		if ext == ".jsonl" {
+			return r.jsonl(stream)
+		}
+		return r.parquet(stream)
+	})
 }
 
-// A rowReader reads the rows of one file.
+// A rowReader reads the rows of one part.
 type rowReader struct {
 	Source
 	ctx  context.Context
-	name string
+	part Part
 	row  func(Row)
 	dead func(DeadLetter)
 }
@@ -76,7 +70,7 @@ type rowReader struct {
 // emit passes on the row of that number, which has a text unless err says why not.
 func (r *rowReader) emit(number int64, id, text string, err error) {
 	rowsRead.Inc(r.ctx, 1)
-	source := fmt.Sprintf("%s:%d", r.name, number)
+	source := fmt.Sprintf("%s:%d", r.part.File.Metadata.Path, number)
 	if err != nil {
 		deadLetters.Inc(r.ctx, 1)
 		r.dead(DeadLetter{Source: source, ID: id, Row: strings.ToValidUTF8(text, "\ufffd"), Error: err.Error()})
@@ -90,9 +84,12 @@ func (r *rowReader) emit(number int64, id, text string, err error) {
 
 // jsonl reads an object a line. A line of white space alone is no row.
 func (r *rowReader) jsonl(file io.Reader) error {
+	if r.part.End > 0 {
+		file = io.NewSectionReader(file.(io.ReaderAt), r.part.Begin, r.part.End-r.part.Begin)
+	}
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, maxLine)
-	number := int64(0)
+	number := r.part.Before
 	for lines.Scan() {
 		line := lines.Bytes()
 		if number++; number == 1 {
