@@ -9,6 +9,10 @@ import (
 // Panel is the number of columns of b that lie together in a packed panel.
 const Panel = 32
 
+// SumTerms is how many terms of a float32 product are one chain of additions: those of
+// longer sums are added part by part, so that rounding errors grow less with the terms.
+const SumTerms = 256
+
 // MaxTileRows is the most rows that a tile of any set has.
 const MaxTileRows = 32
 
@@ -25,13 +29,14 @@ func roundUp(n, to int) int { return (n + to - 1) / to * to }
 // Panels is the right side b (k×n) of a product C = A·b, packed for the tiles:
 // panel p holds columns 32p to 32p+31, word by word, where a word is 32 bits with
 // as many terms as the format says. Missing columns and terms are zero. Bias is
-// the value that each sum begins with.
+// added to each sum.
 type Panels struct {
 	Format Format
 	K, N   int
 	Bias   []float32 // N elements, rounded up to whole panels
 	data   []float32 // words
 	size   int       // words of one panel
+	first  int       // steps of 4 terms to where the first part of a float32 sum ends
 
 	// Of Int8.
 	Outliers []int    // columns of x that are multiplied in float32, ascending
@@ -51,7 +56,7 @@ func (p *Panels) Resize(f Format, k, n int) {
 // resize is Resize with so many words of a panel.
 func (p *Panels) resize(f Format, k, n, words int) {
 	p.Format, p.K, p.N = f, k, n
-	p.size = words
+	p.size, p.first = words, SumTerms/4
 	wide := roundUp(n, Panel)
 	if need := p.size * (wide / Panel); cap(p.data) < need {
 		p.data = Floats(need)
@@ -77,6 +82,7 @@ func (p *Panels) panel(i int) []float32 {
 
 // Terms returns terms from, to (exclusive) of p, which they alias. from is a
 // multiple of the format's Group, and so is to, unless it is p.K. Int8 has no parts.
+// The parts of a sum of float32 end where those of p do.
 func (p *Panels) Terms(from, to int) Panels {
 	group := p.Format.Group()
 	if p.Format == Int8 || from%group != 0 || to%group != 0 && to != p.K {
@@ -84,6 +90,7 @@ func (p *Panels) Terms(from, to int) Panels {
 	}
 	part := *p
 	part.K, part.data = to-from, p.data[p.Format.panelWords(from):]
+	part.first = SumTerms/4 - (SumTerms/4-p.first+from/4)%(SumTerms/4)
 	return part
 }
 
@@ -288,7 +295,7 @@ func (s *Set) multiply(dst tensor.Matrix, packed *Rows, a *Rows, t0, t1 int, b *
 		// The rows of one tile with as many whole panels as there are.
 		for p := p0; p < p1; {
 			n := min(Panel, b.N-p*Panel)
-			r := run{1, Panel, 0, b.size, Panel}
+			r := run{1, Panel, 0, b.size, Panel, b.first}
 			if whole := min(p1, b.N/Panel) - p; whole > 1 {
 				r.count = m.most(whole, dst.Rows)
 			}
@@ -317,7 +324,7 @@ func (s *Set) multiply(dst tensor.Matrix, packed *Rows, a *Rows, t0, t1 int, b *
 			} else {
 				count = min(count, len(c)/(rows*Panel))
 			}
-			m.tiles(c, a, from, rows, b, p, n, next, run{count, rows * dst.Stride, rows * a.words, 0, 0})
+			m.tiles(c, a, from, rows, b, p, n, next, run{count, rows * dst.Stride, rows * a.words, 0, 0, b.first})
 			next = p // once is enough
 			t += count
 		}

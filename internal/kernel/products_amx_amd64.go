@@ -116,7 +116,7 @@ func (t *amxTiles) int8(c *float32, ldc int, a, b, bias *float32, steps, m, n in
 	const size = 2 * amxBlock * Panel
 	heads, tail := roundUp(4*steps, amxBlock)*m, 4*steps*Panel
 	for first := 0; first < r.count; first += amxRun {
-		some := run{min(amxRun, r.count-first), size, r.a, r.b, 0}
+		some := run{count: min(amxRun, r.count-first), c: size, a: r.a, b: r.b}
 		t.multiply(w, &w.sums[0], Panel, add(a, first*r.a), add(b, first*r.b), bias, steps, m, n, next, some)
 		for i := range some.count {
 			at := first + i

@@ -10,9 +10,9 @@ func tileNEON(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *f
 func inHalves(tile rowsFunc, c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run) {
 	for i := range r.count {
 		c, a, b, bias := add(c, i*r.c), add(a, i*r.a), add(b, i*r.b), add(bias, i*r.bias)
-		tile(c, ldc, a, b, bias, steps, min(n, 16), next)
+		tile(c, ldc, a, b, bias, steps, min(n, 16), next, r.first)
 		if n > 16 {
-			tile(add(c, 16), ldc, a, add(b, 16), add(bias, 16), steps, n-16, add(next, 16))
+			tile(add(c, 16), ldc, a, add(b, 16), add(bias, 16), steps, n-16, add(next, 16), r.first)
 		}
 		next = b
 	}

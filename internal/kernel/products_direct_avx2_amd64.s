@@ -27,16 +27,15 @@ GLOBL laneMask<>(SB), RODATA|NOPTR, $128
 // func direct1x16AVX2(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 1 rows of a, lda apart, and n ≤ 16 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, Y0-Y1 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, Y0-Y1 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·direct1x16AVX2(SB), NOSPLIT, $0-72
+TEXT ·direct1x16AVX2(SB), 0, $64-72
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -44,11 +43,23 @@ TEXT ·direct1x16AVX2(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Y0
-	VMOVUPS 32(DX), Y1
 	LEAQ (AX)(R10*4), DX   // row 12
-	TESTQ CX, CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -62,8 +73,26 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Y0, Y0
+	VADDPS 32(SP), Y1, Y1
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Y0, 0(SP)
+	VMOVUPS Y1, 32(SP)
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Y12
+	VMOVUPS 32(DX), Y13
+	VADDPS Y12, Y0, Y0
+	VADDPS Y13, Y1, Y1
 	MOVQ n+56(FP), CX
 	CMPQ CX, $16
 	JLT  masked
@@ -86,16 +115,15 @@ masked:
 // func direct2x16AVX2(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 2 rows of a, lda apart, and n ≤ 16 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, Y0-Y3 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, Y0-Y3 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·direct2x16AVX2(SB), NOSPLIT, $0-72
+TEXT ·direct2x16AVX2(SB), 0, $128-72
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -103,13 +131,25 @@ TEXT ·direct2x16AVX2(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Y0
-	VMOVUPS 32(DX), Y1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	TESTQ CX, CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -126,8 +166,34 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Y0, Y0
+	VADDPS 32(SP), Y1, Y1
+	VADDPS 64(SP), Y2, Y2
+	VADDPS 96(SP), Y3, Y3
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Y0, 0(SP)
+	VMOVUPS Y1, 32(SP)
+	VMOVUPS Y2, 64(SP)
+	VMOVUPS Y3, 96(SP)
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Y12
+	VMOVUPS 32(DX), Y13
+	VADDPS Y12, Y0, Y0
+	VADDPS Y13, Y1, Y1
+	VADDPS Y12, Y2, Y2
+	VADDPS Y13, Y3, Y3
 	MOVQ n+56(FP), CX
 	CMPQ CX, $16
 	JLT  masked
@@ -156,16 +222,15 @@ masked:
 // func direct3x16AVX2(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 3 rows of a, lda apart, and n ≤ 16 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, Y0-Y5 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, Y0-Y5 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·direct3x16AVX2(SB), NOSPLIT, $0-72
+TEXT ·direct3x16AVX2(SB), 0, $192-72
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -173,15 +238,27 @@ TEXT ·direct3x16AVX2(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Y0
-	VMOVUPS 32(DX), Y1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y1, Y5
-	TESTQ CX, CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -201,8 +278,42 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Y0, Y0
+	VADDPS 32(SP), Y1, Y1
+	VADDPS 64(SP), Y2, Y2
+	VADDPS 96(SP), Y3, Y3
+	VADDPS 128(SP), Y4, Y4
+	VADDPS 160(SP), Y5, Y5
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Y0, 0(SP)
+	VMOVUPS Y1, 32(SP)
+	VMOVUPS Y2, 64(SP)
+	VMOVUPS Y3, 96(SP)
+	VMOVUPS Y4, 128(SP)
+	VMOVUPS Y5, 160(SP)
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Y12
+	VMOVUPS 32(DX), Y13
+	VADDPS Y12, Y0, Y0
+	VADDPS Y13, Y1, Y1
+	VADDPS Y12, Y2, Y2
+	VADDPS Y13, Y3, Y3
+	VADDPS Y12, Y4, Y4
+	VADDPS Y13, Y5, Y5
 	MOVQ n+56(FP), CX
 	CMPQ CX, $16
 	JLT  masked
@@ -237,16 +348,15 @@ masked:
 // func direct4x16AVX2(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 4 rows of a, lda apart, and n ≤ 16 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, Y0-Y7 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, Y0-Y7 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·direct4x16AVX2(SB), NOSPLIT, $0-72
+TEXT ·direct4x16AVX2(SB), 0, $256-72
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -254,17 +364,29 @@ TEXT ·direct4x16AVX2(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Y0
-	VMOVUPS 32(DX), Y1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y1, Y5
-	VMOVAPS Y0, Y6
-	VMOVAPS Y1, Y7
-	TESTQ CX, CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -288,8 +410,50 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Y0, Y0
+	VADDPS 32(SP), Y1, Y1
+	VADDPS 64(SP), Y2, Y2
+	VADDPS 96(SP), Y3, Y3
+	VADDPS 128(SP), Y4, Y4
+	VADDPS 160(SP), Y5, Y5
+	VADDPS 192(SP), Y6, Y6
+	VADDPS 224(SP), Y7, Y7
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Y0, 0(SP)
+	VMOVUPS Y1, 32(SP)
+	VMOVUPS Y2, 64(SP)
+	VMOVUPS Y3, 96(SP)
+	VMOVUPS Y4, 128(SP)
+	VMOVUPS Y5, 160(SP)
+	VMOVUPS Y6, 192(SP)
+	VMOVUPS Y7, 224(SP)
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Y12
+	VMOVUPS 32(DX), Y13
+	VADDPS Y12, Y0, Y0
+	VADDPS Y13, Y1, Y1
+	VADDPS Y12, Y2, Y2
+	VADDPS Y13, Y3, Y3
+	VADDPS Y12, Y4, Y4
+	VADDPS Y13, Y5, Y5
+	VADDPS Y12, Y6, Y6
+	VADDPS Y13, Y7, Y7
 	MOVQ n+56(FP), CX
 	CMPQ CX, $16
 	JLT  masked
@@ -330,16 +494,15 @@ masked:
 // func direct5x16AVX2(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 5 rows of a, lda apart, and n ≤ 16 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, Y0-Y9 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, Y0-Y9 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·direct5x16AVX2(SB), NOSPLIT, $0-72
+TEXT ·direct5x16AVX2(SB), 0, $320-72
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -347,19 +510,31 @@ TEXT ·direct5x16AVX2(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Y0
-	VMOVUPS 32(DX), Y1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y1, Y5
-	VMOVAPS Y0, Y6
-	VMOVAPS Y1, Y7
-	VMOVAPS Y0, Y8
-	VMOVAPS Y1, Y9
-	TESTQ CX, CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -386,8 +561,58 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Y0, Y0
+	VADDPS 32(SP), Y1, Y1
+	VADDPS 64(SP), Y2, Y2
+	VADDPS 96(SP), Y3, Y3
+	VADDPS 128(SP), Y4, Y4
+	VADDPS 160(SP), Y5, Y5
+	VADDPS 192(SP), Y6, Y6
+	VADDPS 224(SP), Y7, Y7
+	VADDPS 256(SP), Y8, Y8
+	VADDPS 288(SP), Y9, Y9
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Y0, 0(SP)
+	VMOVUPS Y1, 32(SP)
+	VMOVUPS Y2, 64(SP)
+	VMOVUPS Y3, 96(SP)
+	VMOVUPS Y4, 128(SP)
+	VMOVUPS Y5, 160(SP)
+	VMOVUPS Y6, 192(SP)
+	VMOVUPS Y7, 224(SP)
+	VMOVUPS Y8, 256(SP)
+	VMOVUPS Y9, 288(SP)
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Y12
+	VMOVUPS 32(DX), Y13
+	VADDPS Y12, Y0, Y0
+	VADDPS Y13, Y1, Y1
+	VADDPS Y12, Y2, Y2
+	VADDPS Y13, Y3, Y3
+	VADDPS Y12, Y4, Y4
+	VADDPS Y13, Y5, Y5
+	VADDPS Y12, Y6, Y6
+	VADDPS Y13, Y7, Y7
+	VADDPS Y12, Y8, Y8
+	VADDPS Y13, Y9, Y9
 	MOVQ n+56(FP), CX
 	CMPQ CX, $16
 	JLT  masked
@@ -434,16 +659,15 @@ masked:
 // func direct6x16AVX2(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 6 rows of a, lda apart, and n ≤ 16 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, Y0-Y11 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, Y0-Y11 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·direct6x16AVX2(SB), NOSPLIT, $0-72
+TEXT ·direct6x16AVX2(SB), 0, $384-72
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -451,21 +675,33 @@ TEXT ·direct6x16AVX2(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Y0
-	VMOVUPS 32(DX), Y1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y1, Y5
-	VMOVAPS Y0, Y6
-	VMOVAPS Y1, Y7
-	VMOVAPS Y0, Y8
-	VMOVAPS Y1, Y9
-	VMOVAPS Y0, Y10
-	VMOVAPS Y1, Y11
-	TESTQ CX, CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -495,8 +731,66 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Y0, Y0
+	VADDPS 32(SP), Y1, Y1
+	VADDPS 64(SP), Y2, Y2
+	VADDPS 96(SP), Y3, Y3
+	VADDPS 128(SP), Y4, Y4
+	VADDPS 160(SP), Y5, Y5
+	VADDPS 192(SP), Y6, Y6
+	VADDPS 224(SP), Y7, Y7
+	VADDPS 256(SP), Y8, Y8
+	VADDPS 288(SP), Y9, Y9
+	VADDPS 320(SP), Y10, Y10
+	VADDPS 352(SP), Y11, Y11
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Y0, 0(SP)
+	VMOVUPS Y1, 32(SP)
+	VMOVUPS Y2, 64(SP)
+	VMOVUPS Y3, 96(SP)
+	VMOVUPS Y4, 128(SP)
+	VMOVUPS Y5, 160(SP)
+	VMOVUPS Y6, 192(SP)
+	VMOVUPS Y7, 224(SP)
+	VMOVUPS Y8, 256(SP)
+	VMOVUPS Y9, 288(SP)
+	VMOVUPS Y10, 320(SP)
+	VMOVUPS Y11, 352(SP)
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Y12
+	VMOVUPS 32(DX), Y13
+	VADDPS Y12, Y0, Y0
+	VADDPS Y13, Y1, Y1
+	VADDPS Y12, Y2, Y2
+	VADDPS Y13, Y3, Y3
+	VADDPS Y12, Y4, Y4
+	VADDPS Y13, Y5, Y5
+	VADDPS Y12, Y6, Y6
+	VADDPS Y13, Y7, Y7
+	VADDPS Y12, Y8, Y8
+	VADDPS Y13, Y9, Y9
+	VADDPS Y12, Y10, Y10
+	VADDPS Y13, Y11, Y11
 	MOVQ n+56(FP), CX
 	CMPQ CX, $16
 	JLT  masked

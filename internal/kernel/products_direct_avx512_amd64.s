@@ -7,9 +7,9 @@
 // func direct1x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 1 rows of a, lda apart, and n ≤ 32 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, K1 K2 masks of the columns, Z0-Z1 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, K1 K2 masks of the columns, Z0-Z1 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·direct1x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·direct1x32AVX512(SB), 0, $128-72
 	MOVQ n+56(FP), CX
 	MOVQ  $1, R8
 	SHLQ  CX, R8
@@ -22,8 +22,7 @@ TEXT ·direct1x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -31,11 +30,23 @@ TEXT ·direct1x32AVX512(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
 	LEAQ (AX)(R10*4), DX   // row 12
-	TESTQ CX, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -50,8 +61,26 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	VZEROUPPER
@@ -60,9 +89,9 @@ store:
 // func direct2x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 2 rows of a, lda apart, and n ≤ 32 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, K1 K2 masks of the columns, Z0-Z3 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, K1 K2 masks of the columns, Z0-Z3 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·direct2x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·direct2x32AVX512(SB), 0, $256-72
 	MOVQ n+56(FP), CX
 	MOVQ  $1, R8
 	SHLQ  CX, R8
@@ -75,8 +104,7 @@ TEXT ·direct2x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -84,13 +112,25 @@ TEXT ·direct2x32AVX512(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	TESTQ CX, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -108,8 +148,34 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -121,9 +187,9 @@ store:
 // func direct3x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 3 rows of a, lda apart, and n ≤ 32 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, K1 K2 masks of the columns, Z0-Z5 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, K1 K2 masks of the columns, Z0-Z5 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·direct3x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·direct3x32AVX512(SB), 0, $384-72
 	MOVQ n+56(FP), CX
 	MOVQ  $1, R8
 	SHLQ  CX, R8
@@ -136,8 +202,7 @@ TEXT ·direct3x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -145,15 +210,27 @@ TEXT ·direct3x32AVX512(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	TESTQ CX, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -174,8 +251,42 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -190,9 +301,9 @@ store:
 // func direct4x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 4 rows of a, lda apart, and n ≤ 32 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, K1 K2 masks of the columns, Z0-Z7 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, K1 K2 masks of the columns, Z0-Z7 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·direct4x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·direct4x32AVX512(SB), 0, $512-72
 	MOVQ n+56(FP), CX
 	MOVQ  $1, R8
 	SHLQ  CX, R8
@@ -205,8 +316,7 @@ TEXT ·direct4x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -214,17 +324,29 @@ TEXT ·direct4x32AVX512(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	TESTQ CX, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -249,8 +371,50 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -268,9 +432,9 @@ store:
 // func direct5x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 5 rows of a, lda apart, and n ≤ 32 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, K1 K2 masks of the columns, Z0-Z9 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, K1 K2 masks of the columns, Z0-Z9 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·direct5x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·direct5x32AVX512(SB), 0, $640-72
 	MOVQ n+56(FP), CX
 	MOVQ  $1, R8
 	SHLQ  CX, R8
@@ -283,8 +447,7 @@ TEXT ·direct5x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -292,19 +455,31 @@ TEXT ·direct5x32AVX512(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	TESTQ CX, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -332,8 +507,58 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -354,9 +579,9 @@ store:
 // func direct6x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 6 rows of a, lda apart, and n ≤ 32 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, K1 K2 masks of the columns, Z0-Z11 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, K1 K2 masks of the columns, Z0-Z11 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·direct6x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·direct6x32AVX512(SB), 0, $768-72
 	MOVQ n+56(FP), CX
 	MOVQ  $1, R8
 	SHLQ  CX, R8
@@ -369,8 +594,7 @@ TEXT ·direct6x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -378,21 +602,33 @@ TEXT ·direct6x32AVX512(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	TESTQ CX, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -423,8 +659,66 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -448,9 +742,9 @@ store:
 // func direct7x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 7 rows of a, lda apart, and n ≤ 32 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, K1 K2 masks of the columns, Z0-Z13 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, K1 K2 masks of the columns, Z0-Z13 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·direct7x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·direct7x32AVX512(SB), 0, $896-72
 	MOVQ n+56(FP), CX
 	MOVQ  $1, R8
 	SHLQ  CX, R8
@@ -463,8 +757,7 @@ TEXT ·direct7x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -472,23 +765,35 @@ TEXT ·direct7x32AVX512(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	TESTQ CX, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -523,8 +828,74 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -551,9 +922,9 @@ store:
 // func direct8x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 8 rows of a, lda apart, and n ≤ 32 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, K1 K2 masks of the columns, Z0-Z15 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, K1 K2 masks of the columns, Z0-Z15 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·direct8x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·direct8x32AVX512(SB), 0, $1024-72
 	MOVQ n+56(FP), CX
 	MOVQ  $1, R8
 	SHLQ  CX, R8
@@ -566,8 +937,7 @@ TEXT ·direct8x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -575,25 +945,37 @@ TEXT ·direct8x32AVX512(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	VMOVAPS Z0, Z14
-	VMOVAPS Z1, Z15
-	TESTQ CX, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -631,8 +1013,82 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+	VADDPS 896(SP), Z14, Z14
+	VADDPS 960(SP), Z15, Z15
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VMOVUPS Z14, 896(SP)
+	VMOVUPS Z15, 960(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
+	VADDPS Z28, Z14, Z14
+	VADDPS Z29, Z15, Z15
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -662,9 +1118,9 @@ store:
 // func direct9x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 9 rows of a, lda apart, and n ≤ 32 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, K1 K2 masks of the columns, Z0-Z17 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, K1 K2 masks of the columns, Z0-Z17 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·direct9x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·direct9x32AVX512(SB), 0, $1152-72
 	MOVQ n+56(FP), CX
 	MOVQ  $1, R8
 	SHLQ  CX, R8
@@ -677,8 +1133,7 @@ TEXT ·direct9x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -686,27 +1141,39 @@ TEXT ·direct9x32AVX512(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	VMOVAPS Z0, Z14
-	VMOVAPS Z1, Z15
-	VMOVAPS Z0, Z16
-	VMOVAPS Z1, Z17
-	TESTQ CX, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -747,8 +1214,90 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+	VADDPS 896(SP), Z14, Z14
+	VADDPS 960(SP), Z15, Z15
+	VADDPS 1024(SP), Z16, Z16
+	VADDPS 1088(SP), Z17, Z17
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VMOVUPS Z14, 896(SP)
+	VMOVUPS Z15, 960(SP)
+	VMOVUPS Z16, 1024(SP)
+	VMOVUPS Z17, 1088(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
+	VADDPS Z28, Z14, Z14
+	VADDPS Z29, Z15, Z15
+	VADDPS Z28, Z16, Z16
+	VADDPS Z29, Z17, Z17
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -781,9 +1330,9 @@ store:
 // func direct10x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 10 rows of a, lda apart, and n ≤ 32 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, K1 K2 masks of the columns, Z0-Z19 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, K1 K2 masks of the columns, Z0-Z19 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·direct10x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·direct10x32AVX512(SB), 0, $1280-72
 	MOVQ n+56(FP), CX
 	MOVQ  $1, R8
 	SHLQ  CX, R8
@@ -796,8 +1345,7 @@ TEXT ·direct10x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -805,29 +1353,41 @@ TEXT ·direct10x32AVX512(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	VMOVAPS Z0, Z14
-	VMOVAPS Z1, Z15
-	VMOVAPS Z0, Z16
-	VMOVAPS Z1, Z17
-	VMOVAPS Z0, Z18
-	VMOVAPS Z1, Z19
-	TESTQ CX, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -872,8 +1432,98 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+	VADDPS 896(SP), Z14, Z14
+	VADDPS 960(SP), Z15, Z15
+	VADDPS 1024(SP), Z16, Z16
+	VADDPS 1088(SP), Z17, Z17
+	VADDPS 1152(SP), Z18, Z18
+	VADDPS 1216(SP), Z19, Z19
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VMOVUPS Z14, 896(SP)
+	VMOVUPS Z15, 960(SP)
+	VMOVUPS Z16, 1024(SP)
+	VMOVUPS Z17, 1088(SP)
+	VMOVUPS Z18, 1152(SP)
+	VMOVUPS Z19, 1216(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
+	VADDPS Z28, Z14, Z14
+	VADDPS Z29, Z15, Z15
+	VADDPS Z28, Z16, Z16
+	VADDPS Z29, Z17, Z17
+	VADDPS Z28, Z18, Z18
+	VADDPS Z29, Z19, Z19
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -909,9 +1559,9 @@ store:
 // func direct11x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 11 rows of a, lda apart, and n ≤ 32 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, K1 K2 masks of the columns, Z0-Z21 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, K1 K2 masks of the columns, Z0-Z21 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·direct11x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·direct11x32AVX512(SB), 0, $1408-72
 	MOVQ n+56(FP), CX
 	MOVQ  $1, R8
 	SHLQ  CX, R8
@@ -924,8 +1574,7 @@ TEXT ·direct11x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -933,31 +1582,43 @@ TEXT ·direct11x32AVX512(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	VMOVAPS Z0, Z14
-	VMOVAPS Z1, Z15
-	VMOVAPS Z0, Z16
-	VMOVAPS Z1, Z17
-	VMOVAPS Z0, Z18
-	VMOVAPS Z1, Z19
-	VMOVAPS Z0, Z20
-	VMOVAPS Z1, Z21
-	TESTQ CX, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -1005,8 +1666,106 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+	VADDPS 896(SP), Z14, Z14
+	VADDPS 960(SP), Z15, Z15
+	VADDPS 1024(SP), Z16, Z16
+	VADDPS 1088(SP), Z17, Z17
+	VADDPS 1152(SP), Z18, Z18
+	VADDPS 1216(SP), Z19, Z19
+	VADDPS 1280(SP), Z20, Z20
+	VADDPS 1344(SP), Z21, Z21
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VMOVUPS Z14, 896(SP)
+	VMOVUPS Z15, 960(SP)
+	VMOVUPS Z16, 1024(SP)
+	VMOVUPS Z17, 1088(SP)
+	VMOVUPS Z18, 1152(SP)
+	VMOVUPS Z19, 1216(SP)
+	VMOVUPS Z20, 1280(SP)
+	VMOVUPS Z21, 1344(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
+	VADDPS Z28, Z14, Z14
+	VADDPS Z29, Z15, Z15
+	VADDPS Z28, Z16, Z16
+	VADDPS Z29, Z17, Z17
+	VADDPS Z28, Z18, Z18
+	VADDPS Z29, Z19, Z19
+	VADDPS Z28, Z20, Z20
+	VADDPS Z29, Z21, Z21
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -1045,9 +1804,9 @@ store:
 // func direct12x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 12 rows of a, lda apart, and n ≤ 32 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, K1 K2 masks of the columns, Z0-Z23 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, K1 K2 masks of the columns, Z0-Z23 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·direct12x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·direct12x32AVX512(SB), 0, $1536-72
 	MOVQ n+56(FP), CX
 	MOVQ  $1, R8
 	SHLQ  CX, R8
@@ -1060,8 +1819,7 @@ TEXT ·direct12x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -1069,33 +1827,45 @@ TEXT ·direct12x32AVX512(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	VMOVAPS Z0, Z14
-	VMOVAPS Z1, Z15
-	VMOVAPS Z0, Z16
-	VMOVAPS Z1, Z17
-	VMOVAPS Z0, Z18
-	VMOVAPS Z1, Z19
-	VMOVAPS Z0, Z20
-	VMOVAPS Z1, Z21
-	VMOVAPS Z0, Z22
-	VMOVAPS Z1, Z23
-	TESTQ CX, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -1146,8 +1916,114 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+	VADDPS 896(SP), Z14, Z14
+	VADDPS 960(SP), Z15, Z15
+	VADDPS 1024(SP), Z16, Z16
+	VADDPS 1088(SP), Z17, Z17
+	VADDPS 1152(SP), Z18, Z18
+	VADDPS 1216(SP), Z19, Z19
+	VADDPS 1280(SP), Z20, Z20
+	VADDPS 1344(SP), Z21, Z21
+	VADDPS 1408(SP), Z22, Z22
+	VADDPS 1472(SP), Z23, Z23
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VMOVUPS Z14, 896(SP)
+	VMOVUPS Z15, 960(SP)
+	VMOVUPS Z16, 1024(SP)
+	VMOVUPS Z17, 1088(SP)
+	VMOVUPS Z18, 1152(SP)
+	VMOVUPS Z19, 1216(SP)
+	VMOVUPS Z20, 1280(SP)
+	VMOVUPS Z21, 1344(SP)
+	VMOVUPS Z22, 1408(SP)
+	VMOVUPS Z23, 1472(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
+	VADDPS Z28, Z14, Z14
+	VADDPS Z29, Z15, Z15
+	VADDPS Z28, Z16, Z16
+	VADDPS Z29, Z17, Z17
+	VADDPS Z28, Z18, Z18
+	VADDPS Z29, Z19, Z19
+	VADDPS Z28, Z20, Z20
+	VADDPS Z29, Z21, Z21
+	VADDPS Z28, Z22, Z22
+	VADDPS Z29, Z23, Z23
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -1189,9 +2065,9 @@ store:
 // func direct13x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 13 rows of a, lda apart, and n ≤ 32 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, K1 K2 masks of the columns, Z0-Z25 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, K1 K2 masks of the columns, Z0-Z25 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·direct13x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·direct13x32AVX512(SB), 0, $1664-72
 	MOVQ n+56(FP), CX
 	MOVQ  $1, R8
 	SHLQ  CX, R8
@@ -1204,8 +2080,7 @@ TEXT ·direct13x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -1213,35 +2088,47 @@ TEXT ·direct13x32AVX512(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	VMOVAPS Z0, Z14
-	VMOVAPS Z1, Z15
-	VMOVAPS Z0, Z16
-	VMOVAPS Z1, Z17
-	VMOVAPS Z0, Z18
-	VMOVAPS Z1, Z19
-	VMOVAPS Z0, Z20
-	VMOVAPS Z1, Z21
-	VMOVAPS Z0, Z22
-	VMOVAPS Z1, Z23
-	VMOVAPS Z0, Z24
-	VMOVAPS Z1, Z25
-	TESTQ CX, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -1296,8 +2183,122 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+	VADDPS 896(SP), Z14, Z14
+	VADDPS 960(SP), Z15, Z15
+	VADDPS 1024(SP), Z16, Z16
+	VADDPS 1088(SP), Z17, Z17
+	VADDPS 1152(SP), Z18, Z18
+	VADDPS 1216(SP), Z19, Z19
+	VADDPS 1280(SP), Z20, Z20
+	VADDPS 1344(SP), Z21, Z21
+	VADDPS 1408(SP), Z22, Z22
+	VADDPS 1472(SP), Z23, Z23
+	VADDPS 1536(SP), Z24, Z24
+	VADDPS 1600(SP), Z25, Z25
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VMOVUPS Z14, 896(SP)
+	VMOVUPS Z15, 960(SP)
+	VMOVUPS Z16, 1024(SP)
+	VMOVUPS Z17, 1088(SP)
+	VMOVUPS Z18, 1152(SP)
+	VMOVUPS Z19, 1216(SP)
+	VMOVUPS Z20, 1280(SP)
+	VMOVUPS Z21, 1344(SP)
+	VMOVUPS Z22, 1408(SP)
+	VMOVUPS Z23, 1472(SP)
+	VMOVUPS Z24, 1536(SP)
+	VMOVUPS Z25, 1600(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
+	VADDPS Z28, Z14, Z14
+	VADDPS Z29, Z15, Z15
+	VADDPS Z28, Z16, Z16
+	VADDPS Z29, Z17, Z17
+	VADDPS Z28, Z18, Z18
+	VADDPS Z29, Z19, Z19
+	VADDPS Z28, Z20, Z20
+	VADDPS Z29, Z21, Z21
+	VADDPS Z28, Z22, Z22
+	VADDPS Z29, Z23, Z23
+	VADDPS Z28, Z24, Z24
+	VADDPS Z29, Z25, Z25
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -1342,9 +2343,9 @@ store:
 // func direct14x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 // c[i*ldc+j] = bias[j] + a·b for 14 rows of a, lda apart, and n ≤ 32 columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, K1 K2 masks of the columns, Z0-Z27 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, K1 K2 masks of the columns, Z0-Z27 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·direct14x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·direct14x32AVX512(SB), 0, $1792-72
 	MOVQ n+56(FP), CX
 	MOVQ  $1, R8
 	SHLQ  CX, R8
@@ -1357,8 +2358,7 @@ TEXT ·direct14x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -1366,37 +2366,49 @@ TEXT ·direct14x32AVX512(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*1), R11  // row 3
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
 	LEAQ (AX)(R10*4), DX   // row 12
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	VMOVAPS Z0, Z14
-	VMOVAPS Z1, Z15
-	VMOVAPS Z0, Z16
-	VMOVAPS Z1, Z17
-	VMOVAPS Z0, Z18
-	VMOVAPS Z1, Z19
-	VMOVAPS Z0, Z20
-	VMOVAPS Z1, Z21
-	VMOVAPS Z0, Z22
-	VMOVAPS Z1, Z23
-	VMOVAPS Z0, Z24
-	VMOVAPS Z1, Z25
-	VMOVAPS Z0, Z26
-	VMOVAPS Z1, Z27
-	TESTQ CX, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ $256, CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $256, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -1454,8 +2466,130 @@ loop:
 	ADDQ $128, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+	VADDPS 896(SP), Z14, Z14
+	VADDPS 960(SP), Z15, Z15
+	VADDPS 1024(SP), Z16, Z16
+	VADDPS 1088(SP), Z17, Z17
+	VADDPS 1152(SP), Z18, Z18
+	VADDPS 1216(SP), Z19, Z19
+	VADDPS 1280(SP), Z20, Z20
+	VADDPS 1344(SP), Z21, Z21
+	VADDPS 1408(SP), Z22, Z22
+	VADDPS 1472(SP), Z23, Z23
+	VADDPS 1536(SP), Z24, Z24
+	VADDPS 1600(SP), Z25, Z25
+	VADDPS 1664(SP), Z26, Z26
+	VADDPS 1728(SP), Z27, Z27
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VMOVUPS Z14, 896(SP)
+	VMOVUPS Z15, 960(SP)
+	VMOVUPS Z16, 1024(SP)
+	VMOVUPS Z17, 1088(SP)
+	VMOVUPS Z18, 1152(SP)
+	VMOVUPS Z19, 1216(SP)
+	VMOVUPS Z20, 1280(SP)
+	VMOVUPS Z21, 1344(SP)
+	VMOVUPS Z22, 1408(SP)
+	VMOVUPS Z23, 1472(SP)
+	VMOVUPS Z24, 1536(SP)
+	VMOVUPS Z25, 1600(SP)
+	VMOVUPS Z26, 1664(SP)
+	VMOVUPS Z27, 1728(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	JMP nextPart
 
 store:
+	MOVQ bias+40(FP), DX
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
+	VADDPS Z28, Z14, Z14
+	VADDPS Z29, Z15, Z15
+	VADDPS Z28, Z16, Z16
+	VADDPS Z29, Z17, Z17
+	VADDPS Z28, Z18, Z18
+	VADDPS Z29, Z19, Z19
+	VADDPS Z28, Z20, Z20
+	VADDPS Z29, Z21, Z21
+	VADDPS Z28, Z22, Z22
+	VADDPS Z29, Z23, Z23
+	VADDPS Z28, Z24, Z24
+	VADDPS Z29, Z25, Z25
+	VADDPS Z28, Z26, Z26
+	VADDPS Z29, Z27, Z27
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI

@@ -65,8 +65,8 @@ func (f Format) panelWords(k int) int {
 type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run)
 
 // A run is so many tiles, one after the other, and how far apart they begin in
-// each operand, in words.
-type run struct{ count, c, a, b, bias int }
+// each operand, in words. The first part of the sums of float32 has first steps.
+type run struct{ count, c, a, b, bias, first int }
 
 // A directFunc writes c = a·b + bias for m rows of terms words of a, lda apart, and the
 // n ≤ Panel columns of a panel b, by the same sums as a tileFunc, and prefetches next as that does.

@@ -10,15 +10,16 @@ import (
 
 func tileGeneric(c *float32, ldc int, a, b, bias *float32, steps, m, n int, _ *float32, r run) {
 	for i := range r.count {
-		oneTileGeneric(add(c, i*r.c), ldc, add(a, i*r.a), add(b, i*r.b), add(bias, i*r.bias), steps, m, n)
+		oneTileGeneric(add(c, i*r.c), ldc, add(a, i*r.a), add(b, i*r.b), add(bias, i*r.bias), steps, m, n, r.first)
 	}
 }
 
 // add returns the place of element n of p.
 func add(p *float32, n int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*n)) }
 
-// oneTileGeneric works through the panel four columns and two rows at a time.
-func oneTileGeneric(c *float32, ldc int, a, b, bias *float32, steps, m, n int) {
+// oneTileGeneric works through the panel four columns and two rows at a time, and adds the
+// parts of the sums.
+func oneTileGeneric(c *float32, ldc int, a, b, bias *float32, steps, m, n, first int) {
 	k4 := 4 * steps
 	cs := unsafe.Slice(c, (m-1)*ldc+n)
 	as := unsafe.Slice(a, m*k4)
@@ -27,24 +28,35 @@ func oneTileGeneric(c *float32, ldc int, a, b, bias *float32, steps, m, n int) {
 	for i := 0; i < m; i += 2 {
 		i1 := min(i+1, m-1) // the last row of an odd count is computed twice
 		for j := 0; j < n; j += 4 {
-			begin := (*[4]float32)(biases[j:])
-			c00, c01, c02, c03 := begin[0], begin[1], begin[2], begin[3]
-			c10, c11, c12, c13 := begin[0], begin[1], begin[2], begin[3]
-			for g := 0; g < k4; g += 4 {
-				x0 := (*[4]float32)(as[g*m+4*i:])
-				x1 := (*[4]float32)(as[g*m+4*i1:])
-				w := (*[3*Panel + 4]float32)(bs[g*Panel+j:])
-				c00 += dot4(x0, w[0], w[Panel], w[2*Panel], w[3*Panel])
-				c01 += dot4(x0, w[1], w[Panel+1], w[2*Panel+1], w[3*Panel+1])
-				c02 += dot4(x0, w[2], w[Panel+2], w[2*Panel+2], w[3*Panel+2])
-				c03 += dot4(x0, w[3], w[Panel+3], w[2*Panel+3], w[3*Panel+3])
-				c10 += dot4(x1, w[0], w[Panel], w[2*Panel], w[3*Panel])
-				c11 += dot4(x1, w[1], w[Panel+1], w[2*Panel+1], w[3*Panel+1])
-				c12 += dot4(x1, w[2], w[Panel+2], w[2*Panel+2], w[3*Panel+2])
-				c13 += dot4(x1, w[3], w[Panel+3], w[2*Panel+3], w[3*Panel+3])
+			var sums [2][4]float32
+			for from, to := 0, 4*first; from < k4; from, to = to, to+SumTerms {
+				var c00, c01, c02, c03, c10, c11, c12, c13 float32
+				for g := from; g < min(to, k4); g += 4 {
+					x0 := (*[4]float32)(as[g*m+4*i:])
+					x1 := (*[4]float32)(as[g*m+4*i1:])
+					w := (*[3*Panel + 4]float32)(bs[g*Panel+j:])
+					c00 += dot4(x0, w[0], w[Panel], w[2*Panel], w[3*Panel])
+					c01 += dot4(x0, w[1], w[Panel+1], w[2*Panel+1], w[3*Panel+1])
+					c02 += dot4(x0, w[2], w[Panel+2], w[2*Panel+2], w[3*Panel+2])
+					c03 += dot4(x0, w[3], w[Panel+3], w[2*Panel+3], w[3*Panel+3])
+					c10 += dot4(x1, w[0], w[Panel], w[2*Panel], w[3*Panel])
+					c11 += dot4(x1, w[1], w[Panel+1], w[2*Panel+1], w[3*Panel+1])
+					c12 += dot4(x1, w[2], w[Panel+2], w[2*Panel+2], w[3*Panel+2])
+					c13 += dot4(x1, w[3], w[Panel+3], w[2*Panel+3], w[3*Panel+3])
+				}
+				for l, v := range [4]float32{c00, c01, c02, c03} {
+					sums[0][l] += v
+				}
+				for l, v := range [4]float32{c10, c11, c12, c13} {
+					sums[1][l] += v
+				}
 			}
-			copy(cs[i*ldc+j:i*ldc+n], []float32{c00, c01, c02, c03})
-			copy(cs[i1*ldc+j:i1*ldc+n], []float32{c10, c11, c12, c13})
+			for l, v := range biases[j : j+4] {
+				sums[0][l] += v
+				sums[1][l] += v
+			}
+			copy(cs[i*ldc+j:i*ldc+n], sums[0][:])
+			copy(cs[i1*ldc+j:i1*ldc+n], sums[1][:])
 		}
 	}
 }

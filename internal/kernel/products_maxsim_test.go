@@ -17,7 +17,7 @@ import (
 // not, and of generic within its bound of float64's.
 func TestMaxDots(t *testing.T) {
 	rng := rand.New(rand.NewPCG(71, 72))
-	for _, k := range []int{1, 3, 16, 20, 96, 128, 131} {
+	for _, k := range []int{1, 3, 16, 20, 96, 128, 131, 256, 515} {
 		for _, n := range []int{1, 15, 16, 17, 31, 32, 33, 70} {
 			for _, rows := range []int{1, 2, 5, 6, 13, 14, 15, 29, 60} {
 				query, x := randomMatrix(rng, n, k, k), randomMatrix(rng, rows, k, k+rows%3)

@@ -56,11 +56,12 @@ func plain(s *Set, f Format) bool {
 var shapes = [][3]int{ // m, n, k
 	{1, 1, 1}, {1, 32, 4}, {2, 31, 3}, {3, 33, 5}, {4, 16, 8}, {5, 17, 7}, {6, 15, 9}, {7, 48, 12}, {8, 64, 31}, {9, 8, 33},
 	{10, 24, 64}, {11, 40, 2}, {12, 63, 6}, {13, 65, 10}, {14, 32, 96}, {15, 96, 20}, {29, 100, 50}, {57, 30, 30}, {112, 128, 384},
+	{1, 33, 256}, {3, 20, 257}, {6, 32, 260}, {14, 31, 511}, {29, 70, 512}, {13, 17, 1030},
 }
 
-// Every SIMD set computes each element as one chain of exactly rounded
-// multiply-adds over k in order, beginning at the bias.
-func TestMultiplyIsAChainOfFMAs(t *testing.T) {
+// Every SIMD set computes each element as a chain of exactly rounded multiply-adds
+// over each SumTerms of k in order, and adds the chains in order and the bias last.
+func TestMultiplyIsChainsOfFMAs(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, shape := range shapes {
 		m, n, k := shape[0], shape[1], shape[2]
@@ -70,11 +71,19 @@ func TestMultiplyIsAChainOfFMAs(t *testing.T) {
 		want := tensor.NewMatrix(m, n)
 		for i := range m {
 			for j := range n {
-				sum := bias[j]
+				part, sum := float32(0), float32(0)
 				for l := range k {
-					sum = fma32(x.Row(i)[l], w.Row(j)[l], sum)
+					if l == SumTerms {
+						part, sum = 0, part
+					} else if l > 0 && l%SumTerms == 0 {
+						part, sum = 0, sum+part
+					}
+					part = fma32(x.Row(i)[l], w.Row(j)[l], part)
 				}
-				want.Row(i)[j] = sum
+				if k > SumTerms {
+					part = sum + part
+				}
+				want.Row(i)[j] = part + bias[j]
 			}
 		}
 		for _, s := range sets {
@@ -164,7 +173,7 @@ func TestMultiplyPartsEqualWhole(t *testing.T) {
 // A product with some of the terms is one in which the others are zero.
 func TestTermsAreAPartOfTheProduct(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
-	const m, n, k = 9, 70, 43
+	const m, n, k = 9, 70, 683
 	x, w := randomMatrix(rng, m, k, k), randomMatrix(rng, n, k, k)
 	for s, f := range setsAndFormats {
 		if f == Int8 { // in which a term depends on the others
@@ -175,7 +184,7 @@ func TestTermsAreAPartOfTheProduct(t *testing.T) {
 		for i := range whole.Count() {
 			s.PackTransposed(&whole, i, w.Slice(i*Panel, min((i+1)*Panel, n)))
 		}
-		for _, span := range [][2]int{{0, k}, {0, 8}, {8, 32}, {16, k}, {40, k}, {0, 32}, {32, k}} {
+		for _, span := range [][2]int{{0, k}, {0, 8}, {8, 32}, {16, k}, {40, k}, {0, 32}, {32, k}, {224, k}, {256, k}, {480, 640}} {
 			if block := s.products[f].block; block > 0 && span[0]%(block*f.terms()) != 0 {
 				continue // the terms of a block are summed by themselves
 			}

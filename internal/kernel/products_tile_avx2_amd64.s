@@ -25,11 +25,11 @@ DATA laneMask<>+60(SB)/4, $0xffffffff
 GLOBL laneMask<>(SB), RODATA|NOPTR, $128
 
 // func tile1x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 16 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 16 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y1 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile1x16AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile1x16AVX2(SB), 0, $64-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -43,11 +43,23 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Y0
-	VMOVUPS 32(DX), Y1
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -79,8 +91,25 @@ loop:
 	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Y0, Y0
+	VADDPS 32(SP), Y1, Y1
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Y0, 0(SP)
+	VMOVUPS Y1, 32(SP)
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Y12
+	VMOVUPS 32(DX), Y13
+	VADDPS Y12, Y0, Y0
+	VADDPS Y13, Y1, Y1
 	MOVQ n+48(FP), CX
 	CMPQ CX, $16
 	JLT  masked
@@ -116,11 +145,11 @@ masked:
 	JMP next
 
 // func tile2x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 2 rows and n ≤ 16 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 2 rows and n ≤ 16 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y3 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile2x16AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile2x16AVX2(SB), 0, $128-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -134,13 +163,25 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Y0
-	VMOVUPS 32(DX), Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -184,8 +225,33 @@ loop:
 	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Y0, Y0
+	VADDPS 32(SP), Y1, Y1
+	VADDPS 64(SP), Y2, Y2
+	VADDPS 96(SP), Y3, Y3
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Y0, 0(SP)
+	VMOVUPS Y1, 32(SP)
+	VMOVUPS Y2, 64(SP)
+	VMOVUPS Y3, 96(SP)
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Y12
+	VMOVUPS 32(DX), Y13
+	VADDPS Y12, Y0, Y0
+	VADDPS Y13, Y1, Y1
+	VADDPS Y12, Y2, Y2
+	VADDPS Y13, Y3, Y3
 	MOVQ n+48(FP), CX
 	CMPQ CX, $16
 	JLT  masked
@@ -227,11 +293,11 @@ masked:
 	JMP next
 
 // func tile3x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 3 rows and n ≤ 16 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 3 rows and n ≤ 16 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y5 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile3x16AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile3x16AVX2(SB), 0, $192-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -245,15 +311,27 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Y0
-	VMOVUPS 32(DX), Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y1, Y5
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -309,8 +387,41 @@ loop:
 	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Y0, Y0
+	VADDPS 32(SP), Y1, Y1
+	VADDPS 64(SP), Y2, Y2
+	VADDPS 96(SP), Y3, Y3
+	VADDPS 128(SP), Y4, Y4
+	VADDPS 160(SP), Y5, Y5
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Y0, 0(SP)
+	VMOVUPS Y1, 32(SP)
+	VMOVUPS Y2, 64(SP)
+	VMOVUPS Y3, 96(SP)
+	VMOVUPS Y4, 128(SP)
+	VMOVUPS Y5, 160(SP)
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Y12
+	VMOVUPS 32(DX), Y13
+	VADDPS Y12, Y0, Y0
+	VADDPS Y13, Y1, Y1
+	VADDPS Y12, Y2, Y2
+	VADDPS Y13, Y3, Y3
+	VADDPS Y12, Y4, Y4
+	VADDPS Y13, Y5, Y5
 	MOVQ n+48(FP), CX
 	CMPQ CX, $16
 	JLT  masked
@@ -358,11 +469,11 @@ masked:
 	JMP next
 
 // func tile4x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 4 rows and n ≤ 16 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 4 rows and n ≤ 16 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y7 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile4x16AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile4x16AVX2(SB), 0, $256-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -376,17 +487,29 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Y0
-	VMOVUPS 32(DX), Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y1, Y5
-	VMOVAPS Y0, Y6
-	VMOVAPS Y1, Y7
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -454,8 +577,49 @@ loop:
 	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Y0, Y0
+	VADDPS 32(SP), Y1, Y1
+	VADDPS 64(SP), Y2, Y2
+	VADDPS 96(SP), Y3, Y3
+	VADDPS 128(SP), Y4, Y4
+	VADDPS 160(SP), Y5, Y5
+	VADDPS 192(SP), Y6, Y6
+	VADDPS 224(SP), Y7, Y7
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Y0, 0(SP)
+	VMOVUPS Y1, 32(SP)
+	VMOVUPS Y2, 64(SP)
+	VMOVUPS Y3, 96(SP)
+	VMOVUPS Y4, 128(SP)
+	VMOVUPS Y5, 160(SP)
+	VMOVUPS Y6, 192(SP)
+	VMOVUPS Y7, 224(SP)
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Y12
+	VMOVUPS 32(DX), Y13
+	VADDPS Y12, Y0, Y0
+	VADDPS Y13, Y1, Y1
+	VADDPS Y12, Y2, Y2
+	VADDPS Y13, Y3, Y3
+	VADDPS Y12, Y4, Y4
+	VADDPS Y13, Y5, Y5
+	VADDPS Y12, Y6, Y6
+	VADDPS Y13, Y7, Y7
 	MOVQ n+48(FP), CX
 	CMPQ CX, $16
 	JLT  masked
@@ -509,11 +673,11 @@ masked:
 	JMP next
 
 // func tile5x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 5 rows and n ≤ 16 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 5 rows and n ≤ 16 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y9 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile5x16AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile5x16AVX2(SB), 0, $320-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -527,19 +691,31 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Y0
-	VMOVUPS 32(DX), Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y1, Y5
-	VMOVAPS Y0, Y6
-	VMOVAPS Y1, Y7
-	VMOVAPS Y0, Y8
-	VMOVAPS Y1, Y9
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -619,8 +795,57 @@ loop:
 	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Y0, Y0
+	VADDPS 32(SP), Y1, Y1
+	VADDPS 64(SP), Y2, Y2
+	VADDPS 96(SP), Y3, Y3
+	VADDPS 128(SP), Y4, Y4
+	VADDPS 160(SP), Y5, Y5
+	VADDPS 192(SP), Y6, Y6
+	VADDPS 224(SP), Y7, Y7
+	VADDPS 256(SP), Y8, Y8
+	VADDPS 288(SP), Y9, Y9
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Y0, 0(SP)
+	VMOVUPS Y1, 32(SP)
+	VMOVUPS Y2, 64(SP)
+	VMOVUPS Y3, 96(SP)
+	VMOVUPS Y4, 128(SP)
+	VMOVUPS Y5, 160(SP)
+	VMOVUPS Y6, 192(SP)
+	VMOVUPS Y7, 224(SP)
+	VMOVUPS Y8, 256(SP)
+	VMOVUPS Y9, 288(SP)
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Y12
+	VMOVUPS 32(DX), Y13
+	VADDPS Y12, Y0, Y0
+	VADDPS Y13, Y1, Y1
+	VADDPS Y12, Y2, Y2
+	VADDPS Y13, Y3, Y3
+	VADDPS Y12, Y4, Y4
+	VADDPS Y13, Y5, Y5
+	VADDPS Y12, Y6, Y6
+	VADDPS Y13, Y7, Y7
+	VADDPS Y12, Y8, Y8
+	VADDPS Y13, Y9, Y9
 	MOVQ n+48(FP), CX
 	CMPQ CX, $16
 	JLT  masked
@@ -680,11 +905,11 @@ masked:
 	JMP next
 
 // func tile6x16AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 6 rows and n ≤ 16 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 6 rows and n ≤ 16 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y11 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile6x16AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile6x16AVX2(SB), 0, $384-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -698,21 +923,33 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Y0
-	VMOVUPS 32(DX), Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y1, Y5
-	VMOVAPS Y0, Y6
-	VMOVAPS Y1, Y7
-	VMOVAPS Y0, Y8
-	VMOVAPS Y1, Y9
-	VMOVAPS Y0, Y10
-	VMOVAPS Y1, Y11
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -804,8 +1041,65 @@ loop:
 	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Y0, Y0
+	VADDPS 32(SP), Y1, Y1
+	VADDPS 64(SP), Y2, Y2
+	VADDPS 96(SP), Y3, Y3
+	VADDPS 128(SP), Y4, Y4
+	VADDPS 160(SP), Y5, Y5
+	VADDPS 192(SP), Y6, Y6
+	VADDPS 224(SP), Y7, Y7
+	VADDPS 256(SP), Y8, Y8
+	VADDPS 288(SP), Y9, Y9
+	VADDPS 320(SP), Y10, Y10
+	VADDPS 352(SP), Y11, Y11
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Y0, 0(SP)
+	VMOVUPS Y1, 32(SP)
+	VMOVUPS Y2, 64(SP)
+	VMOVUPS Y3, 96(SP)
+	VMOVUPS Y4, 128(SP)
+	VMOVUPS Y5, 160(SP)
+	VMOVUPS Y6, 192(SP)
+	VMOVUPS Y7, 224(SP)
+	VMOVUPS Y8, 256(SP)
+	VMOVUPS Y9, 288(SP)
+	VMOVUPS Y10, 320(SP)
+	VMOVUPS Y11, 352(SP)
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Y12
+	VMOVUPS 32(DX), Y13
+	VADDPS Y12, Y0, Y0
+	VADDPS Y13, Y1, Y1
+	VADDPS Y12, Y2, Y2
+	VADDPS Y13, Y3, Y3
+	VADDPS Y12, Y4, Y4
+	VADDPS Y13, Y5, Y5
+	VADDPS Y12, Y6, Y6
+	VADDPS Y13, Y7, Y7
+	VADDPS Y12, Y8, Y8
+	VADDPS Y13, Y9, Y9
+	VADDPS Y12, Y10, Y10
+	VADDPS Y13, Y11, Y11
 	MOVQ n+48(FP), CX
 	CMPQ CX, $16
 	JLT  masked

@@ -5,11 +5,11 @@
 #include "textflag.h"
 
 // func tile1x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 32 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 1 rows and n ≤ 32 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z1 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile1x32AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile1x32AVX512(SB), 0, $128-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -30,11 +30,23 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -70,8 +82,25 @@ loop:
 	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 
@@ -93,11 +122,11 @@ done:
 	RET
 
 // func tile2x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 2 rows and n ≤ 32 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 2 rows and n ≤ 32 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z3 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile2x32AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile2x32AVX512(SB), 0, $256-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -118,13 +147,25 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -172,8 +213,33 @@ loop:
 	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -198,11 +264,11 @@ done:
 	RET
 
 // func tile3x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 3 rows and n ≤ 32 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 3 rows and n ≤ 32 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z5 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile3x32AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile3x32AVX512(SB), 0, $384-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -223,15 +289,27 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -291,8 +369,41 @@ loop:
 	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -320,11 +431,11 @@ done:
 	RET
 
 // func tile4x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 4 rows and n ≤ 32 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 4 rows and n ≤ 32 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z7 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile4x32AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile4x32AVX512(SB), 0, $512-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -345,17 +456,29 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -427,8 +550,49 @@ loop:
 	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -459,11 +623,11 @@ done:
 	RET
 
 // func tile5x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 5 rows and n ≤ 32 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 5 rows and n ≤ 32 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z9 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile5x32AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile5x32AVX512(SB), 0, $640-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -484,19 +648,31 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -580,8 +756,57 @@ loop:
 	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -615,11 +840,11 @@ done:
 	RET
 
 // func tile6x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 6 rows and n ≤ 32 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 6 rows and n ≤ 32 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z11 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile6x32AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile6x32AVX512(SB), 0, $768-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -640,21 +865,33 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -750,8 +987,65 @@ loop:
 	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -788,11 +1082,11 @@ done:
 	RET
 
 // func tile7x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 7 rows and n ≤ 32 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 7 rows and n ≤ 32 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z13 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile7x32AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile7x32AVX512(SB), 0, $896-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -813,23 +1107,35 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -937,8 +1243,73 @@ loop:
 	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -978,11 +1349,11 @@ done:
 	RET
 
 // func tile8x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 8 rows and n ≤ 32 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 8 rows and n ≤ 32 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z15 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile8x32AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile8x32AVX512(SB), 0, $1024-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1003,25 +1374,37 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	VMOVAPS Z0, Z14
-	VMOVAPS Z1, Z15
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 
 loop:
 	PREFETCHT1 0(R9)
@@ -1141,8 +1524,81 @@ loop:
 	ADDQ $512, R9
 	DECQ CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+	VADDPS 896(SP), Z14, Z14
+	VADDPS 960(SP), Z15, Z15
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VMOVUPS Z14, 896(SP)
+	VMOVUPS Z15, 960(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
+	VADDPS Z28, Z14, Z14
+	VADDPS Z29, Z15, Z15
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -1185,11 +1641,11 @@ done:
 	RET
 
 // func tile9x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 9 rows and n ≤ 32 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 9 rows and n ≤ 32 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z17 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile9x32AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile9x32AVX512(SB), 0, $1152-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1210,27 +1666,39 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	VMOVAPS Z0, Z14
-	VMOVAPS Z1, Z15
-	VMOVAPS Z0, Z16
-	VMOVAPS Z1, Z17
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 	SHLQ $2, CX // words
 
 loop:
@@ -1275,8 +1743,89 @@ loop:
 	ADDQ $144, AX
 	TESTQ CX, CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+	VADDPS 896(SP), Z14, Z14
+	VADDPS 960(SP), Z15, Z15
+	VADDPS 1024(SP), Z16, Z16
+	VADDPS 1088(SP), Z17, Z17
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VMOVUPS Z14, 896(SP)
+	VMOVUPS Z15, 960(SP)
+	VMOVUPS Z16, 1024(SP)
+	VMOVUPS Z17, 1088(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
+	VADDPS Z28, Z14, Z14
+	VADDPS Z29, Z15, Z15
+	VADDPS Z28, Z16, Z16
+	VADDPS Z29, Z17, Z17
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -1322,11 +1871,11 @@ done:
 	RET
 
 // func tile10x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 10 rows and n ≤ 32 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 10 rows and n ≤ 32 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z19 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile10x32AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile10x32AVX512(SB), 0, $1280-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1347,29 +1896,41 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	VMOVAPS Z0, Z14
-	VMOVAPS Z1, Z15
-	VMOVAPS Z0, Z16
-	VMOVAPS Z1, Z17
-	VMOVAPS Z0, Z18
-	VMOVAPS Z1, Z19
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 	SHLQ $2, CX // words
 
 loop:
@@ -1417,8 +1978,97 @@ loop:
 	ADDQ $160, AX
 	TESTQ CX, CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+	VADDPS 896(SP), Z14, Z14
+	VADDPS 960(SP), Z15, Z15
+	VADDPS 1024(SP), Z16, Z16
+	VADDPS 1088(SP), Z17, Z17
+	VADDPS 1152(SP), Z18, Z18
+	VADDPS 1216(SP), Z19, Z19
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VMOVUPS Z14, 896(SP)
+	VMOVUPS Z15, 960(SP)
+	VMOVUPS Z16, 1024(SP)
+	VMOVUPS Z17, 1088(SP)
+	VMOVUPS Z18, 1152(SP)
+	VMOVUPS Z19, 1216(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
+	VADDPS Z28, Z14, Z14
+	VADDPS Z29, Z15, Z15
+	VADDPS Z28, Z16, Z16
+	VADDPS Z29, Z17, Z17
+	VADDPS Z28, Z18, Z18
+	VADDPS Z29, Z19, Z19
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -1467,11 +2117,11 @@ done:
 	RET
 
 // func tile11x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 11 rows and n ≤ 32 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 11 rows and n ≤ 32 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z21 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile11x32AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile11x32AVX512(SB), 0, $1408-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1492,31 +2142,43 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	VMOVAPS Z0, Z14
-	VMOVAPS Z1, Z15
-	VMOVAPS Z0, Z16
-	VMOVAPS Z1, Z17
-	VMOVAPS Z0, Z18
-	VMOVAPS Z1, Z19
-	VMOVAPS Z0, Z20
-	VMOVAPS Z1, Z21
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 	SHLQ $2, CX // words
 
 loop:
@@ -1567,8 +2229,105 @@ loop:
 	ADDQ $176, AX
 	TESTQ CX, CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+	VADDPS 896(SP), Z14, Z14
+	VADDPS 960(SP), Z15, Z15
+	VADDPS 1024(SP), Z16, Z16
+	VADDPS 1088(SP), Z17, Z17
+	VADDPS 1152(SP), Z18, Z18
+	VADDPS 1216(SP), Z19, Z19
+	VADDPS 1280(SP), Z20, Z20
+	VADDPS 1344(SP), Z21, Z21
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VMOVUPS Z14, 896(SP)
+	VMOVUPS Z15, 960(SP)
+	VMOVUPS Z16, 1024(SP)
+	VMOVUPS Z17, 1088(SP)
+	VMOVUPS Z18, 1152(SP)
+	VMOVUPS Z19, 1216(SP)
+	VMOVUPS Z20, 1280(SP)
+	VMOVUPS Z21, 1344(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
+	VADDPS Z28, Z14, Z14
+	VADDPS Z29, Z15, Z15
+	VADDPS Z28, Z16, Z16
+	VADDPS Z29, Z17, Z17
+	VADDPS Z28, Z18, Z18
+	VADDPS Z29, Z19, Z19
+	VADDPS Z28, Z20, Z20
+	VADDPS Z29, Z21, Z21
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -1620,11 +2379,11 @@ done:
 	RET
 
 // func tile12x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 12 rows and n ≤ 32 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 12 rows and n ≤ 32 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z23 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile12x32AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile12x32AVX512(SB), 0, $1536-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1645,33 +2404,45 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	VMOVAPS Z0, Z14
-	VMOVAPS Z1, Z15
-	VMOVAPS Z0, Z16
-	VMOVAPS Z1, Z17
-	VMOVAPS Z0, Z18
-	VMOVAPS Z1, Z19
-	VMOVAPS Z0, Z20
-	VMOVAPS Z1, Z21
-	VMOVAPS Z0, Z22
-	VMOVAPS Z1, Z23
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 	SHLQ $2, CX // words
 
 loop:
@@ -1725,8 +2496,113 @@ loop:
 	ADDQ $192, AX
 	TESTQ CX, CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+	VADDPS 896(SP), Z14, Z14
+	VADDPS 960(SP), Z15, Z15
+	VADDPS 1024(SP), Z16, Z16
+	VADDPS 1088(SP), Z17, Z17
+	VADDPS 1152(SP), Z18, Z18
+	VADDPS 1216(SP), Z19, Z19
+	VADDPS 1280(SP), Z20, Z20
+	VADDPS 1344(SP), Z21, Z21
+	VADDPS 1408(SP), Z22, Z22
+	VADDPS 1472(SP), Z23, Z23
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VMOVUPS Z14, 896(SP)
+	VMOVUPS Z15, 960(SP)
+	VMOVUPS Z16, 1024(SP)
+	VMOVUPS Z17, 1088(SP)
+	VMOVUPS Z18, 1152(SP)
+	VMOVUPS Z19, 1216(SP)
+	VMOVUPS Z20, 1280(SP)
+	VMOVUPS Z21, 1344(SP)
+	VMOVUPS Z22, 1408(SP)
+	VMOVUPS Z23, 1472(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
+	VADDPS Z28, Z14, Z14
+	VADDPS Z29, Z15, Z15
+	VADDPS Z28, Z16, Z16
+	VADDPS Z29, Z17, Z17
+	VADDPS Z28, Z18, Z18
+	VADDPS Z29, Z19, Z19
+	VADDPS Z28, Z20, Z20
+	VADDPS Z29, Z21, Z21
+	VADDPS Z28, Z22, Z22
+	VADDPS Z29, Z23, Z23
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -1781,11 +2657,11 @@ done:
 	RET
 
 // func tile13x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 13 rows and n ≤ 32 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 13 rows and n ≤ 32 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z25 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile13x32AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile13x32AVX512(SB), 0, $1664-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1806,35 +2682,47 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	VMOVAPS Z0, Z14
-	VMOVAPS Z1, Z15
-	VMOVAPS Z0, Z16
-	VMOVAPS Z1, Z17
-	VMOVAPS Z0, Z18
-	VMOVAPS Z1, Z19
-	VMOVAPS Z0, Z20
-	VMOVAPS Z1, Z21
-	VMOVAPS Z0, Z22
-	VMOVAPS Z1, Z23
-	VMOVAPS Z0, Z24
-	VMOVAPS Z1, Z25
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 	SHLQ $2, CX // words
 
 loop:
@@ -1891,8 +2779,121 @@ loop:
 	ADDQ $208, AX
 	TESTQ CX, CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+	VADDPS 896(SP), Z14, Z14
+	VADDPS 960(SP), Z15, Z15
+	VADDPS 1024(SP), Z16, Z16
+	VADDPS 1088(SP), Z17, Z17
+	VADDPS 1152(SP), Z18, Z18
+	VADDPS 1216(SP), Z19, Z19
+	VADDPS 1280(SP), Z20, Z20
+	VADDPS 1344(SP), Z21, Z21
+	VADDPS 1408(SP), Z22, Z22
+	VADDPS 1472(SP), Z23, Z23
+	VADDPS 1536(SP), Z24, Z24
+	VADDPS 1600(SP), Z25, Z25
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VMOVUPS Z14, 896(SP)
+	VMOVUPS Z15, 960(SP)
+	VMOVUPS Z16, 1024(SP)
+	VMOVUPS Z17, 1088(SP)
+	VMOVUPS Z18, 1152(SP)
+	VMOVUPS Z19, 1216(SP)
+	VMOVUPS Z20, 1280(SP)
+	VMOVUPS Z21, 1344(SP)
+	VMOVUPS Z22, 1408(SP)
+	VMOVUPS Z23, 1472(SP)
+	VMOVUPS Z24, 1536(SP)
+	VMOVUPS Z25, 1600(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
+	VADDPS Z28, Z14, Z14
+	VADDPS Z29, Z15, Z15
+	VADDPS Z28, Z16, Z16
+	VADDPS Z29, Z17, Z17
+	VADDPS Z28, Z18, Z18
+	VADDPS Z29, Z19, Z19
+	VADDPS Z28, Z20, Z20
+	VADDPS Z29, Z21, Z21
+	VADDPS Z28, Z22, Z22
+	VADDPS Z29, Z23, Z23
+	VADDPS Z28, Z24, Z24
+	VADDPS Z29, Z25, Z25
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI
@@ -1950,11 +2951,11 @@ done:
 	RET
 
 // func tile14x32AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for 14 rows and n ≤ 32 columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for 14 rows and n ≤ 32 columns, 4·steps words, r.count times, in parts of 256 words, the first of 4·r.first.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z27 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile14x32AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile14x32AVX512(SB), 0, $1792-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1975,37 +2976,49 @@ tile:
 	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-	VMOVUPS 0(DX), Z0
-	VMOVUPS 64(DX), Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z1, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z1, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z1, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z1, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z1, Z13
-	VMOVAPS Z0, Z14
-	VMOVAPS Z1, Z15
-	VMOVAPS Z0, Z16
-	VMOVAPS Z1, Z17
-	VMOVAPS Z0, Z18
-	VMOVAPS Z1, Z19
-	VMOVAPS Z0, Z20
-	VMOVAPS Z1, Z21
-	VMOVAPS Z0, Z22
-	VMOVAPS Z1, Z23
-	VMOVAPS Z0, Z24
-	VMOVAPS Z1, Z25
-	VMOVAPS Z0, Z26
-	VMOVAPS Z1, Z27
-	TESTQ CX, CX
+	MOVQ steps+40(FP), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	TESTQ R14, R14
 	JZ    store
+	XORL R15, R15 // no part is summed
+	MOVQ r_first+104(FP), CX
+	JMP  part
+
+nextPart:
+	MOVQ $1, R15
+	MOVQ $64, CX
+
+part:
+	CMPQ    R14, CX
+	CMOVQLT R14, CX
+	SUBQ    CX, R14
 	SHLQ $2, CX // words
 
 loop:
@@ -2065,8 +3078,129 @@ loop:
 	ADDQ $224, AX
 	TESTQ CX, CX
 	JNZ  loop
+	TESTQ R15, R15
+	JZ    first
+	VADDPS 0(SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+	VADDPS 256(SP), Z4, Z4
+	VADDPS 320(SP), Z5, Z5
+	VADDPS 384(SP), Z6, Z6
+	VADDPS 448(SP), Z7, Z7
+	VADDPS 512(SP), Z8, Z8
+	VADDPS 576(SP), Z9, Z9
+	VADDPS 640(SP), Z10, Z10
+	VADDPS 704(SP), Z11, Z11
+	VADDPS 768(SP), Z12, Z12
+	VADDPS 832(SP), Z13, Z13
+	VADDPS 896(SP), Z14, Z14
+	VADDPS 960(SP), Z15, Z15
+	VADDPS 1024(SP), Z16, Z16
+	VADDPS 1088(SP), Z17, Z17
+	VADDPS 1152(SP), Z18, Z18
+	VADDPS 1216(SP), Z19, Z19
+	VADDPS 1280(SP), Z20, Z20
+	VADDPS 1344(SP), Z21, Z21
+	VADDPS 1408(SP), Z22, Z22
+	VADDPS 1472(SP), Z23, Z23
+	VADDPS 1536(SP), Z24, Z24
+	VADDPS 1600(SP), Z25, Z25
+	VADDPS 1664(SP), Z26, Z26
+	VADDPS 1728(SP), Z27, Z27
+
+first:
+	TESTQ R14, R14
+	JZ    store
+	VMOVUPS Z0, 0(SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	VMOVUPS Z4, 256(SP)
+	VMOVUPS Z5, 320(SP)
+	VMOVUPS Z6, 384(SP)
+	VMOVUPS Z7, 448(SP)
+	VMOVUPS Z8, 512(SP)
+	VMOVUPS Z9, 576(SP)
+	VMOVUPS Z10, 640(SP)
+	VMOVUPS Z11, 704(SP)
+	VMOVUPS Z12, 768(SP)
+	VMOVUPS Z13, 832(SP)
+	VMOVUPS Z14, 896(SP)
+	VMOVUPS Z15, 960(SP)
+	VMOVUPS Z16, 1024(SP)
+	VMOVUPS Z17, 1088(SP)
+	VMOVUPS Z18, 1152(SP)
+	VMOVUPS Z19, 1216(SP)
+	VMOVUPS Z20, 1280(SP)
+	VMOVUPS Z21, 1344(SP)
+	VMOVUPS Z22, 1408(SP)
+	VMOVUPS Z23, 1472(SP)
+	VMOVUPS Z24, 1536(SP)
+	VMOVUPS Z25, 1600(SP)
+	VMOVUPS Z26, 1664(SP)
+	VMOVUPS Z27, 1728(SP)
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	JMP nextPart
 
 store:
+	VMOVUPS 0(DX), Z28
+	VMOVUPS 64(DX), Z29
+	VADDPS Z28, Z0, Z0
+	VADDPS Z29, Z1, Z1
+	VADDPS Z28, Z2, Z2
+	VADDPS Z29, Z3, Z3
+	VADDPS Z28, Z4, Z4
+	VADDPS Z29, Z5, Z5
+	VADDPS Z28, Z6, Z6
+	VADDPS Z29, Z7, Z7
+	VADDPS Z28, Z8, Z8
+	VADDPS Z29, Z9, Z9
+	VADDPS Z28, Z10, Z10
+	VADDPS Z29, Z11, Z11
+	VADDPS Z28, Z12, Z12
+	VADDPS Z29, Z13, Z13
+	VADDPS Z28, Z14, Z14
+	VADDPS Z29, Z15, Z15
+	VADDPS Z28, Z16, Z16
+	VADDPS Z29, Z17, Z17
+	VADDPS Z28, Z18, Z18
+	VADDPS Z29, Z19, Z19
+	VADDPS Z28, Z20, Z20
+	VADDPS Z29, Z21, Z21
+	VADDPS Z28, Z22, Z22
+	VADDPS Z29, Z23, Z23
+	VADDPS Z28, Z24, Z24
+	VADDPS Z29, Z25, Z25
+	VADDPS Z28, Z26, Z26
+	VADDPS Z29, Z27, Z27
 	VMOVUPS Z0, K1, 0(DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ SI, DI

@@ -40,7 +40,7 @@ GLOBL highHalf<>(SB), RODATA|NOPTR, $32
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y1 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile1x16BFloat16AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile1x16BFloat16AVX2(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -175,7 +175,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y3 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile2x16BFloat16AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile2x16BFloat16AVX2(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -350,7 +350,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y5 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile3x16BFloat16AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile3x16BFloat16AVX2(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -472,7 +472,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y7 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile4x16BFloat16AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile4x16BFloat16AVX2(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -610,7 +610,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y9 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile5x16BFloat16AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile5x16BFloat16AVX2(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -764,7 +764,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y11 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile6x16BFloat16AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile6x16BFloat16AVX2(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12

@@ -20,7 +20,7 @@ GLOBL highHalf<>(SB), RODATA|NOPTR, $32
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z1 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile1x32BFloat16AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile1x32BFloat16AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -152,7 +152,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z3 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile2x32BFloat16AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile2x32BFloat16AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -321,7 +321,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z5 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile3x32BFloat16AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile3x32BFloat16AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -431,7 +431,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z7 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile4x32BFloat16AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile4x32BFloat16AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -554,7 +554,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z9 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile5x32BFloat16AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile5x32BFloat16AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -690,7 +690,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z11 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile6x32BFloat16AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile6x32BFloat16AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -839,7 +839,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z13 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile7x32BFloat16AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile7x32BFloat16AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1001,7 +1001,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z15 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile8x32BFloat16AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile8x32BFloat16AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1176,7 +1176,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z17 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile9x32BFloat16AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile9x32BFloat16AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1364,7 +1364,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z19 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile10x32BFloat16AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile10x32BFloat16AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1565,7 +1565,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z21 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile11x32BFloat16AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile11x32BFloat16AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1779,7 +1779,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z23 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile12x32BFloat16AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile12x32BFloat16AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2006,7 +2006,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z25 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile13x32BFloat16AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile13x32BFloat16AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2246,7 +2246,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z27 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile14x32BFloat16AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile14x32BFloat16AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12

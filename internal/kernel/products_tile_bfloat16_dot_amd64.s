@@ -9,7 +9,7 @@
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z1 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile1x32BFloat16Dot(SB), NOSPLIT, $0-104
+TEXT ·tile1x32BFloat16Dot(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -105,7 +105,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z3 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile2x32BFloat16Dot(SB), NOSPLIT, $0-104
+TEXT ·tile2x32BFloat16Dot(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -218,7 +218,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z5 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile3x32BFloat16Dot(SB), NOSPLIT, $0-104
+TEXT ·tile3x32BFloat16Dot(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -348,7 +348,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z7 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile4x32BFloat16Dot(SB), NOSPLIT, $0-104
+TEXT ·tile4x32BFloat16Dot(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -495,7 +495,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z9 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile5x32BFloat16Dot(SB), NOSPLIT, $0-104
+TEXT ·tile5x32BFloat16Dot(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -659,7 +659,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z11 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile6x32BFloat16Dot(SB), NOSPLIT, $0-104
+TEXT ·tile6x32BFloat16Dot(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -840,7 +840,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z13 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile7x32BFloat16Dot(SB), NOSPLIT, $0-104
+TEXT ·tile7x32BFloat16Dot(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1038,7 +1038,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z15 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile8x32BFloat16Dot(SB), NOSPLIT, $0-104
+TEXT ·tile8x32BFloat16Dot(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1169,7 +1169,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z17 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile9x32BFloat16Dot(SB), NOSPLIT, $0-104
+TEXT ·tile9x32BFloat16Dot(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1308,7 +1308,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z19 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile10x32BFloat16Dot(SB), NOSPLIT, $0-104
+TEXT ·tile10x32BFloat16Dot(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1455,7 +1455,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z21 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile11x32BFloat16Dot(SB), NOSPLIT, $0-104
+TEXT ·tile11x32BFloat16Dot(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1610,7 +1610,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z23 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile12x32BFloat16Dot(SB), NOSPLIT, $0-104
+TEXT ·tile12x32BFloat16Dot(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1773,7 +1773,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z25 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile13x32BFloat16Dot(SB), NOSPLIT, $0-104
+TEXT ·tile13x32BFloat16Dot(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1944,7 +1944,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z27 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile14x32BFloat16Dot(SB), NOSPLIT, $0-104
+TEXT ·tile14x32BFloat16Dot(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12

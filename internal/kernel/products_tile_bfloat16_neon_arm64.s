@@ -4,11 +4,11 @@
 
 #include "textflag.h"
 
-// func tile1x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+// func tile1x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 // c[i*ldc+j] = bias[j] + a·b, 4·steps words of two terms, for 1 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
-TEXT ·tile1x16BFloat16NEON(SB), NOSPLIT, $0-64
+TEXT ·tile1x16BFloat16NEON(SB), NOSPLIT, $0-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -160,11 +160,11 @@ row0x2:
 row0x1:
 	RET
 
-// func tile2x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+// func tile2x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 // c[i*ldc+j] = bias[j] + a·b, 4·steps words of two terms, for 2 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
-TEXT ·tile2x16BFloat16NEON(SB), NOSPLIT, $0-64
+TEXT ·tile2x16BFloat16NEON(SB), NOSPLIT, $0-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -376,11 +376,11 @@ row1x2:
 row1x1:
 	RET
 
-// func tile3x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+// func tile3x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 // c[i*ldc+j] = bias[j] + a·b, 4·steps words of two terms, for 3 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
-TEXT ·tile3x16BFloat16NEON(SB), NOSPLIT, $0-64
+TEXT ·tile3x16BFloat16NEON(SB), NOSPLIT, $0-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -652,11 +652,11 @@ row2x2:
 row2x1:
 	RET
 
-// func tile4x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+// func tile4x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 // c[i*ldc+j] = bias[j] + a·b, 4·steps words of two terms, for 4 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
-TEXT ·tile4x16BFloat16NEON(SB), NOSPLIT, $0-64
+TEXT ·tile4x16BFloat16NEON(SB), NOSPLIT, $0-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -988,11 +988,11 @@ row3x2:
 row3x1:
 	RET
 
-// func tile5x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+// func tile5x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 // c[i*ldc+j] = bias[j] + a·b, 4·steps words of two terms, for 5 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
-TEXT ·tile5x16BFloat16NEON(SB), NOSPLIT, $0-64
+TEXT ·tile5x16BFloat16NEON(SB), NOSPLIT, $0-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -1384,11 +1384,11 @@ row4x2:
 row4x1:
 	RET
 
-// func tile6x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+// func tile6x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 // c[i*ldc+j] = bias[j] + a·b, 4·steps words of two terms, for 6 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
-TEXT ·tile6x16BFloat16NEON(SB), NOSPLIT, $0-64
+TEXT ·tile6x16BFloat16NEON(SB), NOSPLIT, $0-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2

@@ -31,7 +31,7 @@ GLOBL laneMask<>(SB), RODATA|NOPTR, $128
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, Y0-Y1 c (two for each row), from Y8 on b and a.
 // Requires: AVX2, FMA
-TEXT ·tile1x16Int8AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile1x16Int8AVX2(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -242,7 +242,7 @@ masked:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, Y0-Y3 c (two for each row), from Y8 on b and a.
 // Requires: AVX2, FMA
-TEXT ·tile2x16Int8AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile2x16Int8AVX2(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -437,7 +437,7 @@ masked:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, Y0-Y5 c (two for each row), from Y8 on b and a.
 // Requires: AVX2, FMA
-TEXT ·tile3x16Int8AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile3x16Int8AVX2(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -673,7 +673,7 @@ masked:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, Y0-Y7 c (two for each row), from Y8 on b and a.
 // Requires: AVX2, FMA
-TEXT ·tile4x16Int8AVX2(SB), NOSPLIT, $0-104
+TEXT ·tile4x16Int8AVX2(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12

@@ -11,7 +11,7 @@
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z1 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile1x32Int8AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile1x32Int8AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -223,7 +223,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z3 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile2x32Int8AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile2x32Int8AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -413,7 +413,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z5 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile3x32Int8AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile3x32Int8AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -641,7 +641,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z7 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile4x32Int8AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile4x32Int8AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -907,7 +907,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z9 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile5x32Int8AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile5x32Int8AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1211,7 +1211,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z11 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile6x32Int8AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile6x32Int8AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1553,7 +1553,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z13 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile7x32Int8AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile7x32Int8AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1933,7 +1933,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z15 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile8x32Int8AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile8x32Int8AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2351,7 +2351,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z17 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile9x32Int8AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile9x32Int8AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2720,7 +2720,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z19 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile10x32Int8AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile10x32Int8AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -3118,7 +3118,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z21 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile11x32Int8AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile11x32Int8AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -3545,7 +3545,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z23 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile12x32Int8AVX512(SB), NOSPLIT, $0-104
+TEXT ·tile12x32Int8AVX512(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12

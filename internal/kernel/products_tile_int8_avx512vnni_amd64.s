@@ -11,7 +11,7 @@
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z1 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile1x32AVX512VNNI(SB), NOSPLIT, $0-104
+TEXT ·tile1x32AVX512VNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -163,7 +163,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z3 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile2x32AVX512VNNI(SB), NOSPLIT, $0-104
+TEXT ·tile2x32AVX512VNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -353,7 +353,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z5 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile3x32AVX512VNNI(SB), NOSPLIT, $0-104
+TEXT ·tile3x32AVX512VNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -581,7 +581,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z7 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile4x32AVX512VNNI(SB), NOSPLIT, $0-104
+TEXT ·tile4x32AVX512VNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -847,7 +847,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z9 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile5x32AVX512VNNI(SB), NOSPLIT, $0-104
+TEXT ·tile5x32AVX512VNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1151,7 +1151,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z11 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile6x32AVX512VNNI(SB), NOSPLIT, $0-104
+TEXT ·tile6x32AVX512VNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1493,7 +1493,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z13 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile7x32AVX512VNNI(SB), NOSPLIT, $0-104
+TEXT ·tile7x32AVX512VNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1873,7 +1873,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z15 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile8x32AVX512VNNI(SB), NOSPLIT, $0-104
+TEXT ·tile8x32AVX512VNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2291,7 +2291,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z17 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile9x32AVX512VNNI(SB), NOSPLIT, $0-104
+TEXT ·tile9x32AVX512VNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2573,7 +2573,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z19 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile10x32AVX512VNNI(SB), NOSPLIT, $0-104
+TEXT ·tile10x32AVX512VNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2875,7 +2875,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z21 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile11x32AVX512VNNI(SB), NOSPLIT, $0-104
+TEXT ·tile11x32AVX512VNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -3197,7 +3197,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z23 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile12x32AVX512VNNI(SB), NOSPLIT, $0-104
+TEXT ·tile12x32AVX512VNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -3539,7 +3539,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z25 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile13x32AVX512VNNI(SB), NOSPLIT, $0-104
+TEXT ·tile13x32AVX512VNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -3901,7 +3901,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z27 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile14x32AVX512VNNI(SB), NOSPLIT, $0-104
+TEXT ·tile14x32AVX512VNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12

@@ -31,7 +31,7 @@ GLOBL laneMask<>(SB), RODATA|NOPTR, $128
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, Y0-Y1 c (two for each row), from Y12 on b and a.
 // Requires: AVX-VNNI, FMA
-TEXT ·tile1x16AVXVNNI(SB), NOSPLIT, $0-104
+TEXT ·tile1x16AVXVNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -182,7 +182,7 @@ masked:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, Y0-Y3 c (two for each row), from Y12 on b and a.
 // Requires: AVX-VNNI, FMA
-TEXT ·tile2x16AVXVNNI(SB), NOSPLIT, $0-104
+TEXT ·tile2x16AVXVNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -374,7 +374,7 @@ masked:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, Y0-Y5 c (two for each row), from Y12 on b and a.
 // Requires: AVX-VNNI, FMA
-TEXT ·tile3x16AVXVNNI(SB), NOSPLIT, $0-104
+TEXT ·tile3x16AVXVNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -607,7 +607,7 @@ masked:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, Y0-Y7 c (two for each row), from Y12 on b and a.
 // Requires: AVX-VNNI, FMA
-TEXT ·tile4x16AVXVNNI(SB), NOSPLIT, $0-104
+TEXT ·tile4x16AVXVNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -881,7 +881,7 @@ masked:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, Y0-Y9 c (two for each row), from Y12 on b and a.
 // Requires: AVX-VNNI, FMA
-TEXT ·tile5x16AVXVNNI(SB), NOSPLIT, $0-104
+TEXT ·tile5x16AVXVNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1196,7 +1196,7 @@ masked:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, Y0-Y11 c (two for each row), from Y12 on b and a.
 // Requires: AVX-VNNI, FMA
-TEXT ·tile6x16AVXVNNI(SB), NOSPLIT, $0-104
+TEXT ·tile6x16AVXVNNI(SB), NOSPLIT, $0-112
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12

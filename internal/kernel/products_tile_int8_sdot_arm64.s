@@ -4,12 +4,12 @@
 
 #include "textflag.h"
 
-// func tile1x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+// func tile1x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 // c = (a·b in whole numbers)·scales + bias + a·b of the outliers, 16·steps terms, for 1 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
 // Requires: ASIMDDP
-TEXT ·tile1x16Int8SDOT(SB), NOSPLIT, $0-64
+TEXT ·tile1x16Int8SDOT(SB), NOSPLIT, $0-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -162,12 +162,12 @@ row0x2:
 row0x1:
 	RET
 
-// func tile2x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+// func tile2x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 // c = (a·b in whole numbers)·scales + bias + a·b of the outliers, 16·steps terms, for 2 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
 // Requires: ASIMDDP
-TEXT ·tile2x16Int8SDOT(SB), NOSPLIT, $0-64
+TEXT ·tile2x16Int8SDOT(SB), NOSPLIT, $0-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -401,12 +401,12 @@ row1x2:
 row1x1:
 	RET
 
-// func tile3x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+// func tile3x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 // c = (a·b in whole numbers)·scales + bias + a·b of the outliers, 16·steps terms, for 3 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
 // Requires: ASIMDDP
-TEXT ·tile3x16Int8SDOT(SB), NOSPLIT, $0-64
+TEXT ·tile3x16Int8SDOT(SB), NOSPLIT, $0-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -721,12 +721,12 @@ row2x2:
 row2x1:
 	RET
 
-// func tile4x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+// func tile4x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 // c = (a·b in whole numbers)·scales + bias + a·b of the outliers, 16·steps terms, for 4 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
 // Requires: ASIMDDP
-TEXT ·tile4x16Int8SDOT(SB), NOSPLIT, $0-64
+TEXT ·tile4x16Int8SDOT(SB), NOSPLIT, $0-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -1122,12 +1122,12 @@ row3x2:
 row3x1:
 	RET
 
-// func tile5x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+// func tile5x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 // c = (a·b in whole numbers)·scales + bias + a·b of the outliers, 16·steps terms, for 5 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
 // Requires: ASIMDDP
-TEXT ·tile5x16Int8SDOT(SB), NOSPLIT, $0-64
+TEXT ·tile5x16Int8SDOT(SB), NOSPLIT, $0-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -1604,12 +1604,12 @@ row4x2:
 row4x1:
 	RET
 
-// func tile6x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+// func tile6x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 // c = (a·b in whole numbers)·scales + bias + a·b of the outliers, 16·steps terms, for 6 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
 // Requires: ASIMDDP
-TEXT ·tile6x16Int8SDOT(SB), NOSPLIT, $0-64
+TEXT ·tile6x16Int8SDOT(SB), NOSPLIT, $0-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2

@@ -4,11 +4,11 @@
 
 #include "textflag.h"
 
-// func tile1x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b, 4·steps terms, for 1 rows and n ≤ 16 columns.
+// func tile1x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
+// c[i*ldc+j] = bias[j] + a·b, 4·steps terms, in parts of 256, the first of 4·first, for 1 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
-TEXT ·tile1x16NEON(SB), NOSPLIT, $0-64
+TEXT ·tile1x16NEON(SB), 0, $64-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -18,8 +18,24 @@ TEXT ·tile1x16NEON(SB), NOSPLIT, $0-64
 	MOVD n+48(FP), R7
 	MOVD next+56(FP), R6
 	LSL  $2, R1, R1
-	VLD1 (R4), [V0.S4, V1.S4, V2.S4, V3.S4]
-	CBZ  R5, store
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	CBZ  R5, sums
+	MOVD $0, R10
+	MOVD R5, R9
+	MOVD first+64(FP), R5
+	B    sum
+
+nextPart:
+	MOVD $1, R10
+	MOVD $64, R5
+
+sum:
+	CMP  R5, R9
+	CSEL LT, R9, R5, R5
+	SUB  R5, R9, R9
 
 loop:
 	FMOVQ 0(R2), F24
@@ -56,6 +72,30 @@ loop:
 	ADD  $512, R6
 	SUBS $1, R5, R5
 	BNE  loop
+	CBZ  R10, first
+	ADD  $8, RSP, R11
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e20d700 // fadd v0.4s, v24.4s, v0.4s
+	WORD $0x4e21d721 // fadd v1.4s, v25.4s, v1.4s
+	WORD $0x4e22d742 // fadd v2.4s, v26.4s, v2.4s
+	WORD $0x4e23d763 // fadd v3.4s, v27.4s, v3.4s
+
+first:
+	CBZ  R9, sums
+	ADD  $8, RSP, R11
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R11)
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	B    nextPart
+
+sums:
+	VLD1 (R4), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 
 store:
 	CMP  $16, R7
@@ -84,11 +124,11 @@ row0x2:
 row0x1:
 	RET
 
-// func tile2x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b, 4·steps terms, for 2 rows and n ≤ 16 columns.
+// func tile2x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
+// c[i*ldc+j] = bias[j] + a·b, 4·steps terms, in parts of 256, the first of 4·first, for 2 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
-TEXT ·tile2x16NEON(SB), NOSPLIT, $0-64
+TEXT ·tile2x16NEON(SB), 0, $128-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -98,12 +138,28 @@ TEXT ·tile2x16NEON(SB), NOSPLIT, $0-64
 	MOVD n+48(FP), R7
 	MOVD next+56(FP), R6
 	LSL  $2, R1, R1
-	VLD1 (R4), [V0.S4, V1.S4, V2.S4, V3.S4]
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	CBZ  R5, store
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	CBZ  R5, sums
+	MOVD $0, R10
+	MOVD R5, R9
+	MOVD first+64(FP), R5
+	B    sum
+
+nextPart:
+	MOVD $1, R10
+	MOVD $64, R5
+
+sum:
+	CMP  R5, R9
+	CSEL LT, R9, R5, R5
+	SUB  R5, R9, R9
 
 loop:
 	FMOVQ 0(R2), F24
@@ -157,6 +213,44 @@ loop:
 	ADD  $512, R6
 	SUBS $1, R5, R5
 	BNE  loop
+	CBZ  R10, first
+	ADD  $8, RSP, R11
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e20d700 // fadd v0.4s, v24.4s, v0.4s
+	WORD $0x4e21d721 // fadd v1.4s, v25.4s, v1.4s
+	WORD $0x4e22d742 // fadd v2.4s, v26.4s, v2.4s
+	WORD $0x4e23d763 // fadd v3.4s, v27.4s, v3.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e24d704 // fadd v4.4s, v24.4s, v4.4s
+	WORD $0x4e25d725 // fadd v5.4s, v25.4s, v5.4s
+	WORD $0x4e26d746 // fadd v6.4s, v26.4s, v6.4s
+	WORD $0x4e27d767 // fadd v7.4s, v27.4s, v7.4s
+
+first:
+	CBZ  R9, sums
+	ADD  $8, RSP, R11
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R11)
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R11)
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	B    nextPart
+
+sums:
+	VLD1 (R4), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 
 store:
 	CMP  $16, R7
@@ -205,11 +299,11 @@ row1x2:
 row1x1:
 	RET
 
-// func tile3x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b, 4·steps terms, for 3 rows and n ≤ 16 columns.
+// func tile3x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
+// c[i*ldc+j] = bias[j] + a·b, 4·steps terms, in parts of 256, the first of 4·first, for 3 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
-TEXT ·tile3x16NEON(SB), NOSPLIT, $0-64
+TEXT ·tile3x16NEON(SB), 0, $192-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -219,16 +313,32 @@ TEXT ·tile3x16NEON(SB), NOSPLIT, $0-64
 	MOVD n+48(FP), R7
 	MOVD next+56(FP), R6
 	LSL  $2, R1, R1
-	VLD1 (R4), [V0.S4, V1.S4, V2.S4, V3.S4]
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	CBZ  R5, store
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	CBZ  R5, sums
+	MOVD $0, R10
+	MOVD R5, R9
+	MOVD first+64(FP), R5
+	B    sum
+
+nextPart:
+	MOVD $1, R10
+	MOVD $64, R5
+
+sum:
+	CMP  R5, R9
+	CSEL LT, R9, R5, R5
+	SUB  R5, R9, R9
 
 loop:
 	FMOVQ 0(R2), F24
@@ -299,6 +409,58 @@ loop:
 	ADD  $512, R6
 	SUBS $1, R5, R5
 	BNE  loop
+	CBZ  R10, first
+	ADD  $8, RSP, R11
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e20d700 // fadd v0.4s, v24.4s, v0.4s
+	WORD $0x4e21d721 // fadd v1.4s, v25.4s, v1.4s
+	WORD $0x4e22d742 // fadd v2.4s, v26.4s, v2.4s
+	WORD $0x4e23d763 // fadd v3.4s, v27.4s, v3.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e24d704 // fadd v4.4s, v24.4s, v4.4s
+	WORD $0x4e25d725 // fadd v5.4s, v25.4s, v5.4s
+	WORD $0x4e26d746 // fadd v6.4s, v26.4s, v6.4s
+	WORD $0x4e27d767 // fadd v7.4s, v27.4s, v7.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e28d708 // fadd v8.4s, v24.4s, v8.4s
+	WORD $0x4e29d729 // fadd v9.4s, v25.4s, v9.4s
+	WORD $0x4e2ad74a // fadd v10.4s, v26.4s, v10.4s
+	WORD $0x4e2bd76b // fadd v11.4s, v27.4s, v11.4s
+
+first:
+	CBZ  R9, sums
+	ADD  $8, RSP, R11
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R11)
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R11)
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	VST1.P [V8.S4, V9.S4, V10.S4, V11.S4], 64(R11)
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	B    nextPart
+
+sums:
+	VLD1 (R4), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
+	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
+	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
 
 store:
 	CMP  $16, R7
@@ -367,11 +529,11 @@ row2x2:
 row2x1:
 	RET
 
-// func tile4x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b, 4·steps terms, for 4 rows and n ≤ 16 columns.
+// func tile4x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
+// c[i*ldc+j] = bias[j] + a·b, 4·steps terms, in parts of 256, the first of 4·first, for 4 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
-TEXT ·tile4x16NEON(SB), NOSPLIT, $0-64
+TEXT ·tile4x16NEON(SB), 0, $256-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -381,20 +543,36 @@ TEXT ·tile4x16NEON(SB), NOSPLIT, $0-64
 	MOVD n+48(FP), R7
 	MOVD next+56(FP), R6
 	LSL  $2, R1, R1
-	VLD1 (R4), [V0.S4, V1.S4, V2.S4, V3.S4]
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	CBZ  R5, store
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	CBZ  R5, sums
+	MOVD $0, R10
+	MOVD R5, R9
+	MOVD first+64(FP), R5
+	B    sum
+
+nextPart:
+	MOVD $1, R10
+	MOVD $64, R5
+
+sum:
+	CMP  R5, R9
+	CSEL LT, R9, R5, R5
+	SUB  R5, R9, R9
 
 loop:
 	FMOVQ 0(R2), F24
@@ -482,6 +660,72 @@ loop:
 	ADD  $512, R6
 	SUBS $1, R5, R5
 	BNE  loop
+	CBZ  R10, first
+	ADD  $8, RSP, R11
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e20d700 // fadd v0.4s, v24.4s, v0.4s
+	WORD $0x4e21d721 // fadd v1.4s, v25.4s, v1.4s
+	WORD $0x4e22d742 // fadd v2.4s, v26.4s, v2.4s
+	WORD $0x4e23d763 // fadd v3.4s, v27.4s, v3.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e24d704 // fadd v4.4s, v24.4s, v4.4s
+	WORD $0x4e25d725 // fadd v5.4s, v25.4s, v5.4s
+	WORD $0x4e26d746 // fadd v6.4s, v26.4s, v6.4s
+	WORD $0x4e27d767 // fadd v7.4s, v27.4s, v7.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e28d708 // fadd v8.4s, v24.4s, v8.4s
+	WORD $0x4e29d729 // fadd v9.4s, v25.4s, v9.4s
+	WORD $0x4e2ad74a // fadd v10.4s, v26.4s, v10.4s
+	WORD $0x4e2bd76b // fadd v11.4s, v27.4s, v11.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e2cd70c // fadd v12.4s, v24.4s, v12.4s
+	WORD $0x4e2dd72d // fadd v13.4s, v25.4s, v13.4s
+	WORD $0x4e2ed74e // fadd v14.4s, v26.4s, v14.4s
+	WORD $0x4e2fd76f // fadd v15.4s, v27.4s, v15.4s
+
+first:
+	CBZ  R9, sums
+	ADD  $8, RSP, R11
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R11)
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R11)
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	VST1.P [V8.S4, V9.S4, V10.S4, V11.S4], 64(R11)
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	VST1.P [V12.S4, V13.S4, V14.S4, V15.S4], 64(R11)
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	B    nextPart
+
+sums:
+	VLD1 (R4), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
+	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
+	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	WORD $0x4e3bd5ef // fadd v15.4s, v15.4s, v27.4s
 
 store:
 	CMP  $16, R7
@@ -570,11 +814,11 @@ row3x2:
 row3x1:
 	RET
 
-// func tile5x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b, 4·steps terms, for 5 rows and n ≤ 16 columns.
+// func tile5x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
+// c[i*ldc+j] = bias[j] + a·b, 4·steps terms, in parts of 256, the first of 4·first, for 5 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
-TEXT ·tile5x16NEON(SB), NOSPLIT, $0-64
+TEXT ·tile5x16NEON(SB), 0, $320-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -584,24 +828,40 @@ TEXT ·tile5x16NEON(SB), NOSPLIT, $0-64
 	MOVD n+48(FP), R7
 	MOVD next+56(FP), R6
 	LSL  $2, R1, R1
-	VLD1 (R4), [V0.S4, V1.S4, V2.S4, V3.S4]
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4ea01c10 // mov v16.16b, v0.16b
-	WORD $0x4ea11c31 // mov v17.16b, v1.16b
-	WORD $0x4ea21c52 // mov v18.16b, v2.16b
-	WORD $0x4ea31c73 // mov v19.16b, v3.16b
-	CBZ  R5, store
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	WORD $0x4f000412 // movi v18.4s, #0x0
+	WORD $0x4f000413 // movi v19.4s, #0x0
+	CBZ  R5, sums
+	MOVD $0, R10
+	MOVD R5, R9
+	MOVD first+64(FP), R5
+	B    sum
+
+nextPart:
+	MOVD $1, R10
+	MOVD $64, R5
+
+sum:
+	CMP  R5, R9
+	CSEL LT, R9, R5, R5
+	SUB  R5, R9, R9
 
 loop:
 	FMOVQ 0(R2), F24
@@ -706,6 +966,86 @@ loop:
 	ADD  $512, R6
 	SUBS $1, R5, R5
 	BNE  loop
+	CBZ  R10, first
+	ADD  $8, RSP, R11
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e20d700 // fadd v0.4s, v24.4s, v0.4s
+	WORD $0x4e21d721 // fadd v1.4s, v25.4s, v1.4s
+	WORD $0x4e22d742 // fadd v2.4s, v26.4s, v2.4s
+	WORD $0x4e23d763 // fadd v3.4s, v27.4s, v3.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e24d704 // fadd v4.4s, v24.4s, v4.4s
+	WORD $0x4e25d725 // fadd v5.4s, v25.4s, v5.4s
+	WORD $0x4e26d746 // fadd v6.4s, v26.4s, v6.4s
+	WORD $0x4e27d767 // fadd v7.4s, v27.4s, v7.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e28d708 // fadd v8.4s, v24.4s, v8.4s
+	WORD $0x4e29d729 // fadd v9.4s, v25.4s, v9.4s
+	WORD $0x4e2ad74a // fadd v10.4s, v26.4s, v10.4s
+	WORD $0x4e2bd76b // fadd v11.4s, v27.4s, v11.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e2cd70c // fadd v12.4s, v24.4s, v12.4s
+	WORD $0x4e2dd72d // fadd v13.4s, v25.4s, v13.4s
+	WORD $0x4e2ed74e // fadd v14.4s, v26.4s, v14.4s
+	WORD $0x4e2fd76f // fadd v15.4s, v27.4s, v15.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e30d710 // fadd v16.4s, v24.4s, v16.4s
+	WORD $0x4e31d731 // fadd v17.4s, v25.4s, v17.4s
+	WORD $0x4e32d752 // fadd v18.4s, v26.4s, v18.4s
+	WORD $0x4e33d773 // fadd v19.4s, v27.4s, v19.4s
+
+first:
+	CBZ  R9, sums
+	ADD  $8, RSP, R11
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R11)
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R11)
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	VST1.P [V8.S4, V9.S4, V10.S4, V11.S4], 64(R11)
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	VST1.P [V12.S4, V13.S4, V14.S4, V15.S4], 64(R11)
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R11)
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	WORD $0x4f000412 // movi v18.4s, #0x0
+	WORD $0x4f000413 // movi v19.4s, #0x0
+	B    nextPart
+
+sums:
+	VLD1 (R4), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
+	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
+	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	WORD $0x4e3bd5ef // fadd v15.4s, v15.4s, v27.4s
+	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
+	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
+	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
+	WORD $0x4e3bd673 // fadd v19.4s, v19.4s, v27.4s
 
 store:
 	CMP  $16, R7
@@ -814,11 +1154,11 @@ row4x2:
 row4x1:
 	RET
 
-// func tile6x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
-// c[i*ldc+j] = bias[j] + a·b, 4·steps terms, for 6 rows and n ≤ 16 columns.
+// func tile6x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
+// c[i*ldc+j] = bias[j] + a·b, 4·steps terms, in parts of 256, the first of 4·first, for 6 rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
-TEXT ·tile6x16NEON(SB), NOSPLIT, $0-64
+TEXT ·tile6x16NEON(SB), 0, $384-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -828,28 +1168,44 @@ TEXT ·tile6x16NEON(SB), NOSPLIT, $0-64
 	MOVD n+48(FP), R7
 	MOVD next+56(FP), R6
 	LSL  $2, R1, R1
-	VLD1 (R4), [V0.S4, V1.S4, V2.S4, V3.S4]
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4ea01c10 // mov v16.16b, v0.16b
-	WORD $0x4ea11c31 // mov v17.16b, v1.16b
-	WORD $0x4ea21c52 // mov v18.16b, v2.16b
-	WORD $0x4ea31c73 // mov v19.16b, v3.16b
-	WORD $0x4ea01c14 // mov v20.16b, v0.16b
-	WORD $0x4ea11c35 // mov v21.16b, v1.16b
-	WORD $0x4ea21c56 // mov v22.16b, v2.16b
-	WORD $0x4ea31c77 // mov v23.16b, v3.16b
-	CBZ  R5, store
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	WORD $0x4f000412 // movi v18.4s, #0x0
+	WORD $0x4f000413 // movi v19.4s, #0x0
+	WORD $0x4f000414 // movi v20.4s, #0x0
+	WORD $0x4f000415 // movi v21.4s, #0x0
+	WORD $0x4f000416 // movi v22.4s, #0x0
+	WORD $0x4f000417 // movi v23.4s, #0x0
+	CBZ  R5, sums
+	MOVD $0, R10
+	MOVD R5, R9
+	MOVD first+64(FP), R5
+	B    sum
+
+nextPart:
+	MOVD $1, R10
+	MOVD $64, R5
+
+sum:
+	CMP  R5, R9
+	CSEL LT, R9, R5, R5
+	SUB  R5, R9, R9
 
 loop:
 	FMOVQ 0(R2), F24
@@ -971,6 +1327,100 @@ loop:
 	ADD  $512, R6
 	SUBS $1, R5, R5
 	BNE  loop
+	CBZ  R10, first
+	ADD  $8, RSP, R11
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e20d700 // fadd v0.4s, v24.4s, v0.4s
+	WORD $0x4e21d721 // fadd v1.4s, v25.4s, v1.4s
+	WORD $0x4e22d742 // fadd v2.4s, v26.4s, v2.4s
+	WORD $0x4e23d763 // fadd v3.4s, v27.4s, v3.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e24d704 // fadd v4.4s, v24.4s, v4.4s
+	WORD $0x4e25d725 // fadd v5.4s, v25.4s, v5.4s
+	WORD $0x4e26d746 // fadd v6.4s, v26.4s, v6.4s
+	WORD $0x4e27d767 // fadd v7.4s, v27.4s, v7.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e28d708 // fadd v8.4s, v24.4s, v8.4s
+	WORD $0x4e29d729 // fadd v9.4s, v25.4s, v9.4s
+	WORD $0x4e2ad74a // fadd v10.4s, v26.4s, v10.4s
+	WORD $0x4e2bd76b // fadd v11.4s, v27.4s, v11.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e2cd70c // fadd v12.4s, v24.4s, v12.4s
+	WORD $0x4e2dd72d // fadd v13.4s, v25.4s, v13.4s
+	WORD $0x4e2ed74e // fadd v14.4s, v26.4s, v14.4s
+	WORD $0x4e2fd76f // fadd v15.4s, v27.4s, v15.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e30d710 // fadd v16.4s, v24.4s, v16.4s
+	WORD $0x4e31d731 // fadd v17.4s, v25.4s, v17.4s
+	WORD $0x4e32d752 // fadd v18.4s, v26.4s, v18.4s
+	WORD $0x4e33d773 // fadd v19.4s, v27.4s, v19.4s
+	VLD1.P 64(R11), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e34d714 // fadd v20.4s, v24.4s, v20.4s
+	WORD $0x4e35d735 // fadd v21.4s, v25.4s, v21.4s
+	WORD $0x4e36d756 // fadd v22.4s, v26.4s, v22.4s
+	WORD $0x4e37d777 // fadd v23.4s, v27.4s, v23.4s
+
+first:
+	CBZ  R9, sums
+	ADD  $8, RSP, R11
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R11)
+	WORD $0x4f000400 // movi v0.4s, #0x0
+	WORD $0x4f000401 // movi v1.4s, #0x0
+	WORD $0x4f000402 // movi v2.4s, #0x0
+	WORD $0x4f000403 // movi v3.4s, #0x0
+	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R11)
+	WORD $0x4f000404 // movi v4.4s, #0x0
+	WORD $0x4f000405 // movi v5.4s, #0x0
+	WORD $0x4f000406 // movi v6.4s, #0x0
+	WORD $0x4f000407 // movi v7.4s, #0x0
+	VST1.P [V8.S4, V9.S4, V10.S4, V11.S4], 64(R11)
+	WORD $0x4f000408 // movi v8.4s, #0x0
+	WORD $0x4f000409 // movi v9.4s, #0x0
+	WORD $0x4f00040a // movi v10.4s, #0x0
+	WORD $0x4f00040b // movi v11.4s, #0x0
+	VST1.P [V12.S4, V13.S4, V14.S4, V15.S4], 64(R11)
+	WORD $0x4f00040c // movi v12.4s, #0x0
+	WORD $0x4f00040d // movi v13.4s, #0x0
+	WORD $0x4f00040e // movi v14.4s, #0x0
+	WORD $0x4f00040f // movi v15.4s, #0x0
+	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R11)
+	WORD $0x4f000410 // movi v16.4s, #0x0
+	WORD $0x4f000411 // movi v17.4s, #0x0
+	WORD $0x4f000412 // movi v18.4s, #0x0
+	WORD $0x4f000413 // movi v19.4s, #0x0
+	VST1.P [V20.S4, V21.S4, V22.S4, V23.S4], 64(R11)
+	WORD $0x4f000414 // movi v20.4s, #0x0
+	WORD $0x4f000415 // movi v21.4s, #0x0
+	WORD $0x4f000416 // movi v22.4s, #0x0
+	WORD $0x4f000417 // movi v23.4s, #0x0
+	B    nextPart
+
+sums:
+	VLD1 (R4), [V24.S4, V25.S4, V26.S4, V27.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
+	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
+	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	WORD $0x4e3bd5ef // fadd v15.4s, v15.4s, v27.4s
+	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
+	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
+	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
+	WORD $0x4e3bd673 // fadd v19.4s, v19.4s, v27.4s
+	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
+	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
+	WORD $0x4e3ad6d6 // fadd v22.4s, v22.4s, v26.4s
+	WORD $0x4e3bd6f7 // fadd v23.4s, v23.4s, v27.4s
 
 store:
 	CMP  $16, R7

@@ -5,7 +5,7 @@
 package kernel
 
 // A rowsFunc is a tileFunc of as many rows as its name says, and for one tile.
-type rowsFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+type rowsFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 var tilesNEON = [...]rowsFunc{
 	nil,
@@ -18,22 +18,22 @@ var tilesNEON = [...]rowsFunc{
 }
 
 //go:noescape
-func tile1x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile1x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile2x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile2x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile3x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile3x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile4x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile4x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile5x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile5x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile6x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile6x16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 var tilesBFloat16NEON = [...]rowsFunc{
 	nil,
@@ -46,22 +46,22 @@ var tilesBFloat16NEON = [...]rowsFunc{
 }
 
 //go:noescape
-func tile1x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile1x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile2x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile2x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile3x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile3x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile4x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile4x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile5x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile5x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile6x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile6x16BFloat16NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 var tilesInt8NEON = [...]rowsFunc{
 	nil,
@@ -72,16 +72,16 @@ var tilesInt8NEON = [...]rowsFunc{
 }
 
 //go:noescape
-func tile1x16Int8NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile1x16Int8NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile2x16Int8NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile2x16Int8NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile3x16Int8NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile3x16Int8NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile4x16Int8NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile4x16Int8NEON(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 var tilesInt8SDOT = [...]rowsFunc{
 	nil,
@@ -94,22 +94,22 @@ var tilesInt8SDOT = [...]rowsFunc{
 }
 
 //go:noescape
-func tile1x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile1x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile2x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile2x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile3x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile3x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile4x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile4x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile5x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile5x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile6x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile6x16Int8SDOT(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 var tilesInt8USMMLA = [...]rowsFunc{
 	nil,
@@ -122,19 +122,19 @@ var tilesInt8USMMLA = [...]rowsFunc{
 }
 
 //go:noescape
-func tile1x16Int8USMMLA(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile1x16Int8USMMLA(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile2x16Int8USMMLA(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile2x16Int8USMMLA(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile3x16Int8USMMLA(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile3x16Int8USMMLA(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile4x16Int8USMMLA(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile4x16Int8USMMLA(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile5x16Int8USMMLA(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile5x16Int8USMMLA(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 
 //go:noescape
-func tile6x16Int8USMMLA(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+func tile6x16Int8USMMLA(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)

@@ -2,7 +2,8 @@
 // activations and conversions, in plain Go and in assembly for each CPU level.
 //
 // All SIMD sets give the same bits: every element of a product is one chain of
-// fused multiply-adds over k in order, reductions use 16 partial sums (element
+// fused multiply-adds over k in order, in float32 for each SumTerms of it, which are
+// added in order; reductions use 16 partial sums (element
 // i goes to sum i mod 16) added as a fixed tree (i and i+8, then +4, +2, +1),
 // and exp, erf and tanh are one polynomial with one order of fused steps. Only the
 // sums of bfloat16s by AMX have an order of their own. The generic set is plain Go and

@@ -4,8 +4,8 @@ import "fmt"
 
 // directLevels are the tiles of rows that are not packed.
 var directLevels = []level{
-	{"products_direct_avx2_amd64.s", "AVX2", "Y", 6, 8, "AVX2, FMA", nil},
-	{"products_direct_avx512_amd64.s", "AVX512", "Z", 14, 16, "AVX512F", nil},
+	{"products_direct_avx2_amd64.s", "AVX2", "Y", 6, 8, "AVX2, FMA", nil, true},
+	{"products_direct_avx512_amd64.s", "AVX512", "Z", 14, 16, "AVX512F", nil, true},
 }
 
 // directName returns the name of the kernel of m rows.
@@ -40,10 +40,10 @@ func (l level) direct(w *asm, m int) {
 // func %s(%s)
 // c[i*ldc+j] = bias[j] + a·b for %d rows of a, lda apart, and n ≤ %d columns, terms words.
 // Registers: DI c, SI ldc in bytes, AX R11 R12 R13 DX rows 0, 3, 6, 9 and 12 of a, R8 lda in
-// bytes, BX b, CX words left, R9 next, %s%s-%s c (two for each row), %s %s b[k], %s %s a[i][k].
+// bytes, BX b, R14 words left, R15 whether there is a part, of it CX words left, R9 next, %s%s-%s c (two for each row), %s %s b[k], %s %s a[i][k].
 // Requires: %s
-TEXT ·%s(SB), NOSPLIT, $0-72
-`, name, directArguments, m, 2*l.lanes, l.masks(), acc(0, 0), acc(m-1, 1), b0, b1, a[0], a[1], l.requires, name)
+TEXT ·%s(SB), %s-72
+`, name, directArguments, m, 2*l.lanes, l.masks(), acc(0, 0), acc(m-1, 1), b0, b1, a[0], a[1], l.requires, name, l.frame(m))
 	if l.register == "Z" {
 		fmt.Fprint(w, "\tMOVQ n+56(FP), CX\n"+columnMasks)
 	}
@@ -52,8 +52,7 @@ TEXT ·%s(SB), NOSPLIT, $0-72
 	MOVQ a+16(FP), AX
 	MOVQ lda+24(FP), R8
 	MOVQ b+32(FP), BX
-	MOVQ bias+40(FP), DX
-	MOVQ terms+48(FP), CX
+	MOVQ terms+48(FP), R14
 	MOVQ next+64(FP), R9
 	SHLQ $2, SI
 	SHLQ $2, R8
@@ -62,17 +61,11 @@ TEXT ·%s(SB), NOSPLIT, $0-72
 	LEAQ (AX)(R10*2), R12  // row 6
 	LEAQ (R11)(R10*2), R13 // row 9
 `)
-	for h := range 2 {
-		w.line("VMOVUPS %d(DX), %s", h*bytes, acc(0, h))
-	}
 	w.line("LEAQ (AX)(R10*4), DX   // row 12")
-	for r := 1; r < m; r++ {
-		for h := range 2 {
-			w.line("VMOVAPS %s, %s", acc(0, h), acc(r, h))
-		}
-	}
-	w.line("TESTQ CX, CX")
+	l.clear(w, m)
+	w.line("TESTQ R14, R14")
 	w.line("JZ    store")
+	l.beginPart(w, fmt.Sprintf("$%d", sumTerms), sumTerms)
 	w.label("\nloop")
 	l.prefetch(w, 0)
 	l.loadColumns(w, 0)
@@ -91,7 +84,10 @@ TEXT ·%s(SB), NOSPLIT, $0-72
 	w.line("ADDQ $%d, R9", 4*panel)
 	w.line("DECQ CX")
 	w.line("JNZ  loop")
+	l.endPart(w, m)
 	w.label("\nstore")
+	w.line("MOVQ bias+40(FP), DX")
+	l.addBiases(w, m)
 	if l.register == "Z" {
 		l.rowsOut(w, m, func(r, h int) { w.line("VMOVUPS %s, K%d, %d(DI)", acc(r, h), h+1, h*bytes) })
 		fmt.Fprint(w, directEnd)

@@ -6,10 +6,10 @@ import "fmt"
 type int8Level struct{ level }
 
 var int8Levels = []int8Level{
-	{level{"products_tile_int8_avx2_amd64.s", "Int8AVX2", "Y", 4, 8, "AVX2, FMA", multiplyPairs}},
-	{level{"products_tile_int8_avx512_amd64.s", "Int8AVX512", "Z", 12, 16, "AVX-512 F, BW", multiplyPairs}},
-	{level{"products_tile_int8_avxvnni_amd64.s", "AVXVNNI", "Y", 6, 8, "AVX-VNNI, FMA", multiplyWordsVEX}},
-	{level{"products_tile_int8_avx512vnni_amd64.s", "AVX512VNNI", "Z", 14, 16, "AVX-512 F, VNNI", multiplyWords}},
+	{level{"products_tile_int8_avx2_amd64.s", "Int8AVX2", "Y", 4, 8, "AVX2, FMA", multiplyPairs, false}},
+	{level{"products_tile_int8_avx512_amd64.s", "Int8AVX512", "Z", 12, 16, "AVX-512 F, BW", multiplyPairs, false}},
+	{level{"products_tile_int8_avxvnni_amd64.s", "AVXVNNI", "Y", 6, 8, "AVX-VNNI, FMA", multiplyWordsVEX, false}},
+	{level{"products_tile_int8_avx512vnni_amd64.s", "AVX512VNNI", "Z", 14, 16, "AVX-512 F, VNNI", multiplyWords, false}},
 }
 
 // tile writes the kernel of m rows.
@@ -23,7 +23,7 @@ func (l int8Level) tile(w *asm, m int) {
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, %s%s-%s c (two for each row), from %s on b and a.
 // Requires: %s
-TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-104
+TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-112
 %s	MOVQ R12, AX
 	MOVQ R13, BX
 	MOVQ steps+40(FP), CX

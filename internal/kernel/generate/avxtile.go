@@ -15,18 +15,22 @@ type level struct {
 	lanes    int // float32s of one register
 	requires string
 	word     func(l level, w *asm, m, k int) // writes the sums with word k of 4
+	parts    bool                            // the sums are added of parts of sumTerms
 }
 
 var levels = []level{
-	{"products_tile_avx2_amd64.s", "AVX2", "Y", 6, 8, "AVX2, FMA", level.float32Word},
-	{"products_tile_avx512_amd64.s", "AVX512", "Z", 14, 16, "AVX512F", level.float32Word},
-	{"products_tile_bfloat16_avx2_amd64.s", "BFloat16AVX2", "Y", 6, 8, "AVX2, FMA", level.bfloat16Halves},
-	{"products_tile_bfloat16_avx512_amd64.s", "BFloat16AVX512", "Z", 14, 16, "AVX512F", level.bfloat16Halves},
-	{"products_tile_bfloat16_dot_amd64.s", "BFloat16Dot", "Z", 14, 16, "AVX512F, AVX512BF16", level.bfloat16Dot},
+	{"products_tile_avx2_amd64.s", "AVX2", "Y", 6, 8, "AVX2, FMA", level.float32Word, true},
+	{"products_tile_avx512_amd64.s", "AVX512", "Z", 14, 16, "AVX512F", level.float32Word, true},
+	{"products_tile_bfloat16_avx2_amd64.s", "BFloat16AVX2", "Y", 6, 8, "AVX2, FMA", level.bfloat16Halves, false},
+	{"products_tile_bfloat16_avx512_amd64.s", "BFloat16AVX512", "Z", 14, 16, "AVX512F", level.bfloat16Halves, false},
+	{"products_tile_bfloat16_dot_amd64.s", "BFloat16Dot", "Z", 14, 16, "AVX512F, AVX512BF16", level.bfloat16Dot, false},
 }
 
 // panel is the number of columns of a packed panel of b.
 const panel = 32
+
+// sumTerms is kernel.SumTerms: so many terms of a float32 product are one chain.
+const sumTerms = 256
 
 func (l level) source(tile func(w *asm, m int)) []byte {
 	w := newAsm("amd64")
@@ -84,33 +88,142 @@ func (l level) a(r int) string         { return l.reg(2*l.rows + 2 + r%2) }
 // tile writes the kernel of m rows.
 func (l level) tile(w *asm, m int) {
 	acc, b0, b1, a := l.acc, l.b(0), l.b(1), [2]string{l.a(0), l.a(1)}
-	bytes := 4 * l.lanes
 
 	fmt.Fprintf(w, `
 // func tile%dx%d%s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
-// c[i*ldc+j] = bias[j] + a·b for %d rows and n ≤ %d columns, 4·steps words, r.count times.
-// Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
+// c[i*ldc+j] = bias[j] + a·b for %d rows and n ≤ %d columns, 4·steps words, r.count times%s.
+// Registers: DI c, SI ldc in bytes, AX a, BX b, %sCX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, %s%s-%s c (two for each row), %s %s b[k], %s %s a[i][k].
 // Requires: %s
-TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-104
+TEXT ·tile%dx%d%s(SB), %s-112
 %s	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
-	MOVQ steps+40(FP), CX
-`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, l.masks(), acc(0, 0), acc(m-1, 1), b0, b1, a[0], a[1], l.requires, m, 2*l.lanes, l.suffix, l.begin())
+	MOVQ steps+40(FP), %s
+`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, l.inParts(), l.partRegisters(), l.masks(), acc(0, 0), acc(m-1, 1), b0, b1, a[0], a[1], l.requires, m, 2*l.lanes, l.suffix, l.frame(m), l.begin(), l.left())
+	if l.parts {
+		l.clear(w, m)
+	} else {
+		l.biases(w, m)
+	}
+	w.line("TESTQ %s, %[1]s", l.left())
+	w.line("JZ    store")
+	l.beginPart(w, "r_first+104(FP)", sumTerms/4)
+	l.steps(w, "loop", m, fmt.Sprintf("$%d", 16*m), l.word)
+	l.endPart(w, m)
+	w.label("\nstore")
+	if l.parts {
+		l.addBiases(w, m)
+	}
+	l.store(w, m, b0, b1)
+}
+
+// biases sets the sums of m rows to the bias.
+func (l level) biases(w *asm, m int) {
 	for h := range 2 {
-		w.line("VMOVUPS %d(DX), %s", h*bytes, acc(0, h))
+		w.line("VMOVUPS %d(DX), %s", 4*l.lanes*h, l.acc(0, h))
 	}
 	for r := 1; r < m; r++ {
 		for h := range 2 {
-			w.line("VMOVAPS %s, %s", acc(0, h), acc(r, h))
+			w.line("VMOVAPS %s, %s", l.acc(0, h), l.acc(r, h))
 		}
 	}
-	w.line("TESTQ CX, CX")
+}
+
+// clear sets the sums of m rows to zero.
+func (l level) clear(w *asm, m int) {
+	xor := "VXORPS %s, %[1]s, %[1]s"
+	if l.register == "Z" {
+		xor = "VPXORD %s, %[1]s, %[1]s"
+	}
+	for i := range 2 * m {
+		w.line(xor, l.reg(i))
+	}
+}
+
+// addBiases adds the bias to the sums of m rows. Registers b are lost.
+func (l level) addBiases(w *asm, m int) {
+	for h := range 2 {
+		w.line("VMOVUPS %d(DX), %s", 4*l.lanes*h, l.b(h))
+	}
+	for r := range m {
+		for h := range 2 {
+			w.line("VADDPS %s, %s, %[2]s", l.b(h), l.acc(r, h))
+		}
+	}
+}
+
+// frame returns the flags and the size of a kernel's frame, which holds the parts of m
+// rows that are summed.
+func (l level) frame(m int) string {
+	if !l.parts {
+		return "NOSPLIT, $0"
+	}
+	return fmt.Sprintf("0, $%d", 8*l.lanes*m)
+}
+
+// inParts says that the sums are of parts.
+func (l level) inParts() string {
+	if l.parts {
+		return fmt.Sprintf(", in parts of %d words, the first of 4·r.first", sumTerms)
+	}
+	return ""
+}
+
+// partRegisters says which registers parts of a sum take.
+func (l level) partRegisters() string {
+	if l.parts {
+		return "R14 steps left, R15 whether there is a part, of it "
+	}
+	return ""
+}
+
+// left returns the register of what is left of the sum.
+func (l level) left() string {
+	if l.parts {
+		return "R14"
+	}
+	return "CX"
+}
+
+// beginPart writes the beginning of a part of the sum: so many of what is left in R14, in
+// the first part first.
+func (l level) beginPart(w *asm, first string, most int) {
+	if !l.parts {
+		return
+	}
+	w.line("XORL R15, R15 // no part is summed")
+	w.line("MOVQ %s, CX", first)
+	w.line("JMP  part")
+	w.label("\nnextPart")
+	w.line("MOVQ $1, R15")
+	w.line("MOVQ $%d, CX", most)
+	w.label("\npart")
+	w.line("CMPQ    R14, CX")
+	w.line("CMOVQLT R14, CX")
+	w.line("SUBQ    CX, R14")
+}
+
+// endPart writes the end of a part of the sum of m rows: those before it are added and,
+// where others follow, the sum is kept in the frame.
+func (l level) endPart(w *asm, m int) {
+	if !l.parts {
+		return
+	}
+	all := func(format string) {
+		for i := range 2 * m {
+			w.line(format, l.reg(i), 4*l.lanes*i)
+		}
+	}
+	w.line("TESTQ R15, R15")
+	w.line("JZ    first")
+	all("VADDPS %[2]d(SP), %[1]s, %[1]s")
+	w.label("\nfirst")
+	w.line("TESTQ R14, R14")
 	w.line("JZ    store")
-	l.steps(w, "loop", m, fmt.Sprintf("$%d", 16*m), l.word)
-	w.label("\nstore")
-	l.store(w, m, b0, b1)
+	all("VMOVUPS %[1]s, %[2]d(SP)")
+	l.clear(w, m)
+	w.line("JMP nextPart")
 }
 
 // longWord is of how many instructions the work on a word is looped: those of the loop

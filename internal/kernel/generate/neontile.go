@@ -12,14 +12,15 @@ type neonTile struct {
 	does     string
 	requires string
 	write    func(a *asm, m int)
+	parts    bool // the sums are added of parts of sumTerms
 }
 
 var neonTileKinds = []neonTile{
-	{"NEON", 6, "c[i*ldc+j] = bias[j] + a·b, 4·steps terms", "", (*asm).float32Tile},
-	{"BFloat16NEON", 6, "c[i*ldc+j] = bias[j] + a·b, 4·steps words of two terms", "", (*asm).bfloat16Tile},
-	{"Int8NEON", 4, whole, "", func(a *asm, m int) { a.int8Tile(m, (*asm).multiplyWide) }},
-	{"Int8SDOT", 6, whole, "ASIMDDP", func(a *asm, m int) { a.int8Tile(m, (*asm).multiplySDOT) }},
-	{"Int8USMMLA", 6, whole, "I8MM", (*asm).int8PairsTile},
+	{"NEON", 6, "c[i*ldc+j] = bias[j] + a·b, 4·steps terms, in parts of 256, the first of 4·first", "", (*asm).float32Tile, true},
+	{"BFloat16NEON", 6, "c[i*ldc+j] = bias[j] + a·b, 4·steps words of two terms", "", (*asm).bfloat16Tile, false},
+	{"Int8NEON", 4, whole, "", func(a *asm, m int) { a.int8Tile(m, (*asm).multiplyWide) }, false},
+	{"Int8SDOT", 6, whole, "ASIMDDP", func(a *asm, m int) { a.int8Tile(m, (*asm).multiplySDOT) }, false},
+	{"Int8USMMLA", 6, whole, "I8MM", (*asm).int8PairsTile, false},
 }
 
 const whole = "c = (a·b in whole numbers)·scales + bias + a·b of the outliers, 16·steps terms"
@@ -37,7 +38,7 @@ func neonTiles(kind int) func(string) []byte {
 		a, t := newAsm("arm64"), neonTileKinds[kind]
 		for m := 1; m <= t.rows; m++ {
 			fmt.Fprintf(a, `
-// func tile%[1]dx16%[2]s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+// func tile%[1]dx16%[2]s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 // %[3]s, for %[1]d rows and n ≤ 16 columns.
 // Registers: R0 c, R1 ldc in bytes, R2 a, R3 b, R4 bias, R5 steps left, R6 next, R7 n,
 // from V0 on c, from V24 on a, V30 V31 b.
@@ -45,7 +46,11 @@ func neonTiles(kind int) func(string) []byte {
 			if t.requires != "" {
 				fmt.Fprintf(a, "// Requires: %s\n", t.requires)
 			}
-			fmt.Fprintf(a, `TEXT ·tile%dx16%s(SB), NOSPLIT, $0-64
+			frame := "NOSPLIT, $0"
+			if t.parts {
+				frame = fmt.Sprintf("0, $%d", 64*m)
+			}
+			fmt.Fprintf(a, `TEXT ·tile%dx16%s(SB), %s-72
 	MOVD c+0(FP), R0
 	MOVD ldc+8(FP), R1
 	MOVD a+16(FP), R2
@@ -55,7 +60,7 @@ func neonTiles(kind int) func(string) []byte {
 	MOVD n+48(FP), R7
 	MOVD next+56(FP), R6
 	LSL  $2, R1, R1
-`, m, t.suffix)
+`, m, t.suffix, frame)
 			t.write(a, m)
 		}
 		return a.Bytes()
@@ -72,7 +77,7 @@ func neonDeclarations(string) []byte {
 package kernel
 
 // A rowsFunc is a tileFunc of as many rows as its name says, and for one tile.
-type rowsFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)
+type rowsFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)
 `)
 	for _, t := range neonTileKinds {
 		fmt.Fprintf(&w, "\nvar tiles%s = [...]rowsFunc{\n\tnil,\n", t.suffix)
@@ -81,7 +86,7 @@ type rowsFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, nex
 		}
 		fmt.Fprint(&w, "}\n")
 		for m := 1; m <= t.rows; m++ {
-			fmt.Fprintf(&w, "\n//go:noescape\nfunc tile%dx16%s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32)\n", m, t.suffix)
+			fmt.Fprintf(&w, "\n//go:noescape\nfunc tile%dx16%s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, first int)\n", m, t.suffix)
 		}
 	}
 	return w.Bytes()
@@ -89,9 +94,41 @@ type rowsFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, nex
 
 // float32Tile writes the kernel of m rows.
 func (a *asm) float32Tile(m int) {
-	a.biases(m)
-	a.line("CBZ  R5, store")
+	const left, before, memory = "R9", "R10", "R11" // steps, whether there is a part, and where it is kept
+	a.all(zero, span(0, 4*m))
+	a.line("CBZ  R5, sums")
+	a.line("MOVD $0, %s", before)
+	a.line("MOVD R5, %s", left)
+	a.line("MOVD first+64(FP), R5")
+	a.line("B    sum")
+	a.label("\nnextPart")
+	a.line("MOVD $1, %s", before)
+	a.line("MOVD $%d, R5", sumTerms/4)
+	a.label("\nsum")
+	a.line("CMP  R5, %s", left)
+	a.line("CSEL LT, %s, R5, R5", left)
+	a.line("SUB  R5, %s, %[1]s", left)
 	a.steps("loop", m, func() { a.float32Words(m, 0, neonTerms, neonB, neonB+1) })
+	a.line("CBZ  %s, first", before)
+	a.line("ADD  $8, RSP, %s", memory)
+	for r := range m {
+		kept := span(neonTerms, 4)
+		a.line("VLD1.P 64(%s), %s", memory, list(kept))
+		a.all(fadd, span(4*r, 4), kept, span(4*r, 4))
+	}
+	a.label("\nfirst")
+	a.line("CBZ  %s, sums", left)
+	a.line("ADD  $8, RSP, %s", memory)
+	for r := range m {
+		a.line("VST1.P %s, 64(%s)", list(span(4*r, 4)), memory)
+		a.all(zero, span(4*r, 4))
+	}
+	a.line("B    nextPart")
+	a.label("\nsums")
+	a.line("VLD1 (R4), %s", list(span(neonTerms, 4)))
+	for r := range m {
+		a.all(fadd, span(4*r, 4), span(4*r, 4), span(neonTerms, 4))
+	}
 	a.store(m, 0)
 }
 
