@@ -281,40 +281,6 @@ const (
 	withoutBias bias = false
 )
 
-// norm returns the LayerNorm under name; gamma and beta are the names that
-// TensorFlow's checkpoints left behind.
-func (w *weights) norm(name string, n int, eps float32, b bias) *Norm {
-	l := w.at(name)
-	gamma := l.vector(n, "weight", "gamma")
-	if b {
-		return &Norm{Gamma: gamma, Beta: l.vector(n, "bias", "beta"), Eps: eps}
-	}
-	return &Norm{Gamma: gamma, Beta: w.floats(len(gamma)), Eps: eps}
-}
-
-// rmsNorm returns the RMSNorm under name.
-func (w *weights) rmsNorm(name string, n int, eps float32) *Norm {
-	return &Norm{Gamma: w.at(name).vector(n, "weight"), Eps: eps}
-}
-
-// plainRMSNorm returns an RMSNorm without a weight.
-func (w *weights) plainRMSNorm(n int, eps float32) *Norm {
-	norm := &Norm{Gamma: w.floats(n), Eps: eps}
-	for i := range norm.Gamma {
-		norm.Gamma[i] = 1
-	}
-	return norm
-}
-
-// rmsNormLessOne returns the RMSNorm under name, whose weight is stored less 1.
-func (w *weights) rmsNormLessOne(name string, n int, eps float32) *Norm {
-	norm := w.rmsNorm(name, n, eps)
-	for i := range norm.Gamma {
-		norm.Gamma[i]++
-	}
-	return norm
-}
-
 // table returns the embedding table under name, left in the file.
 func (w *weights) table(name string, rows, cols int) *Table {
 	l := w.at(name)
