@@ -10,12 +10,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/cache/disk"
+	"github.com/rhumb-go/rhumb/encoding"
 )
 
 // The test binary is a program that runs a job where these are set.
@@ -23,6 +26,8 @@ const (
 	envModel, envInput, envOutput = "RHUMB_JOB_MODEL", "RHUMB_JOB_INPUT", "RHUMB_JOB_OUTPUT"
 	envShard                      = "RHUMB_JOB_SHARD" // I/N
 	envLimit                      = "RHUMB_JOB_LIMIT" // bytes of a file
+	envHow                        = "RHUMB_JOB_HOW"   // "chunks", or "scales"
+	envCache                      = "RHUMB_JOB_CACHE" // a file
 )
 
 func TestMain(m *testing.M) {
@@ -41,7 +46,16 @@ func program() (err error) {
 	if err := limitFiles(os.Getenv(envLimit)); err != nil {
 		return err
 	}
-	m, err := embed.Load(context.Background(), os.Getenv(envModel), embed.Config{})
+	var with embed.Config
+	if name := os.Getenv(envCache); name != "" {
+		rows, err := disk.Open(name, disk.Config{})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rows.Close()) }()
+		with.Cache = rows
+	}
+	m, err := embed.Load(context.Background(), os.Getenv(envModel), with)
 	if err != nil {
 		return err
 	}
@@ -50,13 +64,19 @@ func program() (err error) {
 	if _, err := fmt.Sscanf(os.Getenv(envShard), "%d/%d", &cfg.Shard, &cfg.Shards); err != nil && os.Getenv(envShard) != "" {
 		return err
 	}
+	switch os.Getenv(envHow) {
+	case "chunks":
+		cfg.ChunkTokens, cfg.ChunkOverlap = 7, 2
+	case "scales":
+		cfg.Options.Formats = []encoding.Format{encoding.Int8}
+	}
 	cfg.Progress = func(p Progress) { fmt.Println(p.Rows) }
 	_, err = Run(context.Background(), m, cfg)
 	return err
 }
 
-// start starts the program on an input and an output, with further variables.
-func start(t *testing.T, model, input, output, limit string, more ...string) (*exec.Cmd, *bufio.Scanner) {
+// command returns the program on an input and an output, with further variables.
+func command(t *testing.T, model, input, output, limit string, more ...string) *exec.Cmd {
 	t.Helper()
 	binary, err := os.Executable()
 	require.NoError(t, err)
@@ -64,6 +84,13 @@ func start(t *testing.T, model, input, output, limit string, more ...string) (*e
 	cmd.Env = append(os.Environ(), envModel+"="+model, envInput+"="+input, envOutput+"="+output, envLimit+"="+limit)
 	cmd.Env = append(cmd.Env, more...)
 	cmd.Stderr = new(bytes.Buffer)
+	return cmd
+}
+
+// start starts that program.
+func start(t *testing.T, model, input, output, limit string, more ...string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	cmd := command(t, model, input, output, limit, more...)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -107,6 +134,7 @@ func killed(t *testing.T, random *rand.Rand, model, input, output string, more .
 		}
 		kills++
 	}
+	t.Log(kills, "kills")
 	assert.Positive(t, kills)
 	return finished(t, model, input, output, more...)
 }
@@ -115,7 +143,7 @@ func killed(t *testing.T, random *rand.Rand, model, input, output string, more .
 func TestKill(t *testing.T) {
 	model, dir := modelFolder(t), t.TempDir()
 	input := filepath.Join(dir, "in.jsonl")
-	writeInput(t, input, makeTexts(2000))
+	writeInput(t, input, makeTexts(4000))
 	random := rand.New(rand.NewPCG(20, 26))
 	for _, name := range outputs {
 		t.Run(name, func(t *testing.T) {
@@ -123,34 +151,59 @@ func TestKill(t *testing.T) {
 			assert.Equal(t, whole, killed(t, random, model, input, filepath.Join(dir, name)))
 		})
 	}
+	// So it is where texts become several rows, where rows have scales in a file of their own,
+	// and with a cache in a file, which is killed with it.
+	for _, name := range []string{"out.jsonl", "out.csv", "out.npy", "out.parquet", "out.milvus"} {
+		for _, how := range []string{"chunks", "scales", "cache"} {
+			if how == "scales" && name == "out.milvus" {
+				continue // whose rows have them, too
+			}
+			t.Run(name+"/"+how, func(t *testing.T) {
+				whole, out := filepath.Join(dir, how+"-whole-"+name), filepath.Join(dir, how+"-"+name)
+				more := []string{envHow + "=" + how}
+				want := finished(t, model, input, whole, more...)
+				if how == "cache" {
+					more = append(more, envCache+"="+out+".cache")
+				}
+				assert.Equal(t, want, killed(t, random, model, input, out, more...))
+				if how == "scales" && name == "out.npy" {
+					scales := (&folder{path: whole}).scalesPath()
+					assert.Equal(t, read(t, scales), read(t, (&folder{path: out}).scalesPath()))
+				}
+			})
+		}
+	}
 }
 
 // So do two shards that run, and are killed, at once: merged they are the whole.
 func TestKillShards(t *testing.T) {
 	model, dir := modelFolder(t), t.TempDir()
 	input := filepath.Join(dir, "in.jsonl")
-	writeInput(t, input, makeTexts(2000))
-	for _, name := range []string{"out.jsonl", "out.jsonl.zst", "out.npy", "out.parquet"} {
+	writeInput(t, input, makeTexts(4000))
+	for _, name := range []string{"out.jsonl", "out.jsonl.zst", "out.csv", "out.npy", "scales.npy", "out.parquet", "out.elasticsearch", "out.milvus", "out.pgvector-binary"} {
 		t.Run(name, func(t *testing.T) {
-			parts := make([][]byte, 2)
+			how := envHow + "=" + strings.TrimSuffix(name, ".npy")
 			outputs := []string{filepath.Join(dir, "1"+name), filepath.Join(dir, "2"+name)}
 			t.Run("shards", func(t *testing.T) {
-				for i := range parts {
+				for i, output := range outputs {
 					shard := fmt.Sprint(i+1, "/2")
 					t.Run(shard, func(t *testing.T) {
 						t.Parallel()
 						random := rand.New(rand.NewPCG(18, uint64(i)))
-						parts[i] = killed(t, random, model, input, outputs[i], envShard+"="+shard)
-						whole := finished(t, model, input, filepath.Join(dir, fmt.Sprint("whole", i, name)), envShard+"="+shard)
-						assert.Equal(t, whole, parts[i])
+						part := killed(t, random, model, input, output, envShard+"="+shard, how)
+						whole := finished(t, model, input, filepath.Join(dir, fmt.Sprint("whole", i, name)), envShard+"="+shard, how)
+						assert.Equal(t, whole, part)
 					})
 				}
 			})
-			whole, merged := finished(t, model, input, filepath.Join(dir, "whole-"+name)), filepath.Join(dir, "merged-"+name)
-			_, err := Merge(t.Context(), merged, outputs)
+			whole, merged := finished(t, model, input, filepath.Join(dir, "whole-"+name), how), filepath.Join(dir, "merged-"+name)
+			report, err := Merge(t.Context(), merged, outputs)
 			require.NoError(t, err)
 			if name != "out.parquet" { // whose row groups end elsewhere
 				assert.Equal(t, whole, read(t, merged))
+			}
+			if name == "scales.npy" {
+				assert.Equal(t, read(t, filepath.Join(dir, "whole-scales.scales.npy")), read(t, report.Scales))
 			}
 		})
 	}

@@ -38,11 +38,15 @@ runs again, and ends with the same bytes. Until it is complete, it lies in the
 folder OUT.job; then a hidden file .OUT.job holds the record of its settings, by
 which the same command knows that there is nothing to do.
 
+Where OUT is -, the rows of one IN, a file or - for standard input, go to standard
+output as they come, as jsonl or csv. That is no job: a next run begins anew.
+
 8-bit numbers without --ranges have a scale each, a factor that undoes them: beside
 out.npy those are in out.scales.npy, in the other formats in a column.`,
 		Example: `  rhumb batch texts.jsonl embeddings.parquet --keep url,title
   rhumb batch 'data/*.jsonl.zst' embeddings.jsonl.zst --on-error skip
-  rhumb batch texts.csv part1.npy --shard 1/4`,
+  rhumb batch texts.csv part1.npy --shard 1/4
+  zcat texts.jsonl.gz | rhumb batch - - --input-format jsonl --keep url > out.jsonl`,
 		Args: cobra.MinimumNArgs(2),
 	}
 	model.add(cmd)
@@ -96,6 +100,11 @@ out.npy those are in out.scales.npy, in the other formats in a column.`,
 		if onError.value == "skip" {
 			cfg.OnError = job.Skip
 		}
+		as := cmp.Or(cfg.OutputFormat, "jsonl")
+		streams, err := checkStream(cmd, &cfg, as)
+		if err != nil {
+			return err
+		}
 		if parts.late && store.place != "" {
 			return usagef("--cache with --late: vectors of parts are not kept")
 		}
@@ -111,10 +120,14 @@ out.npy those are in out.scales.npy, in the other formats in a column.`,
 		if err != nil {
 			return err
 		}
-		if err := c.spare(cfg.Output); err != nil {
-			return errors.Join(err, m.Close())
-		}
 		defer func() { err = errors.Join(err, m.Close()) }()
+		if err := c.spare(cfg.Output); err != nil {
+			return err
+		}
+		if streams {
+			how := weights.how(parts.how(cfg.Options))
+			return c.batchStream(ctx, m, how, &in, &cfg, as, model.progress.value)
+		}
 		run := func() (job.Report, error) { return job.Run(ctx, m.model, cfg) }
 		switch {
 		case m.model == nil && found != nil:

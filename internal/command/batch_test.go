@@ -121,3 +121,50 @@ func TestBatchFlags(t *testing.T) {
 		assert.Equal(t, message == "", code == 0, args)
 	}
 }
+
+// Standard output gets the rows that a job has, whether they come from a file or from standard
+// input, and all there are as soon as they are made.
+func TestBatchStream(t *testing.T) {
+	var lines strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&lines, `{"text": "text %d", "url": "u%d", "more": null, "id": %d}`+"\n", i%100, i, i)
+	}
+	lines.WriteString(`{"text": "", "url": "x", "more": 1}` + "\n")
+	in := write(t, "in.jsonl", lines.String())
+	for _, format := range []string{"jsonl", "csv"} {
+		flags := []string{"--model", tiny, "--keep", "url,more", "--on-error", "skip", "--encoding", "float,int8", "--chunk-tokens", "8"}
+		out := filepath.Join(t.TempDir(), "out."+format)
+		code, _, stderr := rhumb(t, "", append([]string{"batch", in, out}, flags...)...)
+		require.Equal(t, 1, code, stderr)
+		want, err := os.ReadFile(out)
+		require.NoError(t, err)
+		code, stdout, stderr := rhumb(t, "", append([]string{"batch", in, "-", "--output-format", format}, flags...)...)
+		assert.Equal(t, 1, code)
+		assert.Equal(t, "rhumb: 1 of 301 rows are bad\n", stderr)
+		assert.Equal(t, string(want), stdout)
+		code, stdout, _ = rhumb(t, lines.String(), append([]string{"batch", "-", "-", "--output-format", format, "--input-format", "jsonl"}, flags...)...)
+		assert.Equal(t, 1, code)
+		assert.Equal(t, string(want), stdout)
+	}
+	code, stdout, stderr := rhumb(t, "one\n\ntwo\n", "batch", "-", "-", "--model", tiny)
+	require.Zero(t, code, stderr)
+	assert.Regexp(t, `^\{"index":0,"embedding":.*\n\{"index":2,"embedding":.*\n$`, stdout)
+	code, _, stderr = rhumb(t, lines.String(), "batch", "-", "-", "--model", tiny, "--input-format", "jsonl")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr, "stdin:301: empty text")
+
+	for args, message := range map[string]string{
+		"- out.parquet":                     "rhumb embed --output out.parquet",
+		in + " " + in + " -":                "expected one IN, there are 2",
+		"- - --shard 1/2":                   "--shard: OUT is -",
+		"- - --restart":                     "--restart: OUT is -",
+		"- - --output-format npy":           `output format "npy", expected jsonl or csv`,
+		"- - --keep a":                      "stdin: a text a line has no columns",
+		in + " - --keep urll":               `no column "urll" to keep in the first`,
+		"- - --input-format csv --keep url": `no column "url" to keep`,
+	} {
+		code, _, stderr := rhumb(t, "text,more\na,b\n", append([]string{"batch", "--model", tiny}, strings.Fields(args)...)...)
+		assert.NotZero(t, code, args)
+		assert.Contains(t, stderr, message, args)
+	}
+}

@@ -104,20 +104,7 @@ func (c *console) embedCommand() *cobra.Command {
 		}
 		bar := c.newBar(model.progress.value, format == "table" || len(args) > 0)
 		defer bar.clear()
-		err = j.run(ctx, bar, func(results []rows.Result) error {
-			for i := range results {
-				for r := range results[i].Rows() {
-					if err := w.write(r); err != nil {
-						return err
-					}
-				}
-			}
-			return w.flush()
-		})
-		if err != nil {
-			return err
-		}
-		if err := w.close(); err != nil {
+		if err := j.writeAll(ctx, bar, w); err != nil {
 			return err
 		}
 		if err := to.commit(); err != nil {
@@ -189,6 +176,24 @@ func (j *stream) run(ctx context.Context, bar *bar, take func([]rows.Result) err
 		}
 		return take(results)
 	})
+}
+
+// writeAll writes the results to w, to their end.
+func (j *stream) writeAll(ctx context.Context, bar *bar, w writer) error {
+	err := j.run(ctx, bar, func(results []rows.Result) error {
+		for i := range results {
+			for r := range results[i].Rows() {
+				if err := w.write(r); err != nil {
+					return err
+				}
+			}
+		}
+		return w.flush()
+	})
+	if err != nil {
+		return err
+	}
+	return w.close()
 }
 
 // embed fills in group.

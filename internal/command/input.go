@@ -19,6 +19,7 @@ type inputFlags struct {
 	blank  bool   // blank lines of text are inputs, as in commands without a flag for it
 	pairs  bool   // no flag: of a command that takes pairs of texts
 	whole  bool   // no flag: of a command to which a file of text is one text
+	carry  rows.Carry
 }
 
 func (f *inputFlags) add(cmd *cobra.Command) {
@@ -57,7 +58,7 @@ func (f *inputFlags) open(ctx context.Context, c *console, args []string) (rows.
 	if err := rows.CheckCharset(f.set); err != nil {
 		return nil, &usageError{err}
 	}
-	how := rows.Reader{Format: f.format.value, Field: f.field, ID: f.id, Charset: f.set, Pairs: f.pairs, Blank: f.blank}
+	how := rows.Reader{Format: f.format.value, Field: f.field, ID: f.id, Charset: f.set, Pairs: f.pairs, Blank: f.blank, Carry: f.carry}
 	toStdin := f.file == "" || f.file == "-"
 	switch {
 	case how.Format == "auto" && toStdin:
