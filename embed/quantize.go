@@ -154,8 +154,8 @@ func (q *quantizer) run(ctx context.Context) error {
 			return errors.New(manifest.Adapter + ": the base model is in another folder, expected one that can be copied: quantize that one")
 		}
 		file := q.model.Files[e.Weights]
-		if at := e.Transformer.Scheme; at != 0 {
-			return fmt.Errorf("%s: quantization_config: weights are %v already, expected floats", path.Join(e.Base.Path, manifest.Config), at)
+		if at := e.Transformer.Stored; at != "" {
+			return fmt.Errorf("%s: quantization_config: weights are %s already, expected floats", path.Join(e.Base.Path, manifest.Config), at)
 		}
 		for _, name := range append(file.Files(), path.Join(e.Base.Path, manifest.Config)) {
 			written[name] = true

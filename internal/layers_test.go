@@ -52,7 +52,8 @@ var layers = map[string]row{
 	"encoding":                 {ours: []string{"quant"}, others: []string{"github.com/x448/float16"}},
 	"internal/weight":          {ours: []string{"tensor", "quant", "internal/kernel", "internal/unsupported"}},
 	"internal/strictjson":      {ours: []string{"internal/unsupported"}},
-	"internal/transformer":     {ours: []string{"tensor", "internal/kernel", "internal/parallel", "internal/strictjson", "internal/unsupported", "internal/weight"}},
+	"internal/packed":          {ours: []string{"tensor", "internal/strictjson", "internal/unsupported"}, others: []string{"github.com/x448/float16"}},
+	"internal/transformer":     {ours: []string{"tensor", "internal/kernel", "internal/packed", "internal/parallel", "internal/strictjson", "internal/unsupported", "internal/weight"}},
 	"internal/modelfolder":     {ours: []string{"tensor", "tokenizer", "quant", "internal/manifest", "internal/strictjson", "internal/unsupported"}},
 	"internal/pipeline":        {ours: []string{"tensor", "internal/kernel", "internal/parallel", "internal/transformer", "internal/unsupported"}},
 	"internal/loader": {ours: []string{

@@ -11,7 +11,6 @@ import (
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/strictjson"
 	"github.com/rhumb-go/rhumb/internal/unsupported"
-	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -76,7 +75,7 @@ type Config struct {
 }
 
 // Open builds the model that c describes. Weights that a quantization_config says
-// are quantized are read as what their codes stand for; codes of Int4 go into
+// are quantized, by Rhumb or by other tools, are read as what their codes stand for; codes of Int4 go into
 // layers in that format unchanged. Unknown values, missing and misshaped tensors,
 // tensors that the model does not read, an adapter that does not fit and a head
 // that the family or the file does not have are errors. ctx is looked at between layers.
@@ -97,7 +96,7 @@ func (w *weights) open() (*Model, error) {
 	var head struct {
 		ModelType string         `json:"model_type"`
 		AutoMap   map[string]any `json:"auto_map"`
-		Quantized weight.Scheme  `json:"quantization_config"`
+		Stored    stored         `json:"quantization_config"`
 	}
 	if err := strictjson.Unmarshal(w.config, &head); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
@@ -106,7 +105,7 @@ func (w *weights) open() (*Model, error) {
 	if err != nil {
 		return nil, unsupported.Errorf("config.json: %w", err)
 	}
-	w.scheme = head.Quantized
+	w.stores = head.Stored
 	m := open(w)
 	if err := w.ctx.Err(); err != nil {
 		return nil, err
@@ -135,8 +134,8 @@ func (w *weights) open() (*Model, error) {
 	if m.mixing = w.format; w.format == kernel.Int8 || w.format == kernel.Int4 {
 		m.mixing = kernel.BFloat16
 	}
-	m.Linears, m.Scheme = w.linears, head.Quantized
-	m.Family, m.Trusted, m.Ignored = head.ModelType, trusted, unreadRope(w.config, w.key)
+	m.Linears, m.Stored = w.linears, w.stores.String()
+	m.Family, m.Trusted, m.Ignored = head.ModelType, trusted, append(unreadRope(w.config, w.key), w.stores.ignored()...)
 	return m, nil
 }
 

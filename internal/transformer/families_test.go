@@ -101,7 +101,7 @@ func TestBadModels(t *testing.T) {
 			[]string{`"someone/else--modeling.OldModel", for a new, expected none or modeling.NewModel`}},
 		{"code that the caller may speak for", "gte-unpacked", set("auto_map", `{"AutoModel": "modeling.OldModel"}`),
 			[]string{`for a new, expected none or modeling.NewModel; TrustModelType, --trust-model-type, is your word that it computes what new does without it`}},
-		{"quantized weights", "camembert", set("quantization_config", `{"bits": 4}`), []string{"config.json: quantization_config: found quantized weights, expected none"}},
+		{"quantized weights", "camembert", set("quantization_config", `{"bits": 4}`), []string{`config.json: quantization_config: quant_method: found "", expected one of awq, bitsandbytes, compressed-tensors, fp8, gptq, rhumb`}},
 		{"unknown activation", "camembert", set("hidden_act", `"softplus"`), []string{`config.json: hidden_act: found "softplus", expected one of gelu,`}},
 		{"other positions", "camembert", set("position_embedding_type", `"relative_key"`), []string{`config.json: position_embedding_type: found "relative_key", expected "absolute"`}},
 		{"key in another case", "camembert", set("Hidden_Size", `20`), []string{`config.json: key "Hidden_Size", expected "hidden_size"`}},

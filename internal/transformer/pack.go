@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/packed"
 	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -13,6 +14,8 @@ import (
 type rowsOf struct {
 	tensor    tensor.Tensor  // the weight, or its codes
 	quantized *weight.Matrix // nil where the tensor has floats
+	packed    *packed.Weight // that another tool quantized, of the tensors in beside; nil = none
+	beside    []tensor.Tensor
 	update    *lowRank
 	from, to  int
 }
@@ -21,17 +24,33 @@ type rowsOf struct {
 func (w *weights) rowsOf(p part, in int) (rowsOf, bool) {
 	r := rowsOf{update: w.adapter.linear(w.own(p.weight), p.rows, in), from: p.from, to: p.to}
 	name := w.full(p.weight)
+	_, replaced := w.adapter.replacement(w.own(p.weight))
+	if w.stores.packed != nil {
+		m, read, err := w.stores.packed.Weight(w.file, name, p.rows, in)
+		for _, t := range read {
+			w.read[t.Name] = true
+		}
+		if err != nil {
+			w.errorf("%w", err)
+			return r, false
+		}
+		if m != nil && !replaced {
+			r.packed, r.beside = m, read
+			return r, true
+		}
+	}
 	scales, quantized := w.file.Tensor(weight.ScaleName(name))
 	columns, kept := weight.OutlierNames(name)
-	quantized = quantized && w.scheme != 0
-	outliers := quantized && w.scheme == weight.Int8 && w.has(columns)
+	scheme := w.stores.scheme
+	quantized = quantized && scheme != 0
+	outliers := quantized && scheme == weight.Int8 && w.has(columns)
 	if quantized {
 		w.read[scales.Name] = true
 	}
 	if outliers {
 		w.read[columns], w.read[kept] = true, true
 	}
-	if _, replaced := w.adapter.replacement(w.own(p.weight)); replaced || !quantized {
+	if replaced || !quantized {
 		var ok bool
 		r.tensor, ok = w.tensor(p.weight, w.shape(p.rows, in)...)
 		return r, ok
@@ -42,7 +61,7 @@ func (w *weights) rowsOf(p part, in int) (rowsOf, bool) {
 		return r, false
 	}
 	w.read[name] = true
-	m, err := weight.FromTensors(w.scheme, p.rows, in, codes, scales)
+	m, err := weight.FromTensors(scheme, p.rows, in, codes, scales)
 	if err != nil {
 		w.errorf("%w", err)
 		return r, false
@@ -72,7 +91,9 @@ func (r *rowsOf) fits(l *Linear) bool {
 // read writes rows from, from+1, … of the whole weight, in float32, to dst; sum
 // is memory for one row.
 func (r *rowsOf) read(s *kernel.Set, dst tensor.Matrix, from int, sum []float32) {
-	if r.quantized != nil {
+	if r.packed != nil {
+		r.packed.Read(dst, from)
+	} else if r.quantized != nil {
 		for i := range dst.Rows {
 			r.quantized.DequantizeRow(dst.Row(i), from+i)
 		}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
-	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -38,11 +37,11 @@ type Model struct {
 	Embeddings   Embeddings
 	Layers       []Layer
 	FinalNorm    *Norm
-	Projection   *Linear       // of the normed states, to Hidden components; nil = none. Not beside a Head
-	Head         *Head         // that the model was opened with
-	Tasks        []Task        // that a batch may ask for
-	Placeholders []int32       // ids that stand for what is no text: no batch may have them
-	Scheme       weight.Scheme // of the weights in the file
+	Projection   *Linear // of the normed states, to Hidden components; nil = none. Not beside a Head
+	Head         *Head   // that the model was opened with
+	Tasks        []Task  // that a batch may ask for
+	Placeholders []int32 // ids that stand for what is no text: no batch may have them
+	Stored       string  // how the file has the weights of linear layers, such as "int8" or "GPTQ, 4 bits"; "" = as floats
 	// Linears has the tensors with the weights of linear layers that may be
 	// quantized, and which layer that is, as in Outliers; "" where there are several.
 	Linears map[string]string

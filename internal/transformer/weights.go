@@ -11,7 +11,6 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
-	"github.com/rhumb-go/rhumb/internal/weight"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -38,7 +37,7 @@ type source struct {
 	set      *kernel.Set              // nil = linear layers are only counted
 	outliers Outliers                 // in Int8
 	names    map[*Linear]string       // of linear layers in Int8: see Outliers
-	scheme   weight.Scheme            // of the linear layers in the file
+	stores   stored                   // how the file has the weights of linear layers
 	format   kernel.Format            // of most linear layers
 	linears  map[string]string        // the tensors with the weights of layers in that, see Model.Linears
 	deferred map[*Linear]func()       // packs a layer that is packed when it is used; nil = all are packed at once
@@ -431,7 +430,9 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 		pack.memory = w.packing
 		team.For(l.Count(), &pack)
 		for _, s := range pack.sources {
-			w.file.Release(s.tensor)
+			for _, t := range append(s.beside, s.tensor) {
+				w.file.Release(t)
+			}
 		}
 	})
 	return l

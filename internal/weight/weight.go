@@ -251,11 +251,10 @@ func (m *Matrix) ReadOutliers(columns, kept tensor.Tensor) error {
 	return kept.Float32s(m.Kept)
 }
 
-// method and version are what config.json says of weights that Tensors stored.
-const (
-	method  = "rhumb"
-	version = 1
-)
+// Method is what config.json says of weights that Tensors stored, beside their version.
+const Method = "rhumb"
+
+const version = 1
 
 // A config is the quantization_config of a config.json.
 type config struct {
@@ -266,7 +265,7 @@ type config struct {
 
 // MarshalJSON returns the quantization_config for a config.json.
 func (s Scheme) MarshalJSON() ([]byte, error) {
-	return json.Marshal(config{method, version, s.String()})
+	return json.Marshal(config{Method, version, s.String()})
 }
 
 // UnmarshalJSON reads a quantization_config: null is none. Another method or
@@ -280,8 +279,8 @@ func (s *Scheme) UnmarshalJSON(data []byte) (err error) {
 	if err := json.Unmarshal(data, &c); err != nil {
 		return fmt.Errorf("quantization_config: %w", err)
 	}
-	if c.Method != method || c.Version != version {
-		return unsupported.Errorf("quantization_config: found quantized weights, expected none or those of quant_method %q, version %d", method, version)
+	if c.Method != Method || c.Version != version {
+		return unsupported.Errorf("quantization_config: found quantized weights, expected none or those of quant_method %q, version %d", Method, version)
 	}
 	if *s, err = ParseScheme(c.Scheme); err != nil {
 		return fmt.Errorf("quantization_config: %w", err)
