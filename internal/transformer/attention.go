@@ -73,7 +73,11 @@ func (p *pass) attend(team *parallel.Team, x tensor.Matrix, l int) {
 	for len(t.heads) < team.Size() {
 		t.heads = append(t.heads, new(head))
 	}
-	team.For(p.batch.Sequences()*a.Heads, t)
+	t.together = 1
+	if shared := p.batch.Sequences() * a.KVHeads; shared >= 4*team.Size() || team.Size() == 1 {
+		t.together = a.Heads / a.KVHeads
+	}
+	team.For(p.batch.Sequences()*a.Heads/t.together, t)
 
 	mixed := columns(qkv, 0, a.Heads*a.HeadDim) // the values lie where the queries were
 	if p.narrow {
@@ -82,7 +86,8 @@ func (p *pass) attend(team *parallel.Team, x tensor.Matrix, l int) {
 	p.apply(team, p.y, mixed, a.Output, kernel.Identity)
 }
 
-// An attentionTask computes one head of one sequence.
+// An attentionTask computes heads of one sequence that share keys and values: all of them, where
+// there are parts enough for the team.
 type attentionTask struct {
 	p         *pass
 	attention *Attention
@@ -90,6 +95,7 @@ type attentionTask struct {
 	before    tensor.Matrix  // the keys and values of the batch's prefix, side by side
 	team      *parallel.Team // that yields within a part
 	heads     []*head        // one for each worker
+	together  int            // heads of a part
 }
 
 // partPairs is how many pairs of tokens an attentionTask scores before it yields.
@@ -97,37 +103,43 @@ const partPairs = 512 * 512
 
 func (t *attentionTask) Run(worker, i int) {
 	a := t.attention
-	sequence, h := i/a.Heads, i%a.Heads
+	sequence, first := i*t.together/a.Heads, i*t.together%a.Heads
 	rows := t.qkv.Slice(t.p.batch.Starts[sequence], t.p.batch.Starts[sequence+1])
 	at := func(head int) tensor.Matrix {
 		return columns(rows, head*a.HeadDim, (head+1)*a.HeadDim)
 	}
-	shared := h * a.KVHeads / a.Heads
-	q, k, v := at(h), joined{after: at(a.Heads + shared)}, joined{after: at(a.Heads + a.KVHeads + shared)}
+	shared := first * a.KVHeads / a.Heads
+	k, v := joined{after: at(a.Heads + shared)}, joined{after: at(a.Heads + a.KVHeads + shared)}
 	if t.before.Rows > 0 {
 		k.before = columns(t.before, shared*a.HeadDim, (shared+1)*a.HeadDim)
 		v.before = columns(t.before, (a.KVHeads+shared)*a.HeadDim, (a.KVHeads+shared+1)*a.HeadDim)
 	}
-	own := t.heads[worker]
-	if a.Bias != nil {
-		own.bias = a.Bias.appendTo(own.bias[:0], h, rows.Rows)
-	}
-	if a.Disentangled != nil {
-		own.positions.prepare(t.p.model.set, t.p.model.mixing, a.Disentangled, h, k.after)
-	}
+	own, set, mixing := t.heads[worker], t.p.model.set, t.p.model.mixing
 	own.hidden = 0
 	if n := t.p.batch.Seen; n != nil && t.before.Rows == 0 {
 		own.hidden = rows.Rows - n[sequence]
 	}
-	if t.p.narrow {
-		q = q.Slice(0, 1)
+	own.pack(set, mixing, k, v)
+	for h := first; h < first+t.together; h++ {
+		if a.Bias != nil {
+			own.bias = a.Bias.appendTo(own.bias[:0], h, rows.Rows)
+		}
+		if a.Disentangled != nil {
+			own.positions.prepare(set, mixing, a.Disentangled, h, k.after)
+		}
+		q := at(h)
+		if t.p.narrow {
+			q = q.Slice(0, 1)
+		}
+		own.mix(set, mixing, a, q, q, t.team)
 	}
-	own.mix(t.p.model.set, t.p.model.mixing, a, q, q, k, v, t.team)
 }
 
 // A head is the memory of one head's attention.
 type head struct {
 	queries kernel.Rows
+	before  int           // tokens of the prefix, of length
+	length  int           // of the sequence
 	keys    kernel.Panels // headDim×length
 	values  kernel.Panels // length×headDim
 	bias    []float32     // of each distance, see DistanceBias
@@ -140,15 +152,13 @@ type head struct {
 	positions headPositions
 }
 
-// mix writes softmax(scale·(q·kᵀ + positions) + bias)·v to dst, where each token mixes
-// what it sees, of all but the last h.hidden tokens, and zeros where that is nothing. k
-// and v are length×headDim; q and dst, which may be q, have the first of k.after's rows,
-// or all. Where that takes long, team yields.
-func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.Matrix, k, v joined, team *parallel.Team) {
-	before, dim := k.before.Rows, q.Cols
-	length := before + k.after.Rows
+// mix writes softmax(scale·(q·kᵀ + positions) + bias)·v to dst, of the keys and values that
+// are packed, where each token mixes what it sees, of all but the last h.hidden tokens, and
+// zeros where that is nothing. q and dst, which may be q, have the first row of the tokens
+// behind the prefix, or all. Where that takes long, team yields.
+func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.Matrix, team *parallel.Team) {
+	before, length := h.before, h.length
 	seen := length - h.hidden
-	h.packKeys(s, f, k, v, length, dim)
 	h.queries.Resize(s, q.Rows, &h.keys)
 	for t := range h.queries.Tiles() {
 		s.PackRows(&h.queries, t, q)
@@ -203,8 +213,11 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.M
 	}
 }
 
-// packKeys packs the keys and the values of a sequence of that length.
-func (h *head) packKeys(s *kernel.Set, f kernel.Format, k, v joined, length, dim int) {
+// pack packs the keys and the values of a sequence, length×headDim.
+func (h *head) pack(s *kernel.Set, f kernel.Format, k, v joined) {
+	h.before = k.before.Rows
+	h.length = h.before + k.after.Rows
+	length, dim := h.length, k.after.Cols
 	h.keys.Resize(f, dim, length)
 	for i := range h.keys.Count() {
 		s.PackTransposed(&h.keys, i, k.slice(&h.seam, i*kernel.Panel, min((i+1)*kernel.Panel, length)))

@@ -115,8 +115,11 @@ func TestAttentionAgainstFloat64(t *testing.T) {
 				in := qkv
 				in.Data = slices.Clone(qkv.Data)
 				p := &pass{model: &Model{set: s}, batch: Batch{Starts: starts}}
-				task := attentionTask{p: p, attention: a, qkv: in, heads: []*head{new(head)}}
-				for i := range (len(starts) - 1) * a.Heads {
+				task := attentionTask{p: p, attention: a, qkv: in, heads: []*head{new(head)}, together: 1}
+				if n%2 == 0 {
+					task.together = a.Heads / a.KVHeads
+				}
+				for i := range (len(starts) - 1) * a.Heads / task.together {
 					task.Run(0, i)
 				}
 				for i := range rows {
@@ -188,7 +191,8 @@ func TestMixYields(t *testing.T) {
 		var h head
 		dst := tensor.NewMatrix(length, dim)
 		q := qkv.Slice(0, length)
-		h.mix(s, kernel.Float32, a, dst, columns(q, 0, dim), joined{after: columns(q, dim, 2*dim)}, joined{after: columns(q, 2*dim, 3*dim)}, team)
+		h.pack(s, kernel.Float32, joined{after: columns(q, dim, 2*dim)}, joined{after: columns(q, 2*dim, 3*dim)})
+		h.mix(s, kernel.Float32, a, dst, columns(q, 0, dim), team)
 		return dst.Data
 	}
 	yields := 0
@@ -214,7 +218,8 @@ func BenchmarkMix(b *testing.B) {
 				a := &Attention{Heads: 12, KVHeads: 12, HeadDim: dim, Scale: scoreScale(dim)}
 				var h head
 				for b.Loop() {
-					h.mix(s, kernel.Float32, a, dst, columns(qkv, 0, dim), joined{after: columns(qkv, 12*dim, 13*dim)}, joined{after: columns(qkv, 24*dim, 25*dim)}, nil)
+					h.pack(s, kernel.Float32, joined{after: columns(qkv, 12*dim, 13*dim)}, joined{after: columns(qkv, 24*dim, 25*dim)})
+					h.mix(s, kernel.Float32, a, dst, columns(qkv, 0, dim), nil)
 				}
 				rate := 4 * float64(length*length*dim) * float64(b.N) / b.Elapsed().Seconds()
 				b.ReportMetric(rate/1e9, "GFLOP/s")
@@ -240,7 +245,8 @@ func BenchmarkMixDisentangled(b *testing.B) {
 			k := columns(qkv, dim, 2*dim)
 			for b.Loop() {
 				h.positions.prepare(s, kernel.Float32, a.Disentangled, 0, k)
-				h.mix(s, kernel.Float32, a, dst, columns(qkv, 0, dim), joined{after: k}, joined{after: columns(qkv, 2*dim, 3*dim)}, nil)
+				h.pack(s, kernel.Float32, joined{after: k}, joined{after: columns(qkv, 2*dim, 3*dim)})
+				h.mix(s, kernel.Float32, a, dst, columns(qkv, 0, dim), nil)
 			}
 			ops := 4*float64(length*length*dim) + a.Disentangled.operations(length)
 			b.ReportMetric(ops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
