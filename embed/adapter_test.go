@@ -214,6 +214,41 @@ func TestTasks(t *testing.T) {
 	require.ErrorContains(t, err, `prompt name: unknown "clustering", expected one of: classification, document, query, retrieval.passage`)
 }
 
+// A folder as jina-embeddings-v5 has it: adapters in folders of their own, of which the name of a prompt
+// or of a task chooses one, and a module that pools by itself.
+func TestTasksInFolders(t *testing.T) {
+	for _, name := range []string{"jina-v5-nano", "jina-v5-small"} {
+		data, err := os.ReadFile(filepath.Join(adapters, name, "cases.json"))
+		require.NoError(t, err)
+		var c jinaCases
+		require.NoError(t, json.Unmarshal(data, &c))
+		want := readTensors(t, filepath.Join("..", "adapters", name), "golden.safetensors")
+		m, err := Load(t.Context(), filepath.Join(adapters, name, "model"), Config{})
+		require.NoError(t, err)
+		i := m.Info()
+		require.Equal(t, append(c.Tasks[:3:3], "query", "document"), i.Tasks)
+		require.Equal(t, []string{"lasttoken"}, i.Pooling)
+		require.True(t, i.Normalized)
+		require.Equal(t, 40, i.MaxTokens)
+		for request, ids := range c.IDs {
+			r := embedTexts(t, m, c.Texts, Options{PromptName: request})
+			requireClose(t, want["sentence_"+request], r, goldenTolerance)
+			for i, e := range r.Embeddings {
+				require.Equal(t, len(ids[i]), e.Tokens, "%s: %s", name, request)
+			}
+		}
+		requireClose(t, want["sentence_document"], embedTexts(t, m, c.Texts, Options{}), goldenTolerance)
+		require.NoError(t, m.Close())
+	}
+	files := readFolder(t, filepath.Join(adapters, "jina-v5-nano", "model"))
+	before := printOf(t, loadFiles(t, files, Config{}))
+	replace(t, files, "adapters/clustering/adapter_config.json", `"lora_alpha": 5`, `"lora_alpha": 6`)
+	require.NotEqual(t, before, printOf(t, loadFiles(t, files, Config{})))
+	delete(files, "adapters/clustering/adapter_config.json")
+	_, err := LoadFS(t.Context(), files, Config{})
+	require.ErrorContains(t, err, "adapters/clustering/adapter_config.json")
+}
+
 func TestTaskOfTheDefaultPrompt(t *testing.T) {
 	c, files, want := readJina(t)
 	replace(t, files, "config_sentence_transformers.json", `"default_prompt_name": null`, `"default_prompt_name": "separation"`)

@@ -116,6 +116,11 @@ func (s *selection) addFolders(folder string) error {
 			return err
 		}
 	}
+	if folder == "" && s.all[manifest.Config] {
+		if err := s.addTasks(); err != nil {
+			return err
+		}
+	}
 	adapter := path.Join(folder, manifest.Adapter)
 	if !s.all[adapter] || s.all[path.Join(folder, manifest.Config)] {
 		return nil
@@ -129,6 +134,25 @@ func (s *selection) addFolders(folder string) error {
 	// Where it is no folder of the repository there is nothing to download here.
 	if base := path.Join(folder, content.Base); !path.IsAbs(content.Base) && s.all[path.Join(base, manifest.Config)] {
 		return s.add(adapter, base)
+	}
+	return nil
+}
+
+// addTasks adds the folders of adapters that config.json names.
+func (s *selection) addTasks() error {
+	var config struct {
+		TaskNames []string `json:"task_names"`
+	}
+	if !slices.ContainsFunc(slices.Collect(maps.Keys(s.all)), func(file string) bool { return strings.HasPrefix(file, manifest.TaskAdapters+"/") }) {
+		return nil
+	}
+	if err := s.decode(manifest.Config, &config); err != nil {
+		return err
+	}
+	for _, name := range config.TaskNames {
+		if err := s.add(manifest.Config, path.Join(manifest.TaskAdapters, name)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

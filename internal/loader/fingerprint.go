@@ -51,6 +51,7 @@ type routeRecipe struct {
 type encoderRecipe struct {
 	Config    string            // config.json
 	Adapter   string            // adapter_config.json
+	Tasks     []string          `json:",omitempty"` // and those of tasks, each behind its name
 	Tokenizer string            // sum of its files
 	Lowercase bool              // before what the files say
 	Unknown   int32             // the token that is dropped
@@ -85,6 +86,9 @@ func (r *Route) recipe() routeRecipe {
 	}
 	if e.Adapter != nil {
 		made.Adapter = string(modelfolder.Canonical(e.Adapter))
+	}
+	for _, t := range e.Encoder.Tasks {
+		made.Tasks = append(made.Tasks, t.Name, string(modelfolder.Canonical(t.Config)))
 	}
 	all := routeRecipe{Encoder: made, Tokens: r.tokens, Pooling: r.PoolingNames(), Modules: r.modules, Normalized: r.Spec.Normalized, Splade: r.Spec.Splade, Lexical: r.Spec.Lexical}
 	if p := r.Spec.Pooling; p != nil {

@@ -50,7 +50,7 @@ type Model struct {
 	Set             *kernel.Set
 	Default         *Route            // Spec.Default
 	Routes          map[string]*Route // Spec.Routes
-	Prompts         map[string]string // Spec.Prompts, with an empty one for each of Tasks that has none
+	Prompts         map[string]string // Spec.Prompts, with the default one for each of Tasks that has none
 	Tasks           []string          // the names of adapters that the default route has
 	Bytes           int64             // of the weights, those that stay in their file included
 	Trusted         []string          // code in auto_map that was taken for what its model_type computes, on the word of Config.TrustModelType
@@ -195,7 +195,7 @@ func (m *Model) finish() (err error) {
 			if m.Prompts == nil {
 				m.Prompts = map[string]string{}
 			}
-			m.Prompts[name] = ""
+			m.Prompts[name] = m.Prompts[m.Spec.DefaultPrompt] // as encode of sentence-transformers, given a task alone
 		}
 	}
 	data, err := json.Marshal(m.newRecipe())

@@ -43,6 +43,13 @@ func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) 
 	if open.Adapter, err = m.adapter(spec); err != nil {
 		return nil, err
 	}
+	for _, t := range spec.Tasks {
+		a, err := m.openAdapter(t.Folder, t.Config)
+		if err != nil {
+			return nil, err
+		}
+		open.Tasks = append(open.Tasks, transformer.TaskAdapter{Name: t.Name, Adapter: a})
+	}
 	e.Weights = len(m.Files)
 	if open.Weights, err = m.weights(spec.Base); err != nil {
 		return nil, spec.ErrorIn(err)
@@ -130,13 +137,18 @@ func (m *Model) adapter(spec *modelfolder.Encoder) (*transformer.Adapter, error)
 	if spec.Adapter == nil {
 		return nil, nil
 	}
-	file, err := spec.Folder.AdapterWeights()
+	return m.openAdapter(spec.Folder, spec.Adapter)
+}
+
+// openAdapter opens the adapter in f, with that config, for as long as the model is.
+func (m *Model) openAdapter(f modelfolder.Folder, config []byte) (*transformer.Adapter, error) {
+	file, err := f.AdapterWeights()
 	if err != nil {
 		return nil, err
 	}
 	m.Files = append(m.Files, file)
-	a, err := transformer.OpenAdapter(spec.Adapter, file)
-	return a, spec.Folder.ErrorIn("", err)
+	a, err := transformer.OpenAdapter(config, file)
+	return a, f.ErrorIn("", err)
 }
 
 // weights opens the weights in f, for as long as the model is.

@@ -46,6 +46,10 @@ var Settings = []string{
 // index, the shards that it names.
 var Weights = []string{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}
 
+// TaskAdapters is the folder with a folder for each of task_names in a model's Config, with an
+// Adapter and its weights.
+const TaskAdapters = "adapters"
+
 // AdapterWeights are those beside an Adapter, the first found counts.
 var AdapterWeights = []string{"adapter_model.safetensors", "adapter_model.bin"}
 

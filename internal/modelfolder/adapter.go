@@ -40,6 +40,29 @@ func (e *Encoder) readAdapter(dir string) error {
 	return e.Folder.ErrorIn(adapterConfig, err)
 }
 
+// jinaV5 is the model_type of jina-embeddings-v5-text, whose adapters lie in folders of their
+// own.
+const jinaV5 = "jina_embeddings_v5"
+
+// readTasks finds the adapters of the tasks that config.json names, of a model that has such.
+func (e *Encoder) readTasks() error {
+	if e.Model.ModelType != jinaV5 {
+		return nil
+	}
+	for _, name := range e.Model.TaskNames {
+		dir := e.Base.at(path.Join(e.Base.Path, manifest.TaskAdapters, name))
+		if !fs.ValidPath(dir.Path) || name == "" || strings.Contains(name, "/") {
+			return e.Base.ErrorIn(configName, fmt.Errorf("task_names: %.100q, expected the name of a folder", name))
+		}
+		data, err := dir.Read(adapterConfig)
+		if err != nil {
+			return err
+		}
+		e.Tasks = append(e.Tasks, TaskAdapter{name, dir, data})
+	}
+	return nil
+}
+
 // AdapterWeights opens the tensors of the adapter in f.
 func (f Folder) AdapterWeights() (*tensor.File, error) {
 	names := manifest.AdapterWeights // as PEFT looks for them

@@ -24,6 +24,7 @@ type ModelConfig struct {
 	IsMatryoshka          bool     `json:"is_matryoshka"` // as vLLM reads these two
 	MatryoshkaDimensions  []int    `json:"matryoshka_dimensions"`
 	TruncateDim           *int     `json:"truncate_dim"` // of jina-embeddings-v3
+	TaskNames             []string `json:"task_names"`   // of jina-embeddings-v5
 }
 
 // truncateDim returns truncate_dim, 0 for none.

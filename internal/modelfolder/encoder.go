@@ -18,7 +18,9 @@ func (r *reader) newEncoder(dir Folder) (*Encoder, error) {
 	if err = e.readAdapter(r.options.Dir); err != nil {
 		return nil, err
 	}
-	e.Model, e.Config, err = e.Base.modelConfig()
+	if e.Model, e.Config, err = e.Base.modelConfig(); err == nil {
+		err = e.readTasks()
+	}
 	return e, e.ErrorIn(err)
 }
 

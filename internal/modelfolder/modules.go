@@ -152,6 +152,14 @@ func (r *reader) route(list []moduleEntry) (*Route, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e := route.Encoder; e.Model.ModelType == jinaV5 && len(list) == 1 && first.Type == "custom_st.Transformer" {
+		// The module pools and normalizes by itself, and reads as many tokens as there are positions.
+		route.Pooling, route.Normalized = &Pooling{Modes: []string{"lasttoken"}, IncludePrompt: true}, true
+		if n := e.Model.MaxPositionEmbeddings; n != nil && *n > 0 && r.options.MaxTokens == 0 {
+			e.MaxTokens = *n
+		}
+		return route, nil
+	}
 	for i := range list[1:] {
 		if err := r.extend(route, &list[1+i], &input); err != nil {
 			return nil, err

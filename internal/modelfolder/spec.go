@@ -61,6 +61,7 @@ type Encoder struct {
 	Adapter  []byte      // adapter_config.json; nil = none
 	base     string      // base_model_name_or_path of it
 	task     string      // task_type of it
+	Tasks    []TaskAdapter
 
 	Tokenizer *tokenizer.Tokenizer
 	Sum       string // of the tokenizer's files, without what changes no ids
@@ -73,6 +74,13 @@ type Encoder struct {
 	Truncate  tokenizer.Truncation
 
 	Outliers []byte // outlier_columns.json; nil = none
+}
+
+// A TaskAdapter is one of several adapters, of which a text may ask for one by its name.
+type TaskAdapter struct {
+	Name   string
+	Folder Folder
+	Config []byte // adapter_config.json
 }
 
 // Options are what a caller says about the folder.

@@ -161,12 +161,15 @@ func TestBytes(t *testing.T) {
 		seen := map[*Linear]bool{}
 		for i := range m.Layers {
 			l := &m.Layers[i]
-			first := l.Attention.linears()
-			if l.Short != nil {
-				first = []*Linear{l.Short.In, l.Short.Out}
+			all := append(l.Attention.linears(), l.MLP.linears()...)
+			if c := l.Short; c != nil {
+				all = append(all, c.In, c.Out)
 			}
-			for _, w := range append(first, l.MLP.linears()...) {
-				if !seen[w] {
+			if e := l.PerLayer; e != nil {
+				all = append(all, e.Signal, e.Gate, e.Out)
+			}
+			for _, w := range all {
+				if w != nil && !seen[w] {
 					seen[w] = true
 					linears += w.Bytes()
 				}

@@ -32,6 +32,12 @@ func (c *decoderConfig) causal() bool {
 	return !c.Bidirectional && (c.IsCausal == nil || *c.IsCausal)
 }
 
+// headlessly returns c of a model without a head.
+func (c *decoderConfig) headlessly() *decoderConfig {
+	c.headless = true
+	return c
+}
+
 // open checks c and assembles the model: RMSNorms on what goes into each half of a
 // layer, rotary positions of base theta, a gated MLP, a final norm.
 func (c *decoderConfig) open(w *weights, theta float64) *Model {

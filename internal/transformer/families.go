@@ -34,9 +34,10 @@ var families = map[string]func(w *weights) *Model{
 	"gemma2":      openGemma2,
 	"gemma3_text": openGemma3,
 	"gte":         openGTE,
-	"gte modeling_hf_alibaba_nlp_gte.GteModel": openGTE,
-	"jina_embeddings_v3":                       openJinaV3,
-	"lfm2":                                     openLFM2,
+	"gte modeling_hf_alibaba_nlp_gte.GteModel":                             openGTE,
+	"jina_embeddings_v5 modeling_jina_embeddings_v5.JinaEmbeddingsV5Model": openJinaV5,
+	"jina_embeddings_v3": openJinaV3,
+	"lfm2":               openLFM2,
 	"lfm2 modeling_lfm2_bidirectional.Lfm2BidirectionalModel": openLFM2Bidirectional,
 	"llama":         openLlama,
 	"llama_bidirec": openLlamaBidirectional,
@@ -71,7 +72,8 @@ type Config struct {
 	Head     HeadKind
 	Tokens   []int32 // that a LanguageHead is for
 
-	TrustModelType bool // code that auto_map names and that is not known computes what its model_type stands for without code
+	Tasks          []TaskAdapter // of a family that has some in files of their own, which must stay open too
+	TrustModelType bool          // code that auto_map names and that is not known computes what its model_type stands for without code
 }
 
 // Open builds the model that c describes. Weights that a quantization_config says
@@ -119,7 +121,7 @@ func (w *weights) open() (*Model, error) {
 	if m.Head == nil && w.head != NoHead {
 		return nil, unsupported.Errorf("config.json: model_type: found %q, which has no %s", head.ModelType, w.head)
 	}
-	if err := w.finish(); err != nil {
+	if err := errors.Join(w.finish(), w.finishTasks()); err != nil {
 		return nil, err
 	}
 	if w.format == kernel.Int8 && m.refines() {

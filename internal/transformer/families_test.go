@@ -192,7 +192,7 @@ func TestSharedLayers(t *testing.T) {
 // Every family that families names has a golden or a variant.
 func TestEveryFamilyHasAGolden(t *testing.T) {
 	seen := map[string]bool{}
-	for _, name := range append(folders(t), "jina-v3-lora") {
+	for _, name := range append(folders(t), "jina-v3-lora", "jina-v5-nano") {
 		data, err := os.ReadFile(filepath.Join(modelFolder(name), "config.json"))
 		require.NoError(t, err)
 		var head struct {

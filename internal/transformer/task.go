@@ -15,11 +15,39 @@ type Task struct {
 	types    tensor.Matrix // in place of Embeddings.Types
 }
 
-// A branch adds scale·(x·down)·up to the outputs of a linear layer.
+// A branch adds up·(down·x) to the outputs of a linear layer.
 type branch struct {
-	down  *Linear       // inputs×rank
-	up    tensor.Matrix // rank×outputs
+	down *Linear // inputs→ranks of all parts
+	ups  []up
+}
+
+// An up is what a branch adds to the outputs from one on: scale times the products of its
+// ranks with their rows.
+type up struct {
+	from  int
+	rows  tensor.Matrix // rank×outputs
 	scale float32
+}
+
+// newBranch returns the branch of a linear layer, whose ups have the ranks that are the rows of
+// down, in their order.
+func (w *weights) newBranch(down tensor.Matrix, ups []up) *branch {
+	b := &branch{down: new(Linear), ups: ups}
+	format := w.format
+	if format == kernel.Int8 || format == kernel.Int4 {
+		format = kernel.Float32 // what few columns add costs little
+	}
+	w.bytes += kernel.PanelsBytes(format, down.Cols, down.Rows)
+	for _, u := range ups {
+		w.bytes += 4 * int64(len(u.rows.Data))
+	}
+	if w.set != nil {
+		b.down.Resize(format, down.Cols, down.Rows)
+		for p := range b.down.Count() {
+			w.set.PackTransposed(b.down, p, down.Slice(p*kernel.Panel, min((p+1)*kernel.Panel, down.Rows)))
+		}
+	}
+	return b
 }
 
 // branch returns the one beside w, nil where there is none.
@@ -43,8 +71,12 @@ func (t *branchTask) Run(_, i int) {
 	s := t.p.model.set
 	for j := i * normRows; j < min((i+1)*normRows, t.dst.Rows); j++ {
 		row := t.dst.Row(j)
-		for k, v := range t.inner.Row(j) {
-			s.Axpy(row, t.branch.up.Row(k), v*t.branch.scale)
+		inner := t.inner.Row(j)
+		for _, u := range t.branch.ups {
+			for k := range u.rows.Rows {
+				s.Axpy(row[u.from:u.from+u.rows.Cols], u.rows.Row(k), inner[k]*u.scale)
+			}
+			inner = inner[u.rows.Rows:]
 		}
 		s.Activate(t.activation, row, len(row), 1, len(row))
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -95,19 +94,7 @@ func (t *taskWeights) pair(name string, a, b [2]int) (as, bs []tensor.Matrix) {
 func (t *taskWeights) branches(w *Linear, name string, inputs, outputs int) {
 	as, bs := t.pair(name, [2]int{t.rank, inputs}, [2]int{outputs, t.rank})
 	for i := range as {
-		b := &branch{down: new(Linear), up: bs[i].Transposed(), scale: t.scale}
-		format := t.format
-		if format == kernel.Int8 {
-			format = kernel.Float32 // what few columns add costs little
-		}
-		t.bytes += kernel.PanelsBytes(format, inputs, t.rank) + 4*int64(len(b.up.Data))
-		if t.set != nil {
-			b.down.Resize(format, inputs, t.rank)
-			for p := range b.down.Count() {
-				t.set.PackTransposed(b.down, p, as[i].Slice(p*kernel.Panel, min((p+1)*kernel.Panel, t.rank)))
-			}
-		}
-		t.tasks[i].branches[w] = b
+		t.tasks[i].branches[w] = t.newBranch(as[i], []up{{0, bs[i].Transposed(), t.scale}})
 	}
 }
 

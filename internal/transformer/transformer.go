@@ -4,6 +4,7 @@
 package transformer
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -40,6 +41,7 @@ type Model struct {
 	Projection   *Linear // of the normed states, to Hidden components; nil = none. Not beside a Head
 	Head         *Head   // that the model was opened with
 	Tasks        []Task  // that a batch may ask for
+	Task         int     // of a batch that asks for none, as in Batch; 0 = none
 	Placeholders []int32 // ids that stand for what is no text: no batch may have them
 	Stored       string  // how the file has the weights of linear layers, such as "int8" or "GPTQ, 4 bits"; "" = as floats
 	// Linears has the tensors with the weights of linear layers that may be
@@ -172,8 +174,8 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 		layers = layers[:b.Layers]
 	}
 	p.batch, p.keep, p.ready, p.narrow, p.firsts = b, keep, nil, false, false // a canceled pass may have left rows
-	if p.task = nil; b.Task > 0 {
-		p.task = &m.Tasks[b.Task-1]
+	if p.task = nil; cmp.Or(b.Task, m.Task) > 0 {
+		p.task = &m.Tasks[cmp.Or(b.Task, m.Task)-1]
 	}
 	p.x = dst
 	if m.Projection != nil {

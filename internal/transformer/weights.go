@@ -32,6 +32,8 @@ type source struct {
 	head     HeadKind        // that is asked for
 	ids      []int32         // Config.Tokens
 	trust    bool            // Config.TrustModelType
+	tasks    []TaskAdapter
+	made     []made // where there are tasks
 	file     *tensor.File
 	adapter  *Adapter                 // merged into the weights; nil = none
 	set      *kernel.Set              // nil = linear layers are only counted
@@ -56,7 +58,7 @@ type source struct {
 
 func newWeights(ctx context.Context, c Config) *weights {
 	return &weights{format: c.Format, source: &source{
-		ctx: ctx, config: c.JSON, head: c.Head, ids: c.Tokens, trust: c.TrustModelType, file: c.Weights, adapter: c.Adapter, set: c.Set, format: c.Format, outliers: c.Outliers,
+		ctx: ctx, config: c.JSON, head: c.Head, ids: c.Tokens, trust: c.TrustModelType, tasks: c.Tasks, file: c.Weights, adapter: c.Adapter, set: c.Set, format: c.Format, outliers: c.Outliers,
 		linears: map[string]string{}, names: map[*Linear]string{}, read: map[string]bool{},
 	}}
 }
@@ -135,6 +137,11 @@ func (w *weights) shape(rows, in int) []int {
 func (w *weights) has(name string) bool {
 	_, ok := w.file.Tensor(name)
 	return ok
+}
+
+// holdsUnder reports whether the file has a tensor of that name under some path.
+func (w *weights) holdsUnder(name string) bool {
+	return slices.ContainsFunc(w.file.Names(), func(n string) bool { return n == name || strings.HasSuffix(n, "."+name) })
 }
 
 // ignore marks the tensors whose names begin with one of the prefixes, under
@@ -391,6 +398,13 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 		out += p.to - p.from
 	}
 	l := new(Linear)
+	if len(w.tasks) > 0 {
+		m := made{linear: l, inputs: in, parts: parts}
+		for _, p := range parts {
+			m.names = append(m.names, w.own(p.weight))
+		}
+		w.made = append(w.made, m)
+	}
 	pack := panelTask{set: w.set, dst: l}
 	ok := true
 	for _, p := range parts {
