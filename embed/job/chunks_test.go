@@ -82,7 +82,7 @@ func TestChunksResume(t *testing.T) {
 					parts = append(parts, part.Output)
 				}
 				merged := filepath.Join(t.TempDir(), output)
-				_, err = Merge(t.Context(), merged, parts)
+				_, err = Merge(t.Context(), Config{Output: merged}, parts)
 				require.NoError(t, err)
 				assert.Equal(t, string(whole), string(read(t, merged)))
 			})

@@ -116,7 +116,7 @@ func ExampleMerge() {
 		}
 		parts = append(parts, cfg.Output)
 	}
-	report, err := job.Merge(context.Background(), filepath.Join(dir, "all.npy"), parts)
+	report, err := job.Merge(context.Background(), job.Config{Output: filepath.Join(dir, "all.npy")}, parts)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -66,7 +66,6 @@ type state struct {
 type folder struct {
 	cfg    *Config
 	path   string // of the output
-	local  string // the same, or what stands for it beside the folder where it is an object
 	dir    string
 	lock   *os.File
 	state  *state // nil where there is no record
@@ -78,10 +77,14 @@ type folder struct {
 	urgent    bool      // it must be committed before more is written
 }
 
+// newFolder returns the folder of an output, closed.
+func newFolder(cfg *Config) *folder {
+	return &folder{cfg: cfg, path: cfg.Output, dir: cfg.local() + ".job", logs: map[string]*log{}}
+}
+
 // openFolder opens and locks the folder of an output. Config.Restart removes what it holds.
 func openFolder(ctx context.Context, cfg *Config) (_ *folder, err error) {
-	output, local := cfg.Output, cfg.local()
-	f := &folder{cfg: cfg, path: output, local: local, dir: local + ".job", logs: map[string]*log{}}
+	f, output := newFolder(cfg), cfg.Output
 	switch info, err := cfg.stat(ctx, output); {
 	case err == nil && !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: not a regular file", output)
@@ -98,7 +101,7 @@ func openFolder(ctx context.Context, cfg *Config) (_ *folder, err error) {
 	}()
 	if cfg.Restart {
 		// The records first: without them the others count for nothing.
-		if err := errors.Join(f.empty(), removeAny(f.besideFile()), removeAny(f.errorsPath())); err != nil {
+		if err := errors.Join(f.empty(), f.removeBeside(ctx, f.besideFile()), f.removeBeside(ctx, f.errorsPath())); err != nil {
 			return nil, err
 		}
 		return f, nil
@@ -150,12 +153,12 @@ func (f *folder) readRecord(ctx context.Context) error {
 	data, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if gone := f.there(ctx); errors.Is(gone, fs.ErrNotExist) {
-			return removeAny(f.besideFile())
+			return f.removeBeside(ctx, f.besideFile())
 		} else if gone != nil {
 			return gone
 		}
 		name, f.beside = f.besideFile(), true
-		data, err = os.ReadFile(name)
+		data, err = f.cfg.read(ctx, name)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		f.beside = false
@@ -176,7 +179,7 @@ func (f *folder) readRecord(ctx context.Context) error {
 
 // there returns an fs.ErrNotExist where there is no output.
 func (f *folder) there(ctx context.Context) error {
-	if isObject(f.path) {
+	if rows.IsObject(f.path) {
 		_, err := f.cfg.stat(ctx, f.path)
 		return err
 	}
@@ -185,10 +188,12 @@ func (f *folder) there(ctx context.Context) error {
 }
 
 // besideFile is where the record of a job is that is done.
-func (f *folder) besideFile() string { return rows.JobRecord(f.local) }
+func (f *folder) besideFile() string { return besides(f.path, rows.JobRecord) }
 
 // errorsPath is where the report of bad rows is of a job that is done.
-func (f *folder) errorsPath() string { return f.local + ".errors.jsonl" }
+func (f *folder) errorsPath() string {
+	return besides(f.path, func(last string) string { return last + ".errors.jsonl" })
+}
 
 // scalesPath is where the scales of the rows of an npy output are, once it is there.
 func (f *folder) scalesPath() string {
@@ -330,20 +335,23 @@ func (f *folder) commit() error {
 
 // save writes the record: it is the old one or the new one at any moment.
 func (f *folder) save() error {
-	if err := f.write(f.file(newRecord), f.file(recordFile)); err != nil {
+	if err := f.write(); err != nil {
+		return err
+	}
+	if err := f.rename(newRecord, f.file(recordFile)); err != nil {
 		return err
 	}
 	f.beside = false
 	return nil
 }
 
-// write writes the record under a name, first under another.
-func (f *folder) write(first, name string) error {
+// write writes the record into newRecord.
+func (f *folder) write() error {
 	data, err := json.MarshalIndent(f.state, "", "  ")
 	if err != nil {
 		return err
 	}
-	file, err := os.Create(first)
+	file, err := os.Create(f.file(newRecord))
 	if err != nil {
 		return err
 	}
@@ -351,10 +359,12 @@ func (f *folder) write(first, name string) error {
 	if err == nil {
 		err = file.Sync()
 	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(first, name); err != nil {
+	return errors.Join(err, file.Close())
+}
+
+// rename gives a file of the folder another name.
+func (f *folder) rename(file, name string) error {
+	if err := os.Rename(f.file(file), name); err != nil {
 		return err
 	}
 	return syncFolder(filepath.Dir(name))
@@ -362,15 +372,18 @@ func (f *folder) write(first, name string) error {
 
 // settle leaves of a job that is done its record alone: in the folder, or beside the
 // output without the folder, which close removes.
-func (f *folder) settle(keep bool) error {
+func (f *folder) settle(ctx context.Context, keep bool) error {
 	if keep {
 		if err := f.save(); err != nil {
 			return err
 		}
-		return removeAny(f.besideFile())
+		return f.removeBeside(ctx, f.besideFile())
 	}
 	if !f.beside {
-		if err := f.write(f.file(newRecord), f.besideFile()); err != nil {
+		if err := f.write(); err != nil {
+			return err
+		}
+		if err := f.give(ctx, newRecord, f.besideFile()); err != nil {
 			return err
 		}
 		f.beside = true
@@ -378,20 +391,28 @@ func (f *folder) settle(keep bool) error {
 	return f.empty()
 }
 
+// give gives a file of the folder the name of a file or an object.
+func (f *folder) give(ctx context.Context, file, name string) error {
+	if rows.IsObject(name) {
+		return f.put(ctx, file, name)
+	}
+	return f.rename(file, name)
+}
+
 // publish gives a written output its name.
 func (f *folder) publish(ctx context.Context) error {
 	if err := f.closeLogs(); err != nil {
 		return err
 	}
-	give := f.rename
-	if isObject(f.path) {
-		give = f.put
+	give := f.giveOutput
+	if rows.IsObject(f.path) {
+		give = func() error { return f.put(ctx, outputFile, f.path) }
 	}
-	if err := give(ctx); err != nil {
+	if err := give(); err != nil {
 		return err
 	}
 	if f.state.Failed > 0 {
-		if err := os.Rename(f.file(errorsFile), f.errorsPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := f.give(ctx, errorsFile, f.errorsPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -407,8 +428,8 @@ func (f *folder) publish(ctx context.Context) error {
 	return nil
 }
 
-// rename gives the output, a file, its name, behind its scales.
-func (f *folder) rename(context.Context) error {
+// giveOutput gives the output, a file, its name, behind its scales.
+func (f *folder) giveOutput() error {
 	if _, scaled := f.state.Files[scalesFile]; scaled {
 		if err := os.Rename(f.file(scalesFile), f.scalesPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -417,18 +438,15 @@ func (f *folder) rename(context.Context) error {
 			return stale("%s: the scales of the output are no longer there", f.dir)
 		}
 	}
-	err := os.Rename(f.file(outputFile), f.path)
+	err := f.rename(outputFile, f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		// An earlier run was stopped right after the same.
 		if info, gone := os.Stat(f.path); gone != nil || info.Size() != f.state.Size {
 			return stale("%s: the output of %d bytes is no longer there", f.dir, f.state.Size)
 		}
-		err = nil
+		return syncFolder(filepath.Dir(f.path))
 	}
-	if err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(f.path))
+	return err
 }
 
 // syncFolder brings the names in a folder to disk, where the system can.

@@ -40,7 +40,7 @@ type Config struct {
 	KeepBlank    bool     // lines of white space alone in files of text are rows, bad ones; else they are passed over, and Index counts them
 	Output       string   // a file that does not exist
 	Store        Store    // of inputs, patterns and an output that are objects; nil = all are files
-	Work         string   // the folder where a job lies whose output is an object, until it is complete; "" = the working folder
+	Work         string   // the folder where a job lies whose output is an object, until it is complete; then its record and its report of bad rows are objects, too; "" = the working folder
 	OutputFormat string   // "jsonl", "csv", "npy", "parquet" or, for the importer of a database, "elasticsearch", "pgvector", "pgvector-binary", "qdrant", "weaviate" or "milvus"; "" = by the name; .gz and .zst at its end compress all but npy and parquet
 	Collection   string   // where the rows go of a format that a database imports: the index of "elasticsearch", where "" leaves it to the request; the collection of "weaviate", which must be given
 	Keep         []string // columns of the inputs that the output has too
@@ -205,7 +205,7 @@ type job struct {
 // prepare checks all that can be checked before a file is written.
 func (j *job) prepare(ctx context.Context) (err error) {
 	cfg := &j.cfg
-	if err := cfg.checkStore(); err != nil {
+	if err := checkStore(cfg.Store, append([]string{cfg.Output}, cfg.Inputs...)...); err != nil {
 		return err
 	}
 	if cfg.OutputFormat == "" {
@@ -244,7 +244,7 @@ func (j *job) prepare(ctx context.Context) (err error) {
 		if err := j.layout.CheckNPY(); err != nil {
 			return err
 		}
-		if j.layout.Scale && isObject(cfg.Output) {
+		if j.layout.Scale && rows.IsObject(cfg.Output) {
 			return fmt.Errorf("embeddings as %v, each at a scale of its own: npy has no place for that in a store; give ranges, or choose another format of output", j.layout.Formats[0])
 		}
 		if err := checkScalesName(cfg.Output); err != nil && j.layout.Scale {
@@ -265,6 +265,7 @@ func (j *job) prepare(ctx context.Context) (err error) {
 
 // outputFormat returns the format that the name of an output tells.
 func outputFormat(name string) (string, error) {
+	name, _ = rows.CutParameters(name)
 	base := name
 	if ext := strings.ToLower(filepath.Ext(name)); ext == ".gz" || ext == ".zst" {
 		base = strings.TrimSuffix(name, filepath.Ext(name))
@@ -289,7 +290,7 @@ func (j *job) run(ctx context.Context) error {
 	}
 	j.resumed = j.state.Rows
 	if j.state.Stage == stageDone {
-		return j.settle(j.cfg.KeepJob)
+		return j.settle(ctx, j.cfg.KeepJob)
 	}
 	if j.state.Stage == stageWriting {
 		if err := j.open(); err != nil {
@@ -309,7 +310,7 @@ func (j *job) run(ctx context.Context) error {
 	if err := j.publish(ctx); err != nil {
 		return err
 	}
-	return j.settle(j.cfg.KeepJob)
+	return j.settle(ctx, j.cfg.KeepJob)
 }
 
 // resume takes up the record of earlier runs, or begins one.

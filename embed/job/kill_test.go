@@ -197,7 +197,7 @@ func TestKillShards(t *testing.T) {
 				}
 			})
 			whole, merged := finished(t, model, input, filepath.Join(dir, "whole-"+name), how), filepath.Join(dir, "merged-"+name)
-			report, err := Merge(t.Context(), merged, outputs)
+			report, err := Merge(t.Context(), Config{Output: merged}, outputs)
 			require.NoError(t, err)
 			if name != "out.parquet" { // whose row groups end elsewhere
 				assert.Equal(t, whole, read(t, merged))

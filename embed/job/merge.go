@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -16,29 +15,29 @@ import (
 
 // A mergedPart is an output of a shard.
 type mergedPart struct {
-	path  string
-	state *state
+	*folder
 	shift int // of the index of its rows
 }
 
 // Merge writes the outputs of all shards of a job into one, the output of the job without
 // shards: the same bytes, but where chunks ended by their size, before Config.ChunkRows
-// rows, the same rows in other blocks of a compressed file or row groups of Parquet. The parts may come in any order. With
+// rows, the same rows in other blocks of a compressed file or row groups of Parquet. Of
+// the Config, Output, Store and Work count. The parts may come in any order; one that does not
+// exist may be a pattern, as of Config.Inputs. With
 // each must be its record, the hidden file beside it or its folder. Parts of other settings
 // or inputs, and one that is missing, given twice or not complete, are an error; so is an
 // output that exists. Rows for a store must have ids of the inputs: an index in their place
 // is that of the part. A Merge that was stopped begins anew.
-func Merge(ctx context.Context, output string, parts []string) (Report, error) {
-	return merge(ctx, output, parts, rows.RowGroup)
+func Merge(ctx context.Context, cfg Config, parts []string) (Report, error) {
+	return merge(ctx, Config{Output: cfg.Output, Store: cfg.Store, Work: cfg.Work, rowGroup: rows.RowGroup}, parts)
 }
 
-func merge(ctx context.Context, output string, names []string, rowGroup int64) (report Report, err error) {
-	for _, name := range append([]string{output}, names...) {
-		if isObject(name) {
-			return report, fmt.Errorf("%s: an object, expected a file", name)
-		}
+func merge(ctx context.Context, cfg Config, names []string) (report Report, err error) {
+	output := cfg.Output
+	if err := checkStore(cfg.Store, append([]string{output}, names...)...); err != nil {
+		return report, err
 	}
-	parts, err := findParts(ctx, names)
+	parts, err := findParts(ctx, &cfg, names)
 	if err != nil {
 		return report, err
 	}
@@ -49,12 +48,12 @@ func merge(ctx context.Context, output string, names []string, rowGroup int64) (
 	if err != nil {
 		return report, err
 	}
-	if m.folder, err = openFolder(ctx, &Config{Output: output}); err != nil {
+	if m.folder, err = openFolder(ctx, &cfg); err != nil {
 		return report, err
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
 	if s := m.state; s == nil {
-		if err := m.begin(rowGroup); err != nil {
+		if err := m.begin(cfg.rowGroup); err != nil {
 			return report, err
 		}
 	} else if s.Stage != stageWritten || m.settings.compare(s.Settings, nil) != nil || !slices.Equal(s.Inputs, m.merged.Inputs) {
@@ -63,7 +62,7 @@ func merge(ctx context.Context, output string, names []string, rowGroup int64) (
 	if err := m.publish(ctx); err != nil {
 		return report, err
 	}
-	if err := m.settle(false); err != nil {
+	if err := m.settle(ctx, false); err != nil {
 		return report, err
 	}
 	s := m.state
@@ -78,20 +77,28 @@ func merge(ctx context.Context, output string, names []string, rowGroup int64) (
 }
 
 // findParts returns the parts of the names with their records, in the order of the shards.
-func findParts(ctx context.Context, names []string) (parts []mergedPart, err error) {
-	for _, name := range names {
-		info, err := os.Stat(name)
+func findParts(ctx context.Context, cfg *Config, patterns []string) (parts []mergedPart, err error) {
+	var names []string
+	for _, pattern := range patterns {
+		found, err := cfg.find(ctx, pattern)
 		if err != nil {
 			return nil, err
 		}
-		f := &folder{path: name, local: name, dir: name + ".job"}
+		names = append(names, found...)
+	}
+	for _, name := range names {
+		info, err := cfg.stat(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		f := newFolder(&Config{Output: name, Store: cfg.Store, Work: cfg.Work})
 		if err := f.readRecord(ctx); err != nil {
 			return nil, err
 		}
 		s := f.state
 		switch {
 		case s == nil:
-			return nil, fmt.Errorf("%s: no record of a job; expected the file %s that the job left beside it", name, filepath.Base(f.besideFile()))
+			return nil, fmt.Errorf("%s: no record of a job; expected %s, which the job left beside it", name, f.besideFile())
 		case s.Shard == nil || s.Layout == nil:
 			return nil, fmt.Errorf("%s: not the output of a shard", name)
 		case s.Stage != stageDone:
@@ -99,7 +106,7 @@ func findParts(ctx context.Context, names []string) (parts []mergedPart, err err
 		case info.Size() != s.Size:
 			return nil, fmt.Errorf("%s: %d bytes, the job wrote %d", name, info.Size(), s.Size)
 		}
-		parts = append(parts, mergedPart{path: name, state: s})
+		parts = append(parts, mergedPart{folder: f})
 	}
 	slices.SortStableFunc(parts, func(a, b mergedPart) int { return a.state.Shard.Number - b.state.Shard.Number })
 	return parts, nil
@@ -163,6 +170,9 @@ func sameInputs(was, is []inputFile) error {
 		if in.Size != was[i].Size || filepath.Base(in.Name) != filepath.Base(was[i].Name) {
 			return fmt.Errorf("input %d was %s of %d bytes, expected %s of %d", i+1, in.Name, in.Size, was[i].Name, was[i].Size)
 		}
+		if in.Name == was[i].Name && in.Version != was[i].Version {
+			return fmt.Errorf("input %d, %s, was of version %s, expected %s", i+1, in.Name, in.Version, was[i].Version)
+		}
 	}
 	return nil
 }
@@ -220,7 +230,7 @@ func newMerger(ctx context.Context, output string, parts []mergedPart) (*merger,
 
 // begin writes what is to become the output, which is not there yet.
 func (m *merger) begin(rowGroup int64) error {
-	if _, err := os.Lstat(m.path); err == nil {
+	if err := m.there(m.ctx); err == nil {
 		return stale("%s: exists already", m.path)
 	}
 	if err := m.checkScales(); err != nil && m.scaled() {
@@ -263,7 +273,7 @@ func (m *merger) write(rowGroup int64) error {
 		if p.state.Failed == 0 {
 			continue
 		}
-		name, failed := (&folder{local: p.path}).errorsPath(), 0
+		name, failed := p.errorsPath(), 0
 		err := m.eachLine(name, "jsonl", p.shift, func(line []byte, another bool) error {
 			failed++
 			_, err := report.Write(line)

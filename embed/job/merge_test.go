@@ -58,7 +58,7 @@ func TestMerge(t *testing.T) {
 				parts := runShards(t, m, all, n)
 				parts[0], parts[n-1] = parts[n-1], parts[0]
 				merged := filepath.Join(t.TempDir(), output)
-				report, err := merge(t.Context(), merged, parts, all.rowGroup)
+				report, err := merge(t.Context(), Config{Output: merged, rowGroup: all.rowGroup}, parts)
 				if rows.IsStore(strings.TrimPrefix(output, "out.")) && inputs == "[abc].txt*" {
 					require.ErrorContains(t, err, "rows have no id, and in its place an index, which is that of the part")
 					return
@@ -90,7 +90,7 @@ func TestMergeErrors(t *testing.T) {
 		want, err := Run(t.Context(), m, cfg)
 		require.NoError(t, err)
 		merged := filepath.Join(t.TempDir(), output)
-		report, err := merge(t.Context(), merged, runShards(t, m, cfg, 3), cfg.rowGroup)
+		report, err := merge(t.Context(), Config{Output: merged, rowGroup: cfg.rowGroup}, runShards(t, m, cfg, 3))
 		require.NoError(t, err)
 		assert.Equal(t, read(t, want.Errors), read(t, report.Errors))
 		assert.Equal(t, read(t, cfg.Output), read(t, merged))
@@ -111,7 +111,7 @@ func TestMergeScales(t *testing.T) {
 	require.NoError(t, err)
 	parts := runShards(t, m, cfg, 7)
 	merged := filepath.Join(t.TempDir(), "all.npy")
-	report, err := Merge(t.Context(), merged, parts)
+	report, err := Merge(t.Context(), Config{Output: merged}, parts)
 	require.NoError(t, err)
 	assert.Equal(t, filepath.Join(filepath.Dir(merged), "all.scales.npy"), report.Scales)
 	assert.Equal(t, read(t, cfg.Output), read(t, merged))
@@ -122,13 +122,13 @@ func TestMergeScales(t *testing.T) {
 	assert.Equal(t, 60, again.Resumed)
 
 	require.NoError(t, os.Remove(merged))
-	_, err = Merge(t.Context(), merged, parts)
+	_, err = Merge(t.Context(), Config{Output: merged}, parts)
 	require.ErrorContains(t, err, "all.scales.npy: exists already, where the scales of")
 	require.NoError(t, os.Remove(report.Scales))
-	_, err = Merge(t.Context(), filepath.Join(filepath.Dir(merged), "all.scales.npy"), parts)
+	_, err = Merge(t.Context(), Config{Output: filepath.Join(filepath.Dir(merged), "all.scales.npy")}, parts)
 	require.ErrorContains(t, err, "a name of scales")
 	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(parts[3]), "3out.scales.npy"), []byte("short"), 0o666))
-	_, err = Merge(t.Context(), merged, parts)
+	_, err = Merge(t.Context(), Config{Output: merged}, parts)
 	require.ErrorContains(t, err, "3out.scales.npy: 5 bytes, the job wrote")
 	left, err := fs.ReadDir(os.DirFS(filepath.Dir(merged)), ".")
 	require.NoError(t, err)
@@ -154,7 +154,7 @@ func TestMergeStores(t *testing.T) {
 				n = 90 // some of them empty
 			}
 			parts := runShards(t, m, cfg, n)
-			report, err := Merge(t.Context(), merged, parts)
+			report, err := Merge(t.Context(), Config{Output: merged}, parts)
 			require.NoError(t, err)
 			assert.Equal(t, want, report)
 			assert.Equal(t, string(unpacked(t, cfg.Output)), string(unpacked(t, merged)))
@@ -164,7 +164,7 @@ func TestMergeStores(t *testing.T) {
 			data := read(t, parts[0])
 			data[len(data)-1]++
 			require.NoError(t, os.WriteFile(parts[0], data, 0o666))
-			if _, err = Merge(t.Context(), merged+"2", parts); format == "milvus" || format == "pgvector-binary" {
+			if _, err = Merge(t.Context(), Config{Output: merged + "2"}, parts); format == "milvus" || format == "pgvector-binary" {
 				assert.ErrorContains(t, err, "out."+format+": ends with ")
 			}
 		}
@@ -193,20 +193,20 @@ func TestMergeMistakes(t *testing.T) {
 		"no such file":                                {whole, parts[1]},
 		"no parts":                                    nil,
 	} {
-		_, err := Merge(t.Context(), filepath.Join(dir, "out.jsonl"), names)
+		_, err := Merge(t.Context(), Config{Output: filepath.Join(dir, "out.jsonl")}, names)
 		assert.ErrorContains(t, err, want)
 	}
-	_, err := Merge(t.Context(), filepath.Join(dir, "out.npy"), parts)
+	_, err := Merge(t.Context(), Config{Output: filepath.Join(dir, "out.npy")}, parts)
 	assert.ErrorContains(t, err, "npy by its name, the parts are jsonl")
-	_, err = Merge(t.Context(), parts[0], parts)
+	_, err = Merge(t.Context(), Config{Output: parts[0]}, parts)
 	assert.ErrorContains(t, err, "is the output of a job already")
 	data := read(t, parts[1])
 	require.NoError(t, os.WriteFile(parts[1], data[:len(data)-9], 0o666))
-	_, err = Merge(t.Context(), filepath.Join(dir, "out.jsonl"), parts)
+	_, err = Merge(t.Context(), Config{Output: filepath.Join(dir, "out.jsonl")}, parts)
 	assert.ErrorContains(t, err, "bytes, the job wrote")
 	data[5] = 'x'
 	require.NoError(t, os.WriteFile(parts[1], data, 0o666))
-	_, err = Merge(t.Context(), filepath.Join(dir, "out.jsonl"), parts)
+	_, err = Merge(t.Context(), Config{Output: filepath.Join(dir, "out.jsonl")}, parts)
 	assert.ErrorContains(t, err, "1out.jsonl:1: not the line of a result")
 	left, err := fs.ReadDir(os.DirFS(dir), ".")
 	require.NoError(t, err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strconv"
 
 	"github.com/parquet-go/parquet-go"
@@ -17,7 +16,7 @@ import (
 // eachLine gives each record of a file of results, jsonl or csv, to use, with its end and the
 // index shifted, and whether it is another row of the inputs than the record before.
 func (m *merger) eachLine(name, format string, shift int, use func(line []byte, another bool) error) (err error) {
-	file, err := rows.Unpacked(name)
+	file, err := m.unpacked(name)
 	if err != nil {
 		return err
 	}
@@ -88,9 +87,18 @@ func cutIndex(line []byte, format string) (head string, index int, rest []byte, 
 	return head, index, rest[digits:], ok && digits > 0 && digits < len(rest)
 }
 
+// unpacked opens a file of results, decompressed.
+func (m *merger) unpacked(name string) (io.ReadCloser, error) {
+	file, err := m.cfg.open(m.ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return rows.Unpacked(file, name)
+}
+
 // copyArray appends the rows of an array, a file of that size.
 func (m *merger) copyArray(out *log, name string, size int64) (err error) {
-	file, err := os.Open(name)
+	file, err := m.cfg.open(m.ctx, name)
 	if err != nil {
 		return err
 	}
@@ -131,7 +139,7 @@ func (m *merger) copy(r io.Reader, use func(part []byte) error) error {
 // copyRecords appends the records of a file for a store: all but what stands before the
 // first and behind the last.
 func (m *merger) copyRecords(to *lines, name string) (err error) {
-	file, err := rows.Unpacked(name)
+	file, err := m.unpacked(name)
 	if err != nil {
 		return err
 	}
@@ -195,7 +203,11 @@ func (m *merger) tables(out *log, rowGroup int64) error {
 		return t.stage(&chunk)
 	}
 	merge := func(p *mergedPart) (err error) {
-		file, err := rows.OpenTable(p.path, m.layout)
+		opened, err := m.cfg.open(m.ctx, p.path)
+		if err != nil {
+			return err
+		}
+		file, err := rows.OpenTable(opened, p.path, m.layout)
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -31,6 +32,11 @@ type shelved struct {
 }
 
 func (s shelved) Read(p []byte) (int, error) { return s.Reader.Read(p) }
+
+func (s *shelf) Remove(_ context.Context, name string) error {
+	delete(s.objects, name[len("mem://"):])
+	return nil
+}
 
 func (s *shelf) Open(_ context.Context, name string) (Object, error) {
 	file, err := s.objects.Open(name[len("mem://"):])
@@ -96,16 +102,18 @@ func TestObjects(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, 3000, report.Resumed, "what could not be put is not made again")
 			assert.Equal(t, read(t, want), store.objects["bucket/out.parquet"].Data)
-			left, err := filepath.Glob(filepath.Join(work, "*"))
+			left, err := os.ReadDir(work)
 			require.NoError(t, err)
-			assert.Equal(t, []string{filepath.Join(work, ".mem%3A%2F%2Fbucket%2Fout.parquet.job")}, left, "the record of a job that is done")
+			assert.Empty(t, left)
+			assert.Contains(t, store.objects, "bucket/.out.parquet.job", "the record of a job that is done")
 
 			store.full = errors.New("put again")
+			cfg.Work = t.TempDir() // another machine
 			report, err = Run(t.Context(), m, cfg)
 			require.NoError(t, err, "complete already")
 			assert.Equal(t, 3000, report.Resumed)
 
-			cfg.Work = t.TempDir()
+			delete(store.objects, "bucket/.out.parquet.job")
 			_, err = Run(t.Context(), m, cfg)
 			var old *StaleError
 			require.ErrorAs(t, err, &old)
@@ -119,7 +127,7 @@ func TestObjectsAway(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "in.txt")
 	writeInput(t, file, makeTexts(3))
 	store := &shelf{objects: fstest.MapFS{"bucket/in.txt": {Data: []byte("a text\n")}}}
-	expected := ": an object, expected a file; programs with a job.Config.Store take it, and pipelines such as examples/beam do"
+	expected := ": an object, expected a file; the command rhumb-cloud takes it, as do programs with a job.Config.Store and pipelines such as examples/beam"
 	for name, test := range map[string]struct {
 		cfg  Config
 		want string
@@ -140,4 +148,79 @@ func TestObjectsAway(t *testing.T) {
 			assert.Empty(t, left)
 		})
 	}
+}
+
+// TestObjectShards merges the objects of shards that ran on machines of their own.
+func TestObjectShards(t *testing.T) {
+	m := loadModel(t)
+	for _, kind := range []string{"jsonl.gz", "parquet", "npy"} {
+		t.Run(kind, func(t *testing.T) {
+			dir := t.TempDir()
+			input := filepath.Join(dir, "in.jsonl")
+			texts := makeTexts(500)
+			cfg := Config{Inputs: []string{input}, Output: filepath.Join(dir, "want."+kind)}
+			if kind != "npy" {
+				texts[7], texts[400], cfg.OnError = "", "", Skip
+			}
+			writeInput(t, input, texts)
+			_, err := Run(t.Context(), m, cfg)
+			require.NoError(t, err)
+
+			store := &shelf{objects: fstest.MapFS{"bucket/in.jsonl": {Data: read(t, input)}}}
+			cfg.Inputs, cfg.Store, cfg.Shards = []string{"mem://bucket/in.jsonl"}, store, 2
+			for i := range 2 {
+				cfg.Shard, cfg.Work = i+1, t.TempDir()
+				cfg.Output = fmt.Sprintf("mem://bucket/part%d.%s", i, kind)
+				report, err := Run(t.Context(), m, cfg)
+				require.NoError(t, err)
+				if kind != "npy" {
+					assert.Equal(t, cfg.Output+".errors.jsonl", report.Errors)
+				}
+			}
+			work := t.TempDir()
+			merged := Config{Output: "mem://bucket/out." + kind, Store: store, Work: work}
+			report, err := Merge(t.Context(), merged, []string{"mem://bucket/part*." + kind})
+			require.NoError(t, err)
+			assert.Equal(t, 500, report.Rows)
+			want := filepath.Join(dir, "want."+kind)
+			assert.Equal(t, read(t, want), store.objects["bucket/out."+kind].Data)
+			if kind != "npy" {
+				errors := bytes.ReplaceAll(read(t, want+".errors.jsonl"), []byte(input), []byte("mem://bucket/in.jsonl"))
+				assert.Equal(t, string(errors), string(store.objects["bucket/out."+kind+".errors.jsonl"].Data))
+			}
+			left, err := os.ReadDir(work)
+			require.NoError(t, err)
+			assert.Empty(t, left)
+
+			cfg.Inputs, cfg.Output, cfg.Shards, cfg.Shard = []string{input}, merged.Output, 0, 0
+			cfg.Restart = true
+			delete(store.objects, "bucket/out."+kind)
+			_, err = Run(t.Context(), m, cfg)
+			require.NoError(t, err)
+			assert.Equal(t, read(t, want), store.objects["bucket/out."+kind].Data)
+		})
+	}
+}
+
+// TestObjectVersion changes an object so that neither its size nor its time tells.
+func TestObjectVersion(t *testing.T) {
+	m := loadModel(t)
+	store := &shelf{objects: fstest.MapFS{"bucket/in.txt": {Data: []byte("a text\n"), Sys: "one"}}}
+	cfg := Config{Inputs: []string{"mem://bucket/in.txt"}, Output: filepath.Join(t.TempDir(), "out.npy"), Store: store}
+	for range 2 {
+		_, err := Run(t.Context(), m, cfg)
+		require.NoError(t, err)
+	}
+	store.objects["bucket/in.txt"] = &fstest.MapFile{Data: []byte("b text\n"), Sys: "two"}
+	_, err := Run(t.Context(), m, cfg)
+	assert.EqualError(t, err, cfg.Output+": the job is done, but since then mem://bucket/in.txt has changed")
+}
+
+func TestNamesBeside(t *testing.T) {
+	f := newFolder(&Config{Output: "s3://bucket/a/out.npy?region=x"})
+	assert.Equal(t, "s3://bucket/a/.out.npy.job?region=x", f.besideFile())
+	assert.Equal(t, "s3://bucket/a/out.npy.errors.jsonl?region=x", f.errorsPath())
+	one, two := &Config{Output: "s3://" + strings.Repeat("é/", 500) + "1"}, &Config{Output: "s3://" + strings.Repeat("é/", 500) + "2"}
+	assert.Less(t, len(one.local()), 250)
+	assert.NotEqual(t, one.local(), two.local())
 }

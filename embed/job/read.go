@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,7 +27,8 @@ const chunkBytes = 1 << 20
 type inputFile struct {
 	Name     string `json:"name"`
 	Size     int64  `json:"size"`
-	Modified int64  `json:"modified"` // nanoseconds after the epoch
+	Modified int64  `json:"modified"`          // nanoseconds after the epoch
+	Version  string `json:"version,omitempty"` // of an object's content
 }
 
 // findInputs returns the files that the configuration names.
@@ -38,19 +38,11 @@ func findInputs(ctx context.Context, cfg *Config) (all []inputFile, err error) {
 	}
 	output, _ := os.Stat(cfg.Output)
 	for _, pattern := range cfg.Inputs {
-		names := []string{pattern}
-		if !isObject(pattern) {
-			names[0] = filepath.Clean(pattern)
+		if !rows.IsObject(pattern) {
+			pattern = filepath.Clean(pattern)
 		}
-		_, err := cfg.stat(ctx, pattern)
-		if errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(pattern, "*?[") {
-			if names, err = cfg.glob(ctx, pattern); err == nil && len(names) == 0 {
-				err = errors.New("no file matches")
-			}
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", pattern, err)
-			}
-		} else if err != nil {
+		names, err := cfg.find(ctx, pattern)
+		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
@@ -60,10 +52,11 @@ func findInputs(ctx context.Context, cfg *Config) (all []inputFile, err error) {
 				return nil, err
 			case !info.Mode().IsRegular():
 				return nil, fmt.Errorf("%s: not a regular file, which could be read again when the job goes on", name)
-			case output != nil && os.SameFile(info, output), isObject(name) && name == cfg.Output:
+			case output != nil && os.SameFile(info, output), rows.IsObject(name) && name == cfg.Output:
 				return nil, fmt.Errorf("%s: input and output", name)
 			}
-			all = append(all, inputFile{name, info.Size(), info.ModTime().UnixNano()})
+			version, _ := info.Sys().(string)
+			all = append(all, inputFile{name, info.Size(), info.ModTime().UnixNano(), version})
 		}
 	}
 	return all, nil
@@ -85,12 +78,9 @@ func (in *inputFile) how(cfg *Config) (rows.Reader, error) {
 	if cfg.OutputFormat == "parquet" {
 		how.Carry.Form = rows.Parquet
 	}
-	if isObject(in.Name) {
-		how.Open = cfg.openObject
-	}
 	how.Carry.Fixed = rows.HasColumns(cfg.OutputFormat)
 	var err error
-	if how.Format == "" {
+	if how.Open, err = Opener(cfg.Store, in.Name); err == nil && how.Format == "" {
 		how.Format, err = rows.InputFormat(in.Name)
 	}
 	return how, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -23,7 +22,9 @@ const (
 )
 
 // compression returns name without the ending that tells a compression, and that.
+// Parameters of an object are no part of its name.
 func compression(name string) (base string, p packing) {
+	name, _ = CutParameters(name)
 	ext := filepath.Ext(name)
 	switch p := packing(strings.ToLower(ext)); p {
 	case gz, zst:
@@ -50,12 +51,9 @@ func (p packing) unpack(r io.Reader) (io.ReadCloser, error) {
 	return io.NopCloser(r), nil
 }
 
-// Unpacked returns what a file has, decompressed where its name tells a compression.
-func Unpacked(name string) (io.ReadCloser, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
+// Unpacked returns what a file has, decompressed where its name tells a compression. It
+// closes the file, and so does an error.
+func Unpacked(file io.ReadCloser, name string) (io.ReadCloser, error) {
 	_, packed := compression(name)
 	r, err := packed.unpack(bufio.NewReaderSize(file, 64<<10))
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
@@ -15,15 +14,13 @@ type TableReader struct {
 	*parquet.File
 	Kept   []Column // carried through, with that of the ids
 	Errors bool     // there is a column of errors, the last
-	file   *os.File
+	file   File
+	name   string
 }
 
-// OpenTable opens a file that a Table of l has written, whose Kept does not count.
-func OpenTable(name string, l *Layout) (_ *TableReader, err error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
+// OpenTable returns the rows of a file that a Table of l has written, whose Kept does not
+// count. They close the file, and so does an error.
+func OpenTable(file File, name string, l *Layout) (_ *TableReader, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", name, errors.Join(err, file.Close()))
@@ -41,7 +38,7 @@ func OpenTable(name string, l *Layout) (_ *TableReader, err error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &TableReader{File: f, file: file}
+	t := &TableReader{File: f, file: file, name: name}
 	all := f.Root().Columns()
 	own := append(l.Taken(), l.Columns()...)
 	end := slices.IndexFunc(all, func(c *parquet.Column) bool { return slices.Contains(own, c.Name()) })
@@ -60,7 +57,7 @@ func OpenTable(name string, l *Layout) (_ *TableReader, err error) {
 func (t *TableReader) Each(use func(parquet.Row) error) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%s: %w", t.file.Name(), err)
+			err = fmt.Errorf("%s: %w", t.name, err)
 		}
 	}()
 	defer recovered(&err)
