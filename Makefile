@@ -1,6 +1,6 @@
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GQA = eurobert gemma3 llama qwen2 qwen3
-MODULES = $(dir $(wildcard examples/*/go.mod embed/embedhttp/*/go.mod deploy/*/go.mod))
+MODULES = $(dir $(wildcard examples/*/go.mod cmd/*/go.mod embed/embedhttp/*/go.mod deploy/*/go.mod))
 PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 
 .PHONY: test lint examples deploy image clients bench goldens real generate cross tidy

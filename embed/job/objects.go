@@ -184,3 +184,8 @@ func (f *folder) removeBeside(ctx context.Context, name string) error {
 	}
 	return err
 }
+
+// CutParameters returns the name of an object without the parameters that may follow it, as in
+// s3://bucket/key?region=eu-west-1, and these, with the question mark. A question mark before
+// anything but a name and = is part of the object's name, or of a pattern.
+func CutParameters(name string) (base, parameters string) { return rows.CutParameters(name) }

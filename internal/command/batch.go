@@ -41,6 +41,8 @@ which the same command knows that there is nothing to do.
 Where OUT is -, the rows of one IN, a file or - for standard input, go to standard
 output as they come, as jsonl or csv. That is no job: a next run begins anew.
 
+The command rhumb-cloud takes s3://, gs:// and azblob:// for IN and OUT, too.
+
 8-bit numbers without --ranges have a scale each, a factor that undoes them: beside
 out.npy those are in out.scales.npy, in the other formats in a column.`,
 		Example: `  rhumb batch texts.jsonl embeddings.parquet --keep url,title
@@ -86,7 +88,7 @@ out.npy those are in out.scales.npy, in the other formats in a column.`,
 		if cfg.Shard, cfg.Shards, err = parseShard(shard); err != nil {
 			return err
 		}
-		cfg.Inputs, cfg.Output = args[:len(args)-1], args[len(args)-1]
+		cfg.Inputs, cfg.Output, cfg.Store = args[:len(args)-1], args[len(args)-1], c.store
 		cfg.TextField, cfg.IDField, cfg.InputCharset, cfg.KeepBlank = in.field, in.id, in.set, in.blank
 		if err := rows.CheckCharset(in.set); err != nil {
 			return &usageError{err}

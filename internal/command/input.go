@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/rhumb-go/rhumb/embed/job"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/spf13/cobra"
 )
@@ -76,6 +77,10 @@ func (f *inputFlags) open(ctx context.Context, c *console, args []string) (rows.
 	}
 	if !toStdin {
 		c.reads(f.file)
+		var err error
+		if how.Open, err = job.Opener(c.store, f.file); err != nil {
+			return nil, err
+		}
 		return rows.Open(ctx, f.file, how)
 	}
 	if file, isFile := c.stdin.(*os.File); isFile {

@@ -12,17 +12,20 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/rhumb-go/rhumb/embed/job"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
 
 // Main runs the command line of this process and returns the exit code: 0 when all is
-// done, 1 when something failed, 2 for a wrong command line.
-func Main() int {
+// done, 1 when something failed, 2 for a wrong command line. The store has the objects that
+// files of rows may be; nil = there are none.
+func Main(store job.Store) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	c := &console{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, store: store}
+	return c.run(ctx, os.Args[1:])
 }
 
 // A console is the three streams of one run of the command, and what else it reads.
@@ -31,11 +34,11 @@ type console struct {
 	stdout  io.Writer
 	stderr  io.Writer
 	sources []source
+	store   job.Store
 }
 
 // run runs the command line args and returns the exit code.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &console{stdin: stdin, stdout: stdout, stderr: stderr}
+func (c *console) run(ctx context.Context, args []string) int {
 	root := &cobra.Command{
 		Use:   "rhumb",
 		Short: "Text embeddings on the CPU",
@@ -48,9 +51,9 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 		SilenceErrors: true,
 	}
 	root.SetVersionTemplate("rhumb {{.Version}}\n")
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetIn(c.stdin)
+	root.SetOut(c.stdout)
+	root.SetErr(c.stderr)
 	root.SetArgs(args)
 	serve := c.serveCommand()
 	setHelp(root, serve)
@@ -66,13 +69,13 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 	}
 	var failed *failure
 	if !errors.As(err, &failed) {
-		fmt.Fprintf(stderr, "rhumb: %s\nSee '%s --help'.\n", lines(err), cmd.CommandPath())
+		fmt.Fprintf(c.stderr, "rhumb: %s\nSee '%s --help'.\n", lines(err), cmd.CommandPath())
 		return 2
 	}
 	if stopped := (*interruption)(nil); ctx.Err() != nil && errors.Is(err, ctx.Err()) && !errors.As(err, &stopped) {
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintf(stderr, "rhumb: %s\n", lines(err))
+	fmt.Fprintf(c.stderr, "rhumb: %s\n", lines(err))
 	return 1
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -261,4 +262,9 @@ func TestVersion(t *testing.T) {
 	_, flag, _ := rhumb(t, "", "--version")
 	assert.Contains(t, command, "go1.")
 	assert.True(t, strings.HasPrefix(command, strings.TrimSpace(flag)))
+}
+
+// run runs the command line args, with files alone.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return (&console{stdin: stdin, stdout: stdout, stderr: stderr}).run(ctx, args)
 }

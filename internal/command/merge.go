@@ -17,7 +17,7 @@ hidden file .PART.job, by which the settings, the inputs and the order are check
 		Example: "  rhumb merge embeddings.parquet part*.parquet",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
-			report, err := job.Merge(ctx, args[0], args[1:])
+			report, err := job.Merge(ctx, job.Config{Output: args[0], Store: c.store}, args[1:])
 			if err != nil {
 				return err
 			}

@@ -35,7 +35,7 @@ import (
 // TestMain runs the command itself where a test starts this program as one.
 func TestMain(m *testing.M) {
 	if os.Getenv("RHUMB_TEST_COMMAND") != "" {
-		os.Exit(Main())
+		os.Exit(Main(nil))
 	}
 	os.Exit(m.Run())
 }

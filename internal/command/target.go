@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/rhumb-go/rhumb/quant"
 )
 
@@ -30,6 +31,9 @@ type target struct {
 func (c *console) create(name string, seekable bool) (*target, error) {
 	if err := c.spare(name); err != nil {
 		return nil, err
+	}
+	if rows.IsObject(name) {
+		return nil, fmt.Errorf("%s: an object, expected a file; of objects there are those of rhumb-cloud batch", name)
 	}
 	t := &target{Writer: c.stdout, to: c.stdout}
 	if name != "" && name != "-" {
