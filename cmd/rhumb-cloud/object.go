@@ -168,10 +168,10 @@ func (o *object) makeRoom(length int) {
 		w := o.windows[0]
 		o.windows = slices.Delete(o.windows, 0, 1)
 		length -= len(w.data)
-		if w.read > len(w.data)/2 {
-			o.most = min(2*o.most, maxWindow)
+		if n := len(w.data); w.read > n/2 {
+			o.most = min(max(o.most, 2*n), maxWindow)
 		} else {
-			o.most = max(o.most/2, minWindow)
+			o.most = max(min(o.most, n/2), minWindow)
 		}
 	}
 }

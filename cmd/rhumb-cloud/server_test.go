@@ -17,6 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// An answer answers a request in place of the service, and returns nil, or returns what the service
+// writes its own to.
+type answer func(w http.ResponseWriter, r *http.Request) http.ResponseWriter
+
 // A service is a server in this process that speaks as one of the clouds does, with a bucket
 // named "bucket".
 type service struct {
@@ -24,15 +28,15 @@ type service struct {
 	parameters string // of the names of its objects
 
 	mu       sync.Mutex
-	requests []string                                          // their methods and paths, and ranges
-	before   func(w http.ResponseWriter, r *http.Request) bool // answers in place of the service, if it returns true
+	requests []string // their methods and paths, and ranges
+	before   answer
 }
 
 // name returns the name of an object in a bucket.
 func (s *service) name(rest string) string { return s.scheme + "://" + rest + s.parameters }
 
 // answer sets what answers in place of the service.
-func (s *service) answer(f func(w http.ResponseWriter, r *http.Request) bool) {
+func (s *service) answer(f answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.before = f
@@ -57,7 +61,10 @@ func (s *service) around(next http.Handler) http.Handler {
 		s.requests = append(s.requests, r.Method+" "+r.URL.Path+" "+r.Header.Get("Range"))
 		before := s.before
 		s.mu.Unlock()
-		if before == nil || !before(w, r) {
+		if before != nil {
+			w = before(w, r)
+		}
+		if w != nil {
 			next.ServeHTTP(w, r)
 		}
 	})
@@ -124,4 +131,19 @@ func hasten(t *testing.T) {
 	was := firstPause
 	firstPause = time.Microsecond
 	t.Cleanup(func() { firstPause = was })
+}
+
+// A cut breaks off the connection behind some bytes.
+type cut struct {
+	http.ResponseWriter
+	left int
+}
+
+func (c *cut) Write(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p[:min(len(p), c.left)])
+	if c.left -= n; c.left == 0 {
+		_ = http.NewResponseController(c.ResponseWriter).Flush() // the client hears of it
+		panic(http.ErrAbortHandler)
+	}
+	return n, err
 }

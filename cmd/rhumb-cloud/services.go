@@ -75,14 +75,19 @@ func versionOf(as func(any) bool) string {
 		}
 		return *t
 	}
+	generation := func(n int64) string {
+		if n == 0 {
+			return ""
+		}
+		return strconv.FormatInt(n, 10)
+	}
 	var (
-		s3Head   s3.HeadObjectOutput
-		s3Read   s3.GetObjectOutput
-		azHead   azure.GetPropertiesResponse
-		azRead   azure.DownloadStreamResponse
-		gcsHead  storage.ObjectAttrs
-		gcsRead  *storage.Reader
-		decimals = func(n int64) string { return strconv.FormatInt(n, 10) }
+		s3Head  s3.HeadObjectOutput
+		s3Read  s3.GetObjectOutput
+		azHead  azure.GetPropertiesResponse
+		azRead  azure.DownloadStreamResponse
+		gcsHead storage.ObjectAttrs
+		gcsRead *storage.Reader
 	)
 	switch {
 	case as(&s3Head):
@@ -94,9 +99,9 @@ func versionOf(as func(any) bool) string {
 	case as(&azRead):
 		return tag((*string)(azRead.ETag))
 	case as(&gcsHead):
-		return decimals(gcsHead.Generation)
+		return generation(gcsHead.Generation)
 	case as(&gcsRead):
-		return decimals(gcsRead.Attrs.Generation)
+		return generation(gcsRead.Attrs.Generation)
 	}
 	return ""
 }
