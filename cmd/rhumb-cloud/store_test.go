@@ -193,10 +193,10 @@ func TestRetries(t *testing.T) {
 // TestWindows counts requests.
 func TestWindows(t *testing.T) {
 	service, size := newS3(t), 40<<20
-	object := service.name("bucket/in.bin")
-	put(t, object, noise(size))
+	name := service.name("bucket/in.bin")
+	put(t, name, noise(size))
 	service.count("")
-	for name, test := range map[string]struct {
+	for what, test := range map[string]struct {
 		most int // requests
 		read func(o io.ReaderAt)
 	}{
@@ -229,8 +229,8 @@ func TestWindows(t *testing.T) {
 			require.NoError(t, err)
 		}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			o, err := newStore().Open(t.Context(), object)
+		t.Run(what, func(t *testing.T) {
+			o, err := newStore().Open(t.Context(), name)
 			require.NoError(t, err)
 			test.read(o)
 			kept := 0
