@@ -208,7 +208,7 @@ func TestKill(t *testing.T) {
 			if r.Method == method && r.URL.Path == map[string]string{http.MethodGet: "/bucket/in1.jsonl", http.MethodPut: "/bucket/out.parquet"}[method] &&
 				(seen.Add(1) == 2 || method == http.MethodPut) {
 				putting.Store(method == http.MethodPut)
-				_ = cmd.Process.Kill() // the run below says whether it ended
+				_ = cmd.Process.Kill()             // the run below says whether it ended
 				_, _ = io.Copy(io.Discard, r.Body) // what there is of it: the end of the connection shows behind it
 				<-r.Context().Done()
 				return nil
