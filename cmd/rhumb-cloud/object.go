@@ -144,7 +144,7 @@ func (o *object) window(offset int64) (*window, error) {
 			length = max(length, min(2*len(w.data), o.most)) // read on
 		}
 	}
-	if end := o.info.size - firstWindow; offset > end {
+	if end := o.info.size - int64(min(length, firstWindow)); offset > end {
 		offset = max(end, 0) // the end as a whole: what is there leads to what is before
 	}
 	length = int(min(int64(length), o.info.size-offset))
