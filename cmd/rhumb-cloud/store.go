@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/rhumb-go/rhumb/embed/job"
+	"github.com/rhumb-go/rhumb/internal/rows"
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
 )
@@ -33,7 +34,7 @@ type bucket struct {
 
 // find returns the bucket of an object, and the object's key in it.
 func (s *store) find(ctx context.Context, name string) (*bucket, string, error) {
-	base, parameters := job.CutParameters(name)
+	base, parameters := rows.CutParameters(name)
 	scheme, rest, _ := strings.Cut(base, "://")
 	open := openers[strings.ToLower(scheme)]
 	if open == nil {
@@ -79,7 +80,7 @@ func (s *store) Glob(ctx context.Context, pattern string) (names []string, err e
 	if err != nil {
 		return nil, err
 	}
-	_, parameters := job.CutParameters(pattern)
+	_, parameters := rows.CutParameters(pattern)
 	prefix := wanted
 	if i := strings.IndexAny(wanted, `*?[\`); i >= 0 {
 		prefix = wanted[:i]

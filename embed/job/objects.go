@@ -44,34 +44,24 @@ type Object interface {
 // checkStore returns an error where the names of objects have no store.
 func checkStore(store Store, names ...string) error {
 	for _, name := range names {
-		if _, err := Opener(store, name); err != nil {
+		if _, err := opener(store, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Opener returns what opens the object of that name for reading, nil where it is the name of a
-// file. Without a store an object is an error.
-func Opener(store Store, name string) (func(ctx context.Context, name string) (rows.File, error), error) {
-	switch {
-	case !rows.IsObject(name):
-		return nil, nil
-	case store == nil:
-		return nil, fmt.Errorf("%s: an object, expected a file; the command rhumb-cloud takes it, as do programs with a job.Config.Store and pipelines such as examples/beam", name)
+// opener is rows.Opener of the objects of a store, which may be nil.
+func opener(store Store, name string) (func(ctx context.Context, name string) (rows.File, error), error) {
+	if store == nil {
+		return rows.Opener[Object](nil, name)
 	}
-	return func(ctx context.Context, name string) (rows.File, error) {
-		o, err := store.Open(ctx, name)
-		if err != nil {
-			return nil, err // no Object in an interface of another kind
-		}
-		return o, nil
-	}, nil
+	return rows.Opener(store.Open, name)
 }
 
 // open opens a file or an object.
 func (cfg *Config) open(ctx context.Context, name string) (rows.File, error) {
-	open, err := Opener(cfg.Store, name)
+	open, err := opener(cfg.Store, name)
 	switch {
 	case err != nil:
 		return nil, err
@@ -184,8 +174,3 @@ func (f *folder) removeBeside(ctx context.Context, name string) error {
 	}
 	return err
 }
-
-// CutParameters returns the name of an object without the parameters that may follow it, as in
-// s3://bucket/key?region=eu-west-1, and these, with the question mark. A question mark before
-// anything but a name and = is part of the object's name, or of a pattern.
-func CutParameters(name string) (base, parameters string) { return rows.CutParameters(name) }

@@ -80,7 +80,7 @@ func (in *inputFile) how(cfg *Config) (rows.Reader, error) {
 	}
 	how.Carry.Fixed = rows.HasColumns(cfg.OutputFormat)
 	var err error
-	if how.Open, err = Opener(cfg.Store, in.Name); err == nil && how.Format == "" {
+	if how.Open, err = opener(cfg.Store, in.Name); err == nil && how.Format == "" {
 		how.Format, err = rows.InputFormat(in.Name)
 	}
 	return how, err

@@ -77,8 +77,12 @@ func (f *inputFlags) open(ctx context.Context, c *console, args []string) (rows.
 	}
 	if !toStdin {
 		c.reads(f.file)
+		var open func(context.Context, string) (job.Object, error)
+		if c.store != nil {
+			open = c.store.Open
+		}
 		var err error
-		if how.Open, err = job.Opener(c.store, f.file); err != nil {
+		if how.Open, err = rows.Opener(open, f.file); err != nil {
 			return nil, err
 		}
 		return rows.Open(ctx, f.file, how)
