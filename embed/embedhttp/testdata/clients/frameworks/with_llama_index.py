@@ -1,6 +1,23 @@
 """LlamaIndex's packages: embeddings of Ollama, text-embeddings-inference, OpenAI-like
-services, Cohere and Jina, and the rerankers of text-embeddings-inference, Cohere, Jina
-and Voyage. Its embeddings of Voyage want the model's tokenizer from Hugging Face's hub."""
+services, Cohere, Jina and Voyage, and the rerankers of text-embeddings-inference, Cohere,
+Jina and Voyage."""
+
+import os
+import shutil
+from pathlib import Path
+
+from common import check, documents, expected, ranking, texts, url, vectors
+
+# Its embeddings of Voyage count tokens, for batches, by the tokenizer that Hugging Face's hub
+# has under the model's name: a cache of the hub has one here.
+hub = Path("hub").absolute()
+repository = hub / "models--voyageai--tiny"
+commit = "0" * 40
+(repository / "snapshots" / commit).mkdir(parents=True)
+(repository / "refs").mkdir()
+(repository / "refs" / "main").write_text(commit)
+shutil.copy(expected["tokenizer"], repository / "snapshots" / commit / "tokenizer.json")
+os.environ |= {"HF_HUB_CACHE": str(hub), "HF_HUB_OFFLINE": "1"}
 
 import voyageai
 from llama_index.core.schema import NodeWithScore, TextNode
@@ -9,12 +26,11 @@ from llama_index.embeddings.jinaai import JinaEmbedding
 from llama_index.embeddings.ollama import OllamaEmbedding
 from llama_index.embeddings.openai_like import OpenAILikeEmbedding
 from llama_index.embeddings.text_embeddings_inference import TextEmbeddingsInference
+from llama_index.embeddings.voyageai import VoyageEmbedding
 from llama_index.postprocessor.cohere_rerank import CohereRerank
 from llama_index.postprocessor.jinaai_rerank import JinaRerank
 from llama_index.postprocessor.tei_rerank import TextEmbeddingInference
 from llama_index.postprocessor.voyageai_rerank import VoyageAIRerank
-
-from common import check, documents, ranking, texts, url, vectors
 
 # Both of these strip texts, and empty ones are refused.
 written = [t for t in texts if t.strip()]
@@ -38,6 +54,10 @@ check("llama-index, cohere", lambda: model.get_text_embedding_batch(texts), docu
 model = JinaEmbedding(model="tiny", api_key="sesame", task="retrieval.passage")
 model._api.api_url = url + "/v1/embeddings"  # what it takes as base_url it drops
 check("llama-index, jina", lambda: model.get_text_embedding_batch(texts), documents)
+
+model = VoyageEmbedding(model_name="tiny", voyage_api_key="sesame", truncation=True)
+model._client = voyageai.Client(api_key="sesame", base_url=url + "/v1")  # it has no field for the address
+check("llama-index, voyage", lambda: model.get_text_embedding_batch(texts), documents)
 
 nodes = [NodeWithScore(node=TextNode(text=t, id_=str(i))) for i, t in enumerate(texts)]
 
