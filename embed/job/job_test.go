@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/cache"
 	"github.com/rhumb-go/rhumb/encoding"
 	"github.com/rhumb-go/rhumb/internal/fill"
 	"github.com/rhumb-go/rhumb/internal/rows"
@@ -331,18 +333,34 @@ func TestOutputs(t *testing.T) {
 	})
 }
 
+// A text that rows have several times is for each of them what it is for one, cut into chunks and
+// from a cache, too; where it is a bad one, each is.
 func TestDuplicates(t *testing.T) {
-	m := loadModel(t)
-	f, err := fill.New(t.Context(), m, fill.How{})
-	require.NoError(t, err)
-	j := &job{filler: f}
-	results := []rows.Result{{Input: rows.Input{Text: "summer"}}, {Input: rows.Input{IDs: []int32{5}}}, {Input: rows.Input{Text: "river"}}, {Input: rows.Input{Text: "summer"}}, {Input: rows.Input{Text: ""}}, {Input: rows.Input{Text: ""}}}
-	require.ErrorContains(t, j.embed(t.Context(), results), "empty text")
-	j.cfg.OnError = Skip
-	require.NoError(t, j.embed(t.Context(), results))
-	assert.Same(t, &results[0].Float32[0], &results[3].Float32[0], "embedded once")
-	assert.NotEqual(t, results[0].Float32, results[2].Float32)
-	assert.ErrorContains(t, results[5].Err, "empty text")
+	dir := modelFolder(t)
+	for _, store := range []embed.Cache{nil, cache.NewMemory(1 << 20)} {
+		m, err := embed.Load(t.Context(), dir, embed.Config{Cache: store})
+		require.NoError(t, err)
+		for _, how := range []fill.How{{}, {ChunkTokens: 5}} {
+			f, err := fill.New(t.Context(), m, how)
+			require.NoError(t, err)
+			j := &job{filler: f, folder: &folder{}}
+			texts := []string{"summer", "river and winter, summer and river", "summer", "", "", "river and winter, summer and river"}
+			results := make([]rows.Result, len(texts))
+			for i, text := range texts {
+				results[i].Input = rows.Input{Text: text, File: "in", Line: i + 1}
+			}
+			require.EqualError(t, j.embed(t.Context(), slices.Clone(results)), "in:4: empty text")
+			j.cfg.OnError = Skip
+			require.NoError(t, j.embed(t.Context(), results))
+			for i, first := range []int{0, 1, 0, 3, 3, 1} {
+				assert.Equal(t, results[first].Embedding, results[i].Embedding)
+				assert.Equal(t, results[first].Chunks, results[i].Chunks)
+				assert.Equal(t, texts[i] == "", results[i].Err != nil)
+			}
+			assert.Equal(t, how.ChunkTokens > 0, len(results[5].Chunks) > 1)
+		}
+		require.NoError(t, m.Close())
+	}
 }
 
 func TestMistakes(t *testing.T) {

@@ -162,35 +162,18 @@ func (j *job) line(ctx context.Context, r *rows.Result) (int, error) {
 	return j.linesBefore.n + r.Line, nil
 }
 
-// embed fills in results. A text that they have several times is embedded once.
+// embed fills in results. The model computes once what several of them have.
 func (j *job) embed(ctx context.Context, results []rows.Result) error {
-	type copied struct{ from, to *rows.Result }
-	var (
-		group  []*rows.Result
-		copies []copied
-		first  = make(map[string]*rows.Result, len(results))
-	)
+	group := make([]*rows.Result, len(results))
 	for i := range results {
-		r := &results[i]
-		if r.IDs == nil && r.Err == nil {
-			if same := first[r.Text]; same != nil {
-				copies = append(copies, copied{same, r})
-				continue
-			}
-			first[r.Text] = r
-		}
-		group = append(group, r)
+		group[i] = &results[i]
 	}
-	err := j.filler.Fill(ctx, group, func(r *rows.Result, err error) error {
+	return j.filler.Fill(ctx, group, func(r *rows.Result, err error) error {
 		if j.cfg.OnError == Stop {
 			return j.located(ctx, r, err)
 		}
 		return nil
 	})
-	for _, c := range copies {
-		c.to.Embedding, c.to.Chunks, c.to.Err = c.from.Embedding, c.from.Chunks, c.from.Err
-	}
-	return err
 }
 
 // write writes a chunk, and commits it with those before it unless others were a
