@@ -3,7 +3,7 @@ GQA = eurobert gemma3 llama qwen2 qwen3
 MODULES = $(dir $(wildcard examples/*/go.mod cmd/*/go.mod embed/embedhttp/*/go.mod deploy/*/go.mod))
 PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 
-.PHONY: test lint examples deploy image clients bench goldens real generate cross tidy
+.PHONY: test lint examples deploy image clients stores bench goldens real generate cross tidy
 
 test:
 	go test ./...
@@ -30,6 +30,17 @@ image:
 # They are installed with pip, npm and go, into a folder that goes again.
 clients:
 	RHUMB_CLIENTS=all go test -count=1 -v -timeout 1h -run TestClients ./embed/embedhttp
+
+# What batch writes for stores into real ones, and its Parquet into the libraries that read it. They are
+# installed with pip.
+stores:
+	python3 -m venv .venv
+	.venv/bin/pip install -r testdata/stores/requirements.txt
+	go build -o .venv/bin/rhumb ./cmd/rhumb
+	.venv/bin/python testdata/stores/stores.py .venv/bin/rhumb
+	.venv/bin/python testdata/stores/readers.py --make 10000 .venv/in.parquet
+	.venv/bin/rhumb batch .venv/in.parquet .venv/out.parquet --keep text,meta --restart
+	.venv/bin/python testdata/stores/readers.py .venv/in.parquet .venv/out.parquet
 
 # All modules, as the others ask for what the first one asks for.
 tidy:
