@@ -84,7 +84,7 @@ def by_duckdb(source, output, want):
     start = time.time()
     rows, same, sums, numbers = duckdb.execute("""
         select count(*), count(*) filter (i.text = o.text and i.meta is not distinct from o.meta),
-            sum(list_sum(list_transform(o.embedding::float[], x -> x::double))), sum(len(o.embedding::float[]))
+            sum(list_sum(list_transform(o.embedding::float[], lambda x: x::double))), sum(len(o.embedding::float[]))
         from read_parquet(?) i join read_parquet(?) o using (id)""", [source, output]).fetchone()
     check(f"duckdb {duckdb.__version__}", rows, same, (sums, numbers), want, time.time() - start)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 NOTES = ["plain", "tab\tand \\ back", "two\nlines", 'quotes " and \' ü 你好', "", None]
 
 
-def write_input(path, rows=200):
+def write_input(path, rows=60):
     with open(path, "w") as out:
         for i in range(rows):
             out.write(json.dumps({"id": f"row-{i}", "text": f"a text about {'summer' if i % 2 else 'winter'} number {i}", "note": NOTES[i % 6]}) + "\n")
