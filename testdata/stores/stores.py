@@ -47,7 +47,12 @@ class Rhumb:
         """The rows as jsonl has them."""
         name = "rows" + "".join(flags).replace("-", "").replace(",", "") + ".jsonl"
         self.run("batch", self.input, self.folder / name, "--keep", "note", *flags)
-        return [json.loads(line) for line in open(self.folder / name)]
+        return lines(self.folder / name)
+
+
+def lines(path):
+    with open(path) as file:
+        return [json.loads(line) for line in file]
 
 
 def close(a, b, tolerance=0.0):
@@ -97,7 +102,7 @@ def qdrant(rhumb):
     from qdrant_client import QdrantClient, models
 
     want = rhumb.rows()
-    points = [json.loads(line) for line in open(rhumb.batch("out.qdrant", "--keep", "note"))]
+    points = lines(rhumb.batch("out.qdrant", "--keep", "note"))
     client = QdrantClient(":memory:")
     client.create_collection("docs", vectors_config=models.VectorParams(size=384, distance=models.Distance.DOT))
     client.upsert("docs", [models.PointStruct(**p) for p in points])
@@ -118,7 +123,7 @@ def milvus(rhumb):
     from pymilvus import DataType, MilvusClient
 
     want = rhumb.rows()
-    rows = json.load(open(rhumb.batch("out.milvus", "--keep", "note")))
+    rows = json.loads(rhumb.batch("out.milvus", "--keep", "note").read_text())
     client = MilvusClient(str(rhumb.folder / "milvus.db"))
     schema = client.create_schema(enable_dynamic_field=True)
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=100)
@@ -141,7 +146,7 @@ def weaviate(rhumb):
     from weaviate.util import generate_uuid5
 
     want = rhumb.rows()
-    objects = [json.loads(line) for line in open(rhumb.batch("out.weaviate", "--keep", "note", "--collection", "Docs"))]
+    objects = lines(rhumb.batch("out.weaviate", "--keep", "note", "--collection", "Docs"))
     assert len(objects) == len(want)
     for o, row in zip(objects, want):
         assert (o["class"], o["id"]) == ("Docs", generate_uuid5(row["id"]))
