@@ -13,7 +13,9 @@ func (c *console) mergeCommand() *cobra.Command {
 		Short: "Make one file of the outputs of all shards of a batch",
 		Long: `Make one file of what rhumb batch --shard wrote, a PART for each of the shards, in
 any order: the output of the same job without --shard. With each PART must be the
-hidden file .PART.job, by which the settings, the inputs and the order are checked.`,
+hidden file .PART.job, by which the settings, the inputs and the order are checked,
+and with npy of 8 bits its scales. Rows for a store must have ids of the inputs, as
+indexes in their place begin with 0 in each PART.`,
 		Example: "  rhumb merge embeddings.parquet part*.parquet",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
