@@ -13,6 +13,7 @@ set -euo pipefail
 [ $# -ge 2 ] || { echo "usage: $0 WORKERS PROGRAM [FLAG…]" >&2; exit 2; }
 workers=$1
 shift
+program=$(realpath "$1")
 here=$(cd "$(dirname "$0")" && pwd)
 target=$here/target
 rest=localhost:8081
@@ -29,15 +30,29 @@ for package in lang lang.invoke lang.reflect io net nio time text util util.conc
 done
 
 files=$(mktemp -d)
-# The program is on this machine, so what is staged as the worker is a line that starts it;
-# two of Beam's boot programs must not stage into one folder.
-printf '#!/bin/bash\nexec %q "$@"\n' "$(realpath "$1")" >"$files/worker"
-printf '#!/bin/bash\nexec %q --semi_persist_dir="$(mktemp -d -p %q)" "$@"\n' "$target/boot" "$files" >"$files/boot"
+# Beam's boot program starts a worker in a copy of what was staged, and leaves it running. The
+# program is on this machine, so what is staged is a script that takes itself away and becomes
+# the program. Two boots must not share a folder.
+cat >"$files/worker" <<END
+#!/bin/bash
+rm "\$0"
+rmdir "\${0%/*}"
+echo \$\$ >>$(printf %q "$files/workers")
+exec $(printf %q "$program") "\$@"
+END
+cat >"$files/boot" <<END
+#!/bin/bash
+cd "\$(mktemp -d -p $(printf %q "$files"))"
+exec $(printf %q "$target/boot") --semi_persist_dir="\$PWD" "\$@"
+END
 chmod +x "$files/worker" "$files/boot"
 started=()
 finish() {
 	for p in "${started[@]}"; do
 		kill "$p" 2>/dev/null || true
+	done
+	for p in $(cat "$files/workers" 2>/dev/null); do
+		! [ "/proc/$p/exe" -ef "$program" ] || kill "$p"
 	done
 	wait || true
 	rm -rf "$files"
