@@ -62,6 +62,9 @@ func Quantize(ctx context.Context, dir, out string, p Precision, progress func(d
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s: a file, expected the folder of a model", dir)
+	}
 	seen := &seenFiles{fsys: os.DirFS(dir), names: map[string]bool{}}
 	m, err := loader.Open(ctx, seen, dir, loader.Config{Format: kernel.Format(p), Packing: loader.ToCalibrate}, modelfolder.ReadAny)
 	if err != nil {
@@ -149,6 +152,9 @@ func (q *quantizer) run(ctx context.Context) error {
 	for _, e := range q.model.Encoders() {
 		if e.Transformer == nil {
 			continue
+		}
+		if e.Base.GGUF() != nil {
+			return errors.New("a folder of a GGUF file alone, expected one with weights in floats under config.json")
 		}
 		if e.Base.FS != fs.FS(q.seen) {
 			return errors.New(manifest.Adapter + ": the base model is in another folder, expected one that can be copied: quantize that one")

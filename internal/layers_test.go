@@ -54,11 +54,12 @@ var layers = map[string]row{
 	"internal/strictjson":      {ours: []string{"internal/unsupported"}},
 	"internal/packed":          {ours: []string{"tensor", "internal/strictjson", "internal/unsupported"}, others: []string{"github.com/x448/float16"}},
 	"internal/transformer":     {ours: []string{"tensor", "internal/kernel", "internal/packed", "internal/parallel", "internal/strictjson", "internal/unsupported", "internal/weight"}},
-	"internal/modelfolder":     {ours: []string{"tensor", "tokenizer", "quant", "internal/manifest", "internal/strictjson", "internal/unsupported"}},
+	"internal/gguf":            {ours: []string{"tensor", "internal/unsupported"}},
+	"internal/modelfolder":     {ours: []string{"tensor", "tokenizer", "quant", "internal/gguf", "internal/manifest", "internal/strictjson", "internal/unsupported"}},
 	"internal/pipeline":        {ours: []string{"tensor", "internal/kernel", "internal/parallel", "internal/transformer", "internal/unsupported"}},
 	"internal/loader": {ours: []string{
 		"tensor", "tokenizer",
-		"internal/cachedir", "internal/chattemplate", "internal/kernel", "internal/manifest", "internal/modelfolder", "internal/parallel", "internal/pipeline", "internal/transformer", "internal/unsupported",
+		"internal/cachedir", "internal/chattemplate", "internal/gguf", "internal/kernel", "internal/manifest", "internal/modelfolder", "internal/parallel", "internal/pipeline", "internal/transformer", "internal/unsupported",
 	}},
 	"embed": {ours: []string{
 		"tensor", "tokenizer", "quant", "encoding",

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -66,7 +67,7 @@ func (f *modelFlags) addComputation(cmd *cobra.Command) {
 // addName adds the flags that name a model which makes embeddings.
 func (f *modelFlags) addName(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.name, "model", cmp.Or(os.Getenv("RHUMB_MODEL"), builtin),
-		"`NAME` of a model: its folder, its id at the hub, or "+builtin+" for the one inside the binary; env RHUMB_MODEL")
+		"`NAME` of a model: its folder, its GGUF file, its id at the hub, ollama: and its name there, or "+builtin+" for the one inside the binary; env RHUMB_MODEL")
 	f.addPlace(cmd)
 }
 
@@ -175,11 +176,23 @@ func (f *modelFlags) find(ctx context.Context, c *console) (dir string, cfg embe
 var errNoFolder = errors.New("no such folder")
 
 // folder returns the folder of the model, which is not the one inside the
-// binary: the folder of that name, or else the one that the cache has for the id.
+// binary: the folder or the GGUF file of that name, that of Ollama's after "ollama:", or else
+// the folder that the cache has for the id.
 func (f *modelFlags) folder(ctx context.Context, c *console) (string, error) {
+	if name, ok := strings.CutPrefix(f.name, "ollama:"); ok {
+		path, err := hub.Ollama(name)
+		if err != nil {
+			return "", fmt.Errorf("model %w", err)
+		}
+		c.reads(path)
+		return path, nil
+	}
 	info, err := os.Stat(f.name)
 	switch {
 	case err == nil && info.IsDir():
+		c.reads(f.name)
+		return f.name, nil
+	case err == nil && info.Mode().IsRegular(): // whoever loads it says whether it is a GGUF file
 		c.reads(f.name)
 		return f.name, nil
 	case err == nil:

@@ -2,27 +2,70 @@ package loader
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rhumb-go/rhumb/internal/gguf"
+	"github.com/rhumb-go/rhumb/internal/manifest"
 )
 
-// InDir returns what open makes of the files in the folder dir; name is the folder's, ""
-// where it has none. Errors begin with dir.
+// InDir returns what open makes of the files in the folder dir, or of the GGUF file that
+// dir is; name is the folder's, "" where it has none, or the file's without its ending. Errors begin with dir.
 func InDir[M any](dir string, open func(fsys fs.FS, name string) (M, error)) (m M, err error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return m, err
 	}
-	if !info.IsDir() {
-		return m, fmt.Errorf("%s: a file, expected the folder of a model", dir)
-	}
-	name := ""
+	fsys, name := fs.FS(nil), ""
 	if abs, err := filepath.Abs(dir); err == nil {
 		name = filepath.Base(abs)
 	}
-	if m, err = open(os.DirFS(dir), name); err != nil {
+	if info.IsDir() {
+		fsys = os.DirFS(dir)
+	} else if !info.Mode().IsRegular() || !IsGGUF(dir) {
+		return m, fmt.Errorf("%s: a file, expected the folder of a model, or a GGUF file", dir)
+	} else {
+		folder, file := filepath.Split(dir)
+		if fsys, err = gguf.Open(os.DirFS(filepath.Clean(folder)), file); err != nil {
+			return m, fmt.Errorf("%s%w", folder, err)
+		}
+		name = strings.TrimSuffix(name, ".gguf")
+	}
+	if m, err = open(fsys, name); err != nil {
 		err = fmt.Errorf("%s: %w", dir, err)
 	}
 	return m, err
+}
+
+// IsGGUF reports whether the regular file at path begins as a GGUF file, whatever its name.
+func IsGGUF(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	begin := make([]byte, len(gguf.Magic))
+	_, err = io.ReadFull(f, begin)
+	return err == nil && string(begin) == gguf.Magic
+}
+
+// shown returns fsys, or what the GGUF file at its root stands for where there is one and no
+// other weights, nor what says where those are.
+func shown(fsys fs.FS) (fs.FS, error) {
+	exists := func(name string) bool {
+		_, err := fs.Stat(fsys, name)
+		return err == nil
+	}
+	if slices.ContainsFunc(append([]string{manifest.Modules, manifest.Adapter, manifest.Router}, manifest.Weights...), exists) {
+		return fsys, nil
+	}
+	name, err := gguf.Choose(fsys)
+	if name == "" || err != nil {
+		return fsys, err
+	}
+	return gguf.Open(fsys, name)
 }

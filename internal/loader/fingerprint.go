@@ -155,12 +155,11 @@ const sumChunk = 256 << 10
 func sumTensors(ctx context.Context, f *tensor.File, team *parallel.Team) ([]byte, error) {
 	var s summing
 	h := sha256.New()
-	for _, name := range f.Names() {
+	for _, t := range f.Stored() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		t, _ := f.Tensor(name)
-		fmt.Fprintf(h, "%q %v %v\n", name, t.DType, t.Shape)
+		fmt.Fprintf(h, "%q %v %v\n", t.Name, t.DType, t.Shape)
 		s.chunks = slices.AppendSeq(s.chunks[:0], slices.Chunk(t.Data, sumChunk))
 		s.sums = slices.Grow(s.sums[:0], len(s.chunks))[:len(s.chunks)]
 		team.For(len(s.chunks), &s)

@@ -106,6 +106,8 @@ func Open(ctx context.Context, fsys fs.FS, dir string, cfg Config, read func(fs.
 	shared, _ := fsys.(*Shared)
 	if shared != nil {
 		fsys, dir = shared.files, shared.dir
+	} else if fsys, err = shown(fsys); err != nil {
+		return nil, err
 	}
 	spec, err := read(fsys, modelfolder.Options{Dir: dir, MaxTokens: cfg.MaxTokens, Pooling: cfg.Pooling, Transformers: cfg.Transformers})
 	if err != nil {

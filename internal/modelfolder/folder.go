@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rhumb-go/rhumb/internal/gguf"
 	"github.com/rhumb-go/rhumb/internal/manifest"
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -107,9 +108,22 @@ func (f Folder) open(names []string, what string) (*tensor.File, error) {
 	return nil, f.ErrorIn(names[0], fmt.Errorf("%w%s", fs.ErrNotExist, what))
 }
 
+// GGUF returns the file that stands for the folder, nil where it is one of a file system.
+func (f Folder) GGUF() *gguf.Folder {
+	fsys := f.FS
+	if kept, ok := fsys.(*Kept); ok {
+		fsys = kept.FS
+	}
+	g, _ := fsys.(*gguf.Folder)
+	return g
+}
+
 // Weights opens the folder's weights: the first file found of those that
 // transformers looks for, in its order.
 func (f Folder) Weights() (*tensor.File, error) {
-	others := f.found("tf_model.h5", "flax_model.msgpack", "model.onnx")
+	if g := f.GGUF(); g != nil {
+		return g.Weights(f.Path)
+	}
+	others := f.found("tf_model.h5", "flax_model.msgpack", "model.onnx", "onnx", "openvino")
 	return f.open(manifest.Weights, others+", expected it or "+strings.Join(manifest.Weights[1:], ", "))
 }

@@ -1,0 +1,184 @@
+package gguf
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	tokenizers "github.com/rhumb-go/rhumb/tokenizer"
+)
+
+const vocabularies = "../../tokenizer/testdata/"
+
+func gunzip(t testing.TB, name string) []byte {
+	f, err := os.Open(vocabularies + name)
+	require.NoError(t, err)
+	defer f.Close()
+	r, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	data, err := io.ReadAll(r)
+	require.NoError(t, err)
+	return data
+}
+
+// A published is what is taken of a tokenizer.json.
+type published struct {
+	Model struct {
+		Vocab  json.RawMessage
+		Merges json.RawMessage
+		UnkID  int `json:"unk_id"`
+	}
+	Normalizer struct {
+		Charsmap []byte `json:"precompiled_charsmap"`
+	}
+	Added []struct {
+		ID      int
+		Content string
+		Special bool
+	} `json:"added_tokens"`
+}
+
+// tables returns the tables of a tokenizer.json as llama.cpp's scripts make them, by its
+// type of vocabulary.
+func (p *published) tables(t *testing.T, kind string) map[string]any {
+	var tokens []string
+	var scores []float32
+	if kind == "t5" {
+		var list [][2]any
+		require.NoError(t, json.Unmarshal(p.Model.Vocab, &list))
+		for _, entry := range list {
+			tokens, scores = append(tokens, entry[0].(string)), append(scores, float32(entry[1].(float64)))
+		}
+	} else {
+		var ids map[string]int
+		require.NoError(t, json.Unmarshal(p.Model.Vocab, &ids))
+		tokens = make([]string, len(ids))
+		for token, id := range ids {
+			tokens[id] = token
+		}
+	}
+	kinds := make([]int32, len(tokens))
+	for i := range kinds {
+		kinds[i] = 1
+	}
+	for _, added := range p.Added {
+		if added.ID == len(tokens) {
+			tokens, kinds = append(tokens, added.Content), append(kinds, 0)
+		}
+		require.Equal(t, added.Content, tokens[added.ID])
+		if kinds[added.ID] = 4; added.Special {
+			kinds[added.ID] = 3
+		}
+	}
+	for i, token := range tokens {
+		switch {
+		case token == "<unk>":
+			kinds[i] = 2
+		case kind == "llama" && strings.HasPrefix(token, "<0x"):
+			kinds[i] = 6
+		}
+		if kind == "llama" {
+			score := float32(-i)
+			if strings.Trim(token, "▁") == "" {
+				score = -1e9 // as the pieces of spaces have it
+			}
+			scores = append(scores, score)
+		}
+		if kind != "bert" || kinds[i] != 1 {
+			continue
+		}
+		if word, ok := strings.CutPrefix(token, "##"); ok {
+			tokens[i] = word
+		} else {
+			tokens[i] = "▁" + token
+		}
+	}
+	values := map[string]any{"tokenizer.ggml.model": kind, "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": kinds}
+	if scores != nil {
+		for len(scores) < len(tokens) {
+			scores = append(scores, 0)
+		}
+		values["tokenizer.ggml.scores"] = scores
+	}
+	if kind == "gpt2" {
+		var merges []string
+		if json.Unmarshal(p.Model.Merges, &merges) != nil {
+			var pairs [][2]string
+			require.NoError(t, json.Unmarshal(p.Model.Merges, &pairs))
+			merges = nil
+			for _, pair := range pairs {
+				merges = append(merges, pair[0]+" "+pair[1])
+			}
+		}
+		values["tokenizer.ggml.merges"] = merges
+	}
+	if len(p.Normalizer.Charsmap) > 0 {
+		values["tokenizer.ggml.precompiled_charsmap"] = p.Normalizer.Charsmap
+	}
+	return values
+}
+
+// The ids of real vocabularies in the tables of GGUF are those that the published files have
+// in tokenizers, with and without special tokens.
+func TestTokenizerIDs(t *testing.T) {
+	for _, c := range []struct {
+		name, kind string
+		more       map[string]any
+	}{
+		{"bert-base-uncased", "bert", nil},
+		{"bert-base-chinese", "bert", nil},
+		{"bert-base-multilingual-cased", "bert", nil},
+		{"roberta-base", "gpt2", map[string]any{"tokenizer.ggml.pre": "roberta-bpe", "tokenizer.ggml.bos_token_id": 0, "tokenizer.ggml.eos_token_id": 2, "tokenizer.ggml.mask_token_id": 50264}},
+		{"modernbert", "gpt2", map[string]any{"tokenizer.ggml.pre": "modern-bert", "tokenizer.ggml.bos_token_id": 50281, "tokenizer.ggml.eos_token_id": 50282, "tokenizer.ggml.mask_token_id": 50284}},
+		{"t5-small", "t5", map[string]any{"tokenizer.ggml.eos_token_id": 1, "tokenizer.ggml.add_bos_token": false, "tokenizer.ggml.add_eos_token": true}},
+		{"xlm-roberta-base", "t5", map[string]any{"tokenizer.ggml.bos_token_id": 0, "tokenizer.ggml.eos_token_id": 2, "tokenizer.ggml.mask_token_id": 250001}},
+		{"mistral-v1", "llama", map[string]any{"tokenizer.ggml.bos_token_id": 1, "tokenizer.ggml.eos_token_id": 2, "tokenizer.ggml.unknown_token_id": 0}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var p published
+			require.NoError(t, json.Unmarshal(gunzip(t, c.name+"/tokenizer.json.gz"), &p))
+			tables := p.tables(t, c.kind)
+			values, tensors := bertValues(len(tables["tokenizer.ggml.tokens"].([]string)), 2)
+			for _, all := range []map[string]any{tables, c.more} {
+				for key, v := range all {
+					values[key] = v
+				}
+			}
+			folder, err := Open(build(values, tensors), "model.gguf")
+			require.NoError(t, err)
+			tok, err := tokenizers.LoadFS(folder)
+			require.NoError(t, err)
+			lines := bufio.NewScanner(bytes.NewReader(gunzip(t, c.name+"/cases.jsonl.gz")))
+			lines.Buffer(nil, 1<<24)
+			count := 0
+			for lines.Scan() {
+				var line struct {
+					Text   string
+					RawB64 *string `json:"raw_b64"`
+					IDs    []int32
+					Framed []int32 `json:"ids_special"`
+				}
+				require.NoError(t, json.Unmarshal(lines.Bytes(), &line))
+				if line.RawB64 != nil {
+					raw, err := base64.StdEncoding.DecodeString(*line.RawB64)
+					require.NoError(t, err)
+					line.Text = string(raw)
+				}
+				e, err := tok.Encode(line.Text, tokenizers.Options{})
+				require.NoError(t, err)
+				require.Equal(t, line.Framed, e.IDs, "%.200q", line.Text)
+				count++
+			}
+			assert.Greater(t, count, 390)
+		})
+	}
+}
