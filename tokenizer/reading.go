@@ -76,7 +76,7 @@ func (a *arguments) rebuilt(o object) (string, error) {
 		class = registered
 	case registered == backend:
 		class = backend
-	case kind == "qwen2" || kind == "qwen2_moe" && class == backend:
+	case kind == "qwen2":
 		class = registered
 	}
 	if class == backend || tokenizerClasses[class] == nil {

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -122,6 +124,34 @@ func TestVersionOfFolder(t *testing.T) {
 	}
 	_, err := LoadAs(fstest.MapFS{}, 3)
 	assert.EqualError(t, err, "transformers 3, expected 4 or 5")
+}
+
+// Of qwen2 the class is built anew that the model type has, whatever the folder names; of qwen2_moe
+// the file counts where the folder names TokenizersBackend, as in transformers 5.23.
+func TestClassOfQwen2(t *testing.T) {
+	dir := os.DirFS("../testdata/goldens/qwen3/model")
+	file, err := fs.ReadFile(dir, "tokenizer.json")
+	require.NoError(t, err)
+	var sections map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(file, &sections))
+	sections["pre_tokenizer"] = json.RawMessage(`{"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true}`)
+	sections["normalizer"] = json.RawMessage(`null`)
+	file, err = json.Marshal(sections)
+	require.NoError(t, err)
+	for kind, want := range map[string][]int32{
+		"qwen2_moe": {259, 65, 220, 220, 16, 17, 220, 18, 19, 20, 420},
+		"qwen2":     {64, 65, 220, 220, 16, 17, 220, 18, 19, 20, 420},
+	} {
+		tok, err := LoadFS(fstest.MapFS{
+			"config.json":           {Data: []byte(`{"model_type": "` + kind + `", "transformers_version": "5.23.0"}`)},
+			"tokenizer_config.json": {Data: []byte(`{"tokenizer_class": "TokenizersBackend"}`)},
+			"tokenizer.json":        {Data: file},
+		})
+		require.NoError(t, err)
+		got, err := tok.Encode("ab  12 345", Options{})
+		require.NoError(t, err)
+		assert.Equal(t, want, got.IDs, kind)
+	}
 }
 
 // Added tokens that are empty, there twice, or the same once normalized: ids of tokenizers
