@@ -62,6 +62,7 @@ goldens:
 	.venv/bin/python testdata/generate/positions.py --out testdata/positions.json
 	.venv/bin/python testdata/generate/modules.py --goldens testdata/goldens
 	.venv/bin/python testdata/generate/adapters.py --seed 20260101 --goldens testdata/goldens --out testdata/adapters
+	.venv/bin/python testdata/generate/jina5.py --seed 20261129 --goldens testdata/goldens --out testdata/adapters
 	$(if $(MODEL),.venv/bin/python testdata/generate/minilm.py --model $(MODEL) --out testdata/goldens/all-MiniLM-L6-v2)
 
 # Real models against sentence-transformers, in each precision: MODELS=DIR, a folder of their folders. NAMES= are some of them,

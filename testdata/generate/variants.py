@@ -352,6 +352,9 @@ VARIANTS = {
     "qwen2-yarn": dict(
         config=decoder("qwen2", rope_parameters=YARN | dict(rope_theta=1e6, mscale=0.7, mscale_all_dim=1.2)) | dict(rope_theta=1e6)
     ),
+    # Keys of positions that change nothing.
+    "llama-attn-factor": dict(config=decoder("llama", rope_scaling=YARN | dict(attn_factor=1.7, finetuned=True)), lengths=[1, 100]),
+    "qwen2-mrope-section": dict(config=decoder("qwen2", rope_scaling=dict(rope_type="default", mrope_section=[1, 1, 1])), lengths=[1, 30]),
     "qwen3-linear": dict(config=decoder("qwen3", head_dim=12, rope_scaling={"type": "linear", "factor": 4.0}), lengths=LONG),
     "qwen2-dynamic": dict(config=decoder("qwen2", rope_scaling={"type": "dynamic", "factor": 2.0})),
     # Positions that count what is not padding, biases that saturate.
