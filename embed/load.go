@@ -124,7 +124,7 @@ func describe(m *loader.Model, cfg Config) (Info, error) {
 		Prompts: m.Prompts, DefaultPrompt: s.DefaultPrompt, Tasks: m.Tasks,
 		Pooling: r.PoolingNames(), Normalized: r.Spec.Normalized, Similarity: s.Similarity, Ranges: s.Ranges,
 		Precision: cfg.Precision, Arithmetic: m.Set.How(kernel.Format(cfg.Precision)), Kernels: m.Set.Name(), Workers: m.Workers,
-		MemoryBytes: m.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: m.Trusted, Ignored: s.Ignored.List(),
+		MemoryBytes: m.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: m.Trusted, Ignored: s.Ignored.List(), Stored: e.Stored(),
 	}
 	all := r.Dimensions
 	if err := m.SameDimensions(); err != nil {

@@ -86,6 +86,8 @@ func TestQuantizedGoldens(t *testing.T) {
 				prints[print] = true
 			}
 			assert.Len(t, prints, 3)
+			assert.Equal(t, "int4", got.Stored)
+			want.Stored = got.Stored
 			assert.Equal(t, want, got)
 		})
 	}

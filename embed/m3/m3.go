@@ -62,6 +62,7 @@ type Info struct {
 	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
 	TrustedCode      []string // code in config.json's auto_map that embed.Config.TrustModelType speaks for
 	Ignored          []string // places in the folder's files that nothing is computed of, as in embed.Info
+	Stored           string   // see embed.Info
 }
 
 // Load loads the model in the folder dir: an embedding model as embed.Load loads it, with
@@ -103,7 +104,7 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 		Dimensions: l.Default.Dimensions, VectorDimensions: l.Default.TokenDimensions, MaxTokens: e.Options().MaxTokens,
 		Prompts: l.Prompts, DefaultPrompt: l.Spec.DefaultPrompt,
 		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
-		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: l.Trusted, Ignored: l.Spec.Ignored.List(),
+		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: l.Trusted, Ignored: l.Spec.Ignored.List(), Stored: e.Stored(),
 	}}
 	for _, id := range l.Spec.M3.Skip {
 		m.skip[id] = true

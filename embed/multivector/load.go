@@ -38,7 +38,7 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 		Name: cfg.Name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: e.Runs.Vocabulary(),
 		Dimensions: l.Default.Dimensions, Prompts: l.Prompts, DefaultPrompt: l.Spec.DefaultPrompt, MeanMaxSim: s.Mean,
 		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
-		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: l.Trusted, Ignored: l.Spec.Ignored.List(),
+		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: l.Trusted, Ignored: l.Spec.Ignored.List(), Stored: e.Stored(),
 	}}
 	m.sides = [2]side{query: newSide("query", l, &s.Query), document: newSide("document", l, &s.Document)}
 	if m.sides[query].expand = s.Expansion; s.Expansion != nil {

@@ -47,7 +47,7 @@ func (m *Model) complete(cfg embed.Config) (err error) {
 		Labels: c.Labels, Overruled: c.Overruled, MultiLabel: c.Problem == "multi_label_classification", MaxTokens: e.Options().MaxTokens,
 		Prompts: l.Prompts, DefaultPrompt: s.DefaultPrompt, Activation: c.Activation[strings.LastIndexByte(c.Activation, '.')+1:],
 		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
-		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: l.Trusted, Ignored: l.Spec.Ignored.List(),
+		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: l.Trusted, Ignored: l.Spec.Ignored.List(), Stored: e.Stored(),
 	}
 	if t := e.Transformer; t != nil {
 		m.typed = e.Types && t.Types() > 1

@@ -56,6 +56,7 @@ type Info struct {
 	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
 	TrustedCode      []string // code in config.json's auto_map that embed.Config.TrustModelType speaks for
 	Ignored          []string // places in the folder's files that nothing is computed of, as in embed.Info
+	Stored           string   // see embed.Info
 }
 
 // Load loads the reranker or the classifier in the folder dir, as sentence-transformers'

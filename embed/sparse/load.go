@@ -29,7 +29,7 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 		Overruled: l.Spec.Overruled, MaxActive: maxActive(l, l.Default), MaxTokens: e.Options().MaxTokens,
 		Prompts: l.Prompts, DefaultPrompt: l.Spec.DefaultPrompt, Routes: l.RouteNames(),
 		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
-		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: l.Trusted, Ignored: l.Spec.Ignored.List(),
+		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: l.Trusted, Ignored: l.Spec.Ignored.List(), Stored: e.Stored(),
 		Latents: slices.ContainsFunc(l.Default.Spec.Modules, func(m *modelfolder.Module) bool { return m.Class == modelfolder.SparseAutoEncoder }),
 	}}, nil
 }

@@ -96,7 +96,7 @@ func writeInfoJSON(w io.Writer, i *inspected) error {
 		MaxTokens: i.MaxTokens, Prompts: prompts, DefaultPrompt: i.DefaultPrompt,
 		Precision: i.Precision.String(), Arithmetic: i.Arithmetic, Kernels: i.Kernels, Threads: i.Workers,
 		MemoryBytes: i.MemoryBytes, Memory: needs, Fingerprint: i.fingerprint,
-		Transformers: i.Transformers, Reading: i.TokenizerReading, TrustedCode: i.TrustedCode, Ignored: i.Ignored,
+		Transformers: i.Transformers, Reading: i.TokenizerReading, TrustedCode: i.TrustedCode, Ignored: i.Ignored, Stored: i.Stored,
 	}
 	switch c, m := i.cross, i.multi; {
 	case m != nil:
@@ -142,6 +142,7 @@ type infoJSON struct {
 	Reading       []string          `json:"tokenizer_reading,omitempty"`      // otherwise than tokenizer.json says
 	TrustedCode   []string          `json:"trusted_code,omitempty"`           // in auto_map, that --trust-model-type speaks for
 	Ignored       []string          `json:"ignored,omitempty"`                // places in the folder's files that nothing is computed of
+	Stored        string            `json:"weights,omitempty"`                // how the folder has those of linear layers, where not as floats
 }
 
 // embeddingJSON is what is of a model that makes embeddings alone.
@@ -208,6 +209,9 @@ func writeInfo(w io.Writer, i *inspected) error {
 	}
 	for n, code := range i.TrustedCode {
 		t.line([]string{"trusted code", ""}[min(n, 1)], "%s, on your word, for what %s computes without it", code, i.Family)
+	}
+	if i.Stored != "" {
+		t.line("weights", "%s", i.Stored)
 	}
 	for n, place := range i.Ignored {
 		t.line([]string{"ignored", ""}[min(n, 1)], "%s", place)

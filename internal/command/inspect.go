@@ -127,7 +127,7 @@ func describe(ctx context.Context, dir string, cfg embed.Config, as string) (d d
 			Name: m.Name, Family: m.Family, Layers: m.Layers, Vocabulary: m.Vocabulary, MaxTokens: m.MaxTokens,
 			Prompts: m.Prompts, DefaultPrompt: m.DefaultPrompt, Routes: m.Routes,
 			Precision: m.Precision, Arithmetic: m.Arithmetic, Kernels: m.Kernels, Workers: m.Workers, MemoryBytes: m.MemoryBytes,
-			Transformers: m.Transformers, TokenizerReading: m.TokenizerReading, TrustedCode: m.TrustedCode, Ignored: m.Ignored,
+			Transformers: m.Transformers, TokenizerReading: m.TokenizerReading, TrustedCode: m.TrustedCode, Ignored: m.Ignored, Stored: m.Stored,
 		}
 		return d, err
 	case asMultiVector:
@@ -137,7 +137,7 @@ func describe(ctx context.Context, dir string, cfg embed.Config, as string) (d d
 			Name: m.Name, Family: m.Family, Layers: m.Layers, Vocabulary: m.Vocabulary, MaxTokens: m.DocumentTokens,
 			Prompts: m.Prompts, DefaultPrompt: m.DefaultPrompt,
 			Precision: m.Precision, Arithmetic: m.Arithmetic, Kernels: m.Kernels, Workers: m.Workers, MemoryBytes: m.MemoryBytes,
-			Transformers: m.Transformers, TokenizerReading: m.TokenizerReading, TrustedCode: m.TrustedCode, Ignored: m.Ignored,
+			Transformers: m.Transformers, TokenizerReading: m.TokenizerReading, TrustedCode: m.TrustedCode, Ignored: m.Ignored, Stored: m.Stored,
 		}
 		return d, err
 	case asRerank, asClassify:
@@ -150,7 +150,7 @@ func describe(ctx context.Context, dir string, cfg embed.Config, as string) (d d
 			Name: c.Name, Family: c.Family, Layers: c.Layers, Vocabulary: c.Vocabulary, MaxTokens: c.MaxTokens,
 			Prompts: c.Prompts, DefaultPrompt: c.DefaultPrompt,
 			Precision: c.Precision, Arithmetic: c.Arithmetic, Kernels: c.Kernels, Workers: c.Workers, MemoryBytes: c.MemoryBytes,
-			Transformers: c.Transformers, TokenizerReading: c.TokenizerReading, TrustedCode: c.TrustedCode, Ignored: c.Ignored,
+			Transformers: c.Transformers, TokenizerReading: c.TokenizerReading, TrustedCode: c.TrustedCode, Ignored: c.Ignored, Stored: c.Stored,
 		}
 		return d, err
 	}

@@ -13,11 +13,10 @@ dequantized and activations in floats: CompressedTensorsConfig(dequantize=True),
 dequantize_bnb_weight. Where transformers takes one scheme for all layers, with several groups, each layer is decompressed by
 compressed-tensors. The codes and scales are those of these packages too.
 
-GPTQ and AWQ need a GPU's kernels there, and transformers knows no weight_scale of fp8 with one scale for a tensor. These are
-plain PyTorch below, after the packing code of AutoGPTQ 0.7.1 (nn_modules/qlinear/qlinear_cuda_old.py: pack, forward),
+GPTQ and AWQ transformers leaves to kernels of GPTQModel, and it knows no weight_scale of fp8. These are plain PyTorch below, after the packing code of AutoGPTQ 0.7.1 (nn_modules/qlinear/qlinear_cuda_old.py: pack, forward),
 GPTQModel 7.3.4 (nn_modules/qlinear/__init__.py: dequantize_weight; utils/model.py: convert_gptq_v1_to_v2_format_module),
 AutoAWQ 0.2.9 (modules/linear/gemm.py, utils/packing_utils.py: dequantize_gemm) and AutoFP8 as vLLM reads it. Needs the
-pinned packages in requirements.txt, and of compressed-tensors and bitsandbytes the versions named there.
+pinned packages in requirements.txt.
 """
 
 import argparse, json, os, shutil, tempfile
