@@ -2,6 +2,7 @@ package packed
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/unsupported"
 	"github.com/rhumb-go/rhumb/tensor"
@@ -118,6 +119,7 @@ func openGPTQ(l *layer, bits, size int, actOrder, lessOne bool) *Weight {
 			}
 		}
 	}
+	l.zeroBias()
 	mask, add := uint32(1)<<bits-1, uint32(0)
 	if lessOne {
 		add = ones[bits] // to the whole word, as it is taken off: a zero point of 0 borrows from the next
@@ -138,4 +140,11 @@ func openGPTQ(l *layer, bits, size int, actOrder, lessOne bool) *Weight {
 		}
 	}
 	return &Weight{read, g.apply}
+}
+
+// zeroBias takes a bias that is 0, which AutoGPTQ wrote for layers that have none.
+func (l *layer) zeroBias() {
+	if t, ok := l.file.Tensor(l.base + "bias"); ok && !slices.ContainsFunc(t.Data, func(b byte) bool { return b != 0 }) {
+		l.read = append(l.read, t)
+	}
 }

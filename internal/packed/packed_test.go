@@ -141,6 +141,20 @@ func bytesOf(x []float32) (data []byte) {
 	return data
 }
 
+// A bias of GPTQ that is 0 counts as read, since layers without one have it in old files; another one is the model's.
+func TestZeroBias(t *testing.T) {
+	config, tensors := read(t, "gptq-act-order")
+	f, err := Parse(config)
+	require.NoError(t, err)
+	l := layers["gptq-act-order"]
+	for value, want := range map[byte]int{0: 5, 1: 4} {
+		tensors["layers.0.mlp.up_proj.bias"] = tensor.Tensor{DType: tensor.F16, Shape: []int{64}, Data: bytes.Repeat([]byte{value}, 128)}
+		_, used, err := f.Weight(fileOf(t, tensors), l.weight, l.rows, l.cols)
+		require.NoError(t, err)
+		assert.Len(t, used, want)
+	}
+}
+
 // The numbers of arXiv:2209.05433, table 1.
 func TestE4M3(t *testing.T) {
 	for code, want := range map[int]float64{0: 0, 1: 1.0 / 512, 7: 7.0 / 512, 8: 1.0 / 64, 0x38: 1, 0x7e: 448, 0xfe: -448, 0xb9: -1.125} {
