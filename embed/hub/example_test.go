@@ -30,3 +30,16 @@ func ExampleIsID() {
 	// false ./models/mine
 	// false models/mine/v2
 }
+
+func ExampleOllama() {
+	store, err := os.MkdirTemp("", "")
+	if err != nil {
+		fmt.Println(err)
+	}
+	defer os.RemoveAll(store)
+	os.Setenv("OLLAMA_MODELS", store)
+	defer os.Unsetenv("OLLAMA_MODELS")
+	_, err = hub.Ollama("nomic-embed-text")
+	fmt.Println(errors.Is(err, hub.ErrNotCached))
+	// Output: true
+}

@@ -148,7 +148,7 @@ func TestExitCodes(t *testing.T) {
 		{1, "prompt", "embed --prompt a --query summer"},
 		{1, "prompt", "embed --prompt-name nope summer"},
 		{1, "no such folder", "embed --model no/such/folder summer"},
-		{1, "expected a model's folder", "embed --model " + text + " summer"},
+		{1, "expected the folder of a model, or a GGUF file", "embed --model " + text + " summer"},
 		{1, "config.json", "embed --model . summer"},
 		{1, "nope", "embed --kernels nope summer"},
 		{1, "argument 2", "embed --truncate none summer " + strings.Repeat("word,", 50)},
