@@ -1,6 +1,7 @@
 package gguf
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -43,6 +44,9 @@ func (m *model) base(modelType, class string) map[string]any {
 		m.get(m.own(key))
 	}
 	m.hidden = m.number(m.own("embedding_length"))
+	if shape := m.shape("token_embd.weight"); len(shape) != 2 || shape[1] != m.hidden {
+		m.fail(fmt.Errorf("tensor token_embd.weight: shape %v, expected rows of %s %d", shape, m.own("embedding_length"), m.hidden))
+	}
 	if n := m.numberOr(m.own("embedding_length_out"), m.hidden); n != m.hidden {
 		m.refuse(m.own("embedding_length_out"), "%d, expected %d as embedding_length", n, m.hidden)
 	}
@@ -96,8 +100,8 @@ func bertConfig(m *model) map[string]any {
 			c["model_type"], c["architectures"] = "roberta", []string{"RobertaModel"}
 		}
 		pad := m.numberOr("tokenizer.ggml.padding_token_id", 1)
-		if pad > 1<<16 {
-			m.refuse("tokenizer.ggml.padding_token_id", "%d, expected at most %d", pad, 1<<16)
+		if most := 16; pad > most {
+			m.refuse("tokenizer.ggml.padding_token_id", "%d, expected at most %d", pad, most)
 			pad = 0
 		}
 		m.padding, c["pad_token_id"] = pad+1, pad

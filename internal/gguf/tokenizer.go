@@ -202,7 +202,7 @@ func (t *tokenizer) wordPiece(m *model) {
 		default:
 			word = "##" + token
 		}
-		if known[word] {
+		if begins && known[word] {
 			word = "##" + token // a part of a word that begins with U+2581
 		}
 		known[word], t.tokens[id] = true, word
