@@ -201,3 +201,22 @@ func TestConfigPooling(t *testing.T) {
 	_, err := LoadFS(t.Context(), readPlain(t, "bert"), Config{Pooling: "first"})
 	assert.ErrorContains(t, err, `unknown mode "first"`)
 }
+
+// model2vec reads a folder without modules.json whatever model_type says, and so is one that has none.
+func TestModel2VecWithoutType(t *testing.T) {
+	files := moduleFiles(t, "model2vec-plain")
+	embedAll := func() [][]float32 {
+		m, err := LoadFS(t.Context(), files, Config{})
+		require.NoError(t, err)
+		defer m.Close()
+		r, err := m.Embed(t.Context(), []string{"some text", "river"}, Options{})
+		require.NoError(t, err)
+		return [][]float32{r.Embeddings[0].Float32, r.Embeddings[1].Float32}
+	}
+	want := embedAll()
+	replace(t, files, "config.json", `"model_type": "model2vec",
+    "architectures": [
+        "StaticModel"
+    ],`, "")
+	assert.Equal(t, want, embedAll())
+}

@@ -25,6 +25,15 @@ type ModelConfig struct {
 	MatryoshkaDimensions  []int    `json:"matryoshka_dimensions"`
 	TruncateDim           *int     `json:"truncate_dim"` // of jina-embeddings-v3
 	TaskNames             []string `json:"task_names"`   // of jina-embeddings-v5
+
+	Normalize      any `json:"normalize"` // which model2vec writes
+	EmbeddingDType any `json:"embedding_dtype"`
+}
+
+// isModel2Vec reports whether c is of a model2vec without modules.json. It reads such a
+// folder whatever model_type says; a transformer's has one.
+func (c *ModelConfig) isModel2Vec() bool {
+	return c.ModelType == model2vecType || c.ModelType == "" && (c.Normalize != nil || c.EmbeddingDType != nil)
 }
 
 // truncateDim returns truncate_dim, 0 for none.

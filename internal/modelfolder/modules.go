@@ -96,7 +96,7 @@ func (r *reader) plain() (*Route, error) {
 			return nil, err
 		}
 	}
-	if e.Model.ModelType == model2vecType && r.options.Pooling == "" {
+	if r.options.Pooling == "" && e.Model.isModel2Vec() {
 		return r.model2vec()
 	}
 	var err error
