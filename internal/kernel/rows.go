@@ -6,12 +6,13 @@ import "fmt"
 type Activation uint8
 
 const (
-	Identity Activation = iota // x
-	GELU                       // x·Φ(x), Φ the normal distribution: the exact form, by erf
-	GELUTanh                   // x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), arXiv:1606.08415, section 2
-	SiLU                       // x/(1 + exp(-x))
-	ReLU                       // max(x, 0)
-	Tanh                       // tanh(x)
+	Identity  Activation = iota // x
+	GELU                        // x·Φ(x), Φ the normal distribution: the exact form, by erf
+	GELUTanh                    // x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), arXiv:1606.08415, section 2
+	SiLU                        // x/(1 + exp(-x))
+	ReLU                        // max(x, 0)
+	Tanh                        // tanh(x)
+	QuickGELU                   // x/(1 + exp(-1.702·x)), arXiv:1606.08415, section 2: SiLU(1.702·x)/1.702, which is +Inf beyond 1.99e38
 )
 
 var activationNames = [...]string{
@@ -21,6 +22,8 @@ var activationNames = [...]string{
 	SiLU:     "silu",
 	ReLU:     "relu",
 	Tanh:     "tanh",
+
+	QuickGELU: "quick_gelu",
 }
 
 // String returns the name in lower case, "gelu_tanh" for GELUTanh.
@@ -62,6 +65,12 @@ func (s *Set) Activate(a Activation, x []float32, ld, rows, cols int) {
 		f = s.relu
 	case Tanh:
 		f = s.tanh
+	case QuickGELU:
+		const by = 1.702
+		s.scaleRows(x, ld, rows, cols, by)
+		s.Activate(SiLU, x, ld, rows, cols)
+		s.scaleRows(x, ld, rows, cols, 1/by)
+		return
 	default:
 		panic("kernel: unknown " + a.String())
 	}
@@ -83,6 +92,13 @@ func (s *Set) Activate(a Activation, x []float32, ld, rows, cols int) {
 			return
 		}
 		x = x[n*ld:]
+	}
+}
+
+// scaleRows multiplies rows×cols elements of x by v, ld apart from row to row.
+func (s *Set) scaleRows(x []float32, ld, rows, cols int, v float32) {
+	for i := range rows {
+		s.Scale(x[i*ld:][:cols], v)
 	}
 }
 

@@ -59,6 +59,9 @@ func (t Transformer) Check(sequence Tokens) error {
 	if n := sequence.Seen; n > 0 && (n > len(sequence.IDs) || !t.Model.HidesTokens()) {
 		return fmt.Errorf("%d of %d tokens are seen, which this model does not do", n, len(sequence.IDs))
 	}
+	if end := t.Model.End; end != nil && slices.Index(sequence.IDs, *end) != len(sequence.IDs)-1 {
+		return fmt.Errorf("token id %d, which ends a text: expected it there alone", *end)
+	}
 	for _, id := range t.Model.Placeholders {
 		if slices.Contains(sequence.IDs, id) {
 			return fmt.Errorf("token id %d, which stands for an image, a sound or a video: expected those of a text alone", id)

@@ -154,6 +154,7 @@ var activations = map[string]kernel.Activation{
 	"gelu_python":       kernel.GELU,
 	"gelu_new":          kernel.GELUTanh,
 	"gelu_pytorch_tanh": kernel.GELUTanh,
+	"quick_gelu":        kernel.QuickGELU,
 	"relu":              kernel.ReLU,
 	"silu":              kernel.SiLU,
 	"swish":             kernel.SiLU,

@@ -24,6 +24,7 @@ var families = map[string]func(w *weights) *Model{
 	"bidirectional_pplx_qwen3 modeling.PPLXQwen3Model": openPPLX,
 	"bert modeling_bert.JinaBertModel":                 openJinaBERT,
 	"camembert":                                        openRoBERTa,
+	"clip":                                             openCLIP,
 	"deberta-v2":                                       openDeBERTa,
 	"distilbert":                                       openDistilBERT,
 	"electra":                                          openELECTRA,

@@ -33,7 +33,7 @@ def randomize(model, seed):
     with torch.no_grad():
         for name, p in model.named_parameters():
             r = torch.randn(p.shape, generator=g)
-            if p.dim() == 1:
+            if p.dim() <= 1:
                 p.copy_(0.2 * r if name.endswith("bias") else 1 + 0.2 * r)
             elif "embed" in name and "projection" not in name or "shared" in name:
                 p.copy_(r)
@@ -297,6 +297,21 @@ VARIANTS = {
     "lfm2-layer-types": dict(
         config=lfm2(layer_types=[FULL, "conv", "conv", FULL], block_auto_adjust_ff_dim=False), tensors=dict(prefix="model.")
     ),
+    # A model of texts and images, of which texts are read.
+    "clip": dict(
+        config=dict(
+            model_type="clip",
+            projection_dim=16,
+            text_config=dict(
+                vocab_size=VOCABULARY, hidden_size=20, intermediate_size=36, num_hidden_layers=2, num_attention_heads=2,
+                max_position_embeddings=40, eos_token_id=2, bos_token_id=0, projection_dim=16,
+            ),
+            vision_config=dict(
+                hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, image_size=8, patch_size=8, projection_dim=16
+            ),
+        ),
+        states=lambda model, row: model.text_projection(model.text_model(input_ids=row[None]).last_hidden_state[0]),
+    ),
     # Scores under a cap, and without one.
     "gemma2": dict(config=gemma2()),
     "gemma2-uncapped": dict(config=gemma2(attn_logit_softcapping=None, layer_types=[FULL, SLIDING, FULL], attention_bias=True)),
@@ -445,10 +460,11 @@ def make(name, v, out):
     if "projection" in how:  # a linear layer on the hidden states, which transformers does not have
         last = torch.nn.Linear(native["hidden_size"], how["projection"], bias=False)
         tensors["linear.weight"] = randomize(last, seed + 2).weight
+    states = v.get("states", lambda model, row: model(input_ids=row[None], attention_mask=torch.ones_like(row)[None]).last_hidden_state[0])
     rows = sequences(seed + 1, v.get("lengths", LENGTHS), v.get("vocabulary", VOCABULARY), v.get("special", ()))
     write(
         os.path.join(out, name), config, tensors, rows,
-        lambda row: last(reference(input_ids=row[None], attention_mask=torch.ones_like(row)[None]).last_hidden_state[0]),
+        lambda row: last(states(reference, row)),
     )  # fmt: skip
 
 
