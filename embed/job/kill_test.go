@@ -154,7 +154,7 @@ func TestKill(t *testing.T) {
 	// So it is where texts become several rows, where rows have scales in a file of their own,
 	// and with a cache in a file, which is killed with it.
 	for name, hows := range map[string][]string{
-		"out.jsonl": {"chunks", "cache"}, "out.csv": {"chunks"}, "out.npy": {"chunks", "scales"}, "out.parquet": {"chunks", "cache"},
+		"out.jsonl": {"chunks"}, "out.csv": {"cache"}, "out.npy": {"scales"}, "out.parquet": {"chunks", "cache"},
 	} {
 		for _, how := range hows {
 			t.Run(name+"/"+how, func(t *testing.T) {
