@@ -2,8 +2,12 @@ package embed
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
+	"math"
+	"os"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -72,4 +76,65 @@ func TestInspectInt8(t *testing.T) {
 	loaded := loadGolden(t, "bert", Config{Precision: Int8}).Info()
 	require.Equal(t, loaded, seen)
 	require.Less(t, seen.MemoryBytes, loadGolden(t, "bert", Config{}).Info().MemoryBytes)
+}
+
+// A weight that makes the steps of all others of its outputs coarse, and is multiplied
+// with nothing, is no outlier of the inputs: Int8 does not hold the layer, which is in a
+// finer format then. So it is in a copy, which finds it in the file.
+func TestFinerLayers(t *testing.T) {
+	const layer = "encoder.layer.0.output.dense.weight"
+	files := readModel(t, "bert")
+	patch(t, files, "encoder.layer.0.intermediate.dense.bias", 0, 1, -30) // GELU makes 0 of it
+	patch(t, files, "encoder.layer.0.intermediate.dense.weight", 0, 24, 0)
+	for i := range 24 {
+		patch(t, files, layer, 30*i, 30*i+1, 60)
+	}
+	texts := []string{"a text", "and another one", "and one that is a little longer than the other two"}
+	want := embedTexts(t, loadFiles(t, files, Config{}), texts, Options{})
+	least := func(m *Model) float64 {
+		least := 1.0
+		for i, e := range embedTexts(t, m, texts, Options{}).Embeddings {
+			least = min(least, cosine(want.Embeddings[i].Float32, e.Float32))
+		}
+		return least
+	}
+	found := loadFiles(t, files, Config{Precision: Int8})
+	assert.Contains(t, found.Info().Finer, layer)
+	assert.Greater(t, least(found), 0.998)
+
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, files))
+	columns, err := OutlierColumns(t.Context(), dir, Config{})
+	require.NoError(t, err)
+	kept, ok := columns[layer]
+	assert.True(t, ok)
+	assert.Nil(t, kept)
+	small := quantized(t, dir, Int8)
+	loaded, err := Load(t.Context(), small, Config{Precision: Int8})
+	require.NoError(t, err)
+	defer loaded.Close() //nolint:errcheck
+	assert.Equal(t, found.Info().Finer, loaded.Info().Finer)
+	assert.Equal(t, embedTexts(t, found, texts, Options{}), embedTexts(t, loaded, texts, Options{}))
+
+	write(files, manifest.Outliers, `{}`)
+	all := loadFiles(t, files, Config{Precision: Int8})
+	assert.Empty(t, all.Info().Finer)
+	assert.Less(t, least(all), 0.99)
+	write(files, manifest.Outliers, `{"`+layer+`": null}`)
+	assert.Equal(t, []string{layer}, loadFiles(t, files, Config{Precision: Int8}).Info().Finer)
+}
+
+// patch sets elements from, to (exclusive) of a float32 tensor of model.safetensors.
+func patch(t testing.TB, files fstest.MapFS, name string, from, to int, v float32) {
+	data := files["model.safetensors"].Data
+	header := data[8:][:binary.LittleEndian.Uint64(data)]
+	var tensors map[string]struct {
+		Offsets []int `json:"data_offsets"`
+	}
+	require.NoError(t, json.Unmarshal(header, &tensors))
+	require.Len(t, tensors[name].Offsets, 2, name)
+	at := data[8+len(header)+tensors[name].Offsets[0]:]
+	for i := from; i < to; i++ {
+		binary.LittleEndian.PutUint32(at[4*i:], math.Float32bits(v))
+	}
 }

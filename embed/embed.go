@@ -77,7 +77,8 @@ type Info struct {
 	Normalized           bool              // the model's own modules end with unit length
 	Similarity           string            // "cosine", "dot", …; "" = the model does not say
 	Precision            Precision
-	Arithmetic           string // how Kernels multiply in Precision, such as "bfloat16 by VDPBF16PS"
+	Arithmetic           string   // how Kernels multiply in Precision, such as "bfloat16 by VDPBF16PS"
+	Finer                []string // in Int8: the linear layers that it does not hold well enough, which are in BFloat16, by their first weight; what Inspect says is what the folder's outlier_columns.json does
 	Kernels              string
 	Workers              int
 	Tasks                []string      // prompt names that choose an adapter of the model's own
@@ -97,7 +98,7 @@ func (m *Model) Info() Info {
 	i.MatryoshkaDimensions = slices.Clone(i.MatryoshkaDimensions)
 	i.Pooling = slices.Clone(i.Pooling)
 	i.Routes = slices.Clone(i.Routes)
-	i.Tasks = slices.Clone(i.Tasks)
+	i.Tasks, i.Finer = slices.Clone(i.Tasks), slices.Clone(i.Finer)
 	i.TokenizerReading, i.TrustedCode, i.Ignored = slices.Clone(i.TokenizerReading), slices.Clone(i.TrustedCode), slices.Clone(i.Ignored)
 	if r := i.Ranges; r != nil {
 		clone := *r

@@ -61,7 +61,7 @@ func Fingerprint(ctx context.Context, dir string, cfg Config) (string, error) {
 // OutlierColumns loads the model in dir as Load does, in Int8, and returns the
 // inputs of its linear layers that are so much larger than the others on a
 // built-in sample of texts that Int8 keeps them apart: for the name of a layer's
-// first weight the columns, ascending. As JSON in the file outlier_columns.json of
+// first weight the columns, ascending, or nil for one that Int8 does not hold well enough. As JSON in the file outlier_columns.json of
 // the model's folder, or of each module's that has weights, they spare Load the
 // run of that sample. The file that is there is not read.
 func OutlierColumns(ctx context.Context, dir string, cfg Config) (columns map[string][]int, err error) {
@@ -123,7 +123,7 @@ func describe(m *loader.Model, cfg Config) (Info, error) {
 		Dimensions: r.Dimensions, DefaultDimensions: s.Dimensions, MaxTokens: e.Options().MaxTokens,
 		Prompts: m.Prompts, DefaultPrompt: s.DefaultPrompt, Tasks: m.Tasks,
 		Pooling: r.PoolingNames(), Normalized: r.Spec.Normalized, Similarity: s.Similarity, Ranges: s.Ranges,
-		Precision: cfg.Precision, Arithmetic: m.Set.How(kernel.Format(cfg.Precision)), Kernels: m.Set.Name(), Workers: m.Workers,
+		Precision: cfg.Precision, Finer: e.Outliers.Finer(), Arithmetic: m.Set.How(kernel.Format(cfg.Precision)), Kernels: m.Set.Name(), Workers: m.Workers,
 		MemoryBytes: m.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: m.Trusted, Ignored: s.Ignored.List(), Stored: e.Stored(),
 	}
 	all := r.Dimensions

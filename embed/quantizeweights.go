@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"path"
 	"slices"
@@ -43,7 +44,8 @@ func (q *quantizer) summary() *Quantized {
 // weights writes those of a transformer: one file, or shards with an index.
 func (q *quantizer) weights(ctx context.Context, e *loader.Encoder) error {
 	file := q.model.Files[e.Weights]
-	linear := e.Transformer.Linears
+	linear := maps.Clone(e.Transformer.Linears)
+	maps.DeleteFunc(linear, func(_, layer string) bool { return e.Outliers.IsFiner(layer) })
 	var shards [][]tensor.Tensor // as they are in the file
 	size := int64(shardBytes)
 	for _, name := range file.Names() {

@@ -94,7 +94,7 @@ func writeInfoJSON(w io.Writer, i *inspected) error {
 	out := infoJSON{
 		Name: i.Name, Kinds: i.kinds(), Family: i.Family, Layers: i.Layers, Vocabulary: i.Vocabulary,
 		MaxTokens: i.MaxTokens, Prompts: prompts, DefaultPrompt: i.DefaultPrompt,
-		Precision: i.Precision.String(), Arithmetic: i.Arithmetic, Kernels: i.Kernels, Threads: i.Workers,
+		Precision: i.Precision.String(), Arithmetic: i.Arithmetic, Finer: i.Finer, Kernels: i.Kernels, Threads: i.Workers,
 		MemoryBytes: i.MemoryBytes, Memory: needs, Fingerprint: i.fingerprint,
 		Transformers: i.Transformers, Reading: i.TokenizerReading, TrustedCode: i.TrustedCode, Ignored: i.Ignored, Stored: i.Stored,
 	}
@@ -133,6 +133,7 @@ type infoJSON struct {
 	DefaultPrompt string            `json:"default_prompt,omitempty"`
 	Precision     string            `json:"precision"`
 	Arithmetic    string            `json:"arithmetic"`
+	Finer         []string          `json:"finer,omitempty"` // layers of int8 that are in bfloat16
 	Kernels       string            `json:"kernels"`
 	Threads       int               `json:"threads"`
 	MemoryBytes   int64             `json:"memory_bytes"`
@@ -231,6 +232,9 @@ func writeInfo(w io.Writer, i *inspected) error {
 	}
 	t.line("precision", "%s", i.Precision)
 	t.line("arithmetic", "%s", i.Arithmetic)
+	if n := len(i.Finer); n > 0 {
+		t.line("finer", "%d linear layers in %v, which int8 does not hold well enough", n, embed.BFloat16)
+	}
 	t.line("kernels", "%s", i.Kernels)
 	t.line("threads", "%d", i.Workers)
 	for n, m := range i.memory {

@@ -19,7 +19,7 @@ import (
 var calibrationText string
 
 // calibrationVersion is counted up with a change after which other outliers are found.
-const calibrationVersion = "calibration 1"
+const calibrationVersion = "calibration 2"
 
 const (
 	calibrationMost  = 256  // tokens of one text
@@ -29,36 +29,52 @@ const (
 
 // Calibrate runs e's transformer, which was opened for that, on built-in texts behind
 // the model's default prompt, all at once, and returns the inputs of its linear layers
-// that are so much larger than the others that Int8 keeps them apart.
+// that are so much larger than the others that Int8 keeps them apart, and the layers that
+// Int8 does not hold well enough (finer.go).
 func (m *Model) Calibrate(ctx context.Context, e *Encoder) (transformer.Outliers, error) {
-	prompt := m.Spec.Prompts[m.Spec.DefaultPrompt]
 	team := parallel.NewTeam(m.Workers)
 	defer team.Close()
+	lines := strings.Split(strings.TrimSpace(calibrationText), "\n")
+	batch, err := m.sample(e, lines, calibrationWork)
+	if err != nil {
+		return nil, err
+	}
+	if len(batch.IDs) == 0 {
+		return transformer.Outliers{}, nil
+	}
+	outliers, err := e.Transformer.Calibrate(ctx, team, batch)
+	if err != nil {
+		return nil, err
+	}
+	return outliers, m.keepFiner(ctx, team, e, outliers, lines)
+}
+
+// sample returns the tokens of texts behind the model's default prompt, of as many as take
+// that work, in floating-point operations.
+func (m *Model) sample(e *Encoder, texts []string, most float64) (transformer.Batch, error) {
+	prompt := m.Spec.Prompts[m.Spec.DefaultPrompt]
 	batch := transformer.Batch{Starts: []int{0}}
 	options := e.Options()
 	options.MaxTokens = modelfolder.Lowest(calibrationMost, e.Transformer.MaxPositions) // whatever the caller's limit is
 	runs := pipeline.Transformer{Model: e.Transformer}
 	work := 0.0
-	for i, text := range strings.Split(strings.TrimSpace(calibrationText), "\n") {
+	for i, text := range texts {
 		before := len(batch.IDs)
 		var err error
 		if batch.IDs, _, err = e.Tokenizer.Append(batch.IDs, prompt+text, options); err != nil {
-			return nil, fmt.Errorf("calibration: %w", err)
+			return batch, fmt.Errorf("calibration: %w", err)
 		}
 		n := len(batch.IDs) - before
 		if n == 0 {
 			continue
 		}
 		if err := runs.Check(pipeline.Tokens{IDs: batch.IDs[before:]}); err != nil {
-			return nil, fmt.Errorf("calibration: %w", err)
+			return batch, fmt.Errorf("calibration: %w", err)
 		}
 		batch.Starts = append(batch.Starts, len(batch.IDs))
-		if work += e.Transformer.Operations([]int{n}); work > calibrationWork && i+1 >= calibrationLeast {
+		if work += e.Transformer.Operations([]int{n}); work > most && i+1 >= calibrationLeast {
 			break
 		}
 	}
-	if len(batch.IDs) == 0 {
-		return transformer.Outliers{}, nil
-	}
-	return e.Transformer.Calibrate(ctx, team, batch)
+	return batch, nil
 }

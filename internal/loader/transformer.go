@@ -54,6 +54,7 @@ func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) 
 	if open.Weights, err = m.weights(spec.Base); err != nil {
 		return nil, spec.ErrorIn(err)
 	}
+	e.opens = open
 	finds := e.Finds() && m.config.Packing != ToCount
 	if finds {
 		calibrated := open

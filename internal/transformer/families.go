@@ -84,14 +84,20 @@ type Config struct {
 // that the family or the file does not have are errors. ctx is looked at between layers.
 func Open(ctx context.Context, c Config) (*Model, error) { return newWeights(ctx, c).open() }
 
-// OpenToCalibrate is Open in Int8 for Calibrate alone, in little memory: each
+// OpenToCalibrate is Open in Int8 for Calibrate and Errors, in little memory: each
 // linear layer is packed anew when it is used, in the place of the one before.
-// There is no head.
+// There is no head, and the products of attention are in float32, so that all SIMD
+// kernel sets give the same.
 func OpenToCalibrate(ctx context.Context, c Config) (*Model, error) {
-	c.Format, c.Outliers, c.Head = kernel.Int8, nil, NoHead
+	c.Format, c.Head = kernel.Int8, NoHead
 	w := newWeights(ctx, c)
-	w.deferred, w.spare = map[*Linear]func(){}, new(kernel.Panels)
-	return w.open()
+	w.deferred, w.spare = map[*Linear]func(*Linear){}, new(kernel.Panels)
+	m, err := w.open()
+	if err != nil {
+		return nil, err
+	}
+	m.mixing = kernel.Float32
+	return m, nil
 }
 
 // open returns the model with the weights w.

@@ -58,6 +58,10 @@ func (p *pass) apply(team *parallel.Team, dst, x tensor.Matrix, w *Linear, activ
 	if p.model.reaches != nil {
 		p.reach(w, x)
 	}
+	if p.model.errors != nil && w.Format == kernel.Int8 {
+		p.compare(team, dst, x, w, activation)
+		return
+	}
 	if rest, ok := p.model.rests[w]; ok {
 		p.refine(team, dst, x, w, rest, activation)
 		return
@@ -96,7 +100,7 @@ func (p *pass) packFor(team *parallel.Team, x tensor.Matrix, w *Linear) {
 
 // packsBetween reports whether applyTwice can do the two.
 func (p *pass) packsBetween(first, second *Linear) bool {
-	return second.Format != kernel.Int8 && p.task.branch(first) == nil && p.task.branch(second) == nil
+	return first.Format != kernel.Int8 && second.Format != kernel.Int8 && p.task.branch(first) == nil && p.task.branch(second) == nil
 }
 
 // applyTwice writes activation(x·first + bias)·second + bias to dst. What lies
@@ -116,7 +120,7 @@ func (p *pass) applyTwice(team *parallel.Team, dst, x tensor.Matrix, first *Line
 func (p *pass) multiply(team *parallel.Team, t linearTask) {
 	if pack, ok := p.model.deferred[t.w]; ok {
 		t.w.MoveMemory(p.model.spare)
-		pack()
+		pack(t.w)
 		defer p.model.spare.MoveMemory(t.w)
 	}
 	t.p, t.workers = p, team.Size()

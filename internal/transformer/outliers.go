@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
@@ -13,7 +14,8 @@ import (
 
 // Outliers are the inputs of linear layers that format Int8 keeps apart, ascending,
 // by the name of the layer's first weight; rows of a tensor that are no more than
-// a part of it are named like "experts.mlp.w1[0:128]".
+// a part of it are named like "experts.mlp.w1[0:128]". A layer whose inputs are nil, which is
+// not the same as none, is in BFloat16: Int8 does not hold it well enough.
 type Outliers map[string][]int
 
 const (
@@ -54,6 +56,26 @@ func (m *Model) Calibrate(ctx context.Context, team *parallel.Team, b Batch) (Ou
 		}
 	}
 	return o, nil
+}
+
+// finerThanInt8 is the format of layers that Int8 does not hold well enough.
+const finerThanInt8 = kernel.BFloat16
+
+// IsFiner reports whether the layer of that name is in a finer format than Int8.
+func (o Outliers) IsFiner(name string) bool {
+	columns, ok := o[name]
+	return ok && columns == nil
+}
+
+// Finer returns the names of the layers that are in a finer format than Int8, in order.
+func (o Outliers) Finer() []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		if o.IsFiner(name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // largest returns the columns with the largest values that stand out, and those

@@ -51,15 +51,16 @@ type Model struct {
 	Ignored []string // paths of keys of RoPE in config.json that nothing is computed of
 
 	set     *kernel.Set
-	mixing  kernel.Format         // of the products of attention
-	names   map[*Linear]string    // of the layers in Int8
-	reaches map[*Linear][]float32 // while Calibrate runs: the largest magnitude of each input
-	bytes   int64                 // of the weights
-	scratch [2]sync.Pool          // of *pass, for up to longBatch tokens and for more
+	mixing  kernel.Format           // of the products of attention
+	names   map[*Linear]string      // of the layers in Int8
+	reaches map[*Linear][]float32   // while Calibrate runs: the largest magnitude of each input
+	errors  map[string]*sumOfErrors // while Errors runs: of each layer in Int8
+	bytes   int64                   // of the weights
+	scratch [2]sync.Pool            // of *pass, for up to longBatch tokens and for more
 
 	rests map[*Linear]*Linear // of a model that refines products: what Int8 leaves of the weights
 
-	deferred map[*Linear]func() // of OpenToCalibrate: packs a layer, in the memory of
+	deferred map[*Linear]func(*Linear) // of OpenToCalibrate: packs a layer, in the memory of
 	spare    *kernel.Panels
 }
 
@@ -121,6 +122,7 @@ type pass struct {
 	linear    linearTask
 	branch    branchTask
 	refined   refined
+	compared  compared
 	rotate    rotateTask
 	attention attentionTask
 	gate      gateTask

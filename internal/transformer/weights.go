@@ -35,18 +35,18 @@ type source struct {
 	tasks    []TaskAdapter
 	made     []made // where there are tasks
 	file     *tensor.File
-	adapter  *Adapter                 // merged into the weights; nil = none
-	set      *kernel.Set              // nil = linear layers are only counted
-	outliers Outliers                 // in Int8
-	names    map[*Linear]string       // of linear layers in Int8: see Outliers
-	stores   stored                   // how the file has the weights of linear layers
-	format   kernel.Format            // of most linear layers
-	linears  map[string]string        // the tensors with the weights of layers in that, see Model.Linears
-	deferred map[*Linear]func()       // packs a layer that is packed when it is used; nil = all are packed at once
-	spare    *kernel.Panels           // where that is done
-	entered  string                   // where the file has the model's own names
-	stored   func(name string) string // the name in the file of a tensor; nil = the same
-	bytes    int64                    // of what was handed out
+	adapter  *Adapter                  // merged into the weights; nil = none
+	set      *kernel.Set               // nil = linear layers are only counted
+	outliers Outliers                  // in Int8
+	names    map[*Linear]string        // of linear layers in Int8: see Outliers
+	stores   stored                    // how the file has the weights of linear layers
+	format   kernel.Format             // of most linear layers
+	linears  map[string]string         // the tensors with the weights of layers in that, see Model.Linears
+	deferred map[*Linear]func(*Linear) // packs the weights of a layer that is packed when it is used; nil = all are packed at once
+	spare    *kernel.Panels            // where that is done
+	entered  string                    // where the file has the model's own names
+	stored   func(name string) string  // the name in the file of a tensor; nil = the same
+	bytes    int64                     // of what was handed out
 	read     map[string]bool
 	ignored  []string
 	refused  error // the first about a value of config.json
@@ -92,7 +92,7 @@ func (w *weights) finer() *weights {
 	f := w.format
 	switch f {
 	case kernel.Int8:
-		f = kernel.BFloat16
+		f = finerThanInt8
 	case kernel.BFloat16:
 		f = kernel.Float32
 	}
@@ -345,17 +345,20 @@ func (w *weights) name(p part) string {
 // resize makes l hold in×out, in Int8 with the outliers of the layer that begins
 // with p, and counts its memory.
 func (w *weights) resize(l *Linear, in, out int, p part) bool {
-	w.bytes += kernel.PanelsBytes(w.format, in, out)
+	format := w.formatOf(p)
+	w.bytes += kernel.PanelsBytes(format, in, out)
 	if w.deferred != nil {
 		l.MoveMemory(w.spare)
 	}
-	if w.format != kernel.Int8 {
+	if w.format == kernel.Int8 {
+		w.names[l] = w.name(p)
+	}
+	if format != kernel.Int8 {
 		if w.set != nil {
-			l.Resize(w.format, in, out)
+			l.Resize(format, in, out)
 		}
 		return true
 	}
-	w.names[l] = w.name(p)
 	columns, err := w.outliers.of(w.names[l], in)
 	if err == nil && in > kernel.MaxInt8Terms {
 		err = fmt.Errorf("tensor %s: %d columns, int8 has at most %d", p.weight, in, kernel.MaxInt8Terms)
@@ -371,10 +374,19 @@ func (w *weights) resize(l *Linear, in, out int, p part) bool {
 	return true
 }
 
+// formatOf returns the format of the layer that begins with p: w's, or what is finer
+// than Int8 where that does not hold the layer well enough.
+func (w *weights) formatOf(p part) kernel.Format {
+	if w.format == kernel.Int8 && w.outliers.IsFiner(w.name(p)) {
+		return finerThanInt8
+	}
+	return w.format
+}
+
 // linear returns the linear layer whose outputs are the rows of the parts, side
 // by side. Each row has as many elements as the layer has inputs.
 func (w *weights) linear(in int, b bias, parts ...part) *Linear {
-	if w.format == w.source.format {
+	if w.formatOf(parts[0]) == w.source.format {
 		for _, p := range parts {
 			w.list(p, parts[0])
 		}
@@ -415,7 +427,7 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 	if !ok || !w.resize(l, in, out, parts[0]) {
 		return l
 	}
-	if w.format == kernel.Int8 && w.head == ClassificationHead {
+	if w.formatOf(parts[0]) == kernel.Int8 && w.head == ClassificationHead {
 		w.rests = append(w.rests, restTask{panelTask: pack, in: in, out: out})
 	}
 	if w.set == nil {
@@ -435,7 +447,9 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 		}
 		at = at[p.to-p.from:]
 	}
-	w.pack(l, func() {
+	w.pack(l, func(to *Linear) {
+		pack := pack
+		pack.dst = to
 		team := parallel.NewTeam(min(runtime.GOMAXPROCS(0), l.Count()))
 		defer team.Close()
 		for len(w.packing) < team.Size() {
@@ -453,10 +467,10 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 }
 
 // pack packs l, now unless the context has ended, or when it is used.
-func (w *weights) pack(l *Linear, pack func()) {
+func (w *weights) pack(l *Linear, pack func(*Linear)) {
 	if w.deferred == nil {
 		if w.ctx.Err() == nil {
-			pack()
+			pack(l)
 		}
 		return
 	}
@@ -472,11 +486,11 @@ func (w *weights) linearTransposed(out int, p part) *Linear {
 	if !ok || !w.resize(l, p.to-p.from, out, p) || w.set == nil {
 		return l
 	}
-	w.pack(l, func() {
+	w.pack(l, func(to *Linear) {
 		m := tensor.NewMatrix(p.to-p.from, out)
 		w.convert(m.Data, t, p.from*out)
-		for i := range l.Count() {
-			w.set.Pack(l, i, m)
+		for i := range to.Count() {
+			w.set.Pack(to, i, m)
 		}
 		w.file.Release(t)
 	})

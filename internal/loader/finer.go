@@ -1,0 +1,157 @@
+package loader
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/internal/transformer"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// The loss of a text in Int8 is 1 - the cosine of what is pooled of its hidden states to the
+// same in float32. docs/int8.md has what it is of real models.
+const (
+	lossMean  = 4.5e-4 // that Int8 may have of texts
+	lossWorst = 1.6e-3 // and of one, of hard ones too
+	lossEnd   = 0.8    // of these where layers are finer: texts differ from those that chose them
+	lossAim   = 0.6    // of these that layers are chosen for
+	lossWork  = calibrationWork / 4
+	lossSteps = 6 // times at the most that layers are chosen: after the last all are finer
+)
+
+// alikeTexts are of tokens that are all alike, so that they have the same error.
+var alikeTexts = []string{
+	strings.Repeat("word ", 32), strings.Repeat("\U0001F642", 24), strings.Repeat("0123456789 ", 6), strings.Repeat("! ? . , ; ", 8),
+}
+
+// rareTexts are of few tokens, or rare ones, which have errors that no others make up for.
+var rareTexts = []string{
+	"x", "?", ".", "0", "the", "\\frac{a}{b} = c", "№ ½ ² ™ …", "\tif (x) {\n\t\treturn;\n\t}", "ñ ç ß ÀÉÎÕÜ", "𝓕𝓸𝓷𝓽 ﾊﾝｶｸ", "ZXJyb3I6IG5vbmU=", "سلام کتاب‌ها",
+}
+
+// keepFiner marks in o the layers of e that have to be in a finer format than Int8 for texts
+// to lose little: those whose outputs are off most, for their size. It measures texts, some
+// of lines and hard ones, in float32 and in Int8 with these layers, until it is enough.
+func (m *Model) keepFiner(ctx context.Context, team *parallel.Team, e *Encoder, o transformer.Outliers, lines []string) error {
+	if e.opens.Head == transformer.ClassificationHead {
+		return nil // its products are refined
+	}
+	texts := slices.Clone(alikeTexts)
+	for i := 0; i < len(lines); i += 3 {
+		texts = append(texts, lines[i])
+	}
+	plain := [2]int{len(alikeTexts), len(texts)}
+	texts = append(texts, rareTexts...)
+	b, err := m.sample(e, texts, lossWork)
+	if err != nil {
+		return err
+	}
+	config := e.opens
+	config.Set, config.Outliers = m.Set, o
+	t, err := transformer.OpenToCalibrate(ctx, config)
+	if err != nil {
+		return err
+	}
+	want, got := tensor.NewMatrix(len(b.IDs), t.Hidden), tensor.NewMatrix(len(b.IDs), t.Hidden)
+	layers, err := t.Errors(ctx, team, want, b)
+	if err != nil {
+		return err
+	}
+	for step := 1; ; step++ {
+		if err := t.Forward(ctx, team, got, b); err != nil {
+			return err
+		}
+		over := m.overLoss(e, want, got, b.Starts, plain)
+		if step == 1 && over <= 1 || over <= lossEnd || len(layers) == 0 {
+			return nil
+		}
+		if step == lossSteps {
+			over = math.Inf(1)
+		}
+		worst := slices.SortedFunc(maps.Keys(layers), func(a, b string) int {
+			x, y := layers[a], layers[b]
+			return cmp.Or(cmp.Compare(y.Error/float64(y.Weights), x.Error/float64(x.Weights)), cmp.Compare(a, b))
+		})
+		all := 0.0
+		for _, name := range worst {
+			all += layers[name].Error
+		}
+		left := all
+		for _, name := range worst {
+			if left <= all*lossAim/over {
+				break
+			}
+			left -= layers[name].Error
+			o[name] = nil
+			delete(layers, name)
+		}
+		if t, err = transformer.OpenToCalibrate(ctx, config); err != nil {
+			return err
+		}
+	}
+}
+
+// overLoss returns how many times the loss of got, beside want, is what it may be: the mean
+// of sequences plain[0] to plain[1] (exclusive), or the worst of all.
+func (m *Model) overLoss(e *Encoder, want, got tensor.Matrix, starts []int, plain [2]int) float64 {
+	var sum, worst float64
+	losses := 0
+	for i := range len(starts) - 1 {
+		from, to := starts[i], starts[i+1]
+		for _, rows := range m.pooled(e, from, to) {
+			loss := 1 - cosineOfMeans(want.Slice(rows[0], rows[1]), got.Slice(rows[0], rows[1]))
+			worst = max(worst, loss)
+			if i >= plain[0] && i < plain[1] {
+				sum += loss
+				losses++
+			}
+		}
+	}
+	return max(sum/float64(max(losses, 1))/lossMean, worst/lossWorst)
+}
+
+// pooled returns which tokens, from and to (exclusive), of a sequence make a vector each by their mean:
+// the first or the last one, all, or where nothing is pooled each.
+func (m *Model) pooled(e *Encoder, from, to int) [][2]int {
+	route := m.Spec.Default
+	for _, r := range m.Spec.Routes {
+		if route == nil || route.Encoder != e.Encoder && r.Encoder == e.Encoder {
+			route = r
+		}
+	}
+	switch {
+	case route != nil && route.Pooling != nil && slices.Equal(route.Pooling.Modes, []string{"cls"}):
+		return [][2]int{{from, from + 1}}
+	case e.opens.Head == transformer.LanguageHead, route != nil && route.Pooling != nil && slices.Equal(route.Pooling.Modes, []string{"lasttoken"}):
+		return [][2]int{{to - 1, to}}
+	case route != nil && route.Pooling != nil:
+		return [][2]int{{from, to}}
+	}
+	var each [][2]int
+	for i := from; i < to; i++ {
+		each = append(each, [2]int{i, i + 1})
+	}
+	return each
+}
+
+// cosineOfMeans returns that of the means of the rows of a and b; 1 where one is zero.
+func cosineOfMeans(a, b tensor.Matrix) float64 {
+	var ab, aa, bb float64
+	for j := range a.Cols {
+		var x, y float64
+		for i := range a.Rows {
+			x += float64(a.Row(i)[j])
+			y += float64(b.Row(i)[j])
+		}
+		ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
+	}
+	if aa == 0 || bb == 0 {
+		return 1
+	}
+	return ab / math.Sqrt(aa*bb)
+}
