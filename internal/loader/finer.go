@@ -67,6 +67,9 @@ func (m *Model) keepFiner(ctx context.Context, team *parallel.Team, e *Encoder, 
 			return err
 		}
 		over := m.overLoss(e, want, got, b.Starts, plain)
+		if math.IsNaN(over) { // of weights that are not finite, which another format does not mend
+			return nil
+		}
 		if step == 1 && over <= 1 || over <= lossEnd || len(layers) == 0 {
 			return nil
 		}
