@@ -22,6 +22,10 @@ const (
 	lossAim   = 0.6    // of these that layers are chosen for
 	lossWork  = calibrationWork / 4
 	lossSteps = 6 // times at the most that layers are chosen: after the last all are finer
+
+	// lossLargest is the most floating-point operations a token of a model that is measured: of
+	// one with more weights, packed some times over, that takes minutes.
+	lossLargest = 2e9
 )
 
 // alikeTexts are of tokens that are all alike, so that they have the same error.
@@ -31,15 +35,18 @@ var alikeTexts = []string{
 
 // rareTexts are of few tokens, or rare ones, which have errors that no others make up for.
 var rareTexts = []string{
-	"x", "?", ".", "0", "the", "\\frac{a}{b} = c", "№ ½ ² ™ …", "\tif (x) {\n\t\treturn;\n\t}", "ñ ç ß ÀÉÎÕÜ", "𝓕𝓸𝓷𝓽 ﾊﾝｶｸ", "ZXJyb3I6IG5vbmU=", "سلام کتاب‌ها",
+	"x", "?", ".", "0", "the", "\\frac{a}{b} = c", "№ ½ ² ™ …", "\tif (x) {\n\t\treturn;\n\t}", "ñ ç ß ÀÉÎÕÜ", "𝓕𝓸𝓷𝓽 ﾊﾝｶｸ", "ZXJyb3I6IG5vbmU=", "سلام کتاب\u200cها",
 }
 
 // keepFiner marks in o the layers of e that have to be in a finer format than Int8 for texts
 // to lose little: those whose outputs are off most, for their size. It measures texts, some
 // of lines and hard ones, in float32 and in Int8 with these layers, until it is enough.
 func (m *Model) keepFiner(ctx context.Context, team *parallel.Team, e *Encoder, o transformer.Outliers, lines []string) error {
-	if e.opens.Head == transformer.ClassificationHead {
-		return nil // its products are refined
+	if e.opens.Head == transformer.ClassificationHead { // its products are refined
+		return nil
+	}
+	if e.Transformer.Operations([]int{1}) > lossLargest {
+		return nil
 	}
 	texts := slices.Clone(alikeTexts)
 	for i := 0; i < len(lines); i += 3 {
