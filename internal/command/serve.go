@@ -69,7 +69,7 @@ that before the file, and that before the default.`,
 	flag := cmd.Flags().Lookup("model")
 	f.models.list = []string{f.model.name}
 	flag.Value = &f.models // in place of one name
-	flag.Usage = "`[NAME=]MODEL` to serve, of whatever kind: its folder, its id at the hub, or " + builtin + ", under its own or another name; may be given more than once"
+	flag.Usage = "`[NAME=]MODEL` to serve, of whatever kind: its folder, its GGUF file, its id at the hub, ollama: and its name there, or " + builtin + ", under its own or another name; may be given more than once"
 	f.set.add(cmd)
 	f.cache.add(cmd)
 	flags := cmd.Flags()

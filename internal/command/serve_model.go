@@ -85,6 +85,9 @@ func (f *serveFlags) places(ctx context.Context, c *console) ([]place, error) {
 		if err != nil {
 			return nil, err
 		}
+		if of, ok := strings.CutPrefix(cfg.Name, "ollama:"); ok { // as its clients call it
+			cfg.Name = strings.TrimSuffix(of, ":latest")
+		}
 		p := place{name: cmp.Or(name, cfg.Name), dir: dir, cfg: cfg}
 		switch {
 		case name != "":
@@ -94,7 +97,7 @@ func (f *serveFlags) places(ctx context.Context, c *console) ([]place, error) {
 			if dir, err = filepath.Abs(dir); err != nil {
 				return nil, err
 			}
-			p.name = filepath.Base(dir)
+			p.name = strings.TrimSuffix(filepath.Base(dir), ".gguf")
 		}
 		p.as = kinds[""]
 		for _, name := range append([]string{p.name}, p.aliases...) {
