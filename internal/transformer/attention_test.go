@@ -78,7 +78,11 @@ func TestAttentionAgainstFloat64(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 11))
 	lengths := []int{1, 2, 3, 4, 5, 8, 15, 16, 17, 31, 33, 64, 65, 100, 130}
 	worst := map[string]float64{}
-	for n := range 160 {
+	cases := 160
+	if testing.Short() { // an emulated CPU is slow
+		cases = 40
+	}
+	for n := range cases {
 		dim := []int{1, 2, 3, 4, 6, 10, 16, 20, 33, 64, 80}[rng.IntN(11)]
 		heads := [][2]int{{1, 1}, {4, 2}, {6, 1}, {3, 3}, {6, 2}}[rng.IntN(5)]
 		a := &Attention{
