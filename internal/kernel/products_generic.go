@@ -62,9 +62,10 @@ func oneTileGeneric(c *float32, ldc int, a, b, bias *float32, steps, m, n, first
 }
 
 // dot4 sums four products by themselves: the rounding errors of a long sum shrink
-// with the number of its summands.
+// with the number of its summands. Each product is rounded, so that no compiler fuses
+// it with a sum: plain Go has the same bits on every architecture.
 func dot4(x *[4]float32, a, b, c, d float32) float32 {
-	return (x[0]*a + x[1]*b) + (x[2]*c + x[3]*d)
+	return (float32(x[0]*a) + float32(x[1]*b)) + (float32(x[2]*c) + float32(x[3]*d))
 }
 
 func transposeGeneric(dst, src *float32, ld, rows, cols int) {
