@@ -21,7 +21,7 @@ func ollamaStore(t *testing.T, data []byte) {
 	t.Setenv("OLLAMA_MODELS", store)
 	blob := strings.Repeat("0a", 32)
 	for name, content := range map[string]string{
-		"blobs/sha256-" + blob:                             string(data),
+		"blobs/sha256-" + blob:                              string(data),
 		"manifests/registry.ollama.ai/library/small/latest": `{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:` + blob + `"}]}`,
 	} {
 		path := filepath.Join(store, filepath.FromSlash(name))
