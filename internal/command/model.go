@@ -189,10 +189,7 @@ func (f *modelFlags) folder(ctx context.Context, c *console) (string, error) {
 	}
 	info, err := os.Stat(f.name)
 	switch {
-	case err == nil && info.IsDir():
-		c.reads(f.name)
-		return f.name, nil
-	case err == nil && info.Mode().IsRegular(): // whoever loads it says whether it is a GGUF file
+	case err == nil && (info.IsDir() || info.Mode().IsRegular()): // whoever loads a file says whether it is GGUF
 		c.reads(f.name)
 		return f.name, nil
 	case err == nil:

@@ -139,7 +139,6 @@ func (t *attentionTask) Run(worker, i int) {
 type head struct {
 	queries kernel.Rows
 	before  int           // tokens of the prefix, of length
-	length  int           // of the sequence
 	keys    kernel.Panels // headDim×length
 	values  kernel.Panels // length×headDim
 	bias    []float32     // of each distance, see DistanceBias
@@ -157,7 +156,7 @@ type head struct {
 // zeros where that is nothing. q and dst, which may be q, have the first row of the tokens
 // behind the prefix, or all. Where that takes long, team yields.
 func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.Matrix, team *parallel.Team) {
-	before, length := h.before, h.length
+	before, length := h.before, h.values.K
 	seen := length - h.hidden
 	h.queries.Resize(s, q.Rows, &h.keys)
 	for t := range h.queries.Tiles() {
@@ -216,8 +215,7 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.M
 // pack packs the keys and the values of a sequence, length×headDim.
 func (h *head) pack(s *kernel.Set, f kernel.Format, k, v joined) {
 	h.before = k.before.Rows
-	h.length = h.before + k.after.Rows
-	length, dim := h.length, k.after.Cols
+	length, dim := h.before+k.after.Rows, k.after.Cols
 	h.keys.Resize(f, dim, length)
 	for i := range h.keys.Count() {
 		s.PackTransposed(&h.keys, i, k.slice(&h.seam, i*kernel.Panel, min((i+1)*kernel.Panel, length)))
