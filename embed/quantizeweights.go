@@ -161,7 +161,7 @@ func (q *quantizer) quantize(team *parallel.Team, t tensor.Tensor, outliers []in
 	parts := (to.Rows + quantizeRows - 1) / quantizeRows
 	task := &quantizeTask{from: t, to: to, rows: make([][]float32, team.Size()),
 		errs: make([]error, parts), wrong: make([]float64, parts), square: make([]float64, parts)}
-	team.For(parts, task)
+	team.ForLong(parts, task)
 	for _, err := range task.errs {
 		if err != nil {
 			return nil, err

@@ -46,7 +46,7 @@ func (f *Filler) cutAll(ctx context.Context, results []*rows.Result, fault func(
 	}
 	team := parallel.NewTeam(workers)
 	defer team.Close()
-	team.For(len(results), c)
+	team.ForLong(len(results), c)
 	if err := ctx.Err(); err != nil {
 		return all, err
 	}

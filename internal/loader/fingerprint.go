@@ -162,7 +162,7 @@ func sumTensors(ctx context.Context, f *tensor.File, team *parallel.Team) ([]byt
 		fmt.Fprintf(h, "%q %v %v\n", t.Name, t.DType, t.Shape)
 		s.chunks = slices.AppendSeq(s.chunks[:0], slices.Chunk(t.Data, sumChunk))
 		s.sums = slices.Grow(s.sums[:0], len(s.chunks))[:len(s.chunks)]
-		team.For(len(s.chunks), &s)
+		team.ForLong(len(s.chunks), &s)
 		f.Release(t)
 		for _, sum := range s.sums {
 			h.Write(binary.LittleEndian.AppendUint32(nil, sum))

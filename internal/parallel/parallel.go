@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Task is work in numbered parts that may run at the same time.
@@ -17,19 +18,26 @@ type Task interface {
 }
 
 // A Team is the workers of one call: the caller, which is worker 0, and
-// goroutines that wait for parts of a task by spinning, since waking a sleeping
-// thread costs more than most tasks here take. They end with Close. A nil *Team
-// is the caller alone. A Team serves one caller at a time.
+// goroutines. Who waits, for parts of a task or for the last of them to end, spins at
+// first, since waking a sleeping thread costs more than most tasks here take, and then
+// sleeps: where the system runs two threads of a team in turn on one processor, or
+// another program in place of one, the one that computes has to get it. They end with
+// Close. A nil *Team is the caller alone. A Team serves one caller at a time.
 type Team struct {
 	size    int
 	task    Task
 	parts   int
+	judged  time.Duration // time from which on waits tell of contention; 0 = they do not
+	width   atomic.Int32  // workers that may take parts
 	state   atomic.Uint64 // task number in the high half, parts not yet taken in the low half
 	done    atomic.Int64  // parts that ended
 	panic   atomic.Pointer[Panic]
 	closed  atomic.Bool
 	workers sync.WaitGroup
-	yield   func() // see NewYieldingTeam; nil = none
+	started int          // of workers, without the caller
+	asleep  atomic.Int32 // how many of sleeper[1:] are
+	sleeper []sleeper    // of each worker
+	yield   func()       // see NewYieldingTeam; nil = none
 	alone   *Team
 }
 
@@ -50,16 +58,31 @@ func Recovered(r any) *Panic {
 
 func (p *Panic) Error() string { return fmt.Sprintf("panic: %v\n%s", p.Value, p.Stack) }
 
-// NewTeam starts workers-1 goroutines. The team of one worker is nil.
+// NewTeam returns a team of so many workers. The team of one is nil. Their goroutines start
+// now, since the first task may begin before they run, but for those that contention leaves
+// out for the time being.
 func NewTeam(workers int) *Team {
 	if workers <= 1 {
 		return nil
 	}
-	t := &Team{size: workers}
-	for w := 1; w < workers; w++ {
+	return newTeam(workers, nil)
+}
+
+func newTeam(workers int, yield func()) *Team {
+	t := &Team{size: workers, sleeper: make([]sleeper, workers), yield: yield}
+	for w := range t.sleeper {
+		t.sleeper[w].wake = make(chan struct{}, 1)
+	}
+	t.start(crowded.width(workers))
+	return t
+}
+
+// start starts what is missing of the first n workers.
+func (t *Team) start(n int) {
+	for ; t.started+1 < n; t.started++ {
+		w := t.started + 1
 		t.workers.Go(func() { t.serve(w) })
 	}
-	return t
 }
 
 // Once runs the n parts of one task, as For of a team of so many workers does, with
@@ -72,14 +95,15 @@ func Once(workers, n int, task Task) {
 		(*Team)(nil).For(n, task)
 		return
 	}
+	t.width.Store(int32(t.size))
 	t.state.Store(uint64(n))
 	for w := 1; w < t.size; w++ {
 		t.workers.Go(func() {
 			debug.SetPanicOnFault(true)
-			t.work(w)
+			t.work(w, new(patience))
 		})
 	}
-	t.work(0)
+	t.work(0, new(patience))
 	t.workers.Wait()
 	if p := t.panic.Load(); p != nil {
 		panic(p)
@@ -91,11 +115,7 @@ func Once(workers, n int, task Task) {
 // yield does may take long: the other workers go on, and For returns when the parts have
 // ended. It may not use the team.
 func NewYieldingTeam(workers int, yield func()) *Team {
-	t := NewTeam(workers)
-	if t == nil {
-		t = &Team{size: 1}
-	}
-	t.yield = yield
+	t := newTeam(max(1, workers), yield)
 	t.alone = &Team{size: 1, yield: yield}
 	return t
 }
@@ -122,6 +142,7 @@ func (t *Team) Yield() {
 func (t *Team) Close() {
 	if t != nil {
 		t.closed.Store(true)
+		t.rouse(t.size)
 		t.workers.Wait()
 	}
 }
@@ -139,8 +160,21 @@ func (t *Team) Size() int {
 // goroutines may run: else the garbage collector, and every call that waits for
 // a processor, would wait for the 10 ms after which Go's scheduler steps in. A
 // part that panics ends; once the others have ended too, For panics with the
-// *Panic of the first.
+// *Panic of the first. Where the system does not run all workers it uses fewer, see
+// contention.
 func (t *Team) For(n int, task Task) {
+	width := t.Size()
+	if width > 1 && n > 1 {
+		width = crowded.width(width)
+	}
+	t.run(n, task, width, true)
+}
+
+// ForLong is For of parts that take milliseconds: each is worth a worker, however
+// seldom that is run.
+func (t *Team) ForLong(n int, task Task) { t.run(n, task, t.Size(), false) }
+
+func (t *Team) run(n int, task Task, width int, judged bool) {
 	if t.Size() == 1 || n <= 1 {
 		for i := range n {
 			task.Run(0, i)
@@ -148,12 +182,21 @@ func (t *Team) For(n int, task Task) {
 		}
 		return
 	}
-	t.task, t.parts = task, n
+	t.task, t.parts, t.judged = task, n, 0
+	if judged {
+		t.judged = now()
+	}
+	t.width.Store(int32(width))
 	t.done.Store(0)
 	t.state.Store((t.state.Load()>>32+1)<<32 | uint64(n))
-	t.work(0)
-	for spins := 0; t.done.Load() < int64(n); spins++ {
-		t.pause(spins)
+	t.start(width)
+	t.rouse(min(n, width))
+	var wait patience
+	t.work(0, &wait)
+	for ended := func() bool { return t.done.Load() == int64(n) }; !ended(); {
+		if t.over(&wait) {
+			t.sleeper[0].sleep(ended)
+		}
 	}
 	t.task = nil
 	if p := t.panic.Swap(nil); p != nil {
@@ -165,47 +208,118 @@ func (t *Team) For(n int, task Task) {
 // read, of a mapped file that was cut, is a panic of the part.
 func (t *Team) serve(worker int) {
 	debug.SetPanicOnFault(true)
-	for spins := 0; !t.closed.Load(); spins++ {
-		if t.work(worker) {
-			spins = 0
+	called := func() bool { return t.closed.Load() || t.open(worker) }
+	for wait := (patience{}); !t.closed.Load(); {
+		switch {
+		case t.work(worker, &wait):
+		case t.over(&wait):
+			t.asleep.Add(1)
+			t.sleeper[worker].sleep(called)
+			t.asleep.Add(-1)
+			wait = patience{}
 		}
-		t.pause(spins)
+	}
+}
+
+// open reports whether there are parts that worker may take.
+func (t *Team) open(worker int) bool {
+	return uint32(t.state.Load()) != 0 && worker < int(t.width.Load())
+}
+
+// rouse wakes those of the first n workers that sleep.
+func (t *Team) rouse(n int) {
+	if t.asleep.Load() == 0 {
+		return
+	}
+	for w := 1; w < n; w++ {
+		t.sleeper[w].rouse()
 	}
 }
 
 // work runs parts until none is left, and says whether there was one. A worker
 // that comes late finds none and holds nobody up.
-func (t *Team) work(worker int) (any bool) {
+func (t *Team) work(worker int, wait *patience) (any bool) {
 	for {
 		state := t.state.Load()
 		left := uint32(state)
-		if left == 0 {
+		if left == 0 || worker >= int(t.width.Load()) {
 			return any
 		}
 		if !t.state.CompareAndSwap(state, state-1) {
 			continue
 		}
 		// The task cannot end before this part has: its fields hold still.
-		t.run(worker, t.parts-int(left))
+		*wait = patience{task: state >> 32, parts: int64(t.parts), judged: t.judged}
+		t.do(worker, t.parts-int(left))
 		t.Yield()
 		any = true
 	}
 }
 
-// run runs a part.
-func (t *Team) run(worker, i int) {
+// do runs a part.
+func (t *Team) do(worker, i int) {
+	n := int64(t.parts)
 	defer func() {
 		if r := recover(); r != nil {
 			t.panic.CompareAndSwap(nil, Recovered(r))
 		}
-		t.done.Add(1)
+		if t.done.Add(1) == n && worker > 0 && t.sleeper != nil {
+			t.sleeper[0].rouse()
+		}
 	}()
 	t.task.Run(worker, i)
 }
 
-// pause yields once waiting has lasted some microseconds.
-func (t *Team) pause(spins int) {
-	if spins > 2000 {
-		t.Yield()
+// A patience is how long a worker has waited since its last part.
+type patience struct {
+	spins  int
+	waited time.Duration // without what other goroutines took of it
+	task   uint64        // of the part
+	parts  int64         // of the task
+	judged time.Duration // Team.judged
+	short  bool          // the task was, when the wait began
+}
+
+// wakeful is how many spins, some microseconds, nothing else is done for.
+const wakeful = 2000
+
+// over waits a moment, and says whether the wait has become so long that one sleeps.
+func (t *Team) over(p *patience) bool {
+	if p.spins++; p.spins <= wakeful {
+		return false
+	}
+	before := now()
+	if p.waited == 0 {
+		p.short = p.judged > 0 && before-p.judged < shortTasks
+	}
+	t.Yield()
+	p.waited += min(now()-before, 5*time.Microsecond)
+	long := p.waited >= stalled
+	if long && p.short && t.done.Load() < p.parts && t.state.Load()>>32 == p.task {
+		crowded.stall()
+	}
+	return long
+}
+
+// A sleeper is one who can sleep until another wakes him.
+type sleeper struct {
+	asleep atomic.Bool
+	wake   chan struct{} // of one element
+	_      [48]byte      // a cache line
+}
+
+// sleep returns when rouse was called, or at once if what is waited for is there.
+func (s *sleeper) sleep(there func() bool) {
+	s.asleep.Store(true)
+	if there() && s.asleep.CompareAndSwap(true, false) {
+		return
+	}
+	<-s.wake
+}
+
+// rouse wakes s if it sleeps.
+func (s *sleeper) rouse() {
+	if s.asleep.Load() && s.asleep.CompareAndSwap(true, false) {
+		s.wake <- struct{}{}
 	}
 }

@@ -96,7 +96,91 @@ func TestCloseEndsTheGoroutines(t *testing.T) {
 		team.For(10, &count{ran: make([]atomic.Int32, 10), busy: make([]atomic.Int32, 4)})
 		team.Close()
 	}
+	for start := time.Now(); runtime.NumGoroutine() > before && time.Since(start) < time.Second; {
+		runtime.Gosched() // the last one has said that it ends
+	}
 	require.LessOrEqual(t, runtime.NumGoroutine(), before)
+}
+
+// Workers and callers that have waited long sleep, and are woken by the next task, the last
+// part and Close.
+func TestSleep(t *testing.T) {
+	for _, workers := range []int{2, 5} {
+		for range 20 {
+			team := NewTeam(workers)
+			for _, n := range []int{1, 2, 9} {
+				time.Sleep(time.Millisecond) // the workers sleep
+				c := &count{ran: make([]atomic.Int32, n), busy: make([]atomic.Int32, workers)}
+				team.ForLong(n, c)
+				for i := range c.ran {
+					require.EqualValues(t, 1, c.ran[i].Load())
+				}
+				team.ForLong(workers, make(late, workers-1)) // the caller sleeps
+			}
+			time.Sleep(time.Millisecond)
+			team.Close()
+		}
+	}
+}
+
+// A late task has parts that wait for a while in other workers than the caller.
+type late chan struct{}
+
+func (l late) Run(worker, _ int) {
+	if worker > 0 {
+		l <- struct{}{}
+		time.Sleep(2 * time.Millisecond)
+		return
+	}
+	<-l // one of the others at least has a part
+	l <- struct{}{}
+}
+
+// Half of the workers are used after a wait for one that is not run, for longer where that
+// happens again, and all later on.
+func TestContention(t *testing.T) {
+	c := new(contention)
+	require.Equal(t, 8, c.width(8))
+	c.stall()
+	c.stall() // of the same time
+	require.Equal(t, 4, c.width(8))
+	require.Equal(t, 1, c.width(2))
+	require.Equal(t, 1, c.width(1))
+	require.Eventually(t, func() bool { return c.width(8) == 8 }, time.Second, 100*time.Microsecond)
+	require.Equal(t, shortest, c.pause)
+	for range 10 {
+		for c.width(8) < 8 {
+			time.Sleep(100 * time.Microsecond)
+		}
+		c.stall()
+	}
+	require.Equal(t, longest, c.pause)
+	c.until.Store(1)
+	require.Equal(t, 8, c.width(8))
+	c.ended = -time.Second
+	c.stall()
+	require.Equal(t, shortest, c.pause)
+}
+
+// A worker that is held up once it has taken a part is a stall, unless parts take so long.
+func TestStallsOfShortTasks(t *testing.T) {
+	team := NewTeam(2)
+	defer team.Close()
+	reset := func() {
+		crowded.mu.Lock()
+		defer crowded.mu.Unlock()
+		crowded.until.Store(0)
+		crowded.times = 0
+	}
+	stalls := func(task func()) bool {
+		reset()
+		defer reset()
+		task()
+		return crowded.until.Load() > 0
+	}
+	require.True(t, stalls(func() { team.For(2, make(late, 1)) }))
+	require.False(t, stalls(func() { team.ForLong(2, make(late, 1)) }))
+	require.False(t, stalls(func() { team.For(2, spin(5*time.Millisecond)) }))
 }
 
 func TestForDoesNotAllocate(t *testing.T) {

@@ -33,7 +33,7 @@ func (p *pass) run(m *Model, team *parallel.Team) {
 	for b := range p.whole { // batches that the workers share
 		p.forward(team, b)
 	}
-	team.For(p.batches()-p.whole, (*forwarding)(p)) // and those of one worker each
+	team.ForLong(p.batches()-p.whole, (*forwarding)(p)) // and those of one worker each
 }
 
 // cut orders the items by length and makes batches of them.

@@ -52,7 +52,7 @@ func (w *weights) packRests() map[*Linear]*Linear {
 			w.packing = append(w.packing, packMemory{})
 		}
 		t.memory = w.packing
-		team.For(t.rest.Count(), t)
+		team.ForLong(t.rest.Count(), t)
 		team.Close()
 		for _, s := range t.sources {
 			w.file.Release(s.tensor)

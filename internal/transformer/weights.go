@@ -456,7 +456,7 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 			w.packing = append(w.packing, packMemory{})
 		}
 		pack.memory = w.packing
-		team.For(l.Count(), &pack)
+		team.ForLong(l.Count(), &pack)
 		for _, s := range pack.sources {
 			for _, t := range append(s.beside, s.tensor) {
 				w.file.Release(t)
