@@ -55,7 +55,7 @@ type Config struct {
 	LongMean     bool // a text over the limit becomes the mean of its parts within it, by their tokens; in place of chunks
 
 	OnError   OnError
-	ChunkRows int // rows that are read, embedded and written together, fewer where they are long; 0 = 1024
+	ChunkRows int // rows that are read, embedded and written together, fewer where they are long; 0 = 4096
 	Shard     int // this part of the rows, from 1, of Shards parts; its Index counts from 0, until Merge
 	Shards    int // 0 = the rows are not parted
 
@@ -214,7 +214,7 @@ func (j *job) prepare(ctx context.Context) (err error) {
 		}
 	}
 	cfg.TextField = cmp.Or(cfg.TextField, "text")
-	cfg.ChunkRows = cmp.Or(cfg.ChunkRows, 1024)
+	cfg.ChunkRows = cmp.Or(cfg.ChunkRows, 4096)
 	cfg.interval = cmp.Or(cfg.interval, commitInterval)
 	switch {
 	case cfg.ChunkRows < 0:

@@ -70,7 +70,7 @@ out.npy those are in out.scales.npy, in the other formats in a column.`,
 	cmd.MarkFlagsMutuallyExclusive("keep", "drop")
 	onError := addChoice(cmd, "on-error", "what a bad row does: stop the run, or stand as an error in the output and in a report", "stop", "skip")
 	flags.StringVar(&shard, "shard", "", "`I/N`: only the I-th of N parts of the rows, I from 1; rhumb merge joins their outputs")
-	flags.IntVar(&cfg.ChunkRows, "chunk", 1024, "`N` rows that are written together, the most that a kill loses; fewer where they are long")
+	flags.IntVar(&cfg.ChunkRows, "chunk", 4096, "`N` rows that are written together, the most that a kill loses; fewer where they are long")
 	flags.BoolVar(&cfg.KeepJob, "keep-job", false, "keep the folder OUT.job with the job's record when it is complete")
 	flags.BoolVar(&cfg.Restart, "restart", false, "begin anew, and replace OUT")
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, args []string) (err error) {
