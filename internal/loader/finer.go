@@ -58,9 +58,7 @@ func (m *Model) keepFiner(ctx context.Context, team *parallel.Team, e *Encoder, 
 	if err != nil {
 		return err
 	}
-	config := e.opens
-	config.Set, config.Outliers = m.Set, o
-	t, err := transformer.OpenToCalibrate(ctx, config)
+	t, err := m.openFiner(ctx, e, o)
 	if err != nil {
 		return err
 	}
@@ -100,10 +98,23 @@ func (m *Model) keepFiner(ctx context.Context, team *parallel.Team, e *Encoder, 
 			o[name] = nil
 			delete(layers, name)
 		}
-		if t, err = transformer.OpenToCalibrate(ctx, config); err != nil {
+		if t, err = m.openFiner(ctx, e, o); err != nil {
 			return err
 		}
 	}
+}
+
+// openFiner opens the transformer of e to measure it with these outliers. Where it is to run,
+// its layers stay packed, and those that are the same are not packed again in the next one.
+func (m *Model) openFiner(ctx context.Context, e *Encoder, o transformer.Outliers) (*transformer.Model, error) {
+	config := e.opens
+	config.Set, config.Outliers = m.Set, o
+	if m.config.Packing != ToRun {
+		return transformer.OpenToCalibrate(ctx, config)
+	}
+	t, err := transformer.OpenToMeasure(ctx, config)
+	e.opens.Packed = t
+	return t, err
 }
 
 // overLoss returns how many times the loss of got, beside want, is what it may be: the mean

@@ -82,6 +82,7 @@ func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) 
 			return nil, err
 		}
 		e.Outliers = open.Outliers
+		open.Packed, e.opens.Packed = e.opens.Packed, nil
 		if e.Transformer, err = transformer.Open(ctx, open); err != nil {
 			return nil, spec.ErrorIn(spec.Base.ErrorIn("", err))
 		}

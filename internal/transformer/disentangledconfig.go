@@ -178,7 +178,7 @@ func (w *weights) constant(x tensor.Matrix, l *Linear) tensor.Matrix {
 	y = tensor.NewMatrix(x.Rows, l.N)
 	team := parallel.NewTeam(min(runtime.GOMAXPROCS(0), l.Count()))
 	defer team.Close()
-	once := &pass{model: &Model{set: w.set, deferred: w.deferred, spare: w.spare}}
+	once := &pass{model: &Model{set: w.set, packs: w.packs, spare: w.spare}}
 	once.apply(team, y, x, l, kernel.Identity)
 	return y
 }

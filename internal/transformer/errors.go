@@ -29,7 +29,7 @@ type compared struct {
 
 // Errors writes the last hidden states of b (tokens×hidden) to dst, as Forward does but
 // with linear layers in float32, and returns what Int8 costs each on the same inputs, by
-// name as in Outliers. m was made by OpenToCalibrate, with the outliers that Int8 is to have,
+// name as in Outliers. m was made by OpenToCalibrate or OpenToMeasure, with the outliers that Int8 is to have,
 // and must not be in use.
 func (m *Model) Errors(ctx context.Context, team *parallel.Team, dst tensor.Matrix, b Batch) (map[string]LayerError, error) {
 	m.errors = map[string]*sumOfErrors{}
@@ -53,7 +53,7 @@ func (p *pass) compare(team *parallel.Team, dst, x tensor.Matrix, w *Linear, act
 	p.multiply(team, linearTask{dst: rough, w: w})
 	c.exact.Resize(kernel.Float32, w.K, w.N)
 	copy(c.exact.Bias, w.Bias)
-	m.deferred[w](&c.exact)
+	m.packs[w](&c.exact)
 	p.packFor(team, x, &c.exact)
 	p.multiply(team, linearTask{dst: dst, w: &c.exact})
 

@@ -70,6 +70,7 @@ type Config struct {
 	Set      *kernel.Set   // whose kernels linear layers are packed for; nil = they are checked and counted, not packed: the model has the same Bytes, and no Forward
 	Format   kernel.Format // of the products of linear layers, and of attention, but that is BFloat16 where this is Int8 or Int4
 	Outliers Outliers      // in Int8
+	Packed   *Model        // of OpenToMeasure, of the same weights: layers that it has in the format and with the outliers that they are to have are taken from it, which then no longer works. nil = none
 	Head     HeadKind
 	Tokens   []int32 // that a LanguageHead is for
 
@@ -89,9 +90,21 @@ func Open(ctx context.Context, c Config) (*Model, error) { return newWeights(ctx
 // There is no head, and the products of attention are in float32, so that all SIMD
 // kernel sets give the same.
 func OpenToCalibrate(ctx context.Context, c Config) (*Model, error) {
+	return openToCalibrate(ctx, c, new(kernel.Panels))
+}
+
+// OpenToMeasure is OpenToCalibrate, but linear layers stay packed: with the memory of a
+// model in Int8, for one that runs several times and is the Packed of the next.
+func OpenToMeasure(ctx context.Context, c Config) (*Model, error) {
+	return openToCalibrate(ctx, c, nil)
+}
+
+// openToCalibrate opens a model whose linear layers are packed in spare when they are used;
+// nil = at once.
+func openToCalibrate(ctx context.Context, c Config, spare *kernel.Panels) (*Model, error) {
 	c.Format, c.Head = kernel.Int8, NoHead
 	w := newWeights(ctx, c)
-	w.deferred, w.spare = map[*Linear]func(*Linear){}, new(kernel.Panels)
+	w.packs, w.spare = map[*Linear]func(*Linear){}, spare
 	m, err := w.open()
 	if err != nil {
 		return nil, err
@@ -139,7 +152,7 @@ func (w *weights) open() (*Model, error) {
 	}
 	m.set, m.bytes = w.set, w.bytes
 	m.names = w.names
-	m.deferred, m.spare = w.deferred, w.spare
+	m.packs, m.spare = w.packs, w.spare
 	if m.mixing = w.format; w.format == kernel.Int8 || w.format == kernel.Int4 {
 		m.mixing = kernel.BFloat16
 	}

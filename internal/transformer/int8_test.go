@@ -2,8 +2,10 @@ package transformer
 
 import (
 	"context"
+	"maps"
 	"math"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/tensor"
 )
 
 // calibrated opens a model in Int8 with the outliers that b has.
@@ -109,7 +112,7 @@ func TestOpenToCalibrate(t *testing.T) {
 		m, err = OpenToCalibrate(t.Context(), Config{JSON: config, Weights: file, Set: kernel.Best()})
 		require.NoError(t, err)
 		memory := int64(0)
-		for w := range m.deferred {
+		for w := range m.packs {
 			memory += w.Bytes() - int64(4*len(w.Bias))
 		}
 		require.Zero(t, memory, name)
@@ -194,4 +197,55 @@ func TestBadOutliers(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		}
 	}
+}
+
+// Layers that are taken from a model that was measured are as if they were packed: the same
+// bits come out, and those that are to be finer are not taken.
+func TestPacked(t *testing.T) {
+	for _, name := range folders(t) {
+		g := readGolden(t, name)
+		config, file := openFiles(t, modelFolder(name))
+		c := Config{JSON: config, Weights: file, Set: kernel.Best()}
+		m, err := OpenToCalibrate(t.Context(), c)
+		require.NoError(t, err)
+		o, err := m.Calibrate(t.Context(), nil, g.batch)
+		require.NoError(t, err)
+		c.Outliers = o
+		deferred, err := OpenToCalibrate(t.Context(), c)
+		require.NoError(t, err)
+		measured, err := OpenToMeasure(t.Context(), c)
+		require.NoError(t, err)
+		require.Equal(t, forward(t, deferred, nil, g.batch).Data, forward(t, measured, nil, g.batch).Data, name)
+		n := tensor.NewMatrix(len(g.batch.IDs), m.Hidden)
+		want, err := deferred.Errors(t.Context(), nil, n, g.batch)
+		require.NoError(t, err)
+		got, err := measured.Errors(t.Context(), nil, n, g.batch)
+		require.NoError(t, err)
+		require.Equal(t, want, got, name)
+
+		for _, layer := range slices.Sorted(maps.Values(m.names))[:len(m.names)/2] {
+			o[layer] = nil
+		}
+		c.Packed, c.Format = measured, kernel.Int8
+		again, err := OpenToMeasure(t.Context(), c)
+		require.NoError(t, err)
+		require.Less(t, memoryOf(measured.names), memoryOf(again.names), "%s: layers are taken", name)
+		c.Packed = again
+		taken, err := Open(t.Context(), c)
+		require.NoError(t, err)
+		c.Packed = nil
+		fresh, err := Open(t.Context(), c)
+		require.NoError(t, err)
+		require.Equal(t, forward(t, fresh, nil, g.batch).Data, forward(t, taken, nil, g.batch).Data, name)
+		require.Equal(t, fresh.Bytes(), taken.Bytes(), name)
+		require.Equal(t, fresh.Linears, taken.Linears, name)
+	}
+}
+
+// memoryOf returns the bytes that layers hold, but for their biases.
+func memoryOf(layers map[*Linear]string) (bytes int64) {
+	for l := range layers {
+		bytes += l.Bytes() - int64(4*len(l.Bias))
+	}
+	return bytes
 }

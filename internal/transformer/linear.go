@@ -118,7 +118,7 @@ func (p *pass) applyTwice(team *parallel.Team, dst, x tensor.Matrix, first *Line
 
 // multiply writes t.activation(rows·t.w + bias) to t.dst or packs it into t.packed.
 func (p *pass) multiply(team *parallel.Team, t linearTask) {
-	if pack, ok := p.model.deferred[t.w]; ok {
+	if pack, ok := p.model.packs[t.w]; ok && p.model.spare != nil {
 		t.w.MoveMemory(p.model.spare)
 		pack(t.w)
 		defer p.model.spare.MoveMemory(t.w)

@@ -60,8 +60,8 @@ type Model struct {
 
 	rests map[*Linear]*Linear // of a model that refines products: what Int8 leaves of the weights
 
-	deferred map[*Linear]func(*Linear) // of OpenToCalibrate: packs a layer, in the memory of
-	spare    *kernel.Panels
+	packs map[*Linear]func(*Linear) // of openToCalibrate: pack a layer
+	spare *kernel.Panels            // where that is done when it is used; nil = it is packed
 }
 
 // A Layer is one transformer block. Each half has three places for a norm: on

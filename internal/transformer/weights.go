@@ -42,8 +42,9 @@ type source struct {
 	stores   stored                    // how the file has the weights of linear layers
 	format   kernel.Format             // of most linear layers
 	linears  map[string]string         // the tensors with the weights of layers in that, see Model.Linears
-	deferred map[*Linear]func(*Linear) // packs the weights of a layer that is packed when it is used; nil = all are packed at once
-	spare    *kernel.Panels            // where that is done
+	packs    map[*Linear]func(*Linear) // of openToCalibrate, pack the weights of a layer; nil = they are packed once
+	spare    *kernel.Panels            // where that is done when a layer is used; nil = all are packed at once
+	packed   map[string]*Linear        // layers in Int8 that are packed already, by name, see Config.Packed
 	entered  string                    // where the file has the model's own names
 	stored   func(name string) string  // the name in the file of a tensor; nil = the same
 	bytes    int64                     // of what was handed out
@@ -59,7 +60,7 @@ type source struct {
 func newWeights(ctx context.Context, c Config) *weights {
 	return &weights{format: c.Format, source: &source{
 		ctx: ctx, config: c.JSON, head: c.Head, ids: c.Tokens, trust: c.TrustModelType, tasks: c.Tasks, file: c.Weights, adapter: c.Adapter, set: c.Set, format: c.Format, outliers: c.Outliers,
-		linears: map[string]string{}, names: map[*Linear]string{}, read: map[string]bool{},
+		packed: c.Packed.byName(), linears: map[string]string{}, names: map[*Linear]string{}, read: map[string]bool{},
 	}}
 }
 
@@ -347,7 +348,7 @@ func (w *weights) name(p part) string {
 func (w *weights) resize(l *Linear, in, out int, p part) bool {
 	format := w.formatOf(p)
 	w.bytes += kernel.PanelsBytes(format, in, out)
-	if w.deferred != nil {
+	if w.spare != nil {
 		l.MoveMemory(w.spare)
 	}
 	if w.format == kernel.Int8 {
@@ -466,16 +467,46 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 	return l
 }
 
-// pack packs l, now unless the context has ended, or when it is used.
+// pack packs l, now unless the context has ended or it is packed already, or when it is used.
 func (w *weights) pack(l *Linear, pack func(*Linear)) {
-	if w.deferred == nil {
-		if w.ctx.Err() == nil {
-			pack(l)
-		}
+	if w.packs != nil {
+		w.packs[l] = pack
+	}
+	if w.spare != nil {
+		w.spare.MoveMemory(l)
 		return
 	}
-	w.deferred[l] = pack
-	w.spare.MoveMemory(l)
+	if w.ctx.Err() == nil && !w.take(l) {
+		pack(l)
+	}
+}
+
+// take moves to l the memory of the layer of its name that is packed already, and reports
+// whether there is one that is packed as l is to be.
+func (w *weights) take(l *Linear) bool {
+	from := w.packed[w.names[l]]
+	if from == nil || from.Format != l.Format || from.K != l.K || from.N != l.N || !slices.Equal(from.Outliers, l.Outliers) {
+		return false
+	}
+	l.MoveMemory(from)
+	delete(w.packed, w.names[l])
+	return true
+}
+
+// byName returns the layers of m, which may be nil, that Int8 may have, but for those that share a
+// name.
+func (m *Model) byName() map[string]*Linear {
+	all := map[string]*Linear{}
+	if m == nil {
+		return all
+	}
+	for l, name := range m.names {
+		if _, twice := all[name]; twice {
+			l = nil
+		}
+		all[name] = l
+	}
+	return all
 }
 
 // linearTransposed returns the linear layer, without a bias, whose inputs are the
