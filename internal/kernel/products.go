@@ -94,6 +94,14 @@ func (p *Panels) Terms(from, to int) Panels {
 	return part
 }
 
+// Columns returns panels from, to (exclusive) of p, which they alias: so many columns of b.
+func (p *Panels) Columns(from, to int) Panels {
+	part := *p
+	part.N = min(to*Panel, p.N) - from*Panel
+	part.Bias, part.data = p.Bias[from*Panel:to*Panel], p.data[from*p.size:to*p.size]
+	return part
+}
+
 // PanelsBytes returns the memory that Panels of k×n hold, in Int8 without outliers.
 func PanelsBytes(f Format, k, n int) int64 {
 	words := int64(f.panelWords(k)) + Panel

@@ -50,10 +50,29 @@ func (p *Pooled) Apply(s *Scratch, _ *parallel.Team, h Hidden) (tensor.Matrix, [
 	return applyAll(p.Modules, s, rows), nil
 }
 
-// readsFirsts reports whether the rows are made of first tokens alone, where pooling leaves
-// none out.
-func (p *Pooled) readsFirsts() bool {
-	return p.Pooling != nil && len(p.Tokens) == 0 && !slices.ContainsFunc(p.Pooling.Modes, func(m Mode) bool { return m != PoolCLS })
+// A reading Head may make the rows of an item of one of its hidden states alone.
+type reading interface {
+	// readsOne reports whether it does.
+	readsOne() bool
+	// token returns which one, of an item of these ids, of which pooling leaves the first
+	// skip out.
+	token(ids []int32, skip int) int
+}
+
+func (p *Pooled) readsOne() bool {
+	return len(p.Tokens) == 0 && (p.pools(PoolCLS) || p.pools(PoolLastToken))
+}
+
+// pools reports whether p pools by that mode alone.
+func (p *Pooled) pools(m Mode) bool {
+	return p.Pooling != nil && !slices.ContainsFunc(p.Pooling.Modes, func(other Mode) bool { return other != m })
+}
+
+func (p *Pooled) token(ids []int32, skip int) int {
+	if p.pools(PoolCLS) {
+		return min(skip, len(ids)) % len(ids)
+	}
+	return len(ids) - 1
 }
 
 // applyAll returns what modules, one after the other, make of x.

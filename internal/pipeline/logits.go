@@ -16,3 +16,7 @@ func (l Logits) Apply(s *Scratch, team *parallel.Team, h Hidden) (tensor.Matrix,
 	l.Model.Logits(team, rows, h.Rows, h.Batch.Batch)
 	return rows, nil
 }
+
+func (l Logits) readsOne() bool { return l.Model.Head.ReadsOne() }
+
+func (l Logits) token(ids []int32, _ int) int { return l.Model.Head.Token(ids) }

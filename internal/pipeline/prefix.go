@@ -26,11 +26,12 @@ func (l Logits) continues(rest []int32) bool {
 }
 
 func (p *Pooled) continues([]int32) bool {
-	return p.Pooling != nil && !slices.ContainsFunc(p.Pooling.Modes, func(m Mode) bool { return m != PoolLastToken })
+	return p.pools(PoolLastToken)
 }
 
-// continues is not that of Pooled: a group may have tokens of what comes before.
+// continues and readsOne are not those of Pooled: a group may have any tokens.
 func (*Grouped) continues([]int32) bool { return false }
+func (*Grouped) readsOne() bool         { return false }
 
 // share computes once what all items begin with, takes it off them and returns it, to be
 // given back: of a model whose tokens see none behind them, where it saves a quarter of

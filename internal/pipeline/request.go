@@ -17,18 +17,20 @@ type Way struct {
 	Head    Head
 }
 
-// readsFirsts reports whether the head makes its rows of first tokens alone, where
-// pooling leaves none out.
-func (w *Way) readsFirsts() bool {
-	p, ok := w.Head.(*Pooled)
-	return ok && p.readsFirsts()
+// reads returns the head where it makes its rows of one hidden state of each item, nil
+// where it does not.
+func (w *Way) reads() reading {
+	if r, ok := w.Head.(reading); ok && r.readsOne() {
+		return r
+	}
+	return nil
 }
 
 // Operations returns the floating-point operations of the matrix products of the encoder
 // for inputs of so many tokens.
 func (w *Way) Operations(lengths []int) float64 {
-	if t, ok := w.Encoder.(Transformer); ok && w.readsFirsts() {
-		return t.Model.FirstsOperations(lengths)
+	if t, ok := w.Encoder.(Transformer); ok && w.reads() != nil {
+		return t.Model.ReadOperations(lengths)
 	}
 	return w.Encoder.Operations(lengths)
 }

@@ -17,6 +17,7 @@ type Scratch struct {
 	skip     []int
 	groups   [][][]int32
 	seen     []int
+	read     []int
 	hidden   []float32    // tokens×width
 	vectors  [2][]float32 // what a module makes, in turns
 	turn     int
@@ -33,22 +34,27 @@ type Scratch struct {
 // batch lays the tokens of items, one at least, end to end.
 func (s *Scratch) batch(items []item) Batch {
 	s.ids, s.types, s.starts, s.skip, s.groups = s.ids[:0], s.types[:0], append(s.starts[:0], 0), s.skip[:0], s.groups[:0]
-	s.seen = s.seen[:0]
-	hides, skips := false, false
+	s.seen, s.read = s.seen[:0], s.read[:0]
+	lead := items[0].call // the others take the same way
+	reads, hides := lead.Way.reads(), false
 	for _, i := range items {
 		if i.tokens.Types != nil {
 			s.types = append(zeros(s.types, len(s.ids)), i.tokens.Types...)
+		}
+		if reads != nil {
+			s.read = append(s.read, len(s.ids)+reads.token(i.tokens.IDs, i.call.Skip))
 		}
 		s.ids = append(s.ids, i.tokens.IDs...)
 		s.starts = append(s.starts, len(s.ids))
 		s.skip = append(s.skip, i.call.Skip)
 		s.groups = append(s.groups, i.tokens.Groups)
 		s.seen = append(s.seen, cmp.Or(i.tokens.Seen, len(i.tokens.IDs)))
-		hides, skips = hides || i.tokens.Seen > 0, skips || i.call.Skip > 0
+		hides = hides || i.tokens.Seen > 0
 	}
-	lead := items[0].call // the others take the same way
 	b := Batch{transformer.Batch{IDs: s.ids, Starts: s.starts, Layers: lead.Layers, Task: lead.Task, Prefix: items[0].prefix}, s.skip, s.groups}
-	b.Firsts = !skips && lead.Way.readsFirsts()
+	if reads != nil {
+		b.Read = s.read
+	}
 	if hides {
 		b.Seen = s.seen
 	}

@@ -56,7 +56,11 @@ func (a *Attention) pairs(length int) float64 {
 func (p *pass) attend(team *parallel.Team, x tensor.Matrix, l int) {
 	a := &p.model.Layers[l].Attention
 	qkv := p.matrix(bufferInner, x.Rows, a.QKV.N)
-	p.apply(team, qkv, x, a.QKV, kernel.Identity)
+	if p.narrow {
+		p.queries(team, qkv, x, a)
+	} else {
+		p.apply(team, qkv, x, a.QKV, kernel.Identity)
+	}
 	p.turn(team, qkv, a)
 	if p.keep != nil {
 		p.keep.keep(l, columns(qkv, a.Heads*a.HeadDim, qkv.Cols))
@@ -127,11 +131,12 @@ func (t *attentionTask) Run(worker, i int) {
 		if a.Disentangled != nil {
 			own.positions.prepare(set, mixing, a.Disentangled, h, k.after)
 		}
-		q := at(h)
+		q, from := at(h), 0
 		if t.p.narrow {
-			q = q.Slice(0, 1)
+			from = t.p.batch.Read[sequence] - t.p.batch.Starts[sequence]
+			q = q.Slice(from, from+1)
 		}
-		own.mix(set, mixing, a, q, q, t.team)
+		own.mix(set, mixing, a, q, q, from, t.team)
 	}
 }
 
@@ -153,10 +158,10 @@ type head struct {
 
 // mix writes softmax(scale·(q·kᵀ + positions) + bias)·v to dst, of the keys and values that
 // are packed, where each token mixes what it sees, of all but the last h.hidden tokens, and
-// zeros where that is nothing. q and dst, which may be q, have the first row of the tokens
-// behind the prefix, or all. Where that takes long, team yields.
-func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.Matrix, team *parallel.Team) {
-	before, length := h.before, h.values.K
+// zeros where that is nothing. q and dst, which may be q, have the rows of the tokens from
+// number at of those behind the prefix on, or of some. Where that takes long, team yields.
+func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.Matrix, at int, team *parallel.Team) {
+	before, length := h.before+at, h.values.K
 	seen := length - h.hidden
 	h.queries.Resize(s, q.Rows, &h.keys)
 	for t := range h.queries.Tiles() {
@@ -183,7 +188,7 @@ func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.M
 		first, last = first/group*group, min(parts(last, group)*group, length)
 		s.Multiply(scores, &h.queries, t, t+1, &h.keys, first/kernel.Panel, parts(last, kernel.Panel), 0, kernel.Identity)
 		if a.Disentangled != nil {
-			h.positions.add(s, a.Disentangled, &h.queries, t, scores, from)
+			h.positions.add(s, a.Disentangled, &h.queries, t, scores, before+from)
 		}
 		scale := a.Scale
 		if a.Cap > 0 {

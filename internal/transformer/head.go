@@ -51,6 +51,23 @@ const (
 // Labels returns how many logits there are for each sequence.
 func (h *Head) Labels() int { return h.Out.N }
 
+// ReadsOne reports whether the logits of a sequence are made of one of its hidden states.
+func (h *Head) ReadsOne() bool {
+	return h != nil && h.Out != nil && (h.Of == FirstToken || h.Of == LastToken)
+}
+
+// Token returns which hidden state that is, of a sequence of ids.
+func (h *Head) Token(ids []int32) int {
+	if h.Of == FirstToken {
+		return 0
+	}
+	at := len(ids) - 1
+	for at > 0 && ids[at] == h.Padding {
+		at--
+	}
+	return at
+}
+
 // Logits writes the logits that the model's head makes to dst (sequences×labels),
 // from the last hidden states of b (tokens×hidden). The work is split over team;
 // nil is the caller alone. A sequence has the same logits in any batch.
@@ -121,14 +138,8 @@ func (p *pass) headInput(states tensor.Matrix) tensor.Matrix {
 		return x
 	}
 	for i := range rows {
-		from, at := b.Starts[i], b.Starts[i]
-		if h.Of == LastToken {
-			at = b.Starts[i+1] - 1
-			for at > from && b.IDs[at] == h.Padding {
-				at--
-			}
-		}
-		copy(x.Row(i), states.Row(at))
+		at := b.Starts[i]
+		copy(x.Row(i), states.Row(at+h.Token(b.IDs[at:b.Starts[i+1]])))
 	}
 	return x
 }

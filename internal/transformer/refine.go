@@ -43,14 +43,14 @@ func (p *pass) refine(team *parallel.Team, dst, x tensor.Matrix, w, rest *Linear
 	r, n := &p.refined, p.batch.Sequences()
 	lines := p.fine(team, x, w, rest)
 	firsts := lines
-	if !p.firsts {
+	if !p.gathered {
 		firsts = lines.Slice(n, 2*n)
 		p.subtract(team, x, w, lines)
 		p.blocks(team, linearTask{dst: dst, w: w, activation: activation})
 	}
 	for i := range n {
 		row := dst.Row(i)
-		if !p.firsts {
+		if !p.gathered {
 			row = dst.Row(p.batch.Starts[i])
 		}
 		copy(row, firsts.Row(i))
@@ -64,12 +64,12 @@ func (p *pass) refine(team *parallel.Team, dst, x tensor.Matrix, w, rest *Linear
 func (p *pass) fine(team *parallel.Team, x tensor.Matrix, w, rest *Linear) tensor.Matrix {
 	r, s, n := &p.refined, p.model.set, p.batch.Sequences()
 	k := n
-	if !p.firsts {
+	if !p.gathered {
 		k = 2 * n
 	}
 	lines := reuse(&r.lines, 2*k, x.Cols) // and what their terms leave of them
 	for i := range n {
-		if p.firsts {
+		if p.gathered {
 			copy(lines.Row(i), x.Row(i))
 			continue
 		}

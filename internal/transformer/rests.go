@@ -12,7 +12,7 @@ import (
 // refines reports whether m, in Int8, multiplies the common part of a sequence, and its first
 // token, more finely (refine): where each row is a token of a sequence that sees all.
 func (m *Model) refines() bool {
-	if !m.readsFirsts() || len(m.Tasks) > 0 {
+	if h := m.Head; !h.ReadsOne() || h.Of != FirstToken || len(m.Tasks) > 0 {
 		return false
 	}
 	return !slices.ContainsFunc(m.Layers, func(l Layer) bool { return l.Attention.Causal || l.MLP.Experts != nil })

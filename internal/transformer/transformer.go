@@ -21,7 +21,7 @@ type Batch struct {
 	Layers int     // run the first layers only; 0 = all
 	Task   int     // add the updates of Model.Tasks[Task-1]; 0 = none
 	Prefix *Prefix // that each sequence goes on from; nil = none
-	Firsts bool    // the hidden states of first tokens alone are asked for
+	Read   []int   // of each sequence, the one of its tokens, among IDs, whose hidden state alone is asked for; nil = all
 	Seen   []int   // of each sequence: tokens that others see, the first ones; nil = all. A model of which HidesTokens is false, or a Prefix, has no use for it
 }
 
@@ -87,7 +87,7 @@ type Layer struct {
 }
 
 // narrows reports whether a layer may run for some tokens alone, but for keys and values.
-func (l *Layer) narrows() bool { return l.Beside == nil && l.PerLayer == nil && l.Short == nil }
+func (l *Layer) narrows() bool { return l.Beside == nil && l.Short == nil }
 
 // first returns the product that a layer begins with.
 func (l *Layer) first() *Linear {
@@ -102,20 +102,21 @@ type Linear = kernel.Panels
 
 // A pass is the memory of one forward pass.
 type pass struct {
-	model   *Model
-	batch   Batch
-	task    *Task         // the batch's, nil for none
-	rows    kernel.Rows   // the left side of the product at hand
-	inner   kernel.Rows   // that of the next one
-	ready   *Linear       // that rows are packed for already
-	tiles   [][]float32   // of each worker
-	x       tensor.Matrix // the residual stream, tokens×hidden
-	y       tensor.Matrix // what goes into a half of a layer, and what that adds to x
-	buffers [11][]float32
-	sums    []float64 // of a head
-	keep    *Prefix   // that the pass is for; nil = none
-	narrow  bool      // attention is for first tokens alone, in the last layer of some
-	firsts  bool      // x and y have rows of these alone, behind it
+	model    *Model
+	batch    Batch
+	task     *Task         // the batch's, nil for none
+	rows     kernel.Rows   // the left side of the product at hand
+	inner    kernel.Rows   // that of the next one
+	ready    *Linear       // that rows are packed for already
+	tiles    [][]float32   // of each worker
+	x        tensor.Matrix // the residual stream, tokens×hidden
+	y        tensor.Matrix // what goes into a half of a layer, and what that adds to x
+	buffers  [11][]float32
+	halves   [2]Linear // of QKV, see queries
+	sums     []float64 // of a head
+	keep     *Prefix   // that the pass is for; nil = none
+	narrow   bool      // attention is for the tokens that are read alone, in the last layer
+	gathered bool      // x and y have rows of these alone, behind it
 
 	embed     embedTask
 	pack      packTask
@@ -154,8 +155,7 @@ const (
 )
 
 // Forward writes the last hidden states of b (tokens×hidden) to dst, which must
-// have as many rows; where b asks for first tokens alone, or m has a head of labels that
-// reads these, the other rows are undefined. The work is split over team; nil is the caller alone. The
+// have as many rows; where b reads some alone, the other rows are undefined. The work is split over team; nil is the caller alone. The
 // ids must be within the vocabulary, the types within Types, and each sequence
 // within MaxPositions and not empty: Forward panics otherwise. ctx is looked at
 // before each layer.
@@ -176,7 +176,7 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 	if b.Layers > 0 {
 		layers = layers[:b.Layers]
 	}
-	p.batch, p.keep, p.ready, p.narrow, p.firsts = b, keep, nil, false, false // a canceled pass may have left rows
+	p.batch, p.keep, p.ready, p.narrow, p.gathered = b, keep, nil, false, false // a canceled pass may have left rows
 	if p.task = nil; cmp.Or(b.Task, m.Task) > 0 {
 		p.task = &m.Tasks[cmp.Or(b.Task, m.Task)-1]
 	}
@@ -201,7 +201,7 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 		if l.Beside != nil {
 			p.convolve(team, l.Beside)
 		}
-		p.narrow = (b.Firsts || m.readsFirsts()) && i+1 == len(layers) && l.narrows() && keep == nil
+		p.narrow = b.Read != nil && i+1 == len(layers) && l.narrows() && keep == nil
 		if in := p.input(l.AttnIn); l.Short != nil {
 			p.shorten(team, in, l.Short)
 		} else {
@@ -230,9 +230,9 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 		p.norms(team, end)
 	}
 	if m.Projection != nil {
-		p.apply(team, dst, p.x, m.Projection, kernel.Identity)
+		p.apply(team, dst.Slice(0, p.x.Rows), p.x, m.Projection, kernel.Identity)
 	}
-	if p.firsts {
+	if p.gathered {
 		p.scatter(dst)
 	}
 	return nil
@@ -297,50 +297,52 @@ func columns(m tensor.Matrix, from, to int) tensor.Matrix {
 
 // Operations returns the floating-point operations of the matrix products of
 // one forward pass over sequences of the given lengths, in tokens.
-func (m *Model) Operations(lengths []int) float64 {
-	ops := m.FirstsOperations(lengths)
-	if last := len(m.Layers) - 1; !m.readsFirsts() && m.Layers[last].narrows() {
-		a := &m.Layers[last].Attention
-		for _, length := range lengths {
-			n := float64(length)
-			ops += (n-1)*(operations(a.Output)+m.Layers[last].MLP.operations()) + 4*(a.pairs(length)-n)*float64(a.Heads*a.HeadDim)
-		}
-	}
-	return ops
-}
+func (m *Model) Operations(lengths []int) float64 { return m.operations(lengths, false) }
 
-// FirstsOperations is Operations where a batch asks for first tokens alone.
-func (m *Model) FirstsOperations(lengths []int) float64 {
+// ReadOperations is Operations where a batch reads one token of each sequence, the last one.
+func (m *Model) ReadOperations(lengths []int) float64 { return m.operations(lengths, true) }
+
+func (m *Model) operations(lengths []int, reads bool) float64 {
 	var ops float64
 	for _, length := range lengths {
 		n := float64(length)
 		if w := m.Embeddings.Projection; w != nil {
 			ops += n * operations(w)
 		}
-		if w := m.Projection; w != nil {
-			ops += n * operations(w)
-		}
 		for i := range m.Layers {
-			a := &m.Layers[i].Attention
-			rows, pairs := n, a.pairs(length)
-			if i+1 == len(m.Layers) && m.Layers[i].narrows() {
-				rows, pairs = 1, n
+			l := &m.Layers[i]
+			a, rows := &l.Attention, n
+			narrow := reads && i+1 == len(m.Layers) && l.narrows()
+			if narrow {
+				rows = 1
 			}
-			ops += rows * m.Layers[i].MLP.operations()
-			if c := m.Layers[i].Short; c != nil {
+			ops += rows * l.MLP.operations()
+			if c := l.Beside; c != nil {
+				ops += n * operations(c.Groups...)
+			}
+			if p := l.PerLayer; p != nil {
+				ops += rows * operations(p.Signal, p.Gate, p.Out)
+			}
+			if c := l.Short; c != nil {
 				ops += n * operations(c.In, c.Out)
 				continue
 			}
-			ops += n*operations(a.QKV) + rows*operations(a.Output) + 4*pairs*float64(a.Heads*a.HeadDim)
+			pairs := a.pairs(length)
+			if narrow {
+				from, to := a.sees(length-1, length)
+				pairs = float64(to - from)
+			}
+			queries := float64(a.Heads * a.HeadDim)
+			ops += n*operations(a.QKV) - (n-rows)*2*float64(a.QKV.K)*queries + rows*operations(a.Output) + 4*pairs*queries
 			if d := a.Disentangled; d != nil {
 				ops += d.operations(length)
 			}
-			if c := m.Layers[i].Beside; c != nil {
-				ops += n * operations(c.Groups...)
+		}
+		if w := m.Projection; w != nil {
+			if last := &m.Layers[len(m.Layers)-1]; reads && last.narrows() {
+				n = 1
 			}
-			if l := m.Layers[i].PerLayer; l != nil {
-				ops += n * operations(l.Signal, l.Gate, l.Out)
-			}
+			ops += n * operations(w)
 		}
 	}
 	return ops
