@@ -123,6 +123,89 @@ func TestAdapters(t *testing.T) {
 	}
 }
 
+// bare returns the files of an adapter's folder without a modules.json, with the tokenizer of
+// the golden folder.
+func bare(t testing.TB, name, golden, base string) fstest.MapFS {
+	files := adapted(t, name, golden, base)
+	for path := range files {
+		if !strings.HasPrefix(path, "adapter_") && !strings.HasPrefix(path, "tokenizer") {
+			delete(files, path)
+		}
+	}
+	return files
+}
+
+// Without a modules.json texts are pooled as the base model says, whoever names that.
+func TestBareAdapters(t *testing.T) {
+	for name, golden := range map[string]string{"bert": "bert", "qwen3": "qwen3-bf16-sharded"} {
+		ids, _ := adapterInputs(t, name)
+		want := readTensors(t, filepath.Join("..", "adapters", name), "golden.safetensors")["plain"]
+		base := onDisk(t, t.TempDir(), "base", readModel(t, golden))
+		check := func(files fstest.MapFS, cfg Config) {
+			dir := onDisk(t, t.TempDir(), "adapter", files)
+			m, err := Load(t.Context(), dir, cfg)
+			require.NoError(t, err)
+			i := m.Info()
+			require.Equal(t, []string{map[string]string{"bert": "mean", "qwen3": "lasttoken"}[name]}, i.Pooling)
+			requireClose(t, want, embedIDs(t, m, ids, Options{Unnormalized: true}), goldenTolerance)
+			looked, err := Inspect(t.Context(), dir, cfg)
+			require.NoError(t, err)
+			require.Equal(t, i, looked)
+			require.NoError(t, m.Close())
+		}
+		check(bare(t, name, golden, base), Config{})
+		check(bare(t, name, golden, "owner/base"), Config{Base: base})
+		check(bare(t, name, golden, ""), Config{Base: base})
+
+		// The base model's tokenizer stands in for one that the adapter has not.
+		files := bare(t, name, golden, "owner/base")
+		texts := []string{"river", "the mountain and the river"}
+		m, err := LoadFS(t.Context(), files, Config{Base: base})
+		require.NoError(t, err)
+		for path := range files {
+			if strings.HasPrefix(path, "tokenizer") {
+				delete(files, path)
+			}
+		}
+		check(files, Config{Base: base})
+		without, err := LoadFS(t.Context(), files, Config{Base: base})
+		require.NoError(t, err)
+		require.Equal(t, embedTexts(t, m, texts, Options{}), embedTexts(t, without, texts, Options{}))
+		require.Equal(t, printOf(t, m), printOf(t, without))
+	}
+}
+
+// Config.Base goes before what the folder says, its own config.json too.
+func TestAnotherBase(t *testing.T) {
+	ids, want := adapterInputs(t, "bert")
+	base := onDisk(t, t.TempDir(), "base", readModel(t, "bert"))
+	files := readModel(t, "bert")
+	for path, f := range adapted(t, "bert", "bert", "") {
+		files[path] = f
+	}
+	files["model.safetensors"].Data = files["model.safetensors"].Data[:100]
+	m, err := LoadFS(t.Context(), files, Config{Base: base})
+	require.NoError(t, err)
+	requireClose(t, want, embedIDs(t, m, ids, Options{}), goldenTolerance)
+	dirs := map[string]string{"none": filepath.Join(t.TempDir(), "none"), "adapter": onDisk(t, t.TempDir(), "adapter", files), "empty": t.TempDir(),
+		"file": filepath.Join(base, "config.json")}
+	for _, golden := range []string{"roberta", "qwen3"} {
+		dirs[golden] = onDisk(t, t.TempDir(), golden, readModel(t, golden))
+	}
+	for name, want := range map[string]string{
+		"none": "base: stat ", "adapter": "the folder of an adapter, expected a model's", "empty": "a folder without config.json, expected the base model's",
+		"file":    "a file, expected the folder of the base model",
+		"qwen3":   "tensor base_model.model.encoder.layer.0.attention.output.dense.lora_A.weight: fits no weight of the base model",
+		"roberta": "tensor base_model.model.embeddings.LayerNorm.bias: shape [24], expected [",
+	} {
+		_, err := LoadFS(t.Context(), files, Config{Base: dirs[name]})
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, dirs[name])
+	}
+	_, err = LoadFS(t.Context(), readModel(t, "bert"), Config{Base: base})
+	require.ErrorContains(t, err, `given, expected none: the folder has no adapter_config.json`)
+}
+
 func TestAdapterErrors(t *testing.T) {
 	none := func(fstest.MapFS) {}
 	for _, c := range []struct {
@@ -131,7 +214,7 @@ func TestAdapterErrors(t *testing.T) {
 		want       string
 	}{
 		{"a hub id", "intfloat/e5-mistral-7b-instruct", none,
-			`adapter_config.json: base_model_name_or_path: "intfloat/e5-mistral-7b-instruct", expected the path of the base model's folder, absolute or from this folder on: models are not downloaded`},
+			`adapter_config.json: base_model_name_or_path: "intfloat/e5-mistral-7b-instruct", expected the path of the base model's folder, absolute or from this folder on; of an id, hub.Base and hub.Resolve return it for Config.Base`},
 		{"no base", "", none, `base_model_name_or_path: "", expected the path`},
 		{"a file for the base", adapterWeights, none, `base_model_name_or_path: "adapter_model.safetensors", expected`},
 		{"the base of an adapter that is one", "base", func(f fstest.MapFS) { f["base/"+manifest.Adapter] = f[manifest.Adapter] },

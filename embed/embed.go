@@ -35,6 +35,7 @@ type Config struct {
 	BatchTokens    int       // tokens of one forward pass, and with them memory; 0 = 256
 	MaxTokens      int       // limit of one input in place of the folder's, at most the position table's; 0 = the folder's
 	Pooling        string    // "cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken" or "last" for short: how to pool the body of a folder without modules.json, whatever its head; "" = as the folder says
+	Base           string    // path of the folder of the base model, of a folder with a LoRA adapter, in place of the one that its adapter_config.json names: hub.Base returns that of an id at the hub; "" = the one that it names by a path
 	TrustModelType bool      // your word that code in config.json's auto_map that is not known here computes what transformers computes for its model_type: it is loaded as that, and Info.TrustedCode names it. No code of a folder is ever run
 	Transformers   int       // 4 or 5: major version of transformers as which the tokenizer's files are read, see tokenizer.LoadAs; 0 = the one that the folder names
 	Kernels        string    // "generic", "avx2", "avx512", "amx", "neon"; "" = the best this CPU has

@@ -96,7 +96,7 @@ func load(ctx context.Context, fsys fs.FS, dir string, cfg Config, packing loade
 	}
 	loaded, err := loader.Open(ctx, fsys, dir, loader.Config{
 		Kernels: cfg.Kernels, Format: kernel.Format(cfg.Precision), Workers: cfg.Workers,
-		BatchTokens: cfg.BatchTokens, MaxTokens: cfg.MaxTokens, Pooling: cfg.Pooling, Transformers: cfg.Transformers, TrustModelType: cfg.TrustModelType, Packing: packing,
+		BatchTokens: cfg.BatchTokens, MaxTokens: cfg.MaxTokens, Pooling: cfg.Pooling, Base: cfg.Base, Transformers: cfg.Transformers, TrustModelType: cfg.TrustModelType, Packing: packing,
 	}, modelfolder.Read)
 	if other := (*modelfolder.KindError)(nil); errors.As(err, &other) {
 		err = &KindError{string(other.Kind), err}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/rhumb-go/rhumb/embed/hub"
 )
@@ -40,6 +41,22 @@ func ExampleOllama() {
 	os.Setenv("OLLAMA_MODELS", store)
 	defer os.Unsetenv("OLLAMA_MODELS")
 	_, err = hub.Ollama("nomic-embed-text")
+	fmt.Println(errors.Is(err, hub.ErrNotCached))
+	// Output: true
+}
+
+// An adapter whose base model is named by its id.
+func ExampleBase() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		fmt.Println(err)
+	}
+	defer os.RemoveAll(dir)
+	config := `{"peft_type": "LORA", "base_model_name_or_path": "BAAI/bge-small-en-v1.5"}`
+	if err := os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte(config), 0o600); err != nil {
+		fmt.Println(err)
+	}
+	_, err = hub.Base(context.Background(), dir, hub.Options{Cache: filepath.Join(dir, "cache")})
 	fmt.Println(errors.Is(err, hub.ErrNotCached))
 	// Output: true
 }

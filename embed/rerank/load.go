@@ -33,7 +33,7 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 func (m *Model) complete(cfg embed.Config) (err error) {
 	l := m.loaded
 	s, e, c := l.Spec, l.Default.Encoder, l.Spec.Cross
-	if n := l.Default.Dimensions; n != len(c.Labels) && c.Logit == nil && n > 0 { // 0 of a head that was not packed
+	if n := l.Default.Dimensions; n != len(c.Labels) && c.Logit == nil && n > 0 { // 0 of a Dense that was not packed
 		return fmt.Errorf("%d outputs, expected %d, one for each label", n, len(c.Labels))
 	}
 	if m.activation, err = pipeline.ParseActivation(c.Activation); err != nil {

@@ -38,6 +38,7 @@ type modelFlags struct {
 	as           *choice // nil where the folder alone says what it is
 	transformers int
 	trust        bool
+	base         string
 	maxTokens    int         // no flag: of bench, which measures up to the position table
 	cache        embed.Cache // of cacheFlags; nil = none
 }
@@ -76,7 +77,8 @@ func (f *modelFlags) addPlace(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.IntVar(&f.transformers, "transformers", 0, "major `VERSION` of transformers as which the tokenizer's files are read, 4 or 5, which differ for some folders; 0 for the one that the folder names")
 	flags.BoolVar(&f.trust, "trust-model-type", false, "your word that code which config.json names in auto_map, and which is not known, computes what its model_type does without it; no code of a folder is ever run")
-	flags.BoolVar(&f.download, "download", false, "download the model of an id where the cache lacks it or has an older one")
+	flags.StringVar(&f.base, "base", "", "`NAME` of the base model of a LoRA adapter, its folder or its id at the hub (default: the one that adapter_config.json names)")
+	flags.BoolVar(&f.download, "download", false, "download the model of an id where the cache lacks it or has an older one, and so the base model of an adapter")
 	f.progress = addProgress(cmd)
 }
 
@@ -159,6 +161,7 @@ func (f *modelFlags) find(ctx context.Context, c *console) (dir string, cfg embe
 	if f.pooling != nil {
 		cfg.Pooling = f.pooling.value
 	}
+	cfg.Base = f.base // where that is no error, baseOf has the folder
 	if f.name == builtin {
 		return "", cfg, nil
 	}
@@ -169,7 +172,32 @@ func (f *modelFlags) find(ctx context.Context, c *console) (dir string, cfg embe
 	if dir != f.name {
 		cfg.Name = f.name // the folder of an id is called after a commit
 	}
+	if err == nil {
+		cfg.Base, err = f.baseOf(ctx, c, dir)
+	}
 	return dir, cfg, err
+}
+
+// baseOf returns the folder of the base model of the adapter in dir: of --base, or of the id
+// that the adapter names; "" where it names a folder, or there is none.
+func (f *modelFlags) baseOf(ctx context.Context, c *console, dir string) (string, error) {
+	if f.base != "" {
+		base := *f
+		base.name = f.base
+		dir, err := base.folder(ctx, c)
+		if err != nil {
+			err = fmt.Errorf("--base: %w", err)
+		}
+		return dir, err
+	}
+	base, err := c.base(ctx, dir, f.download, f.progress.value)
+	if errors.Is(err, hub.ErrNotCached) && !f.download {
+		err = fmt.Errorf("%w: run 'rhumb pull' with that id, or give --download, or --base", err)
+	}
+	if base != "" {
+		c.reads(base)
+	}
+	return base, err
 }
 
 // errNoFolder is that of a name of which there is neither a folder nor an id in the cache.
@@ -215,4 +243,11 @@ func (c *console) resolve(ctx context.Context, id string, o hub.Options, progres
 	defer bar.clear()
 	o.Progress = bar.download
 	return hub.Resolve(ctx, id, o)
+}
+
+// base is hub.Base with a bar.
+func (c *console) base(ctx context.Context, dir string, download bool, progress string) (string, error) {
+	bar := c.newBar(progress, false)
+	defer bar.clear()
+	return hub.Base(ctx, dir, hub.Options{Download: download, Progress: bar.download})
 }

@@ -16,7 +16,8 @@ func (c *console) pullCommand() *cobra.Command {
 		Long: `Download the files of a model that an embedding needs into the cache of Hugging
 Face's own tools, as far as it lacks them, and print their folder. The cache is
 $HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggingface/hub; a token, where the model
-needs one, is that of $HF_TOKEN or of the last login. A download that broke off goes
+needs one, is that of $HF_TOKEN or of the last login. With a LoRA adapter comes the base
+model that it names by its id. A download that broke off goes
 on where it was; one that stands still for two minutes or so, or brings less than
 60 KiB in a minute, is given up.`,
 		Example: `  rhumb pull BAAI/bge-small-en-v1.5
@@ -27,6 +28,9 @@ on where it was; one that stands still for two minutes or so, or brings less tha
 	progress := addProgress(cmd)
 	cmd.RunE = action(func(ctx context.Context, _ *cobra.Command, args []string) error {
 		dir, err := c.resolve(ctx, args[0], hub.Options{Revision: revision, Download: true}, progress.value)
+		if err == nil {
+			_, err = c.base(ctx, dir, true, progress.value)
+		}
 		if err != nil {
 			return err
 		}

@@ -88,6 +88,9 @@ func (f *serveFlags) places(ctx context.Context, c *console) ([]place, error) {
 		if of, ok := strings.CutPrefix(cfg.Name, "ollama:"); ok { // as its clients call it
 			cfg.Name = strings.TrimSuffix(of, ":latest")
 		}
+		if (len(models) > 1 || f.set.dir != "") && !hasAdapter(dir) {
+			cfg.Base = "" // --base is for the others
+		}
 		p := place{name: cmp.Or(name, cfg.Name), dir: dir, cfg: cfg}
 		switch {
 		case name != "":

@@ -93,6 +93,11 @@ func (f *serveFlags) folders(ctx context.Context, c *console, kinds map[string]s
 	for _, sub := range found {
 		p := place{name: filepath.ToSlash(sub), dir: filepath.Join(f.set.dir, sub), as: kinds[""], cfg: cfg, comes: true}
 		p.cfg.Name = p.name
+		if p.cfg.Base = ""; hasAdapter(p.dir) {
+			if base, err := f.model.baseOf(ctx, c, p.dir); err == nil { // else an error of its requests
+				p.cfg.Base = base
+			}
+		}
 		if as, ok := kinds[p.name]; ok {
 			p.as = as
 		}
@@ -130,10 +135,19 @@ func modelFolders(dir string, inside func(dir string) ([]string, error)) (list [
 
 // hasModel reports whether dir has one of the files that a model's folder has to have.
 func hasModel(dir string) bool {
-	return slices.ContainsFunc([]string{"modules.json", "config.json"}, func(name string) bool {
+	return slices.ContainsFunc([]string{"modules.json", "config.json", adapterConfig}, func(name string) bool {
 		_, err := os.Stat(filepath.Join(dir, name))
 		return err == nil
 	})
+}
+
+// adapterConfig is the file that tells a LoRA adapter.
+const adapterConfig = "adapter_config.json"
+
+// hasAdapter reports whether the folder dir is that of an adapter.
+func hasAdapter(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, adapterConfig))
+	return dir != "" && err == nil
 }
 
 // sources returns the models of places that come and go, and what their folders say of

@@ -27,7 +27,7 @@ func Open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 	}
 	m, err := loader.Open(ctx, fsys, dir, loader.Config{
 		Kernels: cfg.Kernels, Format: kernel.Format(cfg.Precision), Workers: cfg.Workers,
-		BatchTokens: cfg.BatchTokens, MaxTokens: cfg.MaxTokens, Transformers: cfg.Transformers, TrustModelType: cfg.TrustModelType, Packing: packing,
+		BatchTokens: cfg.BatchTokens, MaxTokens: cfg.MaxTokens, Base: cfg.Base, Transformers: cfg.Transformers, TrustModelType: cfg.TrustModelType, Packing: packing,
 	}, read)
 	if other := (*modelfolder.KindError)(nil); errors.As(err, &other) {
 		err = &embed.KindError{Kind: string(other.Kind), Err: err}

@@ -27,6 +27,7 @@ type Config struct {
 	BatchTokens int           // 0 = pipeline.DefaultBatchTokens
 	MaxTokens   int           // 0 = the folder's
 	Pooling     string        // "" = the folder's
+	Base        string        // path of the folder of an adapter's base model; "" = the one that the adapter names
 	Packing     Packing
 
 	Transformers   int // 0 = the one that the folder names
@@ -110,7 +111,7 @@ func Open(ctx context.Context, fsys fs.FS, dir string, cfg Config, read func(fs.
 	} else if fsys, err = shown(fsys); err != nil {
 		return nil, err
 	}
-	spec, err := read(fsys, modelfolder.Options{Dir: dir, MaxTokens: cfg.MaxTokens, Pooling: cfg.Pooling, Transformers: cfg.Transformers})
+	spec, err := read(fsys, modelfolder.Options{Dir: dir, Base: cfg.Base, MaxTokens: cfg.MaxTokens, Pooling: cfg.Pooling, Transformers: cfg.Transformers})
 	if err != nil {
 		return nil, err
 	}

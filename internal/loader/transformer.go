@@ -87,6 +87,9 @@ func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) 
 			return nil, spec.ErrorIn(spec.Base.ErrorIn("", err))
 		}
 	}
+	if h := e.Transformer.Head; h != nil && open.Head == transformer.ClassificationHead {
+		m.Spec.SetLabels(h.Labels())
+	}
 	e.Runs = pipeline.Transformer{Model: e.Transformer}
 	return e, nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/manifest"
@@ -17,13 +18,16 @@ import (
 const adapterConfig = manifest.Adapter
 
 // readAdapter finds the LoRA adapter in the module's folder, and the folder of the
-// model that it is merged into: the module's own where that has a config.json, else
-// the one that base_model_name_or_path names (as transformers 5.23 chooses). Without
-// an adapter that is the module's. dir is Options.Dir.
-func (e *Encoder) readAdapter(dir string) error {
+// model that it is merged into: that of the options, else the module's own where that has a
+// config.json, else the one that base_model_name_or_path names (as transformers 5.23
+// chooses). Without an adapter that is the module's.
+func (e *Encoder) readAdapter(o Options) error {
 	e.Base = e.Folder
 	data, err := e.Folder.Read(adapterConfig)
 	if errors.Is(err, fs.ErrNotExist) {
+		if o.Base != "" {
+			return fmt.Errorf("base: %.100q given, expected none: the folder has no %s", o.Base, adapterConfig)
+		}
 		return nil
 	}
 	if err != nil {
@@ -35,9 +39,24 @@ func (e *Encoder) readAdapter(dir string) error {
 	}
 	if err = strictjson.Unmarshal(data, &config); err == nil {
 		e.Adapter, e.base, e.task = data, config.Base, config.Task
-		e.Base, err = e.Folder.base(config.Base, dir)
+		if o.Base != "" {
+			e.base, e.apart = o.Base, true
+			e.Base, err = e.Folder.given(o.Base)
+			return err
+		}
+		e.Base, err = e.Folder.base(config.Base, o.Dir)
+		e.apart = !e.Folder.Exists(configName)
 	}
 	return e.Folder.ErrorIn(adapterConfig, err)
+}
+
+// words returns the folder with the tokenizer: the adapter's, or that of the base model
+// where an adapter has none beside it.
+func (e *Encoder) words() Folder {
+	if !e.apart || e.Folder.Exists(tokenizerName) || e.Folder.Exists(tokenizerConfigName) || slices.ContainsFunc(manifest.Vocabularies, e.Folder.Exists) {
+		return e.Folder
+	}
+	return e.Base
 }
 
 // jinaV5 is the model_type of jina-embeddings-v5-text, whose adapters lie in folders of their
@@ -76,6 +95,22 @@ func elsewhere(path string) bool {
 	return strings.HasPrefix(path, "//") || strings.HasPrefix(path, "/??/")
 }
 
+// given returns the folder at path of a model that an adapter in f is for.
+func (f Folder) given(path string) (Folder, error) {
+	base := Folder{os.DirFS(path), "", f.ignored}
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return f, fmt.Errorf("base: %w", err)
+	case !info.IsDir():
+		return f, fmt.Errorf("base: %q, a file, expected the folder of the base model", path)
+	case base.Exists(adapterConfig):
+		return f, fmt.Errorf("base: %q, the folder of an adapter, expected a model's", path)
+	case !base.Exists(configName):
+		return f, fmt.Errorf("base: %q, a folder without %s, expected the base model's", path, configName)
+	}
+	return base, nil
+}
+
 // base returns the folder of the model that an adapter in f is for. dir is where
 // the root of f's file system lies, "" where that is not known.
 func (f Folder) base(name, dir string) (Folder, error) {
@@ -102,5 +137,5 @@ func (f Folder) base(name, dir string) (Folder, error) {
 			return base, nil
 		}
 	}
-	return f, fmt.Errorf("base_model_name_or_path: %q, expected the path of the base model's folder, absolute or from this folder on: models are not downloaded", name)
+	return f, fmt.Errorf("base_model_name_or_path: %q, expected the path of the base model's folder, absolute or from this folder on; of an id, hub.Base and hub.Resolve return it for Config.Base, which --base is too", name)
 }

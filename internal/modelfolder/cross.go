@@ -18,6 +18,8 @@ type Cross struct {
 	Activation string   // of a score: the class of torch.nn, such as "Sigmoid"
 	Logit      *LogitScore
 	Overruled  bool `json:"-"` // the folder says that it is an embedding model
+
+	activation func(labels int) string
 }
 
 // A LogitScore is sentence-transformers' module of that name: the score is the logit of
@@ -96,13 +98,35 @@ func (r *reader) cross(list []moduleEntry) error {
 	if err := c.read(&l, s.Default); err != nil {
 		return e.ErrorIn(e.Base.ErrorIn(configName, err))
 	}
-	s.Kind = Reranker
-	if len(c.Labels) > 1 {
-		s.Kind = Classifier
-	}
-	c.Activation = l.activation(r.activation, len(c.Labels))
+	c.activation = func(n int) string { return l.activation(r.activation, n) }
+	s.labeled()
 	return nil
 }
+
+// labeled sets what follows from how many labels there are.
+func (s *Spec) labeled() {
+	n := len(s.Cross.Labels)
+	s.Kind = Reranker
+	if n > 1 {
+		s.Kind = Classifier
+	}
+	s.Cross.Activation = s.Cross.activation(n)
+}
+
+// SetLabels says that the head has n labels: config.json of the base model of an adapter
+// with a head of its own says nothing of them.
+func (s *Spec) SetLabels(n int) {
+	if n != len(s.Cross.Labels) {
+		s.Cross.Labels = nil
+		for i := range n {
+			s.Cross.Labels = append(s.Cross.Labels, labelName(i))
+		}
+		s.labeled()
+	}
+}
+
+// labelName returns the name that transformers gives a label without one.
+func labelName(i int) string { return fmt.Sprintf("LABEL_%d", i) }
 
 // plainCross reads a folder without modules.json.
 func (r *reader) plainCross() error {
@@ -121,7 +145,7 @@ func (r *reader) plainCross() error {
 	if err == nil {
 		err = r.complete(e, s)
 	}
-	if err == nil && e.Model.predictsTokens() {
+	if err == nil && e.Model.predictsTokens() && adapterTaskKinds[e.task] != Classifier {
 		err = r.yesNo(e)
 	}
 	return err
@@ -155,7 +179,7 @@ func (c *Cross) read(l *labels, r *Route) error {
 	for i := range c.Labels {
 		name, ok := l.ID2Label[strconv.Itoa(i)]
 		if !ok || len(l.ID2Label) != n {
-			name = fmt.Sprintf("LABEL_%d", i) // as transformers names them
+			name = labelName(i)
 		}
 		c.Labels[i] = name
 	}

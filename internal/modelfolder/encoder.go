@@ -15,7 +15,7 @@ import (
 func (r *reader) newEncoder(dir Folder) (*Encoder, error) {
 	e := &Encoder{Folder: dir, Unknown: -1}
 	var err error
-	if err = e.readAdapter(r.options.Dir); err != nil {
+	if err = e.readAdapter(r.options); err != nil {
 		return nil, err
 	}
 	if e.Model, e.Config, err = e.Base.modelConfig(); err == nil {
@@ -71,7 +71,7 @@ func (e *Encoder) readOutliers() error {
 
 // ErrorIn names the base model in err, where it lies elsewhere.
 func (e *Encoder) ErrorIn(err error) error {
-	if err != nil && e.Adapter != nil && !e.Folder.Exists(configName) {
+	if err != nil && e.apart {
 		return fmt.Errorf("with the base model %s: %w", e.base, err)
 	}
 	return err

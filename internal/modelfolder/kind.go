@@ -191,6 +191,9 @@ func (r *reader) classKind(wanted Kind) error {
 	}
 	r.source = e
 	if kind, ok := adapterTaskKinds[e.task]; ok && e.Adapter != nil {
+		if kind == Classifier && wanted == Reranker {
+			return nil // of how many labels, its weights tell
+		}
 		return r.root.ErrorIn(adapterConfig, kindError(kind, wanted, "task_type: %q", e.task))
 	}
 	kind, why := Embedding, "architectures: none"

@@ -100,7 +100,7 @@ func (r *reader) plain() (*Route, error) {
 		return r.model2vec()
 	}
 	var err error
-	if e.Chat, err = r.root.plainChat(); err != nil {
+	if e.Chat, err = e.words().plainChat(); err != nil {
 		return nil, err
 	}
 	if err := r.complete(e, settings{}); err != nil {

@@ -56,10 +56,11 @@ type Encoder struct {
 	Presence bool        // of a weight for each token, which a text has or not: SparseStaticEmbedding
 	Masked   bool        // a transformer that runs with its masked-language-model head
 	Base     Folder      // of config.json and the weights: Folder, or that of an adapter's base model
+	apart    bool        // Base is not Folder
 	Config   []byte      // config.json; nil of a table
 	Model    ModelConfig // what is read of it here
 	Adapter  []byte      // adapter_config.json; nil = none
-	base     string      // base_model_name_or_path of it
+	base     string      // base_model_name_or_path of it, or Options.Base
 	task     string      // task_type of it
 	Tasks    []TaskAdapter
 
@@ -86,6 +87,7 @@ type TaskAdapter struct {
 // Options are what a caller says about the folder.
 type Options struct {
 	Dir       string // where the root lies, "" where that is not known: an adapter may name its base model from there on
+	Base      string // path of the folder of the base model of the folder's adapter, in place of the one that the adapter names; "" = that one
 	MaxTokens int    // limit of one input in place of the folder's; 0 = the folder's
 	Pooling   string // the mode that pools the body of a folder without modules.json, whatever its head; "" = the folder's
 

@@ -25,7 +25,7 @@ const (
 // readTokenizer reads the tokenizer of a Transformer and the limit of tokens, which that of
 // the options replaces.
 func (e *Encoder) readTokenizer(s settings, o Options) error {
-	f := e.Folder
+	f := e.words()
 	var err error
 	if e.Tokenizer, e.Sum, err = f.loadTokenizer(o.Transformers); err != nil {
 		return err

@@ -30,12 +30,12 @@ func (r *reader) yesNo(e *Encoder) error {
 	}
 	score := &LogitScore{True: yes, False: no}
 	r.spec.Cross.Logit, r.spec.Cross.Overruled = score, true
-	chats, err := e.Folder.chats()
+	chats, err := e.words().chats()
 	if err != nil || !chats {
 		return err
 	}
 	score.Detect = true
-	return e.Folder.chatTemplate(&score.Chat)
+	return e.words().chatTemplate(&score.Chat)
 }
 
 // chats reports whether the tokenizer in f has a chat template.

@@ -20,7 +20,8 @@ import (
 const adapters = "../../testdata/adapters"
 
 // bases are the golden folders that the adapters of PEFT are for.
-var bases = map[string]string{"bert": "bert", "qwen3": "qwen3-bf16-sharded", "t5": "t5", "deberta-v2": "deberta-v2"}
+var bases = map[string]string{"bert": "bert", "qwen3": "qwen3-bf16-sharded", "t5": "t5", "deberta-v2": "deberta-v2",
+	"nomic-bert": "nomic-bert", "gte": "gte", "jina-v3": "jina-v3"}
 
 // openFiles returns the config.json and the weights of a model's folder.
 func openFiles(t testing.TB, dir string) ([]byte, *tensor.File) {

@@ -85,7 +85,9 @@ func (w *weights) labels(hidden int, name string, b bias) *Linear {
 		w.errorf("tensor %s: shape %v, expected %d rows, as config.json has %s", t.Name, t.Shape, want, key)
 		return new(Linear)
 	}
-	return w.exact().unlisted(hidden, b, whole(name, found))
+	l := w.exact().unlisted(hidden, b, whole(name, found))
+	l.N = found // of one that is counted and not packed too
+	return l
 }
 
 // labels returns how many labels a config.json says there are, as transformers 5.23

@@ -48,6 +48,7 @@ func openGTE(w *weights) *Model {
 		return nil
 	}
 	w.ignore("embeddings.position_ids", "embeddings.rotary_emb.")
+	w.trainedAs(gteNames)
 	hidden, inner := c.HiddenSize, c.IntermediateSize
 	m := &Model{
 		Hidden:       hidden,

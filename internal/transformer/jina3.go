@@ -17,6 +17,7 @@ func openJinaV3(w *weights) *Model {
 	if !w.enter("embeddings.word_embeddings.weight", c.VocabSize, c.HiddenSize) {
 		return nil
 	}
+	w.trainedAs(jinaV3Names)
 	m := c.jinaV3(w, rope)
 	m.Head = w.classifier(c.HiddenSize, robertaClassifier)
 	return m

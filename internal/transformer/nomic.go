@@ -26,6 +26,7 @@ func openNomicBERT(w *weights) *Model {
 	if !w.enter("embeddings.word_embeddings.weight", c.vocabulary(), c.NEmbd) {
 		return nil
 	}
+	w.trainedAs(nomicNames)
 	hidden := c.NEmbd
 	m := &Model{
 		Hidden:       hidden,

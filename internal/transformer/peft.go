@@ -29,6 +29,7 @@ type Adapter struct {
 	whole   map[string]string   // tensors in place of the base model's: its name → that in the file
 	used    map[string]bool     // tensors of the file
 	path    string              // of the base model's own names in the model that was trained, with the dot that ends it
+	code    codeNames           // other names of the model's modules in it
 	errs    []error
 }
 
@@ -315,6 +316,9 @@ func (a *Adapter) replacement(name string) (tensor.Tensor, bool) {
 		return tensor.Tensor{}, false
 	}
 	key, ok := lookup(a, a.whole, name)
+	if code := a.code.of(name); !ok && len(code) == 1 {
+		key, ok = lookup(a, a.whole, code[0])
+	}
 	if !ok {
 		return tensor.Tensor{}, false
 	}
@@ -325,6 +329,25 @@ func (a *Adapter) replacement(name string) (tensor.Tensor, bool) {
 // linear returns the update of the linear layer (outputs×inputs) with the named
 // weight, nil where there is none.
 func (a *Adapter) linear(weight string, outputs, inputs int) *lowRank {
+	if a == nil {
+		return nil
+	}
+	code := a.code.of(weight)
+	if len(code) < 2 || outputs%len(code) != 0 {
+		return a.update(weight, outputs, inputs)
+	}
+	parts := make([]*lowRank, len(code))
+	for i, name := range code {
+		parts[i] = a.update(name, outputs/len(code), inputs)
+	}
+	if u := sideBySide(parts, outputs, inputs); u != nil {
+		return u
+	}
+	return a.update(weight, outputs, inputs)
+}
+
+// update is linear of a layer that is one in the code too.
+func (a *Adapter) update(weight string, outputs, inputs int) *lowRank {
 	m, rank, scale := a.module(weight)
 	if m == nil || m.a == "" {
 		return nil
@@ -359,6 +382,9 @@ func (a *Adapter) module(weight string) (m *adapted, rank int, scale float32) {
 		return nil, 0, 0
 	}
 	key, ok := lookup(a, a.modules, name)
+	if code := a.code.of(name); !ok && len(code) == 1 {
+		key, ok = lookup(a, a.modules, code[0])
+	}
 	if !ok {
 		return nil, 0, 0
 	}

@@ -8,6 +8,9 @@ OUT/<name>/ of an adapter that PEFT saves:
                        model, ../../goldens/<base>/model
   golden.safetensors   the base's input_ids and attention_mask; last_hidden_state [B,T,H] of the model that merge_and_unload
                        returns, computed in float64 (zero where the mask is 0); sentence [B,D]: what the base folder's modules make of it
+  plain [B,D] of bert and qwen3: what sentence-transformers makes of a folder of the adapter and a tokenizer alone, before any Normalize
+OUT/<name>/ of a classifier's adapter: the first two files, tokenizer left to the base, and cases.json: labels, pairs of texts, their ids, and the logits
+                       of the model that PEFT's AutoPeftModelForSequenceClassification merges, in float64
 OUT/jina-v3-lora/: model/, laid out and named as jinaai/jina-embeddings-v3 is, with bfloat16 weights; golden.safetensors with
 input_ids, attention_mask, last_hidden_state_<i> for task i of lora_adaptations and last_hidden_state_none for no task, and
 sentence_<i>, sentence_none [N,D] of the texts in cases.json, each after its task's prompt. That network is written out below,
@@ -20,11 +23,11 @@ import argparse, json, math, os, shutil, tempfile
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import peft, torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import AutoPeftModelForSequenceClassification, LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
-from transformers import AutoModel, AutoModelForCausalLM, JinaEmbeddingsV3Config, JinaEmbeddingsV3Model, T5EncoderModel
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, JinaEmbeddingsV3Config, JinaEmbeddingsV3Model, T5EncoderModel
 from torch.nn import functional as F
 
 torch.set_num_threads(1)
@@ -57,15 +60,40 @@ ADAPTERS = {
         load=AutoModel,
         config=dict(r=3, lora_alpha=6, target_modules=["query_proj", "key_proj", "intermediate.dense"], modules_to_save=["LayerNorm"]),
     ),
+    # the names of transformers' own code, which are not those that the base's file has: parts of what is one tensor there
+    "nomic-bert": dict(
+        base="nomic-bert",
+        load=AutoModel,
+        config=dict(
+            r=3,
+            lora_alpha=6,
+            target_modules=["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"],
+            rank_pattern={"v_proj": 2},
+            alpha_pattern={r"layers\.0\.self_attn\.q_proj": 5},
+            modules_to_save=["post_attention_layernorm"],
+        ),
+    ),
+    "gte": dict(
+        base="gte",
+        load=AutoModel,
+        config=dict(r=2, lora_alpha=4, target_modules=["k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"], modules_to_save=["post_mlp_layernorm"]),
+    ),
+    "jina-v3": dict(
+        base="jina-v3",
+        load=AutoModel,
+        config=dict(r=2, lora_alpha=2, target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "fc1", "fc2"], modules_to_save=["post_attention_layernorm"]),
+    ),
+}
+
+# adapters of classifiers on bare models, whose config.json says nothing of labels; the head is kept whole
+CLASSIFIERS = {
+    "bert-classifier": dict(base="bert", labels=3, config=dict(r=4, lora_alpha=8, target_modules=["query", "value", "dense"])),
+    "qwen3-reranker": dict(base="qwen3", labels=1, config=dict(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj", "down_proj"])),
 }
 
 
-def peft_adapter(name, spec, seed, goldens, out):
-    base = os.path.join(goldens, spec["base"], "model")
-    d = os.path.join(out, name)
-    shutil.rmtree(d, ignore_errors=True)
-    os.makedirs(d)
-    model = get_peft_model(spec["load"].from_pretrained(base, dtype=torch.float32), LoraConfig(**spec["config"])).eval()
+def shake(model, seed):
+    """Gives an adapter numbers that are not those of its start."""
     g = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for n, p in model.named_parameters():
@@ -73,6 +101,10 @@ def peft_adapter(name, spec, seed, goldens, out):
                 p.copy_(0.3 * torch.randn(p.shape, generator=g) / math.sqrt(max(1, min(p.shape))))
             elif "modules_to_save" in n:
                 p.copy_(p + 0.3 * torch.randn(p.shape, generator=g))
+
+
+def save(model, spec, d):
+    """Writes what PEFT saves of a model to d, with the path of the base model, and returns the configuration."""
     with tempfile.TemporaryDirectory() as tmp:
         model.save_pretrained(tmp)
         w = load_file(os.path.join(tmp, "adapter_model.safetensors"))
@@ -83,6 +115,52 @@ def peft_adapter(name, spec, seed, goldens, out):
     if isinstance(c["target_modules"], list):
         c["target_modules"].sort()  # a set in Python
     json.dump(c, open(os.path.join(d, "adapter_config.json"), "w"), indent=2, sort_keys=True)
+    return c, w
+
+
+def peft_classifier(name, spec, seed, goldens, out):
+    base = os.path.join(goldens, spec["base"], "model")
+    d = os.path.join(out, name)
+    shutil.rmtree(d, ignore_errors=True)
+    os.makedirs(d)
+    torch.manual_seed(seed)
+    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=spec["labels"], dtype=torch.float32)
+    model = get_peft_model(model, LoraConfig(task_type="SEQ_CLS", **spec["config"])).eval()
+    shake(model, seed)
+    c, w = save(model, spec, d)
+    with tempfile.TemporaryDirectory() as tmp:
+        shutil.copytree(d, tmp, dirs_exist_ok=True)
+        json.dump(dict(c, base_model_name_or_path=base), open(os.path.join(tmp, "adapter_config.json"), "w"))
+        whole = AutoPeftModelForSequenceClassification.from_pretrained(tmp, num_labels=spec["labels"], dtype=torch.float64).merge_and_unload().double().eval()
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    pairs = [[a, b] for a in TEXTS[:3] for b in TEXTS]
+    ids, logits = [], []
+    off = 0.0
+    for a, b in pairs:
+        x = tokenizer(a, b, return_tensors="pt")
+        with torch.no_grad():
+            y = whole(**x).logits[0]
+            off = max(off, (model(**x).logits[0].double() - y).abs().max().item())
+        ids.append(x["input_ids"][0].tolist())
+        logits.append(y.float().tolist())
+    json.dump(dict(labels=spec["labels"], pairs=pairs, ids=ids, logits=logits), open(os.path.join(d, "cases.json"), "w"), indent=1)
+    print(f"{name}: {len(w)} tensors, float32 off by {off:.1e}")
+    return off
+
+
+def peft_adapter(name, spec, seed, goldens, out):
+    base = os.path.join(goldens, spec["base"], "model")
+    native = tempfile.TemporaryDirectory()
+    if os.path.exists(os.path.join(base, "config.native.json")):  # config.json is that of the published code
+        shutil.copytree(base, native.name, dirs_exist_ok=True)
+        base = native.name
+        os.replace(os.path.join(base, "config.native.json"), os.path.join(base, "config.json"))
+    d = os.path.join(out, name)
+    shutil.rmtree(d, ignore_errors=True)
+    os.makedirs(d)
+    model = get_peft_model(spec["load"].from_pretrained(base, dtype=torch.float32), LoraConfig(**spec["config"])).eval()
+    shake(model, seed)
+    c, w = save(model, spec, d)
 
     def merged(dtype):
         m = PeftModel.from_pretrained(spec["load"].from_pretrained(base, dtype=dtype), d).to(dtype).merge_and_unload().eval()
@@ -101,7 +179,6 @@ def peft_adapter(name, spec, seed, goldens, out):
         plain = (plain.model if hasattr(plain, "lm_head") else plain).eval()
         moved = (plain(input_ids=ids, attention_mask=mask).last_hidden_state * mask[..., None] - h).abs().max().item()
     gold = dict(input_ids=ids, attention_mask=mask, last_hidden_state=h, sentence=f["sentence_embedding"])
-    save_file({k: v.contiguous() for k, v in gold.items()}, os.path.join(d, "golden.safetensors"))
 
     # sentence-transformers must load the same from a folder of the adapter and the base's modules
     with tempfile.TemporaryDirectory() as tmp:
@@ -114,6 +191,14 @@ def peft_adapter(name, spec, seed, goldens, out):
         with torch.no_grad():
             other = theirs({"input_ids": ids, "attention_mask": mask})["sentence_embedding"]
         off = (other - gold["sentence"]).abs().max().item()
+        if name in ("bert", "qwen3"):
+            for n in os.listdir(tmp):
+                if not n.startswith(("adapter_", "tokenizer")):
+                    shutil.rmtree(os.path.join(tmp, n)) if os.path.isdir(os.path.join(tmp, n)) else os.remove(os.path.join(tmp, n))
+            theirs = SentenceTransformer(tmp, device="cpu", model_kwargs={"dtype": torch.float32})
+            with torch.no_grad():
+                gold["plain"] = theirs({"input_ids": ids, "attention_mask": mask})["sentence_embedding"]
+    save_file({k: v.contiguous() for k, v in gold.items()}, os.path.join(d, "golden.safetensors"))
     print(f"{name}: {len(w)} tensors, hidden states moved by {moved:.2g}, float32 off by {single:.1e}, sentence-transformers differs by {off:.1e}")
     return off
 
@@ -316,6 +401,7 @@ def main():
     ap.add_argument("--out", required=True)
     a = ap.parse_args()
     worst = [peft_adapter(n, s, a.seed + i, a.goldens, a.out) for i, (n, s) in enumerate(ADAPTERS.items())]
+    worst += [peft_classifier(n, s, a.seed + 100 + i, a.goldens, a.out) for i, (n, s) in enumerate(CLASSIFIERS.items())]
     worst.append(jina(a.seed, a.goldens, a.out))
     if max(worst) > 3e-5:
         raise SystemExit(f"references differ: {worst}")
