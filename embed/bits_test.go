@@ -47,6 +47,8 @@ func TestBits(t *testing.T) {
 	models, err := filepath.Glob("../testdata/goldens/*/model")
 	require.NoError(t, err)
 	compared := 0
+	generic, err := kernel.ByName("generic")
+	require.NoError(t, err)
 	for _, s := range kernel.Sets() {
 		set := s.Name()
 		for _, precision := range []embed.Precision{embed.Float32, embed.BFloat16, embed.Int8} {
@@ -54,8 +56,8 @@ func TestBits(t *testing.T) {
 				load, name := func(ctx context.Context, cfg embed.Config) (*embed.Model, error) { return embed.Load(ctx, dir, cfg) }, filepath.Base(filepath.Dir(dir))
 				if dir == "minilm" {
 					load, name = minilm.Load, "minilm inside"
-					if set == "generic" {
-						continue // slow
+					if s.Rounds() {
+						continue // slow in plain Go
 					}
 				}
 				m, err := load(t.Context(), embed.Config{Precision: precision, Kernels: set})
@@ -63,7 +65,10 @@ func TestBits(t *testing.T) {
 				info := m.Info()
 				model := name + " " + precision.String()
 				way := info.Arithmetic + ", " + s.How(kernel.BFloat16) + " on " + set // attention's too
-				if precision == embed.Float32 && set != "generic" {
+				switch {
+				case s.Rounds():
+					way = generic.How(kernel.Format(precision)) + ", " + generic.How(kernel.BFloat16) + " on generic"
+				case precision == embed.Float32:
 					way = "float32 on SIMD"
 				}
 				sum := sumVectors(t, m)

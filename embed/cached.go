@@ -51,7 +51,7 @@ func (m *Model) newCache(ctx context.Context, c Cache) (*modelCache, error) {
 		return nil, err
 	}
 	arithmetic := fmt.Sprintf("%s: %s", m.info.Kernels, m.info.Arithmetic)
-	if m.info.Precision == Float32 && m.info.Kernels != "generic" {
+	if m.info.Precision == Float32 && m.info.Kernels != "generic" && m.info.Kernels != "sse41" {
 		arithmetic = "SIMD" // the same bits
 	}
 	cache := &modelCache{Cache: c, head: fmt.Appendf(nil, "row 1 %q %q", print, arithmetic), routes: map[*loader.Route]string{}, flights: map[[sha256.Size]byte]*flight{}}

@@ -8,8 +8,8 @@
 //	fmt.Println(result.Embeddings[0].Float32)
 //
 // The same text gives the same bits: alone or in any company, with any number
-// of workers, on every SIMD kernel set. The "generic" set agrees within 1e-6 in
-// Float32, and in BFloat16 as far as rounding goes.
+// of workers, on every SIMD kernel set. The "generic" set, and "sse41", which has its bits,
+// agree within 1e-6 in Float32, and in BFloat16 as far as rounding goes.
 package embed
 
 import (
@@ -38,7 +38,7 @@ type Config struct {
 	Base           string    // path of the folder of the base model, of a folder with a LoRA adapter, in place of the one that its adapter_config.json names: hub.Base returns that of an id at the hub; "" = the one that it names by a path
 	TrustModelType bool      // your word that code in config.json's auto_map that is not known here computes what transformers computes for its model_type: it is loaded as that, and Info.TrustedCode names it. No code of a folder is ever run
 	Transformers   int       // 4 or 5: major version of transformers as which the tokenizer's files are read, see tokenizer.LoadAs; 0 = the one that the folder names
-	Kernels        string    // "generic", "avx2", "avx512", "amx", "neon"; "" = the best this CPU has
+	Kernels        string    // "generic", "sse41", "avx2", "avx512", "amx", "neon"; "" = the best this CPU has
 	Cache          Cache     // of rows, which any number of models share; its key has the model's Fingerprint, which Load makes then; nil = none. Package embed alone has a use for it
 }
 

@@ -58,7 +58,7 @@ func newSettings(cfg *Config, m embed.Info, fingerprint string) settings {
 		"chunk bytes":      chunkBytes,
 		"shard":            "none",
 	}
-	if m.Precision == embed.Float32 && m.Kernels != "generic" {
+	if m.Precision == embed.Float32 && m.Kernels != "generic" && m.Kernels != "sse41" {
 		s["kernels"] = "SIMD" // the same bits
 	}
 	if cfg.ChunkTokens > 0 { // which older records do not know

@@ -148,7 +148,7 @@ func TestSameBits(t *testing.T) {
 	texts := texts(t)
 	var want []Outputs
 	for _, set := range kernel.Sets() {
-		if set.Name() == "generic" {
+		if set.Rounds() {
 			continue // sums in another order
 		}
 		for _, workers := range []int{1, 3} {

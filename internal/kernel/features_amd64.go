@@ -3,6 +3,7 @@ package kernel
 import "golang.org/x/sys/cpu"
 
 var features = []feature{
+	{"SSE4.1", cpu.X86.HasSSE41},
 	{"AVX2", cpu.X86.HasAVX2},
 	{"FMA", cpu.X86.HasFMA},
 	{"F16C", cpu.X86.HasF16C},

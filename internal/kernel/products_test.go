@@ -48,9 +48,9 @@ func setsAndFormats(yield func(*Set, Format) bool) {
 	}
 }
 
-// plain reports whether s multiplies in format f in plain Go.
+// plain reports whether s multiplies in format f as plain Go does.
 func plain(s *Set, f Format) bool {
-	return reflect.ValueOf(s.products[f].tile).Pointer() == reflect.ValueOf(generic.products[f].tile).Pointer()
+	return s.rounds || reflect.ValueOf(s.products[f].tile).Pointer() == reflect.ValueOf(generic.products[f].tile).Pointer()
 }
 
 var shapes = [][3]int{ // m, n, k
@@ -87,7 +87,7 @@ func TestMultiplyIsChainsOfFMAs(t *testing.T) {
 			}
 		}
 		for _, s := range sets {
-			if s == &generic {
+			if s.rounds {
 				continue
 			}
 			got := randomMatrix(rng, m, n, n+rng.IntN(5))

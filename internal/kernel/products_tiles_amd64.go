@@ -494,6 +494,24 @@ func direct13x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float3
 //go:noescape
 func direct14x32AVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, n int, next *float32)
 
+//go:noescape
+func tile1x16SSE41(c *float32, ldc int, a *float32, row, step int, b, bias *float32, steps, first int)
+
+//go:noescape
+func tile2x16SSE41(c *float32, ldc int, a *float32, row, step int, b, bias *float32, steps, first int)
+
+//go:noescape
+func tile1x16BFloat16SSE41(c *float32, ldc int, a *float32, row, step int, b, bias *float32, steps, first int)
+
+//go:noescape
+func tile2x16BFloat16SSE41(c *float32, ldc int, a *float32, row, step int, b, bias *float32, steps, first int)
+
+//go:noescape
+func tile1x16Int8SSE41(c *float32, ldc int, a *float32, row, step int, b, bias *float32, steps, first int)
+
+//go:noescape
+func tile2x16Int8SSE41(c *float32, ldc int, a *float32, row, step int, b, bias *float32, steps, first int)
+
 var tilesBFloat16AMX = amxTiles{{tile16x16BFloat16AMX, tile16x32BFloat16AMX}, {tile32x16BFloat16AMX, tile32x32BFloat16AMX}}
 
 //go:noescape

@@ -1,13 +1,13 @@
 // Package kernel holds the inner loops: matrix products, norms, softmax,
 // activations and conversions, in plain Go and in assembly for each CPU level.
 //
-// All SIMD sets give the same bits: every element of a product is one chain of
+// All SIMD sets but that for SSE4.1 give the same bits: every element of a product is one chain of
 // fused multiply-adds over k in order, in float32 for each SumTerms of it, which are
 // added in order; reductions use 16 partial sums (element
 // i goes to sum i mod 16) added as a fixed tree (i and i+8, then +4, +2, +1),
 // and exp, erf and tanh are one polynomial with one order of fused steps. Only the
-// sums of bfloat16s by AMX have an order of their own. The generic set is plain Go and
-// agrees within a bound that each test derives.
+// sums of bfloat16s by AMX have an order of their own. The generic set is plain Go, without
+// fused steps, and agrees within a bound that each test derives; the set for SSE4.1 has its bits.
 //
 // The name of a file begins with what it works on: products, of matrices; rows, which
 // are norms, activations and softmax; or vectors, which are distances and conversions.
@@ -32,6 +32,9 @@ type Set struct {
 	// unproven says that no such CPU was at hand: the set serves where it computes
 	// what the generic set does, see Best.
 	unproven bool
+
+	// rounds says that products are rounded before they are added.
+	rounds bool
 
 	products [Formats]product
 	int8Loops
@@ -66,8 +69,12 @@ type Set struct {
 	peak func(n int) float64
 }
 
-// Name returns "generic", "avx2", "avx512", "amx" or "neon".
+// Name returns "generic", "sse41", "avx2", "avx512", "amx" or "neon".
 func (s *Set) Name() string { return s.name }
+
+// Rounds reports whether s rounds products before it adds them. Sets that do have the same
+// bits, those of plain Go, and in float32 so have those that do not.
+func (s *Set) Rounds() bool { return s.rounds }
 
 // Sets returns the sets that this CPU runs, slowest first. GODEBUG=cpu.avx2=off
 // and its like (golang.org/x/sys/cpu) take sets away.

@@ -10,6 +10,9 @@ var sets = detect(permitTiles)
 // the CPU has them.
 func detect(permitted func() bool) []*Set {
 	sets := []*Set{&generic}
+	if cpu.X86.HasSSE41 {
+		sets = append(sets, &sse41)
+	}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		if cpu.X86.HasAVXVNNI && provenInt8(&avx2, int8AVXVNNI) {
 			avx2.products[Int8] = int8AVXVNNI

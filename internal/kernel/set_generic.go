@@ -1,7 +1,8 @@
 package kernel
 
 var generic = Set{
-	name: "generic",
+	name:   "generic",
+	rounds: true,
 	products: [Formats]product{
 		Float32:  {how: "float32", tileRows: 4, tile: tileGeneric, transpose: transposeGeneric, interleave: interleaveGeneric, packRows: packRowsGeneric},
 		BFloat16: bfloat16Generic,

@@ -132,7 +132,7 @@ func TestFloatSums(t *testing.T) {
 			for _, s := range sets {
 				got := make([]float32, n)
 				f.kernel(s, got, query, rows)
-				if s != &generic {
+				if !s.rounds {
 					sameBits(t, want, got, "%s %s of %d×%d", s.name, f.name, n, d)
 				}
 				for i := range got {
@@ -140,7 +140,7 @@ func TestFloatSums(t *testing.T) {
 					// three roundings of its own: product, and difference twice. generic has
 					// blocks of 256 with 4 partial sums at least, the blocks and the tail.
 					additions := d/16 + 1 + 4
-					if s == &generic {
+					if s.rounds {
 						additions = min(d, 256)/4 + 2 + d/256 + 2
 					}
 					bound := size[i] * u * float64(additions+3)

@@ -37,6 +37,9 @@ func files(dir string) map[string][]byte {
 	for _, l := range int4Levels {
 		all[l.file] = l.source()
 	}
+	for _, l := range sseLevels {
+		all[l.file] = l.source()
+	}
 	for _, l := range amxLevels {
 		all[l.file] = l.source()
 	}
