@@ -158,9 +158,16 @@ func exponentialsBFloat16Generic(dst *float32, groupBytes int, x []float32, fact
 	}
 	shift := largest * factor
 	var sums [16]float32
+	powersGeneric(dst, groupBytes, x, 0, factor, shift, &sums)
+	return sum16(&sums)
+}
+
+// powersGeneric packs 2^(x·factor-shift) from group number g on, of 8 elements each, groupBytes
+// apart in dst, and adds the words to sums.
+func powersGeneric(dst *float32, groupBytes int, x []float32, g int, factor, shift float32, sums *[16]float32) {
 	group := groupBytes / 4
 	words := unsafe.Slice(dst, (len(x)-1)/8*group+4)
-	for g := 0; 8*g < len(x); g++ {
+	for ; 8*g < len(x); g++ {
 		for w := range 4 {
 			var terms [2]float32
 			for t := range terms {
@@ -179,12 +186,6 @@ func exponentialsBFloat16Generic(dst *float32, groupBytes int, x []float32, fact
 			sums[g%4*4+w] += low
 		}
 	}
-	for n := 8; n > 0; n /= 2 {
-		for i := range n {
-			sums[i] += sums[i+n]
-		}
-	}
-	return sums[0]
 }
 
 func packExponentialsBFloat16Generic(dst, x *float32, ld, rows, cols int, scale float32, totals *float32) {

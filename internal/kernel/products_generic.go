@@ -111,10 +111,15 @@ func interleaveGeneric(dst, src *float32, ld, rows, cols int) {
 func packRowsGeneric(dst, src *float32, ld, m, cols int) {
 	from := unsafe.Slice(src, (m-1)*ld+cols)
 	to := unsafe.Slice(dst, Float32.words(cols)*m)
-	for g := 0; 4*g < cols; g++ {
-		for i := range m {
-			last := to[(g*m+i)*4:][:4]
-			clear(last[copy(last, from[i*ld+4*g:i*ld+cols]):])
+	whole := cols / 4
+	for i := range m {
+		row := from[i*ld:][:cols]
+		for g := range whole {
+			*(*[4]float32)(to[(g*m+i)*4:]) = *(*[4]float32)(row[4*g:])
+		}
+		if rest := row[4*whole:]; len(rest) > 0 {
+			last := to[(whole*m+i)*4:][:4]
+			clear(last[copy(last, rest):])
 		}
 	}
 }
