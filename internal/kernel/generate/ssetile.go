@@ -107,7 +107,8 @@ func sseAddBiases(w *asm, rows int) {
 	}
 }
 
-// sseFloat32 writes the kernel of Float32: the parts of the sums lie in c until all are added.
+// sseFloat32 writes the kernel of Float32: the parts of the sums lie in c until all are added. Panels
+// lie on boundaries of 16 bytes, as operands of MULPS do.
 func sseFloat32(w *asm, rows int) {
 	w.line("MOVQ first+64(FP), CX")
 	w.line("XORQ R11, R11")
@@ -126,8 +127,8 @@ func sseFloat32(w *asm, rows int) {
 		}
 		for group := range sseGroups {
 			for k := range 4 {
-				w.line("MOVUPS %d(BX), X%d", k*sseBytes+16*group, 12+k)
-				w.line("MULPS  X%d, X%d", 8+k, 12+k)
+				w.line("MOVAPS X%d, X%d", 8+k, 12+k)
+				w.line("MULPS  %d(BX), X%d", k*sseBytes+16*group, 12+k)
 				if k%2 == 1 {
 					w.line("ADDPS  X%d, X%d", 12+k, 11+k)
 				}
