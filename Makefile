@@ -50,7 +50,8 @@ tidy:
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
-# The tiny models of testdata. MODEL=DIR, a folder of all-MiniLM-L6-v2, adds the real model's answers.
+# The tiny models of testdata. MODEL=DIR, a folder of all-MiniLM-L6-v2, adds the real model's answers. FOUR=PYTHON, one with
+# transformers 4.57.6, adds its ids of the popular ones.
 goldens:
 	python3 -m venv .venv
 	.venv/bin/pip install -r testdata/generate/requirements.txt
@@ -62,7 +63,7 @@ goldens:
 	.venv/bin/python testdata/generate/positions.py --out testdata/positions.json
 	.venv/bin/python testdata/generate/modules.py --goldens testdata/goldens
 	.venv/bin/python testdata/generate/adapters.py --seed 20260101 --goldens testdata/goldens --out testdata/adapters
-	.venv/bin/python testdata/generate/popular.py --goldens testdata/goldens --out testdata/popular
+	.venv/bin/python testdata/generate/popular.py --goldens testdata/goldens --out testdata/popular $(if $(FOUR),--four $(FOUR))
 	.venv/bin/python testdata/generate/jina5.py --seed 20261129 --goldens testdata/goldens --out testdata/adapters
 	$(if $(MODEL),.venv/bin/python testdata/generate/minilm.py --model $(MODEL) --out testdata/goldens/all-MiniLM-L6-v2)
 

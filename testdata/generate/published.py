@@ -122,8 +122,8 @@ def jina(c, normed, tensors):
     run, heads, inner = Run(tensors, c["layer_norm_eps"]), c["num_attention_heads"], c["intermediate_size"]
     act = {"geglu": F.gelu, "reglu": F.relu, "original": F.gelu}[c["feed_forward_type"]]
 
-    def hidden(ids):
-        x = run.tensors["embeddings.word_embeddings.weight"][ids] + run.tensors["embeddings.token_type_embeddings.weight"][0]
+    def hidden(ids, types=0):
+        x = run.tensors["embeddings.word_embeddings.weight"][ids] + run.tensors["embeddings.token_type_embeddings.weight"][types]
         x = run.norm("embeddings.LayerNorm", x)
         bias = alibi(heads, len(ids))
         for i in range(c["num_hidden_layers"]):

@@ -87,7 +87,8 @@ def reference(folder, inputs, kept):
         vectors = m.encode(inputs, batch_size=1, convert_to_sparse_tensor=False).numpy()
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
     else:
-        m = SentenceTransformer(folder, device="cpu").float().eval()
+        # Not float() after loading: what a model computes of its settings, as Gemma's scale of embeddings, would stay in bfloat16.
+        m = SentenceTransformer(folder, device="cpu", model_kwargs={"dtype": torch.float32}).eval()
         vectors = m.encode(inputs, batch_size=1, normalize_embeddings=True)
     ids = [[int(v) for v in np.asarray(m.preprocess([t])["input_ids"]).reshape(-1)] for t in inputs]
     os.makedirs(os.path.dirname(kept), exist_ok=True)
@@ -114,7 +115,7 @@ def embed(rhumb, folder, precision, lines, work, width):
         rows = [json.loads(l) for l in run(rhumb, "embed", "--model", folder, "--as", "sparse", "--precision", precision, "--input", lines).splitlines()]
         got = np.zeros((len(rows), width))
         for g, row in zip(got, rows):
-            v = row["embedding"]
+            v = row["sparse"]
             g[v["indices"]] = v["values"]
     return got / np.maximum(np.linalg.norm(got, axis=1, keepdims=True), 1e-30)
 
