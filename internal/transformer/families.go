@@ -59,7 +59,8 @@ var families = map[string]func(w *weights) *Model{
 	"roberta":     openRoBERTa,
 	"t5":          openT5,
 	"xlm-roberta": openRoBERTa,
-	"xlm-roberta modeling_lora.XLMRobertaLoRA": openJinaV3LoRA,
+	"xlm-roberta modeling_lora.XLMRobertaLoRA":         openJinaV3LoRA,
+	"xlm-roberta modeling_xlm_roberta.XLMRobertaModel": openFlashXLMR,
 }
 
 // A Config says what to open, and how.
@@ -123,6 +124,9 @@ func (w *weights) open() (*Model, error) {
 	if err := strictjson.Unmarshal(w.config, &head); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
+	if head.ModelType == "" {
+		head.ModelType = typeOfCode(head.AutoMap)
+	}
 	open, trusted, err := family(head.ModelType, head.AutoMap, w.head, w.trust)
 	if err != nil {
 		return nil, unsupported.Errorf("config.json: %w", err)
@@ -159,6 +163,21 @@ func (w *weights) open() (*Model, error) {
 	m.Linears, m.Stored = w.linears, w.stores.String()
 	m.Family, m.Trusted, m.Ignored = head.ModelType, trusted, append(unreadRope(w.config, w.key), w.stores.ignored()...)
 	return m, nil
+}
+
+// typeOfCode returns the model_type of the family whose code auto_map names for AutoModel, "" where
+// there is none. jina-reranker-v2 has no model_type: its code knows it.
+func typeOfCode(autoMap map[string]any) string {
+	code, _ := autoMap["AutoModel"].(string)
+	if _, after, ok := strings.Cut(code, "--"); ok {
+		code = after
+	}
+	for key := range families {
+		if t, own, ok := strings.Cut(key, " "); ok && own == code {
+			return t
+		}
+	}
+	return ""
 }
 
 // autoEnds are how the names of the classes end that have a head, in auto_map.

@@ -23,12 +23,11 @@ func openJinaV3(w *weights) *Model {
 	return m
 }
 
-// jinaV3 returns the encoder with w's weights.
+// jinaV3 returns the encoder with w's weights, where rope is nil without positions.
 func (c *bertConfig) jinaV3(w *weights, rope *RoPE) *Model {
 	hidden := c.HiddenSize
 	m := &Model{
-		Hidden:       hidden,
-		MaxPositions: rope.limit,
+		Hidden: hidden,
 		Embeddings: Embeddings{
 			Tokens:  w.table("embeddings.word_embeddings", c.VocabSize, hidden),
 			Types:   w.rows("embeddings.token_type_embeddings", c.TypeVocabSize, hidden),
@@ -36,6 +35,9 @@ func (c *bertConfig) jinaV3(w *weights, rope *RoPE) *Model {
 			Padding: -1,
 		},
 		Layers: make([]Layer, c.NumHiddenLayers),
+	}
+	if rope != nil {
+		m.MaxPositions = rope.limit
 	}
 	for i := range m.Layers {
 		l := w.at(fmt.Sprintf("encoder.layers.%d", i))

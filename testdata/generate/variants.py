@@ -257,6 +257,23 @@ def split_qkv(tensors):
     return out
 
 
+def flash(tensors):
+    """The names of the code that is published as jinaai/xlm-roberta-flash-implementation."""
+    names = [(".layer.", ".layers."), ("embeddings.LayerNorm", "emb_ln"), (".attention.output.dense", ".mixer.out_proj"), (".attention.output.LayerNorm", ".norm1")]
+    names += [(".intermediate.dense", ".mlp.fc1"), (".output.dense", ".mlp.fc2"), (".output.LayerNorm", ".norm2")]
+    out = {}
+    for name, v in tensors.items():
+        if ".self.query." in name:
+            v = torch.cat([tensors[name.replace("query", n)] for n in ("query", "key", "value")])
+            name = name.replace("attention.self.query", "mixer.Wqkv")
+        elif ".self." in name:
+            continue
+        for a, b in names:
+            name = name.replace(a, b)
+        out[name] = v.contiguous()
+    return out
+
+
 def default_rope(theta):
     return {"rope_type": "default", "rope_theta": theta}
 
@@ -266,6 +283,7 @@ YARN = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=64)
 NOMIC = encoder("nomic_bert", hidden_act="silu", rope_parameters=default_rope(1000.0))
 GTE = encoder("gte", rope_parameters=default_rope(500.0), type_vocab_size=1)
 VOYAGE = {"AutoModel": "modeling_qwen3_bidirectional.Qwen3BidirectionalModel"}
+FLASH = dict(auto_map={"AutoModel": "jinaai/xlm-roberta-flash-implementation--modeling_xlm_roberta.XLMRobertaModel"}, model_type="xlm-roberta")
 EUROBERT = {"AutoModel": "modeling_eurobert.EuroBertModel"}
 BIDIRECTIONAL = {"AutoModel": "llama_bidirectional_model.LlamaBidirectionalModel"}
 
@@ -291,6 +309,15 @@ VARIANTS = {
             model_type="embedding_gemma2", text_config=embedding_gemma2(attention_bias=True), vision_config=None, audio_config=None
         ),
         tensors=dict(extra=["vision_tower.encoder.weight", "embed_audio.embedding_projection.weight"]),
+    ),
+    # Published code of XLM-RoBERTa, with a table of positions and with rotary ones.
+    "xlm-roberta-flash": dict(
+        config=encoder("xlm-roberta", position_embedding_type="absolute", pad_token_id=1) | FLASH,
+        native=encoder("xlm-roberta", pad_token_id=1), special=[1], tensors=dict(rename=flash),
+    ),
+    "xlm-roberta-flash-rotary": dict(
+        config=encoder("xlm-roberta", position_embedding_type="rotary", rotary_emb_base=500.0, type_vocab_size=1, pad_token_id=1) | FLASH,
+        native=encoder("jina_embeddings_v3", rope_parameters=default_rope(500.0), type_vocab_size=1, pad_token_id=1),
     ),
     # Short convolutions in the place of attention.
     "lfm2": dict(config=lfm2(block_ff_dim=52, conv_L_cache=4, conv_bias=True)),
