@@ -10,7 +10,7 @@ var classTokens = map[string]map[string]string{
 		"pad_token": "<pad>", "mask_token": "<mask>",
 	},
 	"RobertaTokenizer": fairseqTokens, "LongformerTokenizer": fairseqTokens, "BartTokenizer": fairseqTokens,
-	"XLMRobertaTokenizer": fairseqTokens, "CamembertTokenizer": fairseqTokens,
+	"XLMRobertaTokenizer": fairseqTokens, "CamembertTokenizer": fairseqTokens, "NllbTokenizer": fairseqTokens,
 	"AlbertTokenizer": {
 		"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "<unk>", "sep_token": "[SEP]", "pad_token": "<pad>",
 		"cls_token": "[CLS]", "mask_token": "[MASK]",
@@ -19,6 +19,7 @@ var classTokens = map[string]map[string]string{
 	"T5Tokenizer":      {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"},
 	"LlamaTokenizer":   {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"},
 	"GemmaTokenizer":   {"unk_token": "<unk>", "bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>", "mask_token": "<mask>"},
+	"CLIPTokenizer":    {"bos_token": "<|startoftext|>", "eos_token": endOfText, "unk_token": endOfText, "pad_token": endOfText},
 	"GPT2Tokenizer":    {"bos_token": endOfText, "eos_token": endOfText, "unk_token": endOfText},
 	"GPTNeoXTokenizer": {"bos_token": endOfText, "eos_token": endOfText, "unk_token": endOfText},
 	"Qwen2Tokenizer":   {"eos_token": endOfText, "unk_token": endOfText, "pad_token": endOfText},

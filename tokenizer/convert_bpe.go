@@ -81,3 +81,37 @@ func (c *conversion) gemma() (*Tokenizer, error) {
 	}
 	return c.ends(t)
 }
+
+// clip is CLIPTokenizer: words in lower case, the last piece of each with </w> at its end.
+func (c *conversion) clip() (*Tokenizer, error) {
+	if err := c.tokens(); err != nil {
+		return nil, err
+	}
+	if err := c.need("unk_token"); err != nil {
+		return nil, err
+	}
+	vocab, merges, err := c.merges()
+	if err != nil {
+		return nil, err
+	}
+	m, err := parseBPE(object{members: map[string]value{
+		"vocab": vocab, "merges": merges, "end_of_word_suffix": {text: `"</w>"`},
+		"unk_token": {quote(c.named["unk_token"].content), c.file, "unk_token"},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	pattern := quote(`<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`)
+	t, err := c.finish(m, steps{
+		normalizer: `{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Replace","pattern":{"Regex":"\\s+"},"content":" "},{"type":"Lowercase"}]}`,
+		preTokenizer: `{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":` + pattern +
+			`},"behavior":"Removed","invert":true},{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}]}`,
+		decoder: `{"type":"Sequence","decoders":[{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true},` +
+			`{"type":"Replace","pattern":{"String":"</w>"},"content":" "},{"type":"Strip","content":" ","start":1,"stop":1}]}`,
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.frame.trim(byteLevelKeys{}.trims())
+	return c.surroundUntyped(t, "bos_token", "eos_token", "eos_token")
+}

@@ -247,6 +247,14 @@ func (a *arguments) end(t *Tokenizer) error {
 	if err != nil {
 		return err
 	}
+	if class == "NllbTokenizer" || class == "nllb" || class == "nllb-moe" {
+		own := t.frame
+		if err := a.language(t); err != nil {
+			return err
+		}
+		t.sayEnds(own)
+		return nil
+	}
 	e, ends := endingClasses[class]
 	if !ends {
 		return nil
@@ -273,8 +281,14 @@ func (a *arguments) end(t *Tokenizer) error {
 	own := t.frame
 	t.frame = bareFrame()
 	t.frame.surround(ids[0], ids[0], ids[1])
-	if !slices.Equal(own.single.head.ids, t.frame.single.head.ids) || !slices.Equal(own.single.tail.ids, t.frame.single.tail.ids) {
-		t.reading = append(t.reading, fmt.Sprintf("tokens %d before and %d after a text", ids[0], ids[1]))
-	}
+	t.sayEnds(own)
 	return nil
+}
+
+// sayEnds adds to the reading of t the tokens around a text, where they are not those of own.
+func (t *Tokenizer) sayEnds(own frame) {
+	before, after := t.frame.single.head.ids, t.frame.single.tail.ids
+	if !slices.Equal(own.single.head.ids, before) || !slices.Equal(own.single.tail.ids, after) {
+		t.reading = append(t.reading, fmt.Sprintf("tokens %d before and %d after a text", before, after))
+	}
 }

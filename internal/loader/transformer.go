@@ -77,6 +77,9 @@ func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) 
 	for _, key := range e.Transformer.Ignored {
 		m.Spec.Ignored.Add(spec.Base, manifest.Config, key)
 	}
+	for _, begin := range e.Transformer.Passed {
+		m.Spec.Ignored.Add(modelfolder.Folder{}, open.Weights.Name(), begin+"*")
+	}
 	if finds && m.config.Packing == ToRun {
 		if open.Outliers, err = m.Calibrate(ctx, e); err != nil {
 			return nil, err

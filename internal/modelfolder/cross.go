@@ -140,7 +140,7 @@ func (r *reader) plainCross() error {
 	r.spec.Default = &Route{Encoder: e}
 	s, err := r.root.settings()
 	if err == nil {
-		err = r.root.ErrorIn(s.file, s.checkTask(Reranker))
+		err = r.root.ErrorIn(s.file, s.checkTask(Reranker, e.Model.ModelType))
 	}
 	if err == nil {
 		err = r.complete(e, s)

@@ -30,12 +30,12 @@ func (r *reader) transformer(dir Folder) (*Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkTask(r.spec.Kind); err != nil {
-		return nil, dir.ErrorIn(s.file, err)
-	}
 	e, err := r.newEncoder(dir)
 	if err != nil {
 		return nil, err
+	}
+	if err := s.checkTask(r.spec.Kind, e.Model.ModelType); err != nil {
+		return nil, dir.ErrorIn(s.file, err)
 	}
 	e.Masked = s.TransformerTask == fillMask
 	if r.spec.Kind != Reranker {
@@ -48,6 +48,9 @@ func (r *reader) transformer(dir Folder) (*Encoder, error) {
 
 // complete reads what s, which may be none, leaves to other files.
 func (r *reader) complete(e *Encoder, s settings) error {
+	if err := r.checkTower(e); err != nil {
+		return err
+	}
 	if err := e.readOutliers(); err != nil {
 		return e.ErrorIn(err)
 	}

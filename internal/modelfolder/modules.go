@@ -33,7 +33,6 @@ func (e *moduleEntry) errorf(format string, args ...any) error {
 // others says what kind of model a module makes that this package does not run.
 var others = map[string]string{
 	"BoW":                  "a bag of words",
-	"CLIPModel":            "a model of texts and images",
 	"CNN":                  "a network over word vectors",
 	"LSTM":                 "a network over word vectors",
 	"WordEmbeddings":       "a model of word vectors",
@@ -106,6 +105,9 @@ func (r *reader) plain() (*Route, error) {
 	if err := r.complete(e, settings{}); err != nil {
 		return nil, err
 	}
+	if towers[e.Model.ModelType] {
+		return r.plainTower(e)
+	}
 	mode := "mean"
 	causal := e.Model.IsCausal == nil || *e.Model.IsCausal
 	if a := e.Model.Architectures; len(a) > 0 && strings.HasSuffix(a[0], "ForCausalLM") && causal {
@@ -143,6 +145,8 @@ func (r *reader) route(list []moduleEntry) (*Route, error) {
 		if route.Encoder, err = r.encoder(first, r.transformer); err == nil && route.Encoder.Masked {
 			err = unsupported.Mark(first.errorf("transformer_task: %q, expected a SpladePooling after it", fillMask))
 		}
+	case clipModule:
+		route.Encoder, err = r.encoder(first, r.tower)
 	case "StaticEmbedding":
 		route.Encoder, err = r.encoder(first, r.static)
 		input = sentenceFeature
@@ -159,6 +163,9 @@ func (r *reader) route(list []moduleEntry) (*Route, error) {
 			e.MaxTokens = *n
 		}
 		return route, nil
+	}
+	if towers[route.Encoder.Model.ModelType] {
+		route.Pooling, input = towerPooling(), sentenceFeature
 	}
 	for i := range list[1:] {
 		if err := r.extend(route, &list[1+i], &input); err != nil {

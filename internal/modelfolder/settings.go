@@ -91,9 +91,14 @@ func (s *settings) check() error {
 }
 
 // checkTask returns an error unless a Transformer module with these settings does in a
-// model of that kind what it would do here.
-func (s *settings) checkTask(kind Kind) error {
+// model of that kind, of that model_type, what it would do here.
+func (s *settings) checkTask(kind Kind, modelType string) error {
+	method := "forward"
 	expected := taskSettings{"feature-extraction", "token_embeddings", "last_hidden_state"}
+	if towers[modelType] {
+		method = "get_text_features"
+		expected.feature, expected.result = string(sentenceFeature), "pooler_output"
+	}
 	if kind == SparseModel {
 		if s.TransformerTask == fillMask {
 			expected = taskSettings{fillMask, "token_embeddings", "logits"}
@@ -118,8 +123,8 @@ func (s *settings) checkTask(kind Kind) error {
 			Method string `json:"method"`
 			Output any    `json:"method_output_name"`
 		}
-		if err := json.Unmarshal(how, &call); err != nil || call.Method != "forward" || call.Output != expected.result {
-			return unsupported.Errorf(`modality_config: %s: %s, expected method "forward" with output %q`, modality, how, expected.result)
+		if err := json.Unmarshal(how, &call); err != nil || call.Method != method || call.Output != expected.result {
+			return unsupported.Errorf(`modality_config: %s: %s, expected method %q with output %q`, modality, how, method, expected.result)
 		}
 		if modality == message && s.expands() {
 			return unsupported.Errorf("query_expansion: found beside modality_config: message, expected one of the two")

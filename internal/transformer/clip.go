@@ -22,23 +22,28 @@ func openCLIP(w *weights) *Model {
 	}{ProjectionDim: 512}
 	w.decode(&outer)
 	w.positive(keyValue{"projection_dim", outer.ProjectionDim})
-	if outer.TextConfigDict != nil {
-		w.refusef("text_config_dict: found beside text_config, expected none")
+	if outer.TextConfigDict != nil { // of older files: it and the defaults win over text_config
+		w.under("text_config_dict")
+	} else {
+		w.under("text_config")
 	}
-	w.under("text_config")
 	c := clipConfig{HiddenAct: "quick_gelu", LayerNormEps: 1e-5, EOSTokenID: 49407}
 	c.sizes = sizes{VocabSize: 49408, HiddenSize: 512, IntermediateSize: 2048, NumHiddenLayers: 12, NumAttentionHeads: 8, MaxPositionEmbeddings: 77}
 	w.decode(&c)
 	w.sizes(&c.sizes)
 	dim := w.headDim(&c.sizes)
 	w.enough("num_hidden_layers", c.NumHiddenLayers)
-	act, eps := w.activation("hidden_act", c.HiddenAct), w.epsilon("layer_norm_eps", c.LayerNormEps)
+	part := preNorm{
+		hidden: c.HiddenSize, inner: c.IntermediateSize, heads: c.NumAttentionHeads, dim: dim,
+		act: w.activation("hidden_act", c.HiddenAct), eps: w.epsilon("layer_norm_eps", c.LayerNormEps), causal: true,
+		attnNorm: "layer_norm1", mlpNorm: "layer_norm2", up: "mlp.fc1", down: "mlp.fc2",
+	}
 	if !w.enter("embeddings.token_embedding.weight", c.VocabSize, c.HiddenSize) {
 		return nil
 	}
 	w.ignore("embeddings.position_ids")
-	w.beside().ignore("vision_model.", "visual_projection.", "logit_scale")
-	hidden, inner := c.HiddenSize, c.IntermediateSize
+	w.beside().passOver("vision_model.", "visual_projection.", "logit_scale")
+	hidden := c.HiddenSize
 	m := &Model{
 		Hidden:       outer.ProjectionDim,
 		MaxPositions: c.MaxPositionEmbeddings,
@@ -48,7 +53,7 @@ func openCLIP(w *weights) *Model {
 			Padding:   -1,
 		},
 		Layers:     make([]Layer, c.NumHiddenLayers),
-		FinalNorm:  w.norm("final_layer_norm", hidden, eps, withBias),
+		FinalNorm:  w.norm("final_layer_norm", hidden, part.eps, withBias),
 		Projection: w.beside().exact().linear(hidden, withoutBias, whole("text_projection", outer.ProjectionDim)),
 		End:        &c.EOSTokenID,
 	}
@@ -60,22 +65,7 @@ func openCLIP(w *weights) *Model {
 		if i == 0 {
 			l = l.finer()
 		}
-		m.Layers[i] = Layer{
-			AttnIn: l.norm("layer_norm1", hidden, eps, withBias),
-			Attention: Attention{
-				QKV: l.linear(hidden, withBias,
-					whole("self_attn.q_proj", hidden), whole("self_attn.k_proj", hidden), whole("self_attn.v_proj", hidden)),
-				Output: l.linear(hidden, withBias, whole("self_attn.out_proj", hidden)),
-				Heads:  c.NumAttentionHeads, KVHeads: c.NumAttentionHeads, HeadDim: dim,
-				Scale: scoreScale(dim), Causal: true,
-			},
-			MLPIn: l.norm("layer_norm2", hidden, eps, withBias),
-			MLP: MLP{
-				Up:   l.linear(hidden, withBias, whole("mlp.fc1", inner)),
-				Down: l.linear(inner, withBias, whole("mlp.fc2", hidden)),
-				Act:  act,
-			},
-		}
+		m.Layers[i] = part.layer(l)
 	}
 	return m
 }

@@ -85,7 +85,7 @@ func openEmbeddingGemma2(w *weights) *Model {
 		return nil
 	}
 	m.Placeholders = []int32{c.Image, c.Video, c.Audio}
-	w.beside().ignore("vision_tower.", "embed_vision.", "audio_tower.", "embed_audio.")
+	w.beside().passOver("vision_tower.", "embed_vision.", "audio_tower.", "embed_audio.")
 	return m
 }
 

@@ -14,6 +14,7 @@ type Embeddings struct {
 	Scale          float32       // of the token's embedding; 0 = 1
 	Types          tensor.Matrix // token types×width; none where there are no rows
 	Positions      *Table        // positions×width
+	Sinusoids      *Sinusoids    // in place of Positions
 	Norm           *Norm
 	Projection     *Linear // width→hidden
 	ProjectionNorm *Norm   // only with a Projection
@@ -83,6 +84,10 @@ func (t *embedTask) Run(worker, i int) {
 		}
 		if e.Positions != nil {
 			e.Positions.Row(s, t.row[worker], int(t.positions[j]))
+			s.Axpy(x, t.row[worker], 1)
+		}
+		if e.Sinusoids != nil {
+			e.Sinusoids.row(t.row[worker], int(t.positions[j]))
 			s.Axpy(x, t.row[worker], 1)
 		}
 		if e.Norm != nil {

@@ -43,6 +43,7 @@ var families = map[string]func(w *weights) *Model{
 	"llama":         openLlama,
 	"llama_bidirec": openLlamaBidirectional,
 	"llama_bidirec llama_bidirectional_model.LlamaBidirectionalModel": openLlamaBidirectional,
+	"m2m_100":               openM2M100,
 	"ministral3":            openMinistral3,
 	"mistral":               openMistral,
 	"modernbert":            openModernBERT,
@@ -162,6 +163,7 @@ func (w *weights) open() (*Model, error) {
 	}
 	m.Linears, m.Stored = w.linears, w.stores.String()
 	m.Family, m.Trusted, m.Ignored = head.ModelType, trusted, append(unreadRope(w.config, w.key), w.stores.ignored()...)
+	m.Passed = w.passedOver()
 	return m, nil
 }
 

@@ -49,6 +49,7 @@ type Model struct {
 	// quantized, and which layer that is, as in Outliers; "" where there are several.
 	Linears map[string]string
 	Ignored []string // paths of keys of RoPE in config.json that nothing is computed of
+	Passed  []string // how the names begin, in the file, of tensors of parts that no text passes
 
 	set     *kernel.Set
 	mixing  kernel.Format           // of the products of attention

@@ -50,7 +50,8 @@ type source struct {
 	bytes    int64                     // of what was handed out
 	read     map[string]bool
 	ignored  []string
-	refused  error // the first about a value of config.json
+	passed   []string // those of ignored that no text passes
+	refused  error    // the first about a value of config.json
 	errs     []error
 	more     int          // errors than errs has
 	packing  []packMemory // of each worker that packs
@@ -151,6 +152,21 @@ func (w *weights) ignore(prefixes ...string) {
 	for _, p := range prefixes {
 		w.ignored = append(w.ignored, w.path+p)
 	}
+}
+
+// passOver is ignore for parts of the model that no text passes, which Model.Passed lists.
+func (w *weights) passOver(prefixes ...string) {
+	w.ignore(prefixes...)
+	for _, p := range prefixes {
+		w.passed = append(w.passed, w.path+p)
+	}
+}
+
+// passedOver returns those of passOver that the file has.
+func (w *weights) passedOver() []string {
+	return slices.DeleteFunc(w.passed, func(p string) bool {
+		return !slices.ContainsFunc(w.file.Names(), func(name string) bool { return strings.HasPrefix(name, p) })
+	})
 }
 
 // errorf remembers an error, the first ones in words.

@@ -18,6 +18,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch, transformers
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel
+from transformers.models.m2m_100.modeling_m2m_100 import M2M100Encoder
 
 torch.set_num_threads(1)
 
@@ -162,6 +163,23 @@ def embedding_gemma2(**more):
     )
     for key in ("hidden_act", "rope_theta"):
         del config[key]
+    return config | more
+
+
+def m2m_100(**more):
+    config = dict(
+        model_type="m2m_100",
+        vocab_size=VOCABULARY,
+        d_model=20,
+        encoder_layers=2,
+        encoder_ffn_dim=36,
+        encoder_attention_heads=2,
+        decoder_layers=1,
+        decoder_ffn_dim=8,
+        decoder_attention_heads=2,
+        max_position_embeddings=80,
+        pad_token_id=1,
+    )
     return config | more
 
 
@@ -339,6 +357,13 @@ VARIANTS = {
         ),
         states=lambda model, row: model.text_projection(model.text_model(input_ids=row[None]).last_hidden_state[0]),
     ),
+    # The encoder of a translator, with its padding token inside the text, and beside its decoder.
+    "m2m-100": dict(config=m2m_100(), model=M2M100Encoder, special=[1, 1], lengths=[1, 2, 7, 30, 300]),
+    "m2m-100-decoder": dict(
+        config=m2m_100(scale_embedding=False, pad_token_id=0, activation_function="gelu", max_position_embeddings=12, d_model=24),
+        model="M2M100ForConditionalGeneration",
+        states=lambda model, row: model.model.encoder(input_ids=row[None]).last_hidden_state[0],
+    ),
     # Scores under a cap, and without one.
     "gemma2": dict(config=gemma2()),
     "gemma2-uncapped": dict(config=gemma2(attn_logit_softcapping=None, layer_types=[FULL, SLIDING, FULL], attention_bias=True)),
@@ -472,7 +497,9 @@ def make(name, v, out):
         with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as f:
             json.dump(native, f)
         c = AutoConfig.from_pretrained(folder)
-        cls = getattr(transformers, v["model"]) if "model" in v else None
+        cls = v.get("model")
+        if isinstance(cls, str):
+            cls = getattr(transformers, cls)
         model = randomize((cls or AutoModel.from_config)(c), seed).to(how.get("dtype", torch.float32))
         model.save_pretrained(folder)
         with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as f:

@@ -3,6 +3,8 @@
     pip install transformers==5.23.0 tokenizers==0.23.3 sentencepiece==0.2.3 protobuf==7.36.2
     cd tokenizer/testdata && python generate_fallback.py
 
+Folders that the file has stay as they are: some vocabularies come out otherwise each time. Without the file all are made.
+
 Vocabularies are trained here, on the texts below. A folder is its files (indices into contents: text, or "base64:"
 and bytes), and for each text the ids without and with special tokens, and what the former decode to. "refused: …" are folders that
 transformers refuses; types and forced say which class reads which model_type. AutoProcessor, by which sentence-transformers 6.2 loads, gives the same ids.
@@ -24,6 +26,7 @@ import tokenizers
 import transformers
 from tokenizers import ByteLevelBPETokenizer
 from transformers import AutoTokenizer
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 from transformers.models.auto.tokenization_auto import MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS, TOKENIZER_MAPPING_NAMES
 
 assert transformers.__version__.startswith("5.23.") and tokenizers.__version__ == "0.23.3" and sentencepiece.__version__ == "0.2.3"
@@ -81,6 +84,13 @@ def byte_level(special):
     with tempfile.TemporaryDirectory() as d:
         t.save_model(d)
         return open(f"{d}/vocab.json", encoding="utf-8").read(), open(f"{d}/merges.txt", encoding="utf-8").read()
+
+
+def clip_pieces():
+    letters = list(bytes_to_unicode().values())
+    merges = ["t h", "th e</w>", "i n", "in g</w>", "a n", "an d</w>", "h e", "l o</w>", "l lo</w>", "he llo</w>", "w o"]
+    vocab = letters + [x + "</w>" for x in letters] + [m.replace(" ", "") for m in merges] + ["<|startoftext|>", "<|endoftext|>"]
+    return {"vocab.json": {p: i for i, p in enumerate(vocab)}, "merges.txt": "#version: 0.2\n" + "\n".join(merges) + "\n"}
 
 
 # Rules of normalization: the code points of a text and those of its replacement.
@@ -225,6 +235,22 @@ def folders():
     yield folder("umt5", "umt5", {"tokenizer.model": t5["spiece.model"]}, {"tokenizer_class": "T5TokenizerFast"})
     yield folder("umt5 bytes", "umt5", {"tokenizer.model": t5_plain["spiece.model"]}, {"tokenizer_class": "T5Tokenizer", "add_eos_token": True})
 
+    clip = clip_pieces()
+    start, end = "<|startoftext|>", "<|endoftext|>"
+    said = lambda t, **more: {"content": t, "lstrip": False, "normalized": True, "rstrip": False, "single_word": False, **more}
+    yield folder("clip", "clip", clip)
+    yield folder("clip config", "clip", clip, {"unk_token": said(end, __type="AddedToken"), "bos_token": said(start, __type="AddedToken"), "eos_token": said(end, __type="AddedToken"), "pad_token": end,
+                 "add_prefix_space": False, "errors": "replace", "do_lower_case": True, "model_max_length": 77, "tokenizer_class": "CLIPTokenizer"},
+                 **{"special_tokens_map.json": {"bos_token": said(start), "eos_token": said(end), "unk_token": said(end), "pad_token": end}})
+    nllb = {"sentencepiece.bpe.model": spm("bpe", user_defined_symbols=["<user>"])}
+    codes = ["deu_Latn", "eng_Latn"]
+    yield folder("nllb", "m2m_100", nllb, {"extra_special_tokens": codes, "tokenizer_class": "NllbTokenizer", "src_lang": None})
+    yield folder("nllb legacy", "nllb", nllb, {"extra_special_tokens": codes, "legacy_behaviour": True, "src_lang": "deu_Latn", "mask_token": token("<mask>", lstrip=True), "tokenizer_class": "NllbTokenizerFast"})
+    yield folder("nllb listed", "m2m_100", {"sentencepiece.bpe.model": spm("bpe", rules=None)}, {"tokenizer_class": "NllbTokenizer", "additional_special_tokens": codes,
+                 "added_tokens_decoder": {"0": entry("<s>", special=True), "1": entry("<pad>", special=True), "2": entry("</s>", special=True), "3": entry("<unk>", special=True),
+                                          "401": entry("deu_Latn", special=True), "402": entry("eng_Latn", special=True), "403": entry("<mask>", special=True, lstrip=True, normalized=True)}})
+
+    yield folder("refused: m2m_100 without a class", "m2m_100", nllb)
     yield folder("refused: unknown piece in a merge", "gpt2", {**small, "merges.txt": "a z\n"})
     yield folder("refused: blank line in merges", "gpt2", {**small, "merges.txt": "a b\n\n"})
     yield folder("refused: space after a merge", "gpt2", {**small, "merges.txt": "a b \n"})
@@ -255,8 +281,16 @@ def load(files):
 
 
 def main():
-    out = []
+    out, kept = [], {}
+    if os.path.exists("fallback.json.gz"):
+        was = json.loads(gzip.open("fallback.json.gz").read())
+        for f in was["folders"]:
+            stored = {n: was["files"][i] for n, i in f["files"].items()}
+            kept[f["name"]] = f | {"files": {n: base64.b64decode(c[7:]) if c.startswith("base64:") else c for n, c in stored.items()}}
     for name, files in folders():
+        if name in kept:
+            out.append(kept[name])
+            continue
         try:
             t = load(files)
         except Exception as e:
