@@ -44,8 +44,8 @@ func cosine(a, b []float32) float64 {
 	return ab / math.Sqrt(aa*bb)
 }
 
-// A copy has the codes that a load in as many bits makes of the original: the
-// same bits come out, in 8 bits without another search for outliers. At any precision a copy is close to the original, as far as
+// A copy in 8 bits has the codes that a load makes of the original: the
+// same bits come out, without another search for outliers. One in 4 bits computes with its own. At any precision a copy is close to the original, as far as
 // its scheme allows: the tiny models' weights have 8 bits within 1 % and 4 within 9 %.
 func TestQuantizedGoldens(t *testing.T) {
 	for _, name := range []string{"bert-cls-dense", "qwen3-bf16-sharded", "gte", "deberta-v2", "modules/router"} {
@@ -61,7 +61,9 @@ func TestQuantizedGoldens(t *testing.T) {
 			ids := [][]int32{{2, 9, 17, 3}, {2, 30, 31, 5, 8, 13, 21, 3}}
 			exact := embedIn(t, dir, Float32, ids)
 			int4 := quantized(t, dir, Int4)
-			assert.Equal(t, embedIn(t, dir, Int4, ids), embedIn(t, int4, Int4, ids))
+			for i, e := range embedIn(t, int4, Float32, ids).Embeddings { // inputs in 8 bits are the difference
+				assert.Greater(t, cosine(embedIn(t, int4, Int4, ids).Embeddings[i].Float32, e.Float32), 0.999)
+			}
 			int8 := quantized(t, dir, Int8)
 			assert.Equal(t, embedIn(t, dir, Int8, ids), embedIn(t, int8, Int8, ids))
 			outliers, err := filepath.Glob(filepath.Join(int8, "*", manifest.Outliers))
@@ -145,7 +147,8 @@ func TestQuantizedTensors(t *testing.T) {
 		folder := t.TempDir() // with a tokenizer: the variants have none
 		files := readModel(t, "nomic-bert")
 		delete(files, "modules.json")         // whose pooling is of another width
-		write(files, manifest.Outliers, "{}") // its tokens are not in the variants' vocabulary
+		write(files, manifest.Tokenizer, `{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null, "pre_tokenizer": {"type": "Whitespace"},
+			"post_processor": null, "decoder": null, "model": {"type": "WordLevel", "unk_token": "?", "vocab": {"?": 0, "the": 1, "a": 2, ".": 3}}}`) // the variants have few tokens
 		require.NoError(t, os.CopyFS(folder, files))
 		for _, name := range []string{"model.safetensors", "config.json"} {
 			data, err := os.ReadFile(filepath.Join(dir, name))

@@ -14,6 +14,7 @@ import (
 	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/internal/weight"
+	"github.com/rhumb-go/rhumb/quant"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -119,12 +120,13 @@ const quantizeRows = 16
 
 // A quantizeTask quantizes some rows of a tensor.
 type quantizeTask struct {
-	from   tensor.Tensor
-	to     *weight.Matrix
-	rows   [][]float32 // of each worker, as read and as quantized
-	errs   []error     // of each part
-	wrong  []float64   // sums of squares of each part: of the errors
-	square []float64   // and of the weights
+	from    tensor.Tensor
+	to      *weight.Matrix
+	rounded bool        // to is made
+	rows    [][]float32 // of each worker, as read and as quantized
+	errs    []error     // of each part
+	wrong   []float64   // sums of squares of each part: of the errors
+	square  []float64   // and of the weights
 }
 
 func (t *quantizeTask) Run(worker, i int) {
@@ -135,7 +137,9 @@ func (t *quantizeTask) Run(worker, i int) {
 	row, back := t.rows[worker][:cols], t.rows[worker][cols:]
 	for r := i * quantizeRows; r < min((i+1)*quantizeRows, t.to.Rows); r++ {
 		err := t.from.Float32sAt(row, r*cols)
-		if err == nil {
+		if err == nil && t.rounded {
+			err = quant.Finite(row)
+		} else if err == nil {
 			err = t.to.QuantizeRow(r, row)
 		}
 		if err != nil {
@@ -157,9 +161,12 @@ func (t *quantizeTask) Run(worker, i int) {
 // quantize returns the tensors that stand for t, the weight of linear layers with
 // these outliers.
 func (q *quantizer) quantize(team *parallel.Team, t tensor.Tensor, outliers []int) ([]tensor.Tensor, error) {
-	to := weight.NewMatrix(q.scheme, t.Shape[0], t.Shape[1], outliers...)
+	to, rounded := q.rounded[t.Name]
+	if !rounded {
+		to = weight.NewMatrix(q.scheme, t.Shape[0], t.Shape[1], outliers...)
+	}
 	parts := (to.Rows + quantizeRows - 1) / quantizeRows
-	task := &quantizeTask{from: t, to: to, rows: make([][]float32, team.Size()),
+	task := &quantizeTask{from: t, to: to, rounded: rounded, rows: make([][]float32, team.Size()),
 		errs: make([]error, parts), wrong: make([]float64, parts), square: make([]float64, parts)}
 	team.ForLong(parts, task)
 	for _, err := range task.errs {

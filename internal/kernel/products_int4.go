@@ -20,10 +20,13 @@ import (
 // group of a packed row is 32 terms of 8 bits, then the sum of its terms times
 // -8, an int32, with which the sum of products of codes begins, and its scale.
 const (
-	int4Group      = 32
+	int4Group      = Int4Group
 	int4RowWords   = int4Group/4 + 2
 	int4PanelWords = 4*Panel + Panel/2
 )
+
+// Int4Group is how many weights of a row have a scale in common.
+const Int4Group = 32
 
 // Int4Groups returns the groups of a row of n weights, the last of which may be
 // short: a scale each, and Int4GroupBytes bytes of codes.

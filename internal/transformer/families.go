@@ -92,21 +92,21 @@ func Open(ctx context.Context, c Config) (*Model, error) { return newWeights(ctx
 // There is no head, and the products of attention are in float32, so that all SIMD
 // kernel sets give the same.
 func OpenToCalibrate(ctx context.Context, c Config) (*Model, error) {
-	return openToCalibrate(ctx, c, new(kernel.Panels))
+	return openToCalibrate(ctx, c, kernel.Int8, new(kernel.Panels))
 }
 
 // OpenToMeasure is OpenToCalibrate, but linear layers stay packed: with the memory of a
 // model in Int8, for one that runs several times and is the Packed of the next.
 func OpenToMeasure(ctx context.Context, c Config) (*Model, error) {
-	return openToCalibrate(ctx, c, nil)
+	return openToCalibrate(ctx, c, kernel.Int8, nil)
 }
 
 // openToCalibrate opens a model whose linear layers are packed in spare when they are used;
 // nil = at once.
-func openToCalibrate(ctx context.Context, c Config, spare *kernel.Panels) (*Model, error) {
-	c.Format, c.Head = kernel.Int8, NoHead
+func openToCalibrate(ctx context.Context, c Config, format kernel.Format, spare *kernel.Panels) (*Model, error) {
+	c.Format, c.Head = format, NoHead
 	w := newWeights(ctx, c)
-	w.packs, w.spare = map[*Linear]func(*Linear){}, spare
+	w.packs, w.sources, w.spare = map[*Linear]func(*Linear){}, map[*Linear]*panelTask{}, spare
 	m, err := w.open()
 	if err != nil {
 		return nil, err
@@ -157,7 +157,7 @@ func (w *weights) open() (*Model, error) {
 	}
 	m.set, m.bytes = w.set, w.bytes
 	m.names = w.names
-	m.packs, m.spare = w.packs, w.spare
+	m.packs, m.sources, m.spare = w.packs, w.sources, w.spare
 	if m.mixing = w.format; w.format == kernel.Int8 || w.format == kernel.Int4 {
 		m.mixing = kernel.BFloat16
 	}

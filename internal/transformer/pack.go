@@ -82,6 +82,11 @@ func (w *weights) rowsOf(p part, in int) (rowsOf, bool) {
 	return r, true
 }
 
+// isFloats reports whether r is floats of the file as they are.
+func (r *rowsOf) isFloats() bool {
+	return r.quantized == nil && r.packed == nil && r.update == nil
+}
+
 // fits reports whether the codes of r are those of l, which is in Int8.
 func (r *rowsOf) fits(l *Linear) bool {
 	q := r.quantized

@@ -61,8 +61,10 @@ type Model struct {
 
 	rests map[*Linear]*Linear // of a model that refines products: what Int8 leaves of the weights
 
-	packs map[*Linear]func(*Linear) // of openToCalibrate: pack a layer
-	spare *kernel.Panels            // where that is done when it is used; nil = it is packed
+	packs    map[*Linear]func(*Linear) // of openToCalibrate: pack a layer
+	sources  map[*Linear]*panelTask    // what layers are made of that Round rounds
+	rounding *rounding                 // while Round runs
+	spare    *kernel.Panels            // where that is done when it is used; nil = it is packed
 }
 
 // A Layer is one transformer block. Each half has three places for a norm: on

@@ -43,6 +43,7 @@ type source struct {
 	format   kernel.Format             // of most linear layers
 	linears  map[string]string         // the tensors with the weights of layers in that, see Model.Linears
 	packs    map[*Linear]func(*Linear) // of openToCalibrate, pack the weights of a layer; nil = they are packed once
+	sources  map[*Linear]*panelTask    // of openToCalibrate, what layers are made of whose tensors may be quantized
 	spare    *kernel.Panels            // where that is done when a layer is used; nil = all are packed at once
 	packed   map[string]*Linear        // layers in Int8 that are packed already, by name, see Config.Packed
 	entered  string                    // where the file has the model's own names
@@ -367,7 +368,7 @@ func (w *weights) resize(l *Linear, in, out int, p part) bool {
 	if w.spare != nil {
 		l.MoveMemory(w.spare)
 	}
-	if w.format == kernel.Int8 {
+	if w.format == kernel.Int8 || w.format == kernel.Int4 {
 		w.names[l] = w.name(p)
 	}
 	if format != kernel.Int8 {
@@ -463,6 +464,9 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 			}
 		}
 		at = at[p.to-p.from:]
+	}
+	if w.sources != nil && !slices.ContainsFunc(pack.sources, func(s rowsOf) bool { return !s.isFloats() || w.linears[s.tensor.Name] == "" }) {
+		w.sources[l] = &pack
 	}
 	w.pack(l, func(to *Linear) {
 		pack := pack

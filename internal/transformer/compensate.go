@@ -1,0 +1,165 @@
+package transformer
+
+import (
+	"math"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/internal/weight"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+const (
+	roundBlock   = 4 * kernel.Int4Group // columns that are rounded before what they leave is taken to the others
+	roundRows    = 8                    // of a part
+	roundDamping = 1                    // of the mean diagonal, which is added to all of it: docs/quantization.md
+)
+
+// A compensation rounds the rows of w to to, see compensate.
+type compensation struct {
+	to        *weight.Matrix
+	w         tensor.Matrix
+	r         tensor.Matrix // inputs×inputs, upper triangular
+	errs      tensor.Matrix // w - rounded, of the columns that are done
+	sums      tensor.Matrix // Σ errs·r + v of the columns from, end (exclusive)
+	from, end int
+}
+
+// compensate rounds the rows of w to to. x has the inputs of the layer in its first half, and those that it
+// has behind rounded layers, x', in the second.
+//
+// H is x'ᵀ·x' with a part of its mean diagonal added to the diagonal, and H = R·Rᵀ where R is upper triangular.
+// What is made small is the square of (w - rounded)·R + V, where V·Rᵀ is w·(x - x')ᵀ·x': the difference of the
+// outputs x·wᵀ and x'·roundedᵀ, but for what no weights change. Column after column is rounded to the level that is
+// nearest to w[i] + (Σ (w[j] - rounded[j])·R[j,i] + V[i])/R[i,i], of the columns j before it: the numbers of GPTQ, whose
+// inverse of H this has no need of.
+func (r *rounding) compensate(p *pass, team *parallel.Team, to *weight.Matrix, w, x tensor.Matrix) {
+	k := w.Cols
+	before, after := columns(x.Slice(0, r.tokens), 0, k), columns(x.Slice(r.tokens, 2*r.tokens), 0, k)
+	turned, moved := tensor.NewMatrix(k, r.tokens), tensor.NewMatrix(r.tokens, k)
+	for i := range r.tokens {
+		for j, v := range after.Row(i)[:k] {
+			turned.Row(j)[i] = v
+			moved.Row(i)[j] = before.Row(i)[j] - v
+		}
+	}
+	h, v := tensor.NewMatrix(k, k), tensor.NewMatrix(w.Rows, k)
+	p.product(team, h, turned, moved)
+	p.product(team, v, w, h.Transposed())
+	p.product(team, h, turned, after)
+	factorize(team, h, roundDamping)
+	p.solve(team, v, h)
+
+	c := &compensation{to: to, w: w, r: h, errs: tensor.NewMatrix(w.Rows, k)}
+	for c.from = 0; c.from < k; c.from = c.end {
+		c.end = min(c.from+roundBlock, k)
+		c.sums = columns(v, c.from, c.end)
+		if c.from > 0 {
+			p.add(team, c.sums, 1, columns(c.errs, 0, c.from), columns(h.Slice(0, c.from), c.from, c.end))
+		}
+		team.For(parts(w.Rows, roundRows), c)
+	}
+}
+
+// Run rounds some rows in the columns at hand.
+func (c *compensation) Run(_, part int) {
+	var memory [roundMemory]float32
+	for i := part * roundRows; i < min((part+1)*roundRows, c.w.Rows); i++ {
+		w, sums, errs := c.w.Row(i)[c.from:c.end], c.sums.Row(i)[:c.end-c.from], c.errs.Row(i)[c.from:c.end]
+		for at := 0; at < len(w); at += kernel.Int4Group {
+			end := min(at+kernel.Int4Group, len(w))
+			scale := c.scale(memory[:0], w[at:end], sums[at:end], c.from+at)
+			for j := at; j < end; j++ {
+				r := c.r.Row(c.from + j)[c.from:c.end]
+				level := weight.Level(w[j]+float32(sums[j]/r[j]), scale)
+				c.to.SetLevel(i, c.from+j, level, scale)
+				errs[j] = w[j] - float32(level*scale)
+				for b := j + 1; b < len(w); b++ {
+					sums[b] += float32(errs[j] * r[b])
+				}
+			}
+		}
+	}
+}
+
+// roundMemory is what scale has of scales at the most.
+const roundMemory = 32
+
+// scale returns that of some scales of a group of w, which begins with column at, which leaves the least when the
+// columns are rounded one after the other.
+func (c *compensation) scale(scales, w, sums []float32, at int) (best float32) {
+	var trial, targets [kernel.Int4Group]float32
+	for j := range w {
+		targets[j] = w[j] + float32(sums[j]/c.r.Row(at + j)[at+j])
+	}
+	least := float32(math.Inf(1))
+	for _, scale := range weight.Scales(scales, targets[:len(w)]) {
+		copy(trial[:], sums)
+		var loss float32
+		for j := 0; j < len(w) && loss < least; j++ {
+			r := c.r.Row(at + j)[at : at+len(w)]
+			x := w[j] + float32(trial[j]/r[j])
+			rounded := float32(weight.Level(x, scale) * scale)
+			off := float32((x - rounded) * r[j])
+			loss += float32(off * off)
+			e := w[j] - rounded
+			for b := j + 1; b < len(w); b++ {
+				trial[b] += float32(e * r[b])
+			}
+		}
+		if loss < least {
+			best, least = scale, loss
+		}
+	}
+	return best
+}
+
+// solve writes to v the y with y·rᵀ = v, where r is upper triangular.
+func (p *pass) solve(team *parallel.Team, v, r tensor.Matrix) {
+	for end := r.Rows; end > 0; {
+		from := (end - 1) / roundBlock * roundBlock
+		block := columns(v, from, end)
+		if end < r.Rows {
+			p.add(team, block, -1, columns(v, end, r.Rows), columns(r.Slice(from, end), end, r.Rows).Transposed())
+		}
+		for i := range v.Rows {
+			row := block.Row(i)[:end-from]
+			for a := end - from - 1; a >= 0; a-- {
+				of, sum := r.Row(from + a)[from:end], row[a]
+				for b := a + 1; b < len(of); b++ {
+					sum -= float32(row[b] * of[b])
+				}
+				row[a] = sum / of[a]
+			}
+		}
+		end = from
+	}
+}
+
+// add adds a·b, times by, to dst, in float32.
+func (p *pass) add(team *parallel.Team, dst tensor.Matrix, by float32, a, b tensor.Matrix) {
+	more := tensor.NewMatrix(dst.Rows, dst.Cols)
+	p.product(team, more, a, b)
+	for i := range dst.Rows {
+		p.model.set.Axpy(dst.Row(i)[:dst.Cols], more.Row(i), by)
+	}
+}
+
+// product writes a·b to dst, in float32.
+func (p *pass) product(team *parallel.Team, dst, a, b tensor.Matrix) {
+	l := &p.model.rounding.right
+	l.Resize(kernel.Float32, b.Rows, b.Cols)
+	team.For(l.Count(), &packColumnsTask{set: p.model.set, to: l, from: b})
+	p.ready = nil
+	p.packFor(team, a, l)
+	p.multiply(team, linearTask{dst: dst, w: l})
+}
+
+// A packColumnsTask packs one panel of a matrix.
+type packColumnsTask struct {
+	set  *kernel.Set
+	to   *Linear
+	from tensor.Matrix
+}
+
+func (t *packColumnsTask) Run(_, i int) { t.set.Pack(t.to, i, t.from) }

@@ -1,0 +1,117 @@
+package transformer
+
+import (
+	"context"
+	"slices"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/internal/weight"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// A Rounded has weights of linear layers in Int4, by the name of their tensor.
+type Rounded map[string]*weight.Matrix
+
+// A rounding is what Round has while it runs.
+type rounding struct {
+	tokens  int // of one of the two copies of the batch
+	tensors Rounded
+	rows    map[string]int   // of a tensor that are rounded
+	seen    map[*Linear]bool // layers that were used
+	exact   Linear           // the layer at hand in float32
+	rounded Linear           // and rounded
+	right   Linear           // of product
+	rough   []float32        // what the rounded layer makes
+}
+
+// OpenToRound is OpenToCalibrate in Int4, for Round.
+func OpenToRound(ctx context.Context, c Config) (*Model, error) {
+	return openToCalibrate(ctx, c, kernel.Int4, new(kernel.Panels))
+}
+
+// Round returns the weights of the linear layers of m in Int4, rounded so that what errors there are
+// make up for each other in the outputs for the tokens of b: by GPTQ (arXiv:2210.17323) with the inputs of each layer
+// behind rounded ones, and with its outputs behind others as the aim (GPTAQ, arXiv:2504.02692). Weights that are not
+// floats in the file are not among them, nor are those of layers that are used twice, or for some tokens alone.
+// m was made by OpenToRound, and must not be in use.
+func (m *Model) Round(ctx context.Context, team *parallel.Team, b Batch) (Rounded, error) {
+	n := len(b.IDs)
+	twice := Batch{IDs: slices.Concat(b.IDs, b.IDs), Starts: slices.Clone(b.Starts)} // as they are, and behind rounded layers
+	for _, at := range b.Starts[1:] {
+		twice.Starts = append(twice.Starts, n+at)
+	}
+	r := &rounding{tokens: n, tensors: Rounded{}, rows: map[string]int{}, seen: map[*Linear]bool{}}
+	m.rounding = r
+	defer func() { m.rounding = nil }()
+	if err := m.Forward(ctx, team, tensor.NewMatrix(2*n, m.Hidden), twice); err != nil {
+		return nil, err
+	}
+	for name, t := range r.tensors {
+		if r.rows[name] != t.Rows {
+			delete(r.tensors, name)
+		}
+	}
+	return r.tensors, nil
+}
+
+// rounds reports whether round is to apply w.
+func (p *pass) rounds(w *Linear) bool {
+	return p.model.rounding != nil && w.Format == kernel.Int4 && p.task.branch(w) == nil
+}
+
+// round writes activation(x·w + bias) to dst, which may be x: in float32, and by the rounded weights for the
+// second half of the rows, which has the tokens of the first.
+func (p *pass) round(team *parallel.Team, dst, x tensor.Matrix, w *Linear, activation kernel.Activation) {
+	m, r := p.model, p.model.rounding
+	p.ready = nil
+	source, rough := m.sources[w], tensor.Matrix{}
+	switch {
+	case source == nil || x.Rows != 2*r.tokens:
+	case r.seen[w]:
+		for _, s := range source.sources {
+			delete(r.rows, s.tensor.Name)
+		}
+	default:
+		r.seen[w] = true
+		r.layer(p, team, x, w, source)
+		rough = reuse(&r.rough, r.tokens, w.N)
+		p.packFor(team, x.Slice(r.tokens, 2*r.tokens), &r.rounded)
+		p.multiply(team, linearTask{dst: rough, w: &r.rounded})
+	}
+	r.exact.Resize(kernel.Float32, w.K, w.N)
+	copy(r.exact.Bias, w.Bias)
+	m.packs[w](&r.exact)
+	p.packFor(team, x, &r.exact)
+	p.multiply(team, linearTask{dst: dst, w: &r.exact})
+	for i := range rough.Rows {
+		copy(dst.Row(r.tokens + i)[:w.N], rough.Row(i))
+	}
+	m.set.Activate(activation, dst.Data, dst.Stride, dst.Rows, w.N)
+}
+
+// layer rounds the weights of w, which are those of source, for the inputs x, and packs them into r.rounded.
+func (r *rounding) layer(p *pass, team *parallel.Team, x tensor.Matrix, w *Linear, source *panelTask) {
+	rows, to := tensor.NewMatrix(w.N, w.K), weight.NewMatrix(weight.Int4, w.N, w.K)
+	source.read(rows, 0, nil)
+	r.compensate(p, team, to, rows, x)
+	r.rounded.Resize(kernel.Int4, w.K, w.N)
+	copy(r.rounded.Bias, w.Bias)
+	for i := range r.rounded.Count() {
+		var memory packMemory
+		memory.take(to, i*kernel.Panel, min(kernel.Panel, w.N-i*kernel.Panel))
+		p.model.set.PackInt4(&r.rounded, i, memory.codes, memory.scales)
+	}
+	at := 0
+	for _, s := range source.sources {
+		name := s.tensor.Name
+		if r.tensors[name] == nil {
+			r.tensors[name] = weight.NewMatrix(weight.Int4, s.tensor.Shape[0], w.K)
+		}
+		r.rows[name] += s.to - s.from
+		for i := s.from; i < s.to; i++ {
+			r.tensors[name].SetRow(i, to, at)
+			at++
+		}
+	}
+}

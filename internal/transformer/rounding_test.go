@@ -1,0 +1,172 @@
+package transformer
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/internal/weight"
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// The square of the factor, in float64, is the matrix with something on the diagonal, for sizes about
+// those of blocks, with any number of workers.
+func TestFactorize(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for _, k := range []int{1, 5, 64, 67, 200} {
+		x := tensor.NewMatrix(k/2+1, k) // of less than full rank
+		for i := range x.Data {
+			x.Data[i] = float32(random.NormFloat64())
+		}
+		h := tensor.NewMatrix(k, k)
+		mean := 0.0
+		for i := range k {
+			for j := range k {
+				for r := range x.Rows {
+					h.Row(i)[j] += x.Row(r)[i] * x.Row(r)[j]
+				}
+			}
+			mean += float64(h.Row(i)[i]) / float64(k)
+		}
+		r := tensor.NewMatrix(k, k)
+		copy(r.Data, h.Data)
+		factorize(nil, r, 0.25)
+		for i := range k {
+			for j := range k {
+				var got float64
+				for c := range k {
+					got += float64(r.Row(i)[c]) * float64(r.Row(j)[c])
+				}
+				want := float64(h.Row(i)[j])
+				if i == j {
+					want += 0.25 * mean
+				}
+				require.InDelta(t, want, got, 2e-6*mean, "%d: %d, %d", k, i, j) // factors are rounded to float32
+				if j < i {
+					require.Zero(t, r.Row(i)[j])
+				}
+			}
+		}
+		team := parallel.NewTeam(3)
+		again := tensor.NewMatrix(k, k)
+		copy(again.Data, h.Data)
+		factorize(team, again, 0.25)
+		team.Close()
+		require.Equal(t, r.Data, again.Data)
+	}
+}
+
+// solve solves.
+func TestSolve(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	m := openToRound(t, "bert")
+	m.rounding = &rounding{}
+	p := m.lease(1)
+	for _, k := range []int{1, 100, 128, 300} {
+		r, y := tensor.NewMatrix(k, k), tensor.NewMatrix(3, k)
+		for i := range k {
+			for j := i + 1; j < k; j++ {
+				r.Row(i)[j] = float32(random.NormFloat64()) / float32(k)
+			}
+			r.Row(i)[i] = 1 + random.Float32()
+		}
+		v := tensor.NewMatrix(3, k)
+		for i := range 3 {
+			for j := range k {
+				y.Row(i)[j] = float32(random.NormFloat64())
+			}
+			for a := range k {
+				for b := range k {
+					v.Row(i)[a] += y.Row(i)[b] * r.Row(a)[b]
+				}
+			}
+		}
+		p.solve(nil, v, r)
+		assert.InDeltaSlice(t, y.Data, v.Data, 1e-5, k)
+	}
+}
+
+func openToRound(t *testing.T, name string) *Model {
+	config, file := openFiles(t, modelFolder(name))
+	m, err := OpenToRound(t.Context(), Config{JSON: config, Weights: file, Set: kernel.Best()})
+	require.NoError(t, err)
+	return m
+}
+
+// Rounded weights are those of all layers that are used once for all tokens, and the outputs for the
+// tokens they were rounded for are nearer to those in float32 than with each weight at its nearest.
+func TestRound(t *testing.T) {
+	for name, least := range map[string]int{"bert": 12, "modernbert": 8, "qwen3": 14, "t5": 12, "albert-groups": 0, "nomic-moe": 2} {
+		g := readGolden(t, name)
+		m := openToRound(t, name)
+		rounded, err := m.Round(t.Context(), nil, g.batch)
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, len(rounded), least, name)
+		if least == 0 {
+			assert.Len(t, rounded, 1, "%s: all layers are one", name)
+			continue
+		}
+		team := parallel.NewTeam(3)
+		again, err := m.Round(t.Context(), team, g.batch)
+		team.Close()
+		require.NoError(t, err)
+		require.Equal(t, rounded, again, name)
+
+		config, file := openFiles(t, modelFolder(name))
+		off := func(file *tensor.File) (sum float64) {
+			m, err := Open(t.Context(), Config{JSON: config, Weights: file, Set: kernel.Best()})
+			require.NoError(t, err)
+			got := forward(t, m, nil, g.batch)
+			for i, want := range g.hidden {
+				for j, v := range want {
+					sum += math.Pow(float64(got.Row(i)[j])-float64(v), 2)
+				}
+			}
+			return sum
+		}
+		nearest, compensated := dequantized(t, file, rounded, true), dequantized(t, file, rounded, false)
+		ratio := off(compensated) / off(nearest)
+		t.Logf("%s: %d tensors, %.3f of the squared error", name, len(rounded), ratio)
+		assert.Less(t, ratio, 0.8, name)
+	}
+}
+
+// dequantized returns file with what its rounded tensors stand for in their place, or with each of their
+// weights at its nearest.
+func dequantized(t *testing.T, file *tensor.File, rounded Rounded, nearest bool) *tensor.File {
+	var tensors []tensor.Tensor
+	for _, name := range file.Names() {
+		f, _ := file.Tensor(name)
+		if m, ok := rounded[name]; ok {
+			var data []byte
+			row := make([]float32, m.Cols)
+			for i := range m.Rows {
+				if nearest {
+					require.NoError(t, f.Float32sAt(row, i*m.Cols))
+					alone := weight.NewMatrix(weight.Int4, 1, m.Cols)
+					require.NoError(t, alone.QuantizeRow(0, row))
+					alone.DequantizeRow(row, 0)
+				} else {
+					m.DequantizeRow(row, i)
+				}
+				for _, v := range row {
+					data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
+				}
+			}
+			f = tensor.Tensor{Name: name, DType: tensor.F32, Shape: f.Shape, Data: data}
+		}
+		tensors = append(tensors, f)
+	}
+	var b bytes.Buffer
+	require.NoError(t, tensor.Write(&b, tensors, nil))
+	made, err := tensor.Parse(b.Bytes())
+	require.NoError(t, err)
+	return made
+}
