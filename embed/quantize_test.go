@@ -146,7 +146,7 @@ func TestQuantizedTensors(t *testing.T) {
 		require.NoError(t, err)
 		folder := t.TempDir() // with a tokenizer: the variants have none
 		files := readModel(t, "nomic-bert")
-		delete(files, "modules.json")         // whose pooling is of another width
+		delete(files, "modules.json") // whose pooling is of another width
 		write(files, manifest.Tokenizer, `{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null, "pre_tokenizer": {"type": "Whitespace"},
 			"post_processor": null, "decoder": null, "model": {"type": "WordLevel", "unk_token": "?", "vocab": {"?": 0, "the": 1, "a": 2, ".": 3}}}`) // the variants have few tokens
 		require.NoError(t, os.CopyFS(folder, files))
