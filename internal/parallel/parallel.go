@@ -198,6 +198,9 @@ func (t *Team) run(n int, task Task, width int, judged bool) {
 			t.sleeper[0].sleep(ended)
 		}
 	}
+	if judged && width > 1 {
+		crowded.tasks.Add(int64(now() - t.judged))
+	}
 	t.task = nil
 	if p := t.panic.Swap(nil); p != nil {
 		panic(p)
@@ -296,7 +299,7 @@ func (t *Team) over(p *patience) bool {
 	p.waited += min(now()-before, 5*time.Microsecond)
 	long := p.waited >= stalled
 	if long && p.short && t.done.Load() < p.parts && t.state.Load()>>32 == p.task {
-		crowded.stall()
+		crowded.stall(int(t.width.Load()))
 	}
 	return long
 }

@@ -1,0 +1,17 @@
+//go:build unix
+
+package parallel
+
+import (
+	"syscall"
+	"time"
+)
+
+// processorTime returns how long processors have run the threads of this process.
+func processorTime() (d time.Duration, known bool) {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0, false
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), true
+}
