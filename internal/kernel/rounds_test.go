@@ -189,3 +189,36 @@ func TestRoundedAttentionIsThatOfPlainGo(t *testing.T) {
 		}
 	}
 }
+
+// The products of finished embeddings are those of plain Go.
+func TestRoundedDistancesAreThoseOfPlainGo(t *testing.T) {
+	rng := rand.New(rand.NewPCG(77, 78))
+	for s := range rounding {
+		for n := 1; n < 800; n += 1 + n/20 {
+			rows := 1 + rng.IntN(9)
+			query, x := normals(rng.Uint64(), n), normals(rng.Uint64(), rows*n)
+			bytes := make([]byte, (rows+1)*n)
+			for i := range bytes {
+				bytes[i] = byte(rng.Uint32())
+			}
+			for name, f := range map[string]func(s *Set, dst []float32){
+				"dot":      func(s *Set, dst []float32) { s.DotFloat32(dst, query, x) },
+				"square":   func(s *Set, dst []float32) { s.SquareFloat32(dst, x, n) },
+				"distance": func(s *Set, dst []float32) { s.DistanceFloat32(dst, query, x) },
+			} {
+				want, got := make([]float32, rows), make([]float32, rows)
+				f(&generic, want)
+				f(s, got)
+				sameBits(t, want, got, "%s %s of %d×%d", s.name, name, rows, n)
+			}
+			for _, flip := range []byte{0, Flip} {
+				want, got := make([]int32, 2*rows), make([]int32, 2*rows)
+				for s, dst := range map[*Set][]int32{&generic: want, s: got} {
+					s.DotInt8(dst[:rows], bytes[:n], bytes[n:], flip)
+					s.SquareInt8(dst[rows:], bytes[n:], n, flip)
+				}
+				require.Equal(t, want, got, "%s int8 of %d×%d", s.name, rows, n)
+			}
+		}
+	}
+}

@@ -15,7 +15,7 @@ var sse41 = Set{
 	},
 	int8Loops: int8Loops{extremesSSE41, quantizeSSE41},
 	peak:      peakSSE41,
-	vectors:   genericVectors,
+	vectors:   sse41Vectors,
 
 	gelu:      geluSSE41,
 	geluTanh:  geluTanhSSE41,
