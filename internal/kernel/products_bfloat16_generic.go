@@ -56,7 +56,7 @@ func oneTileBFloat16Generic(c *float32, ldc int, a, b, bias *float32, steps, m, 
 			x0, x1 := unpair(as[w/4*4*m+4*i+w%4])
 			for j, word := range bs[w*Panel : (w+1)*Panel] {
 				y0, y1 := unpair(word)
-				sums[j] += x0*y0 + x1*y1
+				sums[j] += float32(x0*y0) + float32(x1*y1)
 			}
 		}
 		copy(cs[i*ldc:i*ldc+n], sums[:])
@@ -123,7 +123,7 @@ const (
 func shortPower(y float32) float32 {
 	k := y + round127
 	f := y - (k - round127)
-	return (1 + f*(short1+f*(short2+f*short3))) * math.Float32frombits(math.Float32bits(k)<<23)
+	return next(1, f, next(short1, f, next(short2, f, short3))) * math.Float32frombits(math.Float32bits(k)<<23)
 }
 
 // roughGELUGeneric is geluGeneric with an error of 2.5e-5, to be rounded to
@@ -141,7 +141,8 @@ func roughGELUGeneric(x []float32, ld, rows, cols int) {
 			if !(v < 0) {
 				positive = v
 			}
-			row[j] = positive - a*shortPower(rough0+a*(rough1+a*(rough2+a*(rough3+a*rough4))))
+			y := next(rough0, a, next(rough1, a, next(rough2, a, next(rough3, a, rough4))))
+			row[j] = positive - float32(a*shortPower(y))
 		}
 	}
 }
@@ -172,7 +173,7 @@ func powersGeneric(dst *float32, groupBytes int, x []float32, g int, factor, shi
 			var terms [2]float32
 			for t := range terms {
 				if i := 8*g + 2*w + t; i < len(x) {
-					y := x[i]*factor - shift
+					y := float32(x[i]*factor) - shift
 					if y < -127 {
 						y = -127
 					}

@@ -124,7 +124,7 @@ func tileInt4(c *float32, ldc int, a, b, bias *float32, steps, m, n int, _ *floa
 			scale := math.Float32frombits(row[int4RowWords-1])
 			for j := range sums {
 				weight := math.Float32frombits(group[4*Panel+j/2] >> (j % 2 * 16) << 16)
-				sums[j] += float32(products[j]) * float32(weight*scale)
+				sums[j] += float32(float32(products[j]) * float32(weight*scale))
 			}
 		}
 		copy(cs[i*ldc:i*ldc+n], sums[:])

@@ -46,7 +46,7 @@ func oneTileInt8Generic(c *float32, ldc int, a, b, bias *float32, steps, m, n in
 		for w := range 4 * groups {
 			x := outliers[w/4*4*m+4*i+w%4]
 			for j, y := range weights[w*Panel:][:n] {
-				row[j] += x * y
+				row[j] += float32(x * y)
 			}
 		}
 	}

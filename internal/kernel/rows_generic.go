@@ -37,11 +37,16 @@ func expGeneric(x float32) float32 {
 	}
 	k := float32(x*log2e) + round127
 	n := k - round127
-	r := x - n*ln2Short - n*ln2Rest
-	p := exp2 + r*(exp3+r*(exp4+r*(exp5+r*exp6)))
-	p = 1 + r*(1+r*p)
+	r := x - float32(n*ln2Short) - float32(n*ln2Rest)
+	p := next(exp5, r, exp6)
+	p = next(exp2, r, next(exp3, r, next(exp4, r, p)))
+	p = next(1, r, next(1, r, p))
 	return p * math.Float32frombits(math.Float32bits(k)<<23)
 }
+
+// next returns c + x·p, a step of a polynomial. The product is rounded: no compiler fuses it
+// with the sum, so that plain Go has the same bits on every architecture.
+func next(c, x, p float32) float32 { return c + float32(x*p) }
 
 // logistic returns x / (1 + exp(y)).
 func logistic(x, y float32) float32 {
@@ -67,11 +72,13 @@ func geluOf(x float32) float32 {
 			b = a
 		}
 	}
-	y := phi0 + a*(phi1+a*(phi2+a*(phi3+a*(phi4+a*(phi5+a*(phi6+a*(phi7+a*phi8)))))))
+	y := next(phi4, a, next(phi5, a, next(phi6, a, next(phi7, a, phi8))))
+	y = next(phi0, a, next(phi1, a, next(phi2, a, next(phi3, a, y))))
 	k := y + round127
 	f := y - (k - round127)
-	p := 1 + f*(pow1+f*(pow2+f*(pow3+f*(pow4+f*(pow5+f*pow6)))))
-	return positive - b*(p*math.Float32frombits(math.Float32bits(k)<<23))
+	p := next(pow3, f, next(pow4, f, next(pow5, f, pow6)))
+	p = next(1, f, next(pow1, f, next(pow2, f, p)))
+	return positive - float32(b*(p*math.Float32frombits(math.Float32bits(k)<<23)))
 }
 
 // tanhOf returns tanh(x) as x·P(x²)/Q(x²), relative error 2.5e-8, at most 1.
@@ -81,8 +88,8 @@ func tanhOf(x float32) float32 {
 		a = tanhHigh
 	}
 	s := a * a
-	p := a * (1 + s*(tanhP1+s*(tanhP2+s*(tanhP3+s*tanhP4))))
-	q := 1 + s*(tanhQ1+s*(tanhQ2+s*(tanhQ3+s*tanhQ4)))
+	p := a * next(1, s, next(tanhP1, s, next(tanhP2, s, next(tanhP3, s, tanhP4))))
+	q := next(1, s, next(tanhQ1, s, next(tanhQ2, s, next(tanhQ3, s, tanhQ4))))
 	t := p / q
 	if t > 1 {
 		t = 1
@@ -107,7 +114,7 @@ func geluTanhGeneric(x []float32, ld, rows, cols int) {
 	for i := range rows {
 		row := x[i*ld:][:cols]
 		for j, v := range row {
-			row[j] = logistic(v, v*(cubic1+v*v*cubic3))
+			row[j] = logistic(v, v*next(cubic1, v*v, cubic3))
 		}
 	}
 }
@@ -189,11 +196,11 @@ func layerNormGeneric(dst, x, add, gamma, beta []float32, eps float32) {
 	mean := sum16(&p) / float32(len(dst))
 	p = [16]float32{}
 	for i, v := range dst {
-		p[i%16] += (v - mean) * (v - mean)
+		p[i%16] += float32((v - mean) * (v - mean))
 	}
 	root := 1 / float32(math.Sqrt(float64(sum16(&p)/float32(len(dst))+eps)))
 	for i, v := range dst {
-		dst[i] = (v-mean)*root*gamma[i] + beta[i]
+		dst[i] = float32((v-mean)*root*gamma[i]) + beta[i]
 	}
 }
 
@@ -201,7 +208,7 @@ func layerNormGeneric(dst, x, add, gamma, beta []float32, eps float32) {
 func rmsNormGeneric(dst, x, gamma []float32, eps float32) {
 	var p [16]float32
 	for i, v := range x {
-		p[i%16] += v * v
+		p[i%16] += float32(v * v)
 	}
 	root := 1 / float32(math.Sqrt(float64(sum16(&p)/float32(len(x))+eps)))
 	for i, v := range x {
@@ -212,7 +219,7 @@ func rmsNormGeneric(dst, x, gamma []float32, eps float32) {
 // axpyGeneric computes dst = a·x + dst.
 func axpyGeneric(dst, x []float32, a float32) {
 	for i, v := range x {
-		dst[i] += a * v
+		dst[i] += float32(a * v)
 	}
 }
 

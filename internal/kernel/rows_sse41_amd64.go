@@ -167,14 +167,14 @@ func normalizeSSE41(dst, x, gamma, beta []float32, mean, eps float32) {
 		squares4SSE41(&x[0], whole/4, mean, &sums)
 	}
 	for i := whole; i < n; i++ {
-		sums[i%16] += (x[i] - mean) * (x[i] - mean)
+		sums[i%16] += float32((x[i] - mean) * (x[i] - mean))
 	}
 	root := 1 / float32(math.Sqrt(float64(sum16(&sums)/float32(n)+eps)))
 	if whole > 0 {
 		normalize4SSE41(&dst[0], &x[0], &gamma[0], unsafe.SliceData(beta), whole/4, mean, root)
 	}
 	for i := whole; i < n; i++ {
-		dst[i] = (x[i] - mean) * root * gamma[i]
+		dst[i] = float32((x[i] - mean) * root * gamma[i])
 		if len(beta) > 0 {
 			dst[i] += beta[i]
 		}
