@@ -90,7 +90,11 @@ var modelTypeKinds = map[string]Kind{
 // transformer.
 func (r *reader) identify(wanted Kind) (list []moduleEntry, err error) {
 	kind, kindErr := r.root.modelType(wanted)
-	if list, err = r.root.modules(); err == nil && wanted == SparseModel {
+	list, err = r.root.modules()
+	if len(list) == 1 && list[0].class() == "Transformer" && r.root.Exists(manifest.ColBERT) {
+		list = nil // as PyLate, which looks for ColBERT's own files where modules.json has nothing else
+	}
+	if err == nil && wanted == SparseModel {
 		r.lexical, err = r.isLexical(list)
 	}
 	pooling := r.options.Pooling

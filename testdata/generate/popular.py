@@ -134,7 +134,7 @@ def build(f, m, seed):
     late = {"config.json": config}
     if m.get("names"):
         late[weights] = m["names"](dict(tensors))
-    return late
+    return late | m.get("late", {})
 
 
 def plain(f, m, size, seed):

@@ -10,6 +10,7 @@ import json
 import torch
 
 import published
+from variants import flash
 
 OLD, NEW = "sentence_transformers.models.", "sentence_transformers.sentence_transformer.modules."
 IDENTITY, TANH = "torch.nn.modules.linear.Identity", "torch.nn.modules.activation.Tanh"
@@ -252,10 +253,10 @@ ONE = dict(id2label={"0": "LABEL_0"}, label2id={"LABEL_0": 0})
 # ================================================================ the ten least like one another
 model("hkunlp/instructor-large", config=t5(architectures=["T5EncoderModel"], feed_forward_proj="gated-gelu", is_gated_act=True, dense_act_fn="gelu_new", tie_word_embeddings=False, n_positions=512),
       **{"class": "T5EncoderModel"}, bin=True, tokenizer=t5_tok(), files=st(old_pooling("mean_tokens", keys=4), dense(H, 12, False, IDENTITY), NORMALIZE, versions=("2.2.2", "4.20.0.dev0", "1.11.0"), length=40))
-model("jinaai/jina-reranker-v2-base-multilingual", "rerank", tokenizer=xlmr(), refused="auto_map",
-      config=roberta("xlm-roberta", "4.40.0", architectures=["XLMRobertaForSequenceClassification"], torch_dtype="bfloat16", emb_pooler=None, load_trained_adapters=None, lora_adaptations=None, matryoshka_dimensions=None,
-                     use_flash_attn=True, use_reentrant=False, truncate_dim=None, num_labels=1, **ONE,
-                     auto_map={"AutoConfig": "configuration_xlm_roberta.XLMRobertaFlashConfig", "AutoModel": "modeling_xlm_roberta.XLMRobertaModel", "AutoModelForSequenceClassification": "modeling_xlm_roberta.XLMRobertaForSequenceClassification"}))
+JINA_CODE = {"AutoConfig": "configuration_xlm_roberta.XLMRobertaFlashConfig", "AutoModel": "modeling_xlm_roberta.XLMRobertaModel", "AutoModelForSequenceClassification": "modeling_xlm_roberta.XLMRobertaForSequenceClassification"}
+RERANKER2 = {k: v for k, v in roberta("xlm-roberta", "4.40.0", classifier_dropout=None, emb_pooler=None, max_position_embeddings=130, torch_dtype="bfloat16", use_cache=False, num_labels=1, **ONE).items() if k != "gradient_checkpointing"}
+model("jinaai/jina-reranker-v2-base-multilingual", "rerank", tokenizer=xlmr(length=128), native=RERANKER2 | dict(architectures=["XLMRobertaForSequenceClassification"]), names=flash, dtype=torch.bfloat16,
+      config={k: v for k, v in RERANKER2.items() if k != "model_type"} | dict(architectures=["XLMRobertaForSequenceClassification"], auto_map=JINA_CODE, use_flash_attn=True))
 model("cross-encoder/nli-deberta-v3-base", "classify",
       tokenizer=tokenizer("deberta-v2", "DebertaV2Tokenizer", pairs, do_lower_case=False, bos_token="[CLS]", eos_token="[SEP]", **BERT_TOKENS, split_by_punct=False, vocab_type="spm", sp_model_kwargs={}, model_max_length=512),
       config=dict(_name_or_path="microsoft/deberta-v3-base", architectures=["DebertaV2ForSequenceClassification"], attention_probs_dropout_prob=0.1, hidden_act="gelu", hidden_dropout_prob=0.1, hidden_size=H,
@@ -562,13 +563,21 @@ model("opensearch-project/opensearch-neural-sparse-encoding-v2-distill", "sparse
 model("opensearch-project/opensearch-neural-sparse-encoding-doc-v2-distill", "sparse", config=distilbert("4.31.0", "DistilBertForMaskedLM", torch_dtype="float32"), tokenizer=beside("query_0_SparseStaticEmbedding", wp(golden="distilbert", cls="DistilBertTokenizer")), shift=-2, files=router())
 model("answerdotai/answerai-colbert-small-v1", "multivector", config=bert("4.40.1", "HF_ColBERT", classifier_dropout=None, torch_dtype="float32"), **{"class": "BertModel"}, tokenizer=MODELS["colbert-ir/colbertv2.0"]["tokenizer"],
       native_names=MODELS["colbert-ir/colbertv2.0"]["native_names"], files=MODELS["colbert-ir/colbertv2.0"]["files"] | {"modules.json": None})
+COLBERT = MODELS["colbert-ir/colbertv2.0"]
+model("mixedbread-ai/mxbai-colbert-large-v1", "multivector", config=bert("4.38.2", "HF_ColBERT", classifier_dropout=None, torch_dtype="float16", use_cache=False), **{"class": "BertModel"}, tokenizer=COLBERT["tokenizer"], dtype=torch.float16,
+      # Without modules.json, which has the transformer alone: sentence-transformers then leaves the last layer out, PyLate does not.
+      native_names=COLBERT["native_names"], files=COLBERT["files"], late={"modules.json": [dict(idx=0, name="0", path="", type=OLD + "Transformer")]})
 model("minishlab/potion-retrieval-32M", tokenizer=MODELS["minishlab/potion-base-8M"]["tokenizer"], static=MODELS["minishlab/potion-base-8M"]["static"], files=MODELS["minishlab/potion-base-8M"]["files"])
 model("minishlab/M2V_base_output", tokenizer=wp(), files={"config.json": {"tokenizer_name": "baai/bge-base-en-v1.5", "apply_pca": 256, "apply_zipf": True, "hidden_dim": 256, "seq_length": 1000000, "normalize": False}}, static=MODELS["minishlab/potion-base-8M"]["static"], reference="table")
 
-# ================================================================ refused
+# ================================================================ refused, and the last ones
 model("NovaSearch/jasper_en_vision_language_v1", tokenizer=qwen_tok(), refused="jasper_vl", files=st(old_pooling("mean_tokens"), versions=("3.1.1", "4.46.3", "2.5.1")), config=qwen2(model_type="jasper_vl", architectures=["JasperVL"], auto_map={"AutoConfig": "configuration_jasper_vl.JasperVLConfig", "AutoModel": "modeling_jasper_vl.JasperVL"}))
 model("jxm/cde-small-v1", tokenizer=wp(), refused="auto_map", config=nomic_published(architectures=["ContextualDocumentEmbeddingTransformer"], model_type="nomic_bert", auto_map={"AutoConfig": "model.ContextualModelConfig", "AutoModel": "model.ContextualDocumentEmbeddingTransformer"}))
-model("jinaai/jina-colbert-v2", "multivector", tokenizer=xlmr(), refused="auto_map", config=roberta("xlm-roberta", "4.41.0", architectures=["HF_ColBERT"], position_embedding_type="rotary", rotary_emb_base=20000.0, use_flash_attn=True,
-      auto_map={"AutoConfig": "jinaai/xlm-roberta-flash-implementation--configuration_xlm_roberta.XLMRobertaFlashConfig", "AutoModel": "jinaai/xlm-roberta-flash-implementation--modeling_xlm_roberta.XLMRobertaModel"}))
+COLBERT2 = roberta("xlm-roberta", "4.41.0", architectures=["HF_ColBERT"], max_position_embeddings=128, torch_dtype="float32")
+model("jinaai/jina-colbert-v2", "multivector", native={k: v for k, v in COLBERT2.items() if k not in ("position_embedding_type",)} | dict(model_type="jina_embeddings_v3", rope_parameters={"rope_type": "default", "rope_theta": 20000.0}), **{"class": "AutoModel"},
+      tokenizer=xlmr(length=128, edit=lambda j: j["added_tokens"].extend(dict(id=500 + i, content=c, single_word=False, lstrip=False, rstrip=False, normalized=False, special=True) for i, c in enumerate(["[QueryMarker]", "[DocumentMarker]"]))),
+      config=COLBERT2 | dict(position_embedding_type="rotary", rotary_emb_base=20000.0, use_flash_attn=True, auto_map={k: "jinaai/xlm-roberta-flash-implementation--" + v for k, v in JINA_CODE.items()}),
+      native_names=lambda t: prefixed("roberta.")(t) | {"linear.weight": numbers(7, 12, H)},
+      files={"artifact.metadata": MODELS["colbert-ir/colbertv2.0"]["files"]["artifact.metadata"].replace("[unused0]", "[QueryMarker]").replace("[unused1]", "[DocumentMarker]").replace('"[Q]"', '"[QueryMarker]"').replace('"[D]"', '"[DocumentMarker]"')})
 model("BAAI/bge-reranker-v2-minicpm-layerwise", "rerank", refused="minicpm", tokenizer=tokenizer("llama", "LlamaTokenizer", **LLAMA_TOKENS), config=dict(DECODER, architectures=["LayerWiseMiniCPMForCausalLM"], model_type="minicpm", start_layer=8, scale_emb=12, auto_map={"AutoModel": "modeling_minicpm_reranker.LayerWiseMiniCPMModel"}))
 model("sentence-transformers/nli-mpnet-base-v2", config=mpnet(), tokenizer=mpnet_tok(), files=st(MEAN))
