@@ -11,6 +11,7 @@ var classTokens = map[string]map[string]string{
 	},
 	"RobertaTokenizer": fairseqTokens, "LongformerTokenizer": fairseqTokens, "BartTokenizer": fairseqTokens,
 	"XLMRobertaTokenizer": fairseqTokens, "CamembertTokenizer": fairseqTokens, "NllbTokenizer": fairseqTokens,
+	"MLukeTokenizer": fairseqTokens,
 	"AlbertTokenizer": {
 		"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "<unk>", "sep_token": "[SEP]", "pad_token": "<pad>",
 		"cls_token": "[CLS]", "mask_token": "[MASK]",

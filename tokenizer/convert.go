@@ -13,10 +13,12 @@ type conversion struct {
 	fsys  fs.FS
 	args  arguments
 	class string
-	json  *object // tokenizer.json; nil = the vocabulary is in the files of older versions
-	file  string  // of the vocabulary
-	steps steps   // of the tokenizer
-	named map[string]specialToken
+	// version is that of transformers, of a folder without tokenizer.json.
+	version int
+	json    *object // tokenizer.json; nil = the vocabulary is in the files of older versions
+	file    string  // of the vocabulary
+	steps   steps   // of the tokenizer
+	named   map[string]specialToken
 	// extra are the further special tokens where the folder does not list them.
 	extra []specialToken
 }

@@ -25,7 +25,7 @@ func LoadFS(fsys fs.FS) (*Tokenizer, error) { return LoadAs(fsys, 0) }
 // Where there is no tokenizer.json it reads the files that older versions of
 // transformers wrote: vocab.txt, vocab.json with merges.txt, or a SentencePiece
 // model, under the settings of those files and of config.json, as 5.23 does, whatever the
-// version. Files and settings that transformers refuses, that contradict each other or that
+// version, but for MLukeTokenizer, which only 4.57.6 reads as its models were trained. Files and settings that transformers refuses, that contradict each other or that
 // do not tell the tokenizer are errors, which begin with a file's name.
 func LoadAs(fsys fs.FS, version int) (*Tokenizer, error) {
 	if version != 0 && version != 4 && version != 5 {
@@ -52,7 +52,7 @@ func LoadAs(fsys fs.FS, version int) (*Tokenizer, error) {
 	if found == "" {
 		return nil, fmt.Errorf("tokenizer.json: %w, expected it or one of %s", fs.ErrNotExist, strings.Join(slowFiles, ", "))
 	}
-	t, err := convert(fsys)
+	t, err := convert(fsys, version)
 	if err != nil {
 		return nil, fmt.Errorf("%w (no tokenizer.json%s)", err, found)
 	}
@@ -76,8 +76,8 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 	return data, nil
 }
 
-// convert reads the tokenizer of a folder without tokenizer.json.
-func convert(fsys fs.FS) (*Tokenizer, error) {
+// convert reads the tokenizer of a folder without tokenizer.json; version is that of LoadAs.
+func convert(fsys fs.FS, version int) (*Tokenizer, error) {
 	args, err := readArguments(fsys, 5, value.token)
 	if err != nil {
 		return nil, err
@@ -89,7 +89,10 @@ func convert(fsys fs.FS) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conversion{fsys: fsys, args: args, class: name}
+	if version == 0 {
+		version = majorVersion(args.config, args.object)
+	}
+	c := &conversion{fsys: fsys, args: args, class: name, version: version}
 	t, err := tokenizerClasses[name](c)
 	if err == nil {
 		t.version = args.major
@@ -151,7 +154,7 @@ var modelTypes = map[string]string{
 	"gemma3": "GemmaTokenizer", "gemma3_text": "GemmaTokenizer", "deberta-v2": "DebertaV2Tokenizer",
 	"umt5": backend, "xlm-roberta-xl": backend, "modernbert": backend, "mistral": backend, "mixtral": backend,
 	"ministral": backend, "ministral3": backend, "phi3": backend, "granite": backend, "olmo2": backend,
-	"llama": "", "eurobert": "", "new": "",
+	"luke": "LukeTokenizer", "mluke": "MLukeTokenizer", "llama": "", "eurobert": "", "new": "",
 }
 
 // tokenizerClasses are the tokenizer classes, without Fast at the end.
@@ -163,6 +166,8 @@ var tokenizerClasses = map[string]func(*conversion) (*Tokenizer, error){
 	"RobertaTokenizer":    (*conversion).roberta,
 	"CLIPTokenizer":       (*conversion).clip,
 	"NllbTokenizer":       (*conversion).nllb,
+	"MLukeTokenizer":      (*conversion).mluke,
+	"LukeTokenizer":       (*conversion).luke,
 	"M2M100Tokenizer":     (*conversion).m2m100,
 	"GPT2Tokenizer":       (*conversion).gpt2,
 	"Qwen2Tokenizer":      (*conversion).qwen2,

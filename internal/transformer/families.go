@@ -43,6 +43,7 @@ var families = map[string]func(w *weights) *Model{
 	"llama":         openLlama,
 	"llama_bidirec": openLlamaBidirectional,
 	"llama_bidirec llama_bidirectional_model.LlamaBidirectionalModel": openLlamaBidirectional,
+	"luke":                  openLUKE,
 	"m2m_100":               openM2M100,
 	"ministral3":            openMinistral3,
 	"mistral":               openMistral,

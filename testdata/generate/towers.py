@@ -210,8 +210,57 @@ def sonar(name, d, folder):
     return answers(SentenceTransformer(folder, device="cpu", model_kwargs={"dtype": torch.float32}).eval(), {}) + ({},)
 
 
+def glucose(name, d, folder):
+    """pkshatech/GLuCoSE-base-ja: LUKE without entities, whose tokenizer transformers 5 reads with other ids than 4.57.6, which trained it."""
+    import sentencepiece
+
+    model = pieces("unigram")
+    spm = sentencepiece.SentencePieceProcessor(model_proto=model)
+    with open(os.path.join(folder, "sentencepiece.bpe.model"), "wb") as f:
+        f.write(model)
+    mask = len(spm) + 1
+    special = dict(bos_token="<s>", eos_token="</s>", sep_token="</s>", cls_token="<s>", unk_token="<unk>", pad_token="<pad>")
+    flags = dict(content="<mask>", lstrip=True, normalized=True, rstrip=False, single_word=False)
+    entities = dict(content="<ent>", lstrip=False, normalized=True, rstrip=False, single_word=False)
+    more = [entities, dict(entities, content="<ent2>")] * 2
+    old = "sentence_transformers.models."
+    config = dict(
+        architectures=["LukeModel"], model_type="luke", vocab_size=mask + 3, hidden_size=20, intermediate_size=36, num_hidden_layers=2,
+        num_attention_heads=2, max_position_embeddings=66, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1, bos_token_id=0, eos_token_id=2,
+        entity_vocab_size=4, entity_emb_size=8, use_entity_aware_attention=True, cls_entity_prediction=False, hidden_act="gelu",
+        bert_model_name="models/luke-japanese/hf_xlm_roberta", position_embedding_type="absolute", transformers_version="4.29.1",
+    )  # fmt: skip
+    files = {
+        "config.json": config,
+        "modules.json": [
+            dict(idx=0, name="0", path="", type=old + "Transformer"), dict(idx=1, name="1", path="1_Pooling", type=old + "Pooling"),
+        ],
+        "1_Pooling/config.json": dict(word_embedding_dimension=20, pooling_mode_cls_token=False, pooling_mode_mean_tokens=True, pooling_mode_max_tokens=False, pooling_mode_mean_sqrt_len_tokens=False),
+        "sentence_bert_config.json": dict(max_seq_length=40, do_lower_case=False),
+        "config_sentence_transformers.json": {"__version__": {"sentence_transformers": "2.2.2", "transformers": "4.29.1", "pytorch": "2.0.1"}},
+        "entity_vocab.json": {"[UNK]": 0, "[PAD]": 1, "[MASK]": 2, "[MASK2]": 3},
+        "added_tokens.json": {"<ent>": mask + 1, "<ent2>": mask + 2},
+        "special_tokens_map.json": special | dict(mask_token=flags, additional_special_tokens=more),
+        "tokenizer_config.json": special | dict(
+            mask_token=dict(flags, __type="AddedToken"), additional_special_tokens=[dict(t, __type="AddedToken") for t in more], sp_model_kwargs={},
+            entity_mask2_token="[MASK2]", entity_mask_token="[MASK]", entity_pad_token="[PAD]", entity_unk_token="[UNK]", task=None,
+            entity_token_1=dict(entities, __type="AddedToken"), entity_token_2=dict(entities, content="<ent2>", __type="AddedToken"),
+            max_entity_length=32, max_mention_length=30, model_max_length=512, clean_up_tokenization_spaces=True, tokenizer_class="MLukeTokenizer",
+        ),
+    }  # fmt: skip
+    write(folder, files)
+    luke = randomize(AutoModel.from_config(AutoConfig.from_pretrained(folder)), sum(name.encode())).eval()
+    save(luke.state_dict(), os.path.join(folder, "model.safetensors"))
+    # As MLukeTokenizer of 4.57.6: the ids of fairseq, one more than the model's, and 3 for what it does not know.
+    fairseq = lambda t: [0] + [i + 1 if i else 3 for i in spm.encode(t)][:38] + [2]
+    ids = {"plain": [fairseq(t) for t in TEXTS]}
+    with torch.no_grad():
+        rows = [luke(input_ids=torch.tensor([i])).last_hidden_state[0].mean(0) for i in ids["plain"]]
+    return ids, {"plain": torch.stack(rows)}, {}
+
+
 # The functions that make folders; they return the ids, the vectors and the prompts.
-MODELS = {"clip-vit-b-32": clip, "clip-openai": clip, "clip-saved": clip, "sonar": sonar, "sonar-pieces": sonar}
+MODELS = {"clip-vit-b-32": clip, "clip-openai": clip, "clip-saved": clip, "sonar": sonar, "sonar-pieces": sonar, "glucose": glucose}
 
 
 def main():

@@ -364,6 +364,11 @@ VARIANTS = {
         model="M2M100ForConditionalGeneration",
         states=lambda model, row: model.model.encoder(input_ids=row[None]).last_hidden_state[0],
     ),
+    # Words without entities.
+    "luke": dict(
+        config=encoder("luke", pad_token_id=1, type_vocab_size=1, entity_vocab_size=6, entity_emb_size=8, use_entity_aware_attention=True),
+        special=[1],
+    ),
     # Scores under a cap, and without one.
     "gemma2": dict(config=gemma2()),
     "gemma2-uncapped": dict(config=gemma2(attn_logit_softcapping=None, layer_types=[FULL, SLIDING, FULL], attention_bias=True)),
