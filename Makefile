@@ -64,7 +64,7 @@ goldens:
 	.venv/bin/python testdata/generate/modules.py --goldens testdata/goldens
 	.venv/bin/python testdata/generate/adapters.py --seed 20260101 --goldens testdata/goldens --out testdata/adapters
 	.venv/bin/python testdata/generate/popular.py --goldens testdata/goldens --out testdata/popular $(if $(FOUR),--four $(FOUR))
-	.venv/bin/python testdata/generate/towers.py --out testdata/towers
+	.venv/bin/python testdata/generate/towers.py --goldens testdata/goldens --out testdata/towers
 	.venv/bin/python testdata/generate/jina5.py --seed 20261129 --goldens testdata/goldens --out testdata/adapters
 	$(if $(MODEL),.venv/bin/python testdata/generate/minilm.py --model $(MODEL) --out testdata/goldens/all-MiniLM-L6-v2)
 

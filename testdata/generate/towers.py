@@ -3,7 +3,7 @@
 sentence-transformers answers: text models beside those of images, encoders of translators, models of entities, and the whole
 folders of models whose code is published beside the weights.
 
-usage: towers.py --out DIR [--only name,name]
+usage: towers.py --goldens testdata/goldens --out DIR [--only name,name]
 
 For each model a folder DIR/<name>/ is written, of the same files as those of popular.py:
   model/               the files that its publisher has, as small as they can be: bfloat16 weights, a vocabulary of a few texts
@@ -259,15 +259,117 @@ def glucose(name, d, folder):
     return ids, {"plain": torch.stack(rows)}, {}
 
 
+QWEN = dict(
+    architectures=["Qwen3Model"], model_type="qwen3", hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
+    num_key_value_heads=2, head_dim=6, hidden_act="silu", max_position_embeddings=64, rms_norm_eps=1e-6, rope_theta=1e6, attention_bias=False,
+    sliding_window=None, use_sliding_window=False, tie_word_embeddings=True, transformers_version="4.51.3",
+)  # fmt: skip
+OLD, NEW = "sentence_transformers.models.", "sentence_transformers.sentence_transformer.modules."
+
+
+def modules(*list, spelling=OLD):
+    return [dict(idx=i, name=str(i), path=p, type=t if "." in t else spelling + t) for i, (t, p, *_) in enumerate(list)]
+
+
+def mean(width):
+    keys = ["cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"]
+    return dict(word_embedding_dimension=width, include_prompt=True) | {"pooling_mode_" + k: k == "mean_tokens" for k in keys}
+
+
+def tokenizer_of(golden, folder, **settings):
+    """The tokenizer.json of a golden, as a class of its publisher's reads it."""
+    shutil.copy(os.path.join(GOLDENS, golden, "model", "tokenizer.json"), folder)
+    write(folder, {"tokenizer_config.json": dict(model_max_length=40, padding_side="right") | settings})
+    return len(AutoTokenizer.from_pretrained(folder))
+
+
+def bidirectional_qwen3(name, folder, **files):
+    """A Qwen3 whose tokens see each other, as transformers computes it of is_causal, with the modules in files."""
+    size = tokenizer_of("qwen3", folder, tokenizer_class="Qwen2Tokenizer", eos_token="<|endoftext|>", pad_token="<|endoftext|>")
+    config = QWEN | dict(vocab_size=size, pad_token_id=size - 3, eos_token_id=size - 3)
+    write(folder, files | {"config.json": config | dict(is_causal=False)})
+    model = randomize(AutoModel.from_config(AutoConfig.from_pretrained(folder)), sum(name.encode()))
+    save(model.state_dict(), os.path.join(folder, "model.safetensors"))
+    return config, model.state_dict()
+
+
+def pplx(name, d, folder):
+    """perplexity-ai/pplx-embed-v1: the mean as whole numbers of its tanh, which the code beside it, st_quantize.py, makes."""
+    list = [("Transformer", ""), ("Pooling", "1_Pooling"), ("st_quantize.FlexibleQuantizer", "")]
+    settings = {"__version__": {"sentence_transformers": "5.1.0"}, "prompts": {}, "default_prompt_name": None, "similarity_fn_name": "cosine"}
+    files = {"modules.json": modules(*list[:2]), "1_Pooling/config.json": mean(24), "config_sentence_transformers.json": settings}
+    config, _ = bidirectional_qwen3(name, folder, **files)
+    ids, vectors = answers(SentenceTransformer(folder, device="cpu", model_kwargs={"dtype": torch.float32}).eval(), {})
+    vectors = {k: torch.clamp(torch.round(torch.tanh(v) * 127), -128, 127) for k, v in vectors.items()}
+    code = {"AutoConfig": "configuration.PPLXQwen3Config", "AutoModel": "modeling.PPLXQwen3Model"}
+    published = config | dict(architectures=["PPLXQwen3Model"], model_type="bidirectional_pplx_qwen3", auto_map=code, use_bidirectional_attention=True)
+    listed = modules(*list)
+    listed[2]["kwargs"] = ["quantization"]
+    write(folder, {"config.json": published, "modules.json": listed})
+    return ids, vectors, {}
+
+
+def voyage(name, d, folder):
+    """voyageai/voyage-4-nano: Qwen3 whose tokens see each other, and a linear layer, which the code beside it puts before the mean."""
+    prompts = {"query": "Represent the query for retrieving supporting documents: ", "document": "Represent the document for retrieval: "}
+    settings = {"__version__": {"sentence_transformers": "5.0.0", "transformers": "4.51.3", "pytorch": "2.7.1"}, "prompts": prompts}
+    settings |= {"default_prompt_name": None, "similarity_fn_name": "cosine"}
+    list = [("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")]
+    # The reference has the layer behind the mean, as a Dense without bias.
+    dense = modules(list[0], list[1], ("Dense", "3_Dense"), list[2])
+    identity = dict(in_features=24, out_features=32, bias=False, activation_function="torch.nn.modules.linear.Identity")
+    files = {"modules.json": dense, "1_Pooling/config.json": mean(24), "3_Dense/config.json": identity, "config_sentence_transformers.json": settings}
+    config, tensors = bidirectional_qwen3(name, folder, **files)
+    linear = randomize(torch.nn.Linear(24, 32, bias=False), 7).weight.detach()
+    save({"linear.weight": linear}, os.path.join(folder, "3_Dense", "model.safetensors"))
+    ids, vectors = answers(SentenceTransformer(folder, device="cpu", model_kwargs={"dtype": torch.float32}).eval(), prompts)
+    shutil.rmtree(os.path.join(folder, "3_Dense"))
+    code = {"AutoModel": "modeling_qwen3_bidirectional.Qwen3BidirectionalModel"}
+    published = config | dict(architectures=["Qwen3BidirectionalModel"], auto_map=code, num_labels=32, use_bidirectional_attention=True)
+    limit = {"max_seq_length": 40, "do_lower_case": False}
+    write(folder, {"config.json": published, "modules.json": modules(*list), "1_Pooling/config.json": mean(32), "sentence_bert_config.json": limit})
+    save({"model." + k: v for k, v in tensors.items()} | {"linear.weight": linear}, os.path.join(folder, "model.safetensors"))
+    return ids, vectors, prompts
+
+
+def lfm(name, d, folder):
+    """LiquidAI/LFM2.5-Embedding: LFM2 whose tokens see each other, in plain PyTorch of published.py, and the first token."""
+    from published import lfm2, lfm2_tensors
+    from variants import lfm2 as lfm2_config
+
+    size = tokenizer_of("llama", folder, tokenizer_class="PreTrainedTokenizerFast", bos_token="<s>", eos_token="</s>", pad_token="</s>")
+    code = {"AutoModel": "modeling_lfm2_bidirectional.Lfm2BidirectionalModel"}
+    config = lfm2_config(auto_map=code, intermediate_size=40, block_auto_adjust_ff_dim=False, conv_L_cache=3, vocab_size=size)
+    config |= dict(architectures=["Lfm2BidirectionalModel"], max_position_embeddings=64, transformers_version="5.0.0")
+    prompts = {"query": "query: ", "document": "document: "}
+    settings = {"__version__": VERSION, "model_type": "SentenceTransformer", "prompts": prompts, "default_prompt_name": None, "similarity_fn_name": "cosine"}
+    list = modules(("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize"), spelling=NEW)
+    pooling = {"embedding_dimension": 24, "pooling_mode": "cls", "include_prompt": True}
+    write(folder, {"config.json": config, "modules.json": list, "1_Pooling/config.json": pooling, "config_sentence_transformers.json": settings})
+    tensors = {k: v.to(torch.bfloat16).to(v.dtype) for k, v in lfm2_tensors(config, sum(name.encode())).items()}
+    save(tensors, os.path.join(folder, "model.safetensors"))
+    tokenizer, hidden = AutoTokenizer.from_pretrained(folder), lfm2(config, tensors)
+    ids, vectors = {}, {}
+    for label, prompt in [("plain", "")] + [*prompts.items()]:
+        ids[label] = [tokenizer(prompt + t, truncation=True, max_length=40)["input_ids"] for t in TEXTS]
+        with torch.no_grad():
+            first = torch.stack([hidden(torch.tensor(i))[0] for i in ids[label]])
+        vectors[label] = torch.nn.functional.normalize(first, dim=-1)
+    return ids, vectors, prompts
+
+
 # The functions that make folders; they return the ids, the vectors and the prompts.
-MODELS = {"clip-vit-b-32": clip, "clip-openai": clip, "clip-saved": clip, "sonar": sonar, "sonar-pieces": sonar, "glucose": glucose}
+MODELS = {"clip-vit-b-32": clip, "clip-openai": clip, "clip-saved": clip, "sonar": sonar, "sonar-pieces": sonar, "glucose": glucose, "pplx-embed": pplx, "voyage-4-nano": voyage, "lfm2.5-embedding": lfm}
 
 
 def main():
     ap = argparse.ArgumentParser()
+    ap.add_argument("--goldens", required=True)
     ap.add_argument("--out", required=True)
     ap.add_argument("--only")
     a = ap.parse_args()
+    global GOLDENS
+    GOLDENS = os.path.abspath(a.goldens)
     for name, make in MODELS.items():
         if not a.only or name in a.only.split(","):
             d = os.path.join(a.out, name)
