@@ -1,12 +1,21 @@
 # -*- coding: utf-8 -*-
 """The models of popular.py: the files that each publisher has, with small sizes.
 
-Of each: kind; config (config.json), files beside it by name, tokenizer (of a golden, edited, with its settings). Where needed: class
-(of transformers), native (config.json that the reference reads), names (tensors of the reference → those published), native_names,
-dtype, bin (weights as PyTorch's), shift, offset, pooling (that the caller names), reference, refused (what the error says).
+The files follow what the publishers' folders have, as far as their pages show it. Of each: kind; config (config.json), files beside
+it by name, tokenizer (of a golden, edited, with its settings). Where needed:
+  class                   of transformers
+  native, native_names    config.json that the reference reads, and how its tensors are renamed in both
+  names                   of tensors → those published; late: files as published, that the reference does not see
+  published_tokenizer     where the reference has another
+  dtype, bin, json        of the weights; whether they are PyTorch's; whether there is a tokenizer.json
+  shift, offset           added to biases of what predicts tokens; what norms are about
+  pooling                 that the caller names
+  plain                   tensors and hidden states in plain PyTorch; static: what writes a table; reference: how it is answered
+  refused                 what the error says, in place of answers
 """
 
 import json
+
 import torch
 
 import published
@@ -293,7 +302,7 @@ model("BAAI/bge-reranker-v2-gemma", "rerank", refused="gemma", tokenizer=tokeniz
       config=dict(DECODER, architectures=["GemmaForCausalLM"], model_type="gemma", head_dim=8, hidden_activation=None, attention_bias=False, torch_dtype="float32", transformers_version="4.38.1"))
 
 
-def router(activation="relu", idf=True):
+def router(activation="relu"):
     """A Router of opensearch's: queries are weighed by a table, documents by the model."""
     base, query = "sentence_transformers.sparse_encoder.models.", "query_0_SparseStaticEmbedding"
     types = {query: base + "SparseStaticEmbedding.SparseStaticEmbedding", "": base + "MLMTransformer.MLMTransformer", "document_1_SpladePooling": base + "SpladePooling.SpladePooling"}
