@@ -25,6 +25,10 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 # Of the precision: float32's largest difference, or 1 - cosine, mean of the texts and worst of all.
 LIMITS = {"float32": 2e-5, "bfloat16": (5e-5, 5e-4), "int8": (5e-4, 2e-3), "int4": (1e-2, 3e-2)}
 
+# Of models that rounding throws about: on "the the the the" PyTorch's own vectors are 1.1e-5 in float32 and 1.5e-2 in bfloat16
+# from float64, and Int8 keeps the layers of this one that need it in bfloat16.
+OWN_LIMITS = {"qwen2.5-coder-0.5b": {"float32": 4e-5, "bfloat16": (2e-4, 2e-2), "int8": (1e-3, 2e-2)}}
+
 HARD = {  # the first ones are over the limit of most models
     "one word": "word " * 600,
     "emoji": "\U0001F642" * 500,
@@ -122,6 +126,7 @@ def embed(rhumb, folder, precision, lines, work, width):
 
 def compare(rhumb, folder, precisions, kept, worst):
     """Returns the cells of a model, and what is off."""
+    limits = LIMITS | OWN_LIMITS.get(os.path.basename(folder), {})
     plain = texts()
     inputs, names = plain + list(HARD.values()), [repr(t)[:60] for t in plain] + list(HARD)
     ids, want = reference(folder, inputs, kept)
@@ -146,14 +151,14 @@ def compare(rhumb, folder, precisions, kept, worst):
             if p == "float32":
                 most = np.abs(vectors - want).max()
                 cells.append(f"{most:.1e}")
-                if most > LIMITS[p]:
-                    off.append(f"{p}: {most:.1e}, expected {LIMITS[p]} at most")
+                if most > limits[p]:
+                    off.append(f"{p}: {most:.1e}, expected {limits[p]} at most")
                 continue
             loss = np.maximum(1 - (vectors * want).sum(1), 0)
             mean, n = loss[: len(plain)].mean(), len(plain)
             cells.append(f"{mean:.1e} / {loss[:n].max():.1e} / {loss[n:].max():.1e}")
-            if mean > LIMITS[p][0] or loss.max() > LIMITS[p][1]:
-                off.append(f"{p}: mean {mean:.1e}, worst {loss.max():.1e} of {names[loss.argmax()]}, expected {LIMITS[p][0]} and {LIMITS[p][1]} at most")
+            if mean > limits[p][0] or loss.max() > limits[p][1]:
+                off.append(f"{p}: mean {mean:.1e}, worst {loss.max():.1e} of {names[loss.argmax()]}, expected {limits[p][0]} and {limits[p][1]} at most")
             for i in np.argsort(-loss)[:worst]:
                 print(f"    {p}: {loss[i]:.1e} {names[i]}", file=sys.stderr)
     return cells, off
