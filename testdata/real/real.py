@@ -25,9 +25,9 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 # Of the precision: float32's largest difference, or 1 - cosine, mean of the texts and worst of all.
 LIMITS = {"float32": 2e-5, "bfloat16": (5e-5, 5e-4), "int8": (5e-4, 2e-3), "int4": (1e-2, 3e-2)}
 
-# Of models that rounding throws about: on "the the the the" PyTorch's own vectors are 1.1e-5 in float32 and 1.5e-2 in bfloat16
-# from float64, and Int8 keeps the layers of this one that need it in bfloat16.
-OWN_LIMITS = {"qwen2.5-coder-0.5b": {"float32": 4e-5, "bfloat16": (2e-4, 2e-2), "int8": (1e-3, 2e-2)}}
+# Of models that rounding throws about: PyTorch's own vectors are up to 3.1e-4 from float64 in float32 ("right to left"; Rhumb's
+# 2.0e-4), and 1.5e-2 in bfloat16 ("one word, short"). Int8 keeps the layers of this one that need it in bfloat16.
+OWN_LIMITS = {"qwen2.5-coder-0.5b": {"float32": 2e-4, "bfloat16": (2e-4, 2e-2), "int8": (1e-3, 2e-2)}}
 
 HARD = {  # the first ones are over the limit of most models
     "one word": "word " * 600,
