@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 	"math"
+	"sync"
 	"unsafe"
 )
 
@@ -54,25 +55,29 @@ var int4Steps = [...]float32{-8, -8.5, -7.5, -7}
 // is computed in float32, sums in order. A group with an element that is not finite
 // has the scale NaN; one without an element of 2⁻¹⁰⁰ or more in size has the scale 0.
 func (s *Set) QuantizeInt4(codes []byte, scales []float32, w []float32) {
-	const many = 8 * int4Group
+	const many = len(int4Memory{}.of)
 	if s.int4.scales == nil {
 		quantizeInt4(codes, scales, w)
 		return
 	}
-	var memory [many]float32
+	memory, ok := int4Memories.Get().(*int4Memory)
+	if !ok {
+		memory = new(int4Memory)
+	}
+	defer int4Memories.Put(memory)
 	for ; len(w) >= many; w = w[many:] {
 		to, eight := codes[:8*Int4GroupBytes], (*[8]float32)(scales)
-		s.int4.scales(eight, &w[0], &memory)
-		var inverses [8]float32
+		s.int4.scales(eight, &w[0], &memory.of)
+		memory.inverses = [8]float32{}
 		finite := true
 		for g, scale := range eight {
 			if eight[g] = math.Float32frombits(roundBFloat16(scale) << 16); eight[g] != 0 {
-				inverses[g] = 1 / eight[g]
+				memory.inverses[g] = 1 / eight[g]
 			}
 			finite = finite && scale == scale
 		}
 		if finite {
-			s.int4.codes(&to[0], &w[0], &inverses)
+			s.int4.codes(&to[0], &w[0], &memory.inverses)
 		} else {
 			quantizeInt4(to, scales[:8], w[:many])
 		}
@@ -80,6 +85,14 @@ func (s *Set) QuantizeInt4(codes []byte, scales []float32, w []float32) {
 	}
 	quantizeInt4(codes, scales, w)
 }
+
+// int4Memory is what QuantizeInt4 gives to int4Loops, of several goroutines at once.
+type int4Memory struct {
+	of       [8 * int4Group]float32
+	inverses [8]float32
+}
+
+var int4Memories sync.Pool // of *int4Memory
 
 // int4Loops quantize 8 groups of x at once, with the bits of quantizeInt4.
 type int4Loops struct {
