@@ -167,6 +167,9 @@ func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Mat
 	if dst.Rows != tokens || dst.Cols != m.Hidden || b.Starts[len(b.Starts)-1] != tokens || b.Types != nil && len(b.Types) != tokens {
 		panic("transformer: Forward: shape")
 	}
+	if m.packs != nil && m.rounding == nil { // which needs all tokens of a layer at once
+		return m.forwardInParts(ctx, team, dst, b)
+	}
 	p := m.lease(tokens)
 	defer m.give(p, tokens)
 	return p.forward(ctx, team, dst, b, nil)
