@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
@@ -78,26 +77,4 @@ func (m *Model) sample(e *Encoder, texts []string, most float64) (transformer.Ba
 		}
 	}
 	return batch, nil
-}
-
-// Round returns the weights of e's linear layers in Int4, see transformer.Model.Round; none of a model
-// that is too large to be measured.
-func (m *Model) Round(ctx context.Context, e *Encoder) (transformer.Rounded, error) {
-	if e.Transformer.Operations([]int{1}) > lossLargest {
-		return nil, nil
-	}
-	team := parallel.NewTeam(m.Workers)
-	defer team.Close()
-	texts := append(strings.Split(strings.TrimSpace(calibrationText), "\n"), slices.Concat(alikeTexts, rareTexts)...)
-	batch, err := m.sample(e, texts, calibrationWork)
-	if err != nil || len(batch.IDs) == 0 {
-		return nil, err
-	}
-	config := e.opens
-	config.Set = m.Set
-	t, err := transformer.OpenToRound(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	return t.Round(ctx, team, batch)
 }

@@ -1,9 +1,7 @@
 package loader
 
 import (
-	"cmp"
 	"context"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -82,10 +80,7 @@ func (m *Model) keepFiner(ctx context.Context, team *parallel.Team, e *Encoder, 
 		if step == lossSteps {
 			over = math.Inf(1)
 		}
-		worst := slices.SortedFunc(maps.Keys(layers), func(a, b string) int {
-			x, y := layers[a], layers[b]
-			return cmp.Or(cmp.Compare(y.Error/float64(y.Weights), x.Error/float64(x.Weights)), cmp.Compare(a, b))
-		})
+		worst := worstLayers(layers)
 		all := 0.0
 		for _, name := range worst {
 			all += layers[name].Error

@@ -8,7 +8,7 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// A LayerError is what Int8 costs a linear layer.
+// A LayerError is what Int8, or Int4, costs a linear layer.
 type LayerError struct {
 	Error   float64 // the mean over the tokens of the squared error of the outputs over their square
 	Weights int     // numbers in the weight
@@ -30,7 +30,7 @@ type compared struct {
 // Errors writes the last hidden states of b (tokens×hidden) to dst, as Forward does but
 // with linear layers in float32, and returns what Int8 costs each on the same inputs, by
 // name as in Outliers. m was made by OpenToCalibrate or OpenToMeasure, with the outliers that Int8 is to have,
-// and must not be in use.
+// or by OpenToRound, where it is Int4's cost, and must not be in use.
 func (m *Model) Errors(ctx context.Context, team *parallel.Team, dst tensor.Matrix, b Batch) (map[string]LayerError, error) {
 	m.errors = map[string]*sumOfErrors{}
 	defer func() { m.errors = nil }()

@@ -62,7 +62,7 @@ func (p *pass) apply(team *parallel.Team, dst, x tensor.Matrix, w *Linear, activ
 		p.round(team, dst, x, w, activation)
 		return
 	}
-	if p.model.errors != nil && w.Format == kernel.Int8 {
+	if p.model.errors != nil && (w.Format == kernel.Int8 || w.Format == kernel.Int4) {
 		p.compare(team, dst, x, w, activation)
 		return
 	}
@@ -104,7 +104,7 @@ func (p *pass) packFor(team *parallel.Team, x tensor.Matrix, w *Linear) {
 
 // packsBetween reports whether applyTwice can do the two.
 func (p *pass) packsBetween(first, second *Linear) bool {
-	return p.model.rounding == nil && first.Format != kernel.Int8 && second.Format != kernel.Int8 && p.task.branch(first) == nil && p.task.branch(second) == nil
+	return p.model.rounding == nil && p.model.errors == nil && first.Format != kernel.Int8 && second.Format != kernel.Int8 && p.task.branch(first) == nil && p.task.branch(second) == nil
 }
 
 // applyTwice writes activation(x·first + bias)·second + bias to dst. What lies

@@ -41,8 +41,12 @@ func (w *weights) rowsOf(p part, in int) (rowsOf, bool) {
 	}
 	scales, quantized := w.file.Tensor(weight.ScaleName(name))
 	columns, kept := weight.OutlierNames(name)
+	codes, ok := w.file.Tensor(name)
 	scheme := w.stores.scheme
 	quantized = quantized && scheme != 0
+	if codes.DType == tensor.I8 { // a layer of a folder in Int4 too
+		scheme = weight.Int8
+	}
 	outliers := quantized && scheme == weight.Int8 && w.has(columns)
 	if quantized {
 		w.read[scales.Name] = true
@@ -55,7 +59,6 @@ func (w *weights) rowsOf(p part, in int) (rowsOf, bool) {
 		r.tensor, ok = w.tensor(p.weight, w.shape(p.rows, in)...)
 		return r, ok
 	}
-	codes, ok := w.file.Tensor(name)
 	if !ok {
 		w.errorf("tensor %s: missing, and there is %s", name, scales.Name)
 		return r, false
@@ -85,6 +88,13 @@ func (w *weights) rowsOf(p part, in int) (rowsOf, bool) {
 // isFloats reports whether r is floats of the file as they are.
 func (r *rowsOf) isFloats() bool {
 	return r.quantized == nil && r.packed == nil && r.update == nil
+}
+
+// inInt8 reports whether the weights of a layer are all in Int8, with the same outliers.
+func inInt8(sources []rowsOf) bool {
+	return !slices.ContainsFunc(sources, func(s rowsOf) bool {
+		return s.quantized == nil || s.update != nil || s.quantized.Scheme != weight.Int8 || !slices.Equal(s.quantized.Outliers, sources[0].quantized.Outliers)
+	})
 }
 
 // fits reports whether the codes of r are those of l, which is in Int8.

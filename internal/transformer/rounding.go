@@ -10,7 +10,7 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// A Rounded has weights of linear layers in Int4, by the name of their tensor.
+// A Rounded has weights of linear layers in Int4, or some in Int8, by the name of their tensor.
 type Rounded map[string]*weight.Matrix
 
 // A rounding is what Round has while it runs.
@@ -19,6 +19,7 @@ type rounding struct {
 	tensors Rounded
 	rows    map[string]int   // of a tensor that are rounded
 	seen    map[*Linear]bool // layers that were used
+	finer   map[string]bool  // the names of those in Int8
 	exact   Linear           // the layer at hand in float32
 	rounded Linear           // and rounded
 	right   Linear           // of product
@@ -34,14 +35,15 @@ func OpenToRound(ctx context.Context, c Config) (*Model, error) {
 // make up for each other in the outputs for the tokens of b: by GPTQ (arXiv:2210.17323) with the inputs of each layer
 // behind rounded ones, and with its outputs behind others as the aim (GPTAQ, arXiv:2504.02692). Weights that are not
 // floats in the file are not among them, nor are those of layers that are used twice, or for some tokens alone.
+// Layers with the names finer, as in Outliers, are in Int8, with their outliers for these tokens.
 // m was made by OpenToRound, and must not be in use.
-func (m *Model) Round(ctx context.Context, team *parallel.Team, b Batch) (Rounded, error) {
+func (m *Model) Round(ctx context.Context, team *parallel.Team, b Batch, finer map[string]bool) (Rounded, error) {
 	n := len(b.IDs)
 	twice := Batch{IDs: slices.Concat(b.IDs, b.IDs), Starts: slices.Clone(b.Starts)} // as they are, and behind rounded layers
 	for _, at := range b.Starts[1:] {
 		twice.Starts = append(twice.Starts, n+at)
 	}
-	r := &rounding{tokens: n, tensors: Rounded{}, rows: map[string]int{}, seen: map[*Linear]bool{}}
+	r := &rounding{tokens: n, tensors: Rounded{}, rows: map[string]int{}, seen: map[*Linear]bool{}, finer: finer}
 	m.rounding = r
 	defer func() { m.rounding = nil }()
 	if err := m.Forward(ctx, team, tensor.NewMatrix(2*n, m.Hidden), twice); err != nil {
@@ -92,21 +94,35 @@ func (p *pass) round(team *parallel.Team, dst, x tensor.Matrix, w *Linear, activ
 
 // layer rounds the weights of w, which are those of source, for the inputs x, and packs them into r.rounded.
 func (r *rounding) layer(p *pass, team *parallel.Team, x tensor.Matrix, w *Linear, source *panelTask) {
-	rows, to := tensor.NewMatrix(w.N, w.K), weight.NewMatrix(weight.Int4, w.N, w.K)
+	rows := tensor.NewMatrix(w.N, w.K)
 	source.read(rows, 0, nil)
-	r.compensate(p, team, to, rows, x)
-	r.rounded.Resize(kernel.Int4, w.K, w.N)
+	var to *weight.Matrix
+	if r.finer[p.model.names[w]] {
+		to = weight.NewMatrix(weight.Int8, w.N, w.K, p.outliers(x.Slice(r.tokens, 2*r.tokens), w.K)...)
+		for i := range w.N {
+			_ = to.QuantizeRow(i, rows.Row(i)) // what is not finite, Quantize finds
+		}
+		r.rounded.ResizeInt8(w.K, w.N, to.Outliers)
+	} else {
+		to = weight.NewMatrix(weight.Int4, w.N, w.K)
+		r.compensate(p, team, to, rows, x)
+		r.rounded.Resize(kernel.Int4, w.K, w.N)
+	}
 	copy(r.rounded.Bias, w.Bias)
 	for i := range r.rounded.Count() {
 		var memory packMemory
 		memory.take(to, i*kernel.Panel, min(kernel.Panel, w.N-i*kernel.Panel))
-		p.model.set.PackInt4(&r.rounded, i, memory.codes, memory.scales)
+		if to.Scheme == weight.Int8 {
+			p.model.set.PackInt8(&r.rounded, i, memory.codes, memory.scales, memory.kept)
+		} else {
+			p.model.set.PackInt4(&r.rounded, i, memory.codes, memory.scales)
+		}
 	}
 	at := 0
 	for _, s := range source.sources {
 		name := s.tensor.Name
 		if r.tensors[name] == nil {
-			r.tensors[name] = weight.NewMatrix(weight.Int4, s.tensor.Shape[0], w.K)
+			r.tensors[name] = weight.NewMatrix(to.Scheme, s.tensor.Shape[0], w.K, to.Outliers...)
 		}
 		r.rows[name] += s.to - s.from
 		for i := s.from; i < s.to; i++ {
@@ -114,4 +130,15 @@ func (r *rounding) layer(p *pass, team *parallel.Team, x tensor.Matrix, w *Linea
 			at++
 		}
 	}
+}
+
+// outliers returns those of a layer with k inputs, see Outliers, for the inputs x.
+func (p *pass) outliers(x tensor.Matrix, k int) []int {
+	reach := make([]float32, k)
+	for i := range x.Rows {
+		for j, v := range x.Row(i)[:k] {
+			reach[j] = max(reach[j], v, -v)
+		}
+	}
+	return largest(reach)
 }

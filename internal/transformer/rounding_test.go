@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -106,7 +107,7 @@ func TestRound(t *testing.T) {
 	for name, least := range map[string]int{"bert": 12, "modernbert": 8, "qwen3": 14, "t5": 12, "albert-groups": 0, "nomic-moe": 2} {
 		g := readGolden(t, name)
 		m := openToRound(t, name)
-		rounded, err := m.Round(t.Context(), nil, g.batch)
+		rounded, err := m.Round(t.Context(), nil, g.batch, nil)
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, len(rounded), least, name)
 		if least == 0 {
@@ -114,7 +115,7 @@ func TestRound(t *testing.T) {
 			continue
 		}
 		team := parallel.NewTeam(3)
-		again, err := m.Round(t.Context(), team, g.batch)
+		again, err := m.Round(t.Context(), team, g.batch, nil)
 		team.Close()
 		require.NoError(t, err)
 		require.Equal(t, rounded, again, name)
@@ -169,4 +170,65 @@ func dequantized(t *testing.T, file *tensor.File, rounded Rounded, nearest bool)
 	made, err := tensor.Parse(b.Bytes())
 	require.NoError(t, err)
 	return made
+}
+
+// A layer that is in Int8 is so in the file, and in a model in Int4 that is opened from it, which computes what these weights stand for.
+func TestRoundFiner(t *testing.T) {
+	g := readGolden(t, "bert")
+	m := openToRound(t, "bert")
+	errs, err := m.Errors(t.Context(), nil, tensor.NewMatrix(len(g.batch.IDs), m.Hidden), g.batch)
+	require.NoError(t, err)
+	require.Len(t, errs, 8)
+	finer := map[string]bool{}
+	for layer, e := range errs {
+		assert.Positive(t, e.Error, layer)
+		assert.Less(t, math.Sqrt(e.Error), 0.3, layer)
+		finer[layer] = strings.Contains(layer, "attention")
+	}
+	rounded, err := m.Round(t.Context(), nil, g.batch, finer)
+	require.NoError(t, err)
+	require.Len(t, rounded, 12)
+
+	config, file := openFiles(t, modelFolder("bert"))
+	var tensors []tensor.Tensor
+	for _, name := range file.Names() {
+		f, _ := file.Tensor(name)
+		q, ok := rounded[name]
+		if !ok {
+			tensors = append(tensors, f)
+			continue
+		}
+		assert.Equal(t, strings.Contains(name, "attention"), q.Scheme == weight.Int8, name)
+		codes, scales := q.Tensors(name)
+		tensors = append(append(tensors, codes, scales), q.OutlierTensors(name)...)
+	}
+	var b bytes.Buffer
+	require.NoError(t, tensor.Write(&b, tensors, nil))
+	stored, err := tensor.Parse(b.Bytes())
+	require.NoError(t, err)
+	config = bytes.Replace(config, []byte("{"), []byte(`{"quantization_config": {"quant_method": "rhumb", "version": 1, "scheme": "int4"},`), 1)
+	open := func(f kernel.Format) tensor.Matrix {
+		m, err := Open(t.Context(), Config{JSON: config, Weights: stored, Set: kernel.Best(), Format: f})
+		require.NoError(t, err)
+		for l, name := range m.names {
+			if f == kernel.Int4 {
+				assert.Equal(t, finer[name], l.Format == kernel.Int8, name)
+			}
+		}
+		return forward(t, m, nil, g.batch)
+	}
+	exact, coded := open(kernel.Float32), open(kernel.Int4)
+	for i := range exact.Rows {
+		assert.Greater(t, cosineOf(exact.Row(i), coded.Row(i)), 0.999, "inputs in 8 bits are the difference")
+	}
+}
+
+func cosineOf(a, b []float32) float64 {
+	var ab, aa, bb float64
+	for i := range a {
+		ab += float64(a[i]) * float64(b[i])
+		aa += float64(a[i]) * float64(a[i])
+		bb += float64(b[i]) * float64(b[i])
+	}
+	return ab / math.Sqrt(aa*bb)
 }

@@ -346,9 +346,14 @@ func (w *weights) name(p part) string {
 }
 
 // resize makes l hold in×out, in Int8 with the outliers of the layer that begins
-// with p, and counts its memory.
-func (w *weights) resize(l *Linear, in, out int, p part) bool {
+// with p, or those that the sources of its weights in a file have, and counts its memory. Where the file has a layer in
+// Int8 that was asked for in Int4, it stays so.
+func (w *weights) resize(l *Linear, in, out int, p part, sources ...rowsOf) bool {
 	format := w.formatOf(p)
+	kept := format == kernel.Int4 && len(sources) > 0 && inInt8(sources)
+	if kept {
+		format = kernel.Int8
+	}
 	w.bytes += kernel.PanelsBytes(format, in, out)
 	if w.spare != nil {
 		l.MoveMemory(w.spare)
@@ -363,6 +368,9 @@ func (w *weights) resize(l *Linear, in, out int, p part) bool {
 		return true
 	}
 	columns, err := w.outliers.of(w.names[l], in)
+	if kept {
+		columns = sources[0].quantized.Outliers
+	}
 	if err == nil && in > kernel.MaxInt8Terms {
 		err = fmt.Errorf("tensor %s: %d columns, int8 has at most %d", p.weight, in, kernel.MaxInt8Terms)
 	}
@@ -427,7 +435,7 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 		ok = ok && found
 		pack.sources = append(pack.sources, r)
 	}
-	if !ok || !w.resize(l, in, out, parts[0]) {
+	if !ok || !w.resize(l, in, out, parts[0], pack.sources...) {
 		return l
 	}
 	if w.formatOf(parts[0]) == kernel.Int8 && w.head == ClassificationHead {

@@ -45,10 +45,11 @@ func (m *Matrix) SetLevel(i, j int, level, scale float32) {
 	codes[at] = codes[at]&^(15<<shift) | byte(int(level)+8)<<shift
 }
 
-// SetRow sets row i of m to row j of from, which has as many columns, in Int4 too.
+// SetRow sets row i of m to row j of from, which has as many columns, in the same scheme and with the same outliers.
 func (m *Matrix) SetRow(i int, from *Matrix, j int) {
 	codes, scales := m.Row(i)
 	c, s := from.Row(j)
 	copy(codes, c)
 	copy(scales, s)
+	copy(m.KeptRow(i), from.KeptRow(j))
 }
