@@ -17,7 +17,8 @@ import (
 const roundFiner = 0.06
 
 // Round returns the weights of e's linear layers in Int4, see transformer.Model.Round, of calibration texts; some layers
-// are in Int8: those whose outputs Int4 has most off, for their size. Of a model that is too large to be measured there are none.
+// are in Int8: those of attention whose outputs Int4 has most off, for their size. (With the layers of MLPs among them
+// embeddings are off more.) Of a model that is too large to be measured there are none.
 func (m *Model) Round(ctx context.Context, e *Encoder) (transformer.Rounded, error) {
 	if e.Transformer.Operations([]int{1}) > lossLargest {
 		return nil, nil
@@ -40,12 +41,12 @@ func (m *Model) Round(ctx context.Context, e *Encoder) (transformer.Rounded, err
 		return nil, err
 	}
 	worst := worstLayers(layers)
-	left, finer := 0.0, map[string]bool{}
+	attention, left, finer := t.AttentionLayers(), 0.0, map[string]bool{}
 	for _, layer := range layers {
 		left += roundFiner * float64(layer.Weights)
 	}
 	for _, name := range worst {
-		if weights := float64(layers[name].Weights); weights <= left {
+		if weights := float64(layers[name].Weights); attention[name] && weights <= left {
 			finer[name] = true
 			left -= weights
 		}

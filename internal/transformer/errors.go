@@ -14,6 +14,20 @@ type LayerError struct {
 	Weights int     // numbers in the weight
 }
 
+// AttentionLayers returns the names of the linear layers of attention, as in Outliers.
+func (m *Model) AttentionLayers() map[string]bool {
+	names := map[string]bool{}
+	for i := range m.Layers {
+		a := &m.Layers[i].Attention
+		for _, l := range []*Linear{a.QKV, a.Output} {
+			if name, ok := m.names[l]; ok {
+				names[name] = true
+			}
+		}
+	}
+	return names
+}
+
 // A sumOfErrors is a LayerError in the making.
 type sumOfErrors struct {
 	sum     float64

@@ -179,6 +179,7 @@ func TestRoundFiner(t *testing.T) {
 	errs, err := m.Errors(t.Context(), nil, tensor.NewMatrix(len(g.batch.IDs), m.Hidden), g.batch)
 	require.NoError(t, err)
 	require.Len(t, errs, 8)
+	require.Len(t, m.AttentionLayers(), 4)
 	finer := map[string]bool{}
 	for layer, e := range errs {
 		assert.Positive(t, e.Error, layer)
