@@ -17,8 +17,8 @@ import (
 const roundFiner = 0.06
 
 // Round returns the weights of e's linear layers in Int4, see transformer.Model.Round, of calibration texts; some layers
-// are in Int8: those of attention whose outputs Int4 has most off, for their size. (With the layers of MLPs among them
-// embeddings are off more.) Of a model that is too large to be measured there are none.
+// are in Int8: those of attention whose outputs Int4 has most off, for their size. Of a model that is too large to be
+// measured there are none.
 func (m *Model) Round(ctx context.Context, e *Encoder) (transformer.Rounded, error) {
 	if e.Transformer.Operations([]int{1}) > lossLargest {
 		return nil, nil
