@@ -66,6 +66,16 @@ func (c *compensation) Run(_, part int) {
 	var memory [roundMemory]float32
 	for i := part * roundRows; i < min((part+1)*roundRows, c.w.Rows); i++ {
 		w, sums, errs := c.w.Row(i)[c.from:c.end], c.sums.Row(i)[:c.end-c.from], c.errs.Row(i)[c.from:c.end]
+		if c.to.Scheme == weight.Int8 {
+			for j := range w {
+				r := c.r.Row(c.from + j)[c.from:c.end]
+				errs[j] = w[j] - c.to.RoundInt8(i, c.from+j, w[j]+float32(sums[j]/r[j]))
+				for b := j + 1; b < len(w); b++ {
+					sums[b] += float32(errs[j] * r[b])
+				}
+			}
+			continue
+		}
 		for at := 0; at < len(w); at += kernel.Int4Group {
 			end := min(at+kernel.Int4Group, len(w))
 			scale := c.scale(memory[:0], w[at:end], sums[at:end], c.from+at)

@@ -105,9 +105,9 @@ func (r *rounding) layer(p *pass, team *parallel.Team, x tensor.Matrix, w *Linea
 		r.rounded.ResizeInt8(w.K, w.N, to.Outliers)
 	} else {
 		to = weight.NewMatrix(weight.Int4, w.N, w.K)
-		r.compensate(p, team, to, rows, x)
 		r.rounded.Resize(kernel.Int4, w.K, w.N)
 	}
+	r.compensate(p, team, to, rows, x)
 	copy(r.rounded.Bias, w.Bias)
 	for i := range r.rounded.Count() {
 		var memory packMemory

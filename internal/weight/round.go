@@ -2,6 +2,7 @@ package weight
 
 import (
 	"math"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 )
@@ -52,4 +53,21 @@ func (m *Matrix) SetRow(i int, from *Matrix, j int) {
 	copy(codes, c)
 	copy(scales, s)
 	copy(m.KeptRow(i), from.KeptRow(j))
+}
+
+// RoundInt8 sets element j of row i of m, which is in Int8, to what is nearest to x in the scale that the row has, and
+// returns it. An outlier is x.
+func (m *Matrix) RoundInt8(i, j int, x float32) float32 {
+	if o, outlier := slices.BinarySearch(m.Outliers, j); outlier {
+		m.KeptRow(i)[o] = x
+		return x
+	}
+	codes, scales := m.Row(i)
+	if scales[0] == 0 {
+		return 0
+	}
+	const shift = 3 << 22 // the last place of a float32 there is 1
+	level := min(max(float32(float32(x/scales[0])+shift)-shift, -127), 127)
+	codes[j] = byte(int8(level))
+	return float32(level * scales[0])
 }

@@ -47,3 +47,16 @@ func TestScales(t *testing.T) {
 		assert.Zero(t, s)
 	}
 }
+
+// RoundInt8 stores what it returns, nearest in the row's scale, and outliers as they are.
+func TestRoundInt8(t *testing.T) {
+	m := NewMatrix(Int8, 1, 4, 2)
+	require.NoError(t, m.QuantizeRow(0, []float32{1.27, -0.5, 9, 0}))
+	want := []float32{m.RoundInt8(0, 0, 1.5), m.RoundInt8(0, 1, -0.504), m.RoundInt8(0, 2, 7.3), m.RoundInt8(0, 3, 0.1)}
+	assert.InDeltaSlice(t, []float32{1.27, -0.5, 7.3, 0.1}, want, 1e-6)
+	got := make([]float32, 4)
+	m.DequantizeRow(got, 0)
+	assert.Equal(t, want, got)
+	zero := NewMatrix(Int8, 1, 1)
+	assert.Zero(t, zero.RoundInt8(0, 0, 1))
+}
