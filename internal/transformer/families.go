@@ -55,6 +55,7 @@ var families = map[string]func(w *weights) *Model{
 	"nomic_bert":            openNomicBERT,
 	"nomic_bert modeling_hf_nomic_bert.NomicBertModel": openNomicBERT,
 	"qwen2":                          openQwen2,
+	"qwen2 modeling.Qwen2Model":      openKaLM,
 	"qwen2 modeling_qwen.Qwen2Model": openQwen2Bidirectional,
 	"qwen3":                          openQwen3,
 	"qwen3 modeling_qwen3_bidirectional.Qwen3BidirectionalModel": openVoyage,
@@ -64,6 +65,17 @@ var families = map[string]func(w *weights) *Model{
 	"xlm-roberta modeling_lora.XLMRobertaLoRA":         openJinaV3LoRA,
 	"xlm-roberta modeling_xlm_roberta.XLMRobertaModel": openFlashXLMR,
 }
+
+// declined are model types that are no family, and why.
+var declined = map[string]string{
+	"nvembed":           "its latent attention is not computed here",
+	"siglip":            paddedSigLIP,
+	"siglip2":           paddedSigLIP,
+	"siglip_text_model": paddedSigLIP,
+}
+
+// paddedSigLIP is what sentence-transformers 6.2 makes of SigLIP: the reference is none.
+const paddedSigLIP = "the vector of a text is that of the last position, which in sentence-transformers is padding of another length in each batch"
 
 // A Config says what to open, and how.
 type Config struct {
@@ -226,6 +238,9 @@ func family(modelType string, autoMap map[string]any, h HeadKind, trust bool) (o
 			err = fmt.Errorf("%w; TrustModelType, --trust-model-type, is your word that it computes what %s does without it", err, modelType)
 		}
 		return nil, "", err
+	}
+	if why, ok := declined[modelType]; ok {
+		return nil, "", fmt.Errorf("model_type: found %q: %s", modelType, why)
 	}
 	return nil, "", fmt.Errorf("model_type: found %q, expected one of %s", modelType, strings.Join(types, ", "))
 }

@@ -95,6 +95,8 @@ func TestBadModels(t *testing.T) {
 		}, []string{`model.safetensors: tensor embeddings.word_embeddings.weight: found under ["" "teacher."], expected one`}},
 
 		{"unknown model_type", "camembert", set("model_type", `"bird"`), []string{`config.json: model_type: found "bird", expected one of albert, bert`}},
+		{"declined model_type", "camembert", set("model_type", `"siglip"`), []string{`config.json: model_type: found "siglip": the vector of a text is that of the last position`}},
+		{"code that says nothing of a mask", "qwen2-kalm", set("is_causal", `null`), []string{"config.json: is_causal: found none or true, expected false"}},
 		{"unknown code", "camembert", set("auto_map", `{"AutoModel": "modeling_bird.BirdModel"}`),
 			[]string{`config.json: auto_map: AutoModel: found code that is not known, "modeling_bird.BirdModel", for a camembert, expected none`}},
 		{"unknown code of a repository", "gte-unpacked", set("auto_map", `{"AutoModel": "someone/else--modeling.OldModel"}`),

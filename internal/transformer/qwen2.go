@@ -21,6 +21,18 @@ func openQwen2Bidirectional(w *weights) *Model {
 	return c.open(w, 10000)
 }
 
+// openKaLM assembles KaLM-Embedding-V2 (arXiv:2506.20923, 3.1), whose code is a Qwen2Model
+// without the causal mask where is_causal is false, as its config.json says.
+func openKaLM(w *weights) *Model {
+	c := qwen2Config()
+	w.decode(&c)
+	if c.causal() {
+		w.refusef("is_causal: found none or true, expected false")
+	}
+	c.headless = true
+	return c.open(w, 10000)
+}
+
 // qwen2Config returns the defaults.
 func qwen2Config() decoderConfig {
 	c := decoderConfig{HiddenAct: "silu", RMSNormEps: 1e-6, qkvBias: withBias}

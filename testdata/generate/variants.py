@@ -387,6 +387,10 @@ VARIANTS = {
         config=decoder("qwen2", is_causal=False, auto_map={"AutoModel": "modeling_qwen.Qwen2Model"}),
         native=decoder("qwen2", is_causal=False),
     ),
+    "qwen2-kalm": dict(
+        config=decoder("qwen2", is_causal=False, auto_map={"AutoModel": "modeling.Qwen2Model"}),
+        native=decoder("qwen2", is_causal=False),
+    ),
     "qwen3-both-sides": dict(
         config=decoder("qwen3", head_dim=6, use_bidirectional_attention=True),
         native=decoder("qwen3", head_dim=6, is_causal=False),
