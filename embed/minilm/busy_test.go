@@ -25,7 +25,7 @@ func TestSpinning(t *testing.T) {
 		_, _ = io.Copy(io.Discard, os.Stdin) // until its parent is gone
 		os.Exit(0)
 	}()
-	for {
+	for n := 0; ; n++ {
 	}
 }
 
