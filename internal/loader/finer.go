@@ -108,6 +108,9 @@ func (m *Model) openFiner(ctx context.Context, e *Encoder, o transformer.Outlier
 	if m.config.Packing != ToRun {
 		return transformer.OpenToCalibrate(ctx, config)
 	}
+	if config.Packed != nil {
+		config.Packed.Drop(o)
+	}
 	t, err := transformer.OpenToMeasure(ctx, config)
 	e.opens.Packed = t
 	return t, err

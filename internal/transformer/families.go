@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -112,6 +113,17 @@ func OpenToCalibrate(ctx context.Context, c Config) (*Model, error) {
 // model in Int8, for one that runs several times and is the Packed of the next.
 func OpenToMeasure(ctx context.Context, c Config) (*Model, error) {
 	return openToCalibrate(ctx, c, kernel.Int8, nil)
+}
+
+// Drop gives up the memory of layers of m, of OpenToMeasure, that are finer in o: the Packed of a
+// model with these has what that can take alone.
+func (m *Model) Drop(o Outliers) {
+	for l, name := range m.names {
+		if l.Format == kernel.Int8 && o.IsFiner(name) {
+			new(kernel.Panels).MoveMemory(l)
+		}
+	}
+	runtime.GC() // before there is more
 }
 
 // openToCalibrate opens a model whose linear layers are packed in spare when they are used;
