@@ -33,6 +33,7 @@ var families = map[string]func(w *weights) *Model{
 	"embedding_gemma2_text":                            openEmbeddingGemma2Text,
 	"eurobert":                                         openEuroBERT,
 	"eurobert modeling_eurobert.EuroBertModel": openPublishedEuroBERT,
+	"gemma":       openGemma,
 	"gemma2":      openGemma2,
 	"gemma3_text": openGemma3,
 	"gte":         openGTE,

@@ -120,6 +120,8 @@ func TestBadModels(t *testing.T) {
 		{"layer types of other layers", "modernbert-layer-types", set("layer_types", `["full_attention"]`),
 			[]string{"config.json: layer_types: found 1, expected one for each of num_hidden_layers 4"}},
 		{"window of one token", "mistral-window", set("sliding_window", `1`), []string{"config.json: sliding_window: found 1, expected 2 or more, or null"}},
+		{"no causal mask, by what depends on the kernel", "gemma", set("use_bidirectional_attention", `true`), []string{"config.json: use_bidirectional_attention: found true, expected false"}},
+		{"no causal mask, by the other word", "gemma", set("is_causal", `false`), []string{"config.json: is_causal: found false, expected true"}},
 		{"two words about the mask", "gemma3-causal", set("is_causal", `false`), []string{"config.json: is_causal: found false beside use_bidirectional_attention false, expected its opposite"}},
 		{"scores under a cap", "gemma3-causal", set("attn_logit_softcapping", `50.0`), []string{"config.json: attn_logit_softcapping: found 50, expected null"}},
 

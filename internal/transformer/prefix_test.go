@@ -13,7 +13,7 @@ import (
 )
 
 // causal are goldens whose tokens see none behind them, some with windows shorter than a prefix.
-var causal = []string{"llama", "llama-gqa", "llama-llama3", "mistral", "mistral-window", "qwen2", "qwen2-yarn", "qwen3", "qwen3-gqa", "gemma3-causal"}
+var causal = []string{"llama", "llama-gqa", "llama-llama3", "mistral", "mistral-window", "qwen2", "qwen2-yarn", "qwen3", "qwen3-gqa", "gemma", "gemma3-causal"}
 
 // prefixed returns a batch whose sequences have the given lengths and begin with the
 // same tokens, and the same without them.

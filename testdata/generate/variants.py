@@ -126,6 +126,10 @@ def gemma(**more):
     return config | more
 
 
+def gemma1(**more):
+    return decoder("gemma", num_hidden_layers=3, head_dim=10, hidden_act="gelu_pytorch_tanh") | more
+
+
 def gemma2(**more):
     config = decoder(
         "gemma2",
@@ -369,6 +373,9 @@ VARIANTS = {
         config=encoder("luke", pad_token_id=1, type_vocab_size=1, entity_vocab_size=6, entity_emb_size=8, use_entity_aware_attention=True),
         special=[1],
     ),
+    # An activation by its old name, which counts, and by its new one, which does not; one head of keys.
+    "gemma": dict(config=gemma1(hidden_act="gelu", hidden_activation=None, num_key_value_heads=1)),
+    "gemma-relu": dict(config=gemma1(hidden_act="relu", hidden_activation="gelu", attention_bias=True)),
     # Scores under a cap, and without one.
     "gemma2": dict(config=gemma2()),
     "gemma2-uncapped": dict(config=gemma2(attn_logit_softcapping=None, layer_types=[FULL, SLIDING, FULL], attention_bias=True)),
