@@ -68,3 +68,30 @@ func TestYesNoIsRefused(t *testing.T) {
 	_, err = LoadFS(t.Context(), files, embed.Config{})
 	assert.ErrorContains(t, err, "tokenizer_config.json")
 }
+
+// A causal model with the template and the LogitScore that say how FlagEmbedding's
+// FlagLLMReranker reads it has its scores: testdata/generate/flagllm.py.
+func TestFlagReranker(t *testing.T) {
+	g := readGolden(t, "logit-gemma")
+	var flag struct{ Scores []*float32 }
+	readJSON(t, filepath.Join(goldens, g.name, "flag.json"), &flag)
+	m, err := Load(t.Context(), g.dir, embed.Config{})
+	require.NoError(t, err)
+	defer m.Close() //nolint:errcheck
+	compared := 0
+	for i, q := range g.cases.Queries {
+		scores, err := m.Score(t.Context(), q, g.cases.Documents, Options{Raw: true})
+		require.NoError(t, err)
+		for j, s := range scores {
+			want := flag.Scores[i*len(scores)+j]
+			if want == nil {
+				assert.Positive(t, s.Truncated, "pair %d, %d", i, j)
+				continue
+			}
+			assert.Zero(t, s.Truncated, "pair %d, %d", i, j)
+			assert.InDelta(t, *want, s.Value, tol, "pair %d, %d", i, j)
+			compared++
+		}
+	}
+	assert.Equal(t, 33, compared)
+}

@@ -61,6 +61,7 @@ def make(fam, rng, maxlen, size=None, extra_corpus=(), vocab=None, **kw):
         tok.post_processor = processors.ByteLevel(add_prefix_space=False, trim_offsets=False, use_regex=False)
     elif fam == "llama": tok, sp = spmbpe(rng, corp, V - 256); names = TYPELESS; pair(tok, "<s> $A", "<s> $A <s>:1 $B:1")
     elif fam == "eurobert": tok, sp = bytebpe_qwen(rng, corp, V, LLAMA3, True); names = TYPELESS; b = "<|begin_of_text|>"; e = "<|endoftext|>"; pair(tok, f"{b} $A {e}", f"{b} $A {e} {b}:1 $B:1 {e}:1")
+    elif fam == "gemma": tok, sp = spmbpe(rng, corp, V - 256, gemma=True); names = TYPELESS; side = "left"; pair(tok, "<bos> $A", "<bos> $A <bos>:1 $B:1")
     elif fam == "gemma3": tok, sp = spmbpe(rng, corp, V - 256, gemma=True); names = TYPELESS; pair(tok, "<bos> $A <eos>", "<bos> $A <eos> <bos>:1 $B:1 <eos>:1")
     else: raise ValueError(fam)
     vs = tok.get_vocab_size(); i = lambda k: tok.token_to_id(sp[k]); pad = i("pad_token"); off = pad + 1 if fam in ("roberta", "xlm-roberta", "mpnet") else 0
@@ -84,6 +85,7 @@ def make(fam, rng, maxlen, size=None, extra_corpus=(), vocab=None, **kw):
          "qwen2": lambda: T.Qwen2Config(rope_parameters=rope, bos_token_id=pad, eos_token_id=pad, use_sliding_window=False, **llm, **com),
          "qwen3": lambda: T.Qwen3Config(rope_parameters=rope, head_dim=hd + rng.choice([0, 4]), bos_token_id=pad, eos_token_id=pad, use_sliding_window=False, **llm, **com),
          "llama": lambda: T.LlamaConfig(rope_parameters=rope, bos_token_id=1, eos_token_id=2, **llm, **com),
+         "gemma": lambda: T.GemmaConfig(rope_parameters=rope, head_dim=hd + 2, bos_token_id=2, eos_token_id=1, **llm, **com),
          "gemma3": lambda: T.Gemma3TextConfig(head_dim=16, query_pre_attn_scalar=16, sliding_window=12, layer_types=["sliding_attention", "full_attention"], rope_parameters={"full_attention": {"rope_type": "default", "rope_theta": 1e6}, "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}, use_bidirectional_attention=True, bos_token_id=2, eos_token_id=1, **llm, **com)}[fam]()
     pt = PreTrainedTokenizerFast(tokenizer_object=tok, model_max_length=maxlen, padding_side=side, **sp, **({"model_input_names": names} if names else {}))
     return pt, c
@@ -91,7 +93,7 @@ def make(fam, rng, maxlen, size=None, extra_corpus=(), vocab=None, **kw):
 def sized(c): return getattr(c, "hidden_size", None) or c.dim
 def model(cls, c, seed, scale=1.0, bias=0.0):
     """Random weights; scale shrinks the token embeddings (a tied decoder's logits), bias shifts the decoder's."""
-    m = randomize(cls.from_config(c).float().eval(), seed, "gemma3" in c.model_type)
+    m = randomize(cls.from_config(c).float().eval(), seed, "gemma" in c.model_type)
     with torch.no_grad():
         if scale != 1: m.get_input_embeddings().weight.mul_(scale)
         out = m.get_output_embeddings() if bias else None
@@ -186,9 +188,13 @@ TEMPLATE = ('{%- set instruction = messages | selectattr("role", "eq", "system")
     '<|im_start|>user\n<Instruct>: {{ instruction }}\n<Query>: {{ q }}\n<Document>: {{ d }}<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n\n')
 STRUCTURED = ('query: {{ (messages | selectattr("role", "eq", "query") | first).content[0].text }}\ndocument: {{ (messages | selectattr("role", "eq", "document") | first).content[0].text }}\n'
     'You are a search relevance expert who evaluates how well documents match search queries. Return 1 if relevant, else 0.\nRelevance:')
-def logit(fam, template, true, false, prompts=None, default=None):
+FLAG = ('{{ bos_token }}A: {{ messages | selectattr("role", "eq", "query") | map(attribute="content") | first }}\nB: {{ messages | selectattr("role", "eq", "document") | map(attribute="content") | first }}\n'
+    "Given a query A and a passage B, determine whether the passage contains an answer to the query by providing a prediction of either 'Yes' or 'No'.")   # flagllm.py
+def logit(fam, template, true, false, prompts=None, default=None, maxlen=224):
     def run(out, name, rng, seed):
-        body = re.sub(r"\{[%{].*?[%}]\}", "", template); pt, c = make(fam, rng, 224, extra_corpus=[body] * 60 + ["yes", "no", " yes", " no", "1", "0"] * 120)
+        body = [re.sub(r"\{[%{].*?[%}]\}", "", template)]; answers = ["yes", "no", " yes", " no", "1", "0"] * 120
+        if fam == "gemma": body = body[0].split("\n"); answers = [true] * 2000   # no token there goes beyond a line
+        pt, c = make(fam, rng, maxlen, extra_corpus=body * 60 + answers)
         pt.chat_template = template; c.tie_word_embeddings = True
         m = model(T.AutoModelForCausalLM, c, seed, scale=.2); tmp = plain_folder(os.path.join(out, name, "tmp"), m, pt); d = os.path.join(out, name, "model"); shutil.rmtree(d, ignore_errors=True)
         tr = Transformer(tmp, transformer_task="text-generation", model_kwargs=F32); ids = [pt.convert_tokens_to_ids(x) if x else None for x in (true, false)]
@@ -393,7 +399,7 @@ ALL = {
     "rerank-modernbert-cls": reranker("modernbert", classifier_pooling="cls"), "rerank-modernbert-mean": reranker("modernbert", old({}), classifier_pooling="mean"), "rerank-deberta-v2": reranker("deberta-v2"),
     "rerank-gte": reranker("gte"), "rerank-gte-new": reranker("gte", lambda c: c), "rerank-nomic-bert": reranker("nomic-bert"), "rerank-eurobert": reranker("eurobert"), "rerank-eurobert-mean": reranker("eurobert", old({}), classifier_pooling="mean"), "rerank-dense-scores": dense_scores, "rerank-qwen3": reranker("qwen3", prompts=Q, default="query"), "rerank-qwen2-legacy": reranker("qwen2", old({})),
     "rerank-llama": reranker("llama"), "rerank-gemma3": reranker("gemma3"),
-    "logit-qwen3": logit("qwen3", TEMPLATE, "yes", "no", INS), "logit-qwen3-default-prompt": logit("qwen3", TEMPLATE, "yes", "no", INS, "query"), "logit-qwen2-true-only": logit("qwen2", STRUCTURED, "1", None),
+    "logit-qwen3": logit("qwen3", TEMPLATE, "yes", "no", INS), "logit-qwen3-default-prompt": logit("qwen3", TEMPLATE, "yes", "no", INS, "query"), "logit-qwen2-true-only": logit("qwen2", STRUCTURED, "1", None), "logit-gemma": logit("gemma", FLAG, "Yes", None, maxlen=640),
     "classify-bert-nli": classifier("bert", NLI), "classify-roberta-sentiment": classifier("roberta", ["negative", "positive"]), "classify-distilbert-multi-label": classifier("distilbert", ["anger", "joy", "fear", "love"], "multi_label_classification"),
     "sparse-bert-max": splade("bert"), "sparse-bert-sum-log1p": splade("bert", "sum", "log1p_relu"), "sparse-bert-legacy": splade("bert", legacy=True), "sparse-distilbert": splade("distilbert"), "sparse-roberta": splade("roberta", "sum"), "sparse-xlm-roberta": splade("xlm-roberta", activation="log1p_relu"),
     "sparse-modernbert": splade("modernbert"), "sparse-untied": splade("bert", tie_word_embeddings=False), "sparse-plain-mlm": splade("distilbert", plain=True), "sparse-inference-free": splade("distilbert", activation="log1p_relu", idf=True), "sparse-csr": csr, "bge-m3": bge_m3,

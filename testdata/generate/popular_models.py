@@ -298,8 +298,20 @@ model("sentence-transformers/average_word_embeddings_glove.6B.300d", refused="Wo
     "modules.json": [dict(idx=0, name="0", path="0_WordEmbeddings", type=OLD + "WordEmbeddings"), dict(idx=1, name="1", path="1_Pooling", type=OLD + "Pooling")],
     "0_WordEmbeddings/wordembedding_config.json": {"tokenizer_class": "sentence_transformers.models.tokenizer.WhitespaceTokenizer.WhitespaceTokenizer", "update_embeddings": False, "max_seq_length": 1000000},
     "1_Pooling/config.json": old_pooling("mean_tokens", 300, keys=4), "config_sentence_transformers.json": {"__version__": {"sentence_transformers": "2.0.0", "transformers": "4.6.1", "pytorch": "1.8.1"}}})
-model("BAAI/bge-reranker-v2-gemma", "rerank", refused="gemma", tokenizer=tokenizer("gemma3", "GemmaTokenizer", add_bos_token=True, add_eos_token=False, bos_token="<bos>", eos_token="<eos>", pad_token="<pad>", unk_token="<unk>"),
-      config=dict(DECODER, architectures=["GemmaForCausalLM"], model_type="gemma", head_dim=8, hidden_activation=None, attention_bias=False, torch_dtype="float32", transformers_version="4.38.1"))
+
+
+def gemma_answers(j):
+    """Whole words that a language model answers with, and Gemma's post-processor."""
+    v = j["model"]["vocab"]
+    v.update({t: len(v) + i for i, t in enumerate(["ye", "yes", "no", "Ye", "Yes", "No"])})
+    j["model"]["merges"] += [["y", "e"], ["ye", "s"], ["n", "o"], ["Y", "e"], ["Ye", "s"], ["N", "o"]]
+    a, b = ([{"SpecialToken": {"id": "<bos>", "type_id": i}}, {"Sequence": {"id": "AB"[i], "type_id": i}}] for i in (0, 1))
+    j["post_processor"] |= {"single": a, "pair": a + b, "special_tokens": {"<bos>": {"id": "<bos>", "ids": [2], "tokens": ["<bos>"]}}}
+
+
+model("BAAI/bge-reranker-v2-gemma", "rerank", offset=0, **{"class": "AutoModelForCausalLM"},
+      tokenizer=tokenizer("gemma3", "GemmaTokenizer", gemma_answers, add_bos_token=True, add_eos_token=False, bos_token="<bos>", eos_token="<eos>", pad_token="<pad>", unk_token="<unk>"),
+      config=dict(DECODER, architectures=["GemmaForCausalLM"], model_type="gemma", bos_token_id=2, eos_token_id=1, pad_token_id=0, head_dim=8, hidden_act="gelu", hidden_activation=None, attention_bias=False, rope_scaling=None, rope_theta=10000.0, torch_dtype="float32", transformers_version="4.38.1"))
 
 
 def router(activation="relu"):
