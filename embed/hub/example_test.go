@@ -60,3 +60,35 @@ func ExampleBase() {
 	fmt.Println(errors.Is(err, hub.ErrNotCached))
 	// Output: true
 }
+
+func ExampleList() {
+	cache, err := os.MkdirTemp("", "")
+	if err != nil {
+		fmt.Println(err)
+	}
+	defer os.RemoveAll(cache)
+	const commit = "c0ffee12c0ffee12c0ffee12c0ffee12c0ffee12"
+	folder := filepath.Join(cache, "models--BAAI--bge-small-en-v1.5", "snapshots", commit)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		fmt.Println(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "config.json"), []byte("{}"), 0o600); err != nil {
+		fmt.Println(err)
+	}
+	models, err := hub.List(cache)
+	if err != nil {
+		fmt.Println(err)
+	}
+	for _, m := range models {
+		fmt.Println(m.Name, m.Commit[:6], m.Bytes)
+	}
+	// Output: BAAI/bge-small-en-v1.5 c0ffee 2
+}
+
+// A store that is not there has no models.
+func ExampleListOllama() {
+	os.Setenv("OLLAMA_MODELS", filepath.Join(os.TempDir(), "no such store"))
+	defer os.Unsetenv("OLLAMA_MODELS")
+	fmt.Println(hub.ListOllama())
+	// Output: [] <nil>
+}

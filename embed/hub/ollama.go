@@ -35,14 +35,25 @@ func Ollama(name string) (string, error) {
 	return path, nil
 }
 
+// Where names without a host and without an owner are.
+const (
+	ollamaRegistry = "registry.ollama.ai"
+	ollamaLibrary  = "library"
+)
+
+// ollamaStore returns the folder of Ollama's models.
+func ollamaStore() (string, error) {
+	if store := os.Getenv("OLLAMA_MODELS"); store != "" {
+		return store, nil
+	}
+	home, err := os.UserHomeDir()
+	return filepath.Join(home, ".ollama", "models"), err
+}
+
 func ollama(name string) (string, error) {
-	store := os.Getenv("OLLAMA_MODELS")
-	if store == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", err
-		}
-		store = filepath.Join(home, ".ollama", "models")
+	store, err := ollamaStore()
+	if err != nil {
+		return "", err
 	}
 	parts := strings.Split(name, "/")
 	last, tag, ok := strings.Cut(parts[len(parts)-1], ":")
@@ -52,9 +63,9 @@ func ollama(name string) (string, error) {
 	parts[len(parts)-1] = last
 	switch len(parts) {
 	case 1:
-		parts = append([]string{"registry.ollama.ai", "library"}, parts...)
+		parts = append([]string{ollamaRegistry, ollamaLibrary}, parts...)
 	case 2:
-		parts = append([]string{"registry.ollama.ai"}, parts...)
+		parts = append([]string{ollamaRegistry}, parts...)
 	}
 	for _, part := range append(parts, tag) {
 		if len(parts) > 3 || !ollamaPart.MatchString(part) {

@@ -39,6 +39,26 @@ type console struct {
 
 // run runs the command line args and returns the exit code.
 func (c *console) run(ctx context.Context, args []string) int {
+	root := c.rootCommand()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return 0
+	}
+	var failed *failure
+	if !errors.As(err, &failed) {
+		fmt.Fprintf(c.stderr, "rhumb: %s\nSee '%s --help'.\n", lines(err), cmd.CommandPath())
+		return 2
+	}
+	if stopped := (*interruption)(nil); ctx.Err() != nil && errors.Is(err, ctx.Err()) && !errors.As(err, &stopped) {
+		err = errors.New("interrupted")
+	}
+	fmt.Fprintf(c.stderr, "rhumb: %s\n", lines(err))
+	return 1
+}
+
+// rootCommand returns the command rhumb with all that are under it.
+func (c *console) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "rhumb",
 		Short: "Text embeddings on the CPU",
@@ -54,29 +74,15 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 	root.SetIn(c.stdin)
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
-	root.SetArgs(args)
 	serve := c.serveCommand()
 	setHelp(root, serve)
 	root.AddCommand(
 		c.embedCommand(), c.batchCommand(), c.mergeCommand(), c.tokenizeCommand(), c.similarityCommand(), c.searchCommand(),
 		c.rerankCommand(), c.classifyCommand(), c.chunkCommand(),
-		serve, c.mcpCommand(), c.infoCommand(), c.pullCommand(), c.quantizeCommand(),
+		serve, c.mcpCommand(), c.infoCommand(), c.modelsCommand(), c.pullCommand(), c.quantizeCommand(),
 		c.calibrateCommand(), c.benchCommand(), c.doctorCommand(), c.versionCommand(),
 	)
-	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil {
-		return 0
-	}
-	var failed *failure
-	if !errors.As(err, &failed) {
-		fmt.Fprintf(c.stderr, "rhumb: %s\nSee '%s --help'.\n", lines(err), cmd.CommandPath())
-		return 2
-	}
-	if stopped := (*interruption)(nil); ctx.Err() != nil && errors.Is(err, ctx.Err()) && !errors.As(err, &stopped) {
-		err = errors.New("interrupted")
-	}
-	fmt.Fprintf(c.stderr, "rhumb: %s\n", lines(err))
-	return 1
+	return root
 }
 
 // A failure is an error of a command that was called as it should be.

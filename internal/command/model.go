@@ -207,7 +207,7 @@ var errNoFolder = errors.New("no such folder")
 // binary: the folder or the GGUF file of that name, that of Ollama's after "ollama:", or else
 // the folder that the cache has for the id.
 func (f *modelFlags) folder(ctx context.Context, c *console) (string, error) {
-	if name, ok := strings.CutPrefix(f.name, "ollama:"); ok {
+	if name, ok := strings.CutPrefix(f.name, ollamaPrefix); ok {
 		path, err := hub.Ollama(name)
 		if err != nil {
 			return "", fmt.Errorf("model %w", err)

@@ -24,7 +24,7 @@ on where it was; one that stands still for two minutes or so, or brings less tha
   rhumb embed --model BAAI/bge-small-en-v1.5 --query "What is a rhumb line?"`,
 		Args: cobra.ExactArgs(1),
 	}
-	cmd.Flags().StringVar(&revision, "revision", "main", "`R`, a branch, a tag or a commit")
+	cmd.Flags().StringVar(&revision, "revision", mainRevision, "`R`, a branch, a tag or a commit")
 	progress := addProgress(cmd)
 	cmd.RunE = action(func(ctx context.Context, _ *cobra.Command, args []string) error {
 		dir, err := c.resolve(ctx, args[0], hub.Options{Revision: revision, Download: true}, progress.value)

@@ -85,7 +85,7 @@ func (f *serveFlags) places(ctx context.Context, c *console) ([]place, error) {
 		if err != nil {
 			return nil, err
 		}
-		if of, ok := strings.CutPrefix(cfg.Name, "ollama:"); ok { // as its clients call it
+		if of, ok := strings.CutPrefix(cfg.Name, ollamaPrefix); ok { // as its clients call it
 			cfg.Name = strings.TrimSuffix(of, ":latest")
 		}
 		if (len(models) > 1 || f.set.dir != "") && !hasAdapter(dir) {
