@@ -1,7 +1,6 @@
 package command
 
 import (
-	"regexp"
 	"strings"
 	"testing"
 
@@ -13,14 +12,13 @@ import (
 // No line of help is longer than helpWidth, of whatever command.
 func TestHelpWidth(t *testing.T) {
 	t.Setenv("RHUMB_MODEL", "")
-	_, root, _ := rhumb(t, "", "--help")
-	commands := regexp.MustCompile(`(?m)^  ([a-z]+)  +[A-Z]`).FindAllStringSubmatch(root, -1)
-	require.Greater(t, len(commands), 15)
-	for _, m := range append(commands, []string{"", ""}) {
-		code, help, stderr := rhumb(t, "", strings.Fields(m[1]+" --help")...)
+	commands := everyCommand()
+	require.Greater(t, len(commands), 25)
+	for _, cmd := range commands {
+		code, help, stderr := rhumb(t, "", append(under(cmd), "--help")...)
 		require.Zero(t, code, stderr)
 		for line := range strings.Lines(help) {
-			assert.LessOrEqual(t, len([]rune(strings.TrimSuffix(line, "\n"))), helpWidth, "%s: %s", m[1], line)
+			assert.LessOrEqual(t, len([]rune(strings.TrimSuffix(line, "\n"))), helpWidth, "%s: %s", cmd.CommandPath(), line)
 		}
 	}
 }

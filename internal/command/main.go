@@ -74,6 +74,7 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 	root.SetIn(c.stdin)
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
+	root.SetFlagErrorFunc(explain)
 	serve := c.serveCommand()
 	setHelp(root, serve)
 	root.AddCommand(

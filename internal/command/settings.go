@@ -116,7 +116,7 @@ func set(flags *pflag.FlagSet, flag *pflag.Flag, values []string) error {
 			continue
 		}
 		if expected, known := expectation(flag); known {
-			return fmt.Errorf("found %q, expected %s", value, expected)
+			return fmt.Errorf("found %q, expected %s%s", value, expected, tooLarge(err))
 		}
 		var invalid *pflag.InvalidValueError // which names the command line
 		if errors.As(err, &invalid) {

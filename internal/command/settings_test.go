@@ -118,7 +118,7 @@ func TestSettingsFileErrors(t *testing.T) {
 		"a text for a number":    {"\nsome-count: many\n", `:2: some-count: found the text "many", expected a whole number`},
 		"a quoted number":        {"some-count: '1'\n", `:1: some-count: found the text "1", expected a whole number`},
 		"a fraction":             {"some-count: 1.5\n", `:1: some-count: found the number 1.5, expected a whole number`},
-		"beyond 64 bits":         {"some-count: 9999999999999999999\n", `:1: some-count: found "9999999999999999999", expected a whole number`},
+		"beyond 64 bits":         {"some-count: 9999999999999999999\n", `:1: some-count: found "9999999999999999999", expected a whole number that is not so large`},
 		"a number for a text":    {"some-text: 8080\n", `:1: some-text: found the number 8080, expected a text, with quotes around it`},
 		"yes for true":           {"some-switch: yes\n", `:1: some-switch: found the text "yes", expected true or false`},
 		"a number of what":       {"some-wait: 5\n", `:1: some-wait: found the number 5, expected a duration such as 30s or 1m30s`},
