@@ -33,7 +33,7 @@ and the normalization that they were measured at.`,
 	model.add(cmd)
 	request.add(cmd)
 	in.addAs(cmd, "input", "`FILE` to read, - for standard input (default: standard input)")
-	cmd.Flags().StringVar(&file, "output", "", "`FILE` to write, complete or not at all (default: standard output)")
+	cmd.Flags().StringVarP(&file, "output", "o", "", "`FILE` to write, complete or not at all (default: standard output)")
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, _ []string) (err error) {
 		opts, err := request.options(cmd)
 		if err != nil {

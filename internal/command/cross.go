@@ -29,7 +29,8 @@ type crossFlags struct {
 func (f *crossFlags) add(cmd *cobra.Command, kind string, as []string, argument, raw string) {
 	flags := cmd.Flags()
 	f.model.addAs(cmd, as...)
-	flags.StringVar(&f.model.name, "model", os.Getenv("RHUMB_MODEL"), "`NAME` of a "+kind+": its folder or its id at the hub; env RHUMB_MODEL")
+	flags.StringVarP(&f.model.name, "model", "m", os.Getenv("RHUMB_MODEL"), "`NAME` of a "+kind+": its folder or its id at the hub; env RHUMB_MODEL")
+	complete(cmd, "model", completeCached)
 	f.model.addPlace(cmd)
 	f.model.addComputation(cmd)
 	f.in.addAs(cmd, "input", "`FILE` to read, - for standard input (default: standard input if there is no "+argument+")")

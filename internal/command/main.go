@@ -149,8 +149,7 @@ func (c *choice) Set(s string) error {
 func addChoice(cmd *cobra.Command, name, usage string, words ...string) *choice {
 	c := &choice{value: words[0], of: words}
 	cmd.Flags().Var(c, name, usage)
-	// The error is for a flag without a name or with two completions.
-	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+	complete(cmd, name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 

@@ -45,6 +45,7 @@ is written to standard output; it ends with standard input.`,
 	f.model.addComputation(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.rerank, "rerank-model", "", "`NAME` of a reranker or a multi-vector model, which orders what a search found: its folder or its id at the hub (default: none)")
+	complete(cmd, "rerank-model", completeCached)
 	flags.StringArrayVar(&f.dirs, "dir", nil, "`FOLDER` to search; may be given more than once (default: the working directory)")
 	cmd.RunE = action(func(ctx context.Context, _ *cobra.Command, _ []string) error { return f.run(ctx, c) })
 	return cmd

@@ -63,12 +63,19 @@ func (f *modelFlags) addComputation(cmd *cobra.Command) {
 	f.precision = addChoice(cmd, "precision", "number format of the weights and the computation", precisions...)
 	flags.IntVar(&f.threads, "threads", 0, "`N` CPU threads; 0 for as many as there are CPUs")
 	flags.StringVar(&f.kernels, "kernels", "", "kernel `SET`, one that rhumb doctor lists (default: the fastest)")
+	complete(cmd, "kernels", cobra.FixedCompletions(kernelNames(), cobra.ShellCompDirectiveNoFileComp))
 }
 
 // addName adds the flags that name a model which makes embeddings.
 func (f *modelFlags) addName(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.name, "model", cmp.Or(os.Getenv("RHUMB_MODEL"), builtin),
+	cmd.Flags().StringVarP(&f.name, "model", "m", cmp.Or(os.Getenv("RHUMB_MODEL"), builtin),
 		"`NAME` of a model: its folder, its GGUF file, its id at the hub, ollama: and its name there, or "+builtin+" for the one inside the binary; env RHUMB_MODEL")
+	complete(cmd, "model", func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if _, several := cmd.Flag("model").Value.(*modelList); several {
+			return completeNamed(cmd, args, typed)
+		}
+		return completeModels(cmd, args, typed)
+	})
 	f.addPlace(cmd)
 }
 
@@ -79,6 +86,8 @@ func (f *modelFlags) addPlace(cmd *cobra.Command) {
 	flags.BoolVar(&f.trust, "trust-model-type", false, "your word that code which config.json names in auto_map, and which is not known, computes what its model_type does without it; no code of a folder is ever run")
 	flags.StringVar(&f.base, "base", "", "`NAME` of the base model of a LoRA adapter, its folder or its id at the hub (default: the one that adapter_config.json names)")
 	flags.BoolVar(&f.download, "download", false, "download the model of an id where the cache lacks it or has an older one, and so the base model of an adapter")
+	complete(cmd, "base", completeCached)
+	complete(cmd, "transformers", cobra.FixedCompletions([]string{"4", "5"}, cobra.ShellCompDirectiveNoFileComp))
 	f.progress = addProgress(cmd)
 }
 

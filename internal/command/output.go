@@ -33,7 +33,7 @@ type outputFlags struct {
 }
 
 func (f *outputFlags) add(cmd *cobra.Command, formats ...string) {
-	cmd.Flags().StringVar(&f.file, "output", "", "`FILE` to write, complete or not at all (default: standard output)")
+	cmd.Flags().StringVarP(&f.file, "output", "o", "", "`FILE` to write, complete or not at all (default: standard output)")
 	f.format = addChoice(cmd, "output-format",
 		"format of the output; auto goes by the file's name, standard output is table on a terminal and jsonl elsewhere",
 		append([]string{"auto"}, formats...)...)

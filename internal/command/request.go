@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/encoding"
@@ -101,6 +102,9 @@ func (f *limitFlags) truncation(cmd *cobra.Command) embed.Truncation {
 	}[f.truncate.value]
 }
 
+// encodingNames are those of the formats.
+var encodingNames = []string{"float", "float16", "int8", "uint8", "binary", "ubinary", "base64"}
+
 // encodingFlags are the flags that say what numbers an embedding is made of.
 type encodingFlags struct {
 	names  []string
@@ -109,7 +113,8 @@ type encodingFlags struct {
 
 func (f *encodingFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.names, "encoding", []string{encoding.Float.String()},
-		"`FORMATS` of the embeddings: float, float16, int8, uint8, binary, ubinary, base64, or several with commas between")
+		"`FORMATS` of the embeddings: "+strings.Join(encodingNames, ", ")+", or several with commas between")
+	complete(cmd, "encoding", completeList(encodingNames...))
 	cmd.Flags().StringVar(&f.ranges, "ranges", "", "`FILE` that rhumb calibrate wrote, which int8 and uint8 follow (default: the model's, or each embedding's own scale)")
 }
 

@@ -75,6 +75,7 @@ that before the file, and that before the default.`,
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.aliases, "alias", nil, "`NAME=MODEL`: another name for a model that is served, by one of its own; may be given more than once")
 	flags.StringArrayVar(&f.as, "as", nil, "`[NAME=]KIND` to take the folder of a model for, by one of its names, or of all that have none of their own: "+strings.Join(allKinds, ", ")+"; may be given more than once (default: as the folder says)")
+	complete(cmd, "as", cobra.FixedCompletions(allKinds, cobra.ShellCompDirectiveNoFileComp))
 	flags.StringVar(&f.usual, "default", "", "`NAME` of the model of requests that name none, where several of its kind are served (default: they are an error then)")
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen at, or unix:PATH for a socket")
 	flags.StringArrayVar(&f.hosts, "host", nil, "`NAME` in the header Host that is answered, beside localhost and other names of loopback; may be given more than once (default: at a loopback address none, elsewhere any)")
