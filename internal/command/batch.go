@@ -73,6 +73,7 @@ out.npy those are in out.scales.npy, in the other formats in a column.`,
 	flags.IntVar(&cfg.ChunkRows, "chunk", 4096, "`N` rows that are written together, the most that a kill loses; fewer where they are long")
 	flags.BoolVar(&cfg.KeepJob, "keep-job", false, "keep the folder OUT.job with the job's record when it is complete")
 	flags.BoolVar(&cfg.Restart, "restart", false, "begin anew, and replace OUT")
+	asJSON := addJSON(cmd)
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, args []string) (err error) {
 		if cfg.Options, err = request.options(cmd); err != nil {
 			return err
@@ -158,7 +159,7 @@ out.npy those are in out.scales.npy, in the other formats in a column.`,
 		case err != nil:
 			return err
 		}
-		if err := c.printReport(cfg.Output, report, found); err != nil {
+		if err := c.printReport(cfg.Output, report, found, *asJSON); err != nil {
 			return err
 		}
 		if report.Failed > 0 {
@@ -181,30 +182,4 @@ func parseShard(s string) (shard, shards int, err error) {
 		return 0, 0, usagef("--shard %s: expected I/N with I from 1 to N", s)
 	}
 	return shard, shards, nil
-}
-
-// printReport says what a job that is complete did.
-func (c *console) printReport(output string, r job.Report, found rowCache) error {
-	how := ""
-	switch {
-	case r.Rows > 0 && r.Resumed == r.Rows:
-		how = ", complete already"
-	case r.Resumed > 0:
-		how = fmt.Sprintf(", %d of them from earlier runs", r.Resumed)
-	}
-	if r.Chunks > 0 {
-		how = ", " + counted(r.Chunks, "chunk") + how
-	}
-	if r.Cut > 0 {
-		how += fmt.Sprintf("; %d over the limit, which lost %s", r.Cut, counted(r.Dropped, "token"))
-	}
-	if found != nil && r.Resumed < r.Rows {
-		s := found.Stats()
-		how += fmt.Sprintf("; cache: %d hits, %d misses", s.Hits, s.Misses)
-	}
-	if r.Scales != "" {
-		how += "; their scales: " + escaped(r.Scales)
-	}
-	_, err := fmt.Fprintf(c.stdout, "%s: %d rows%s\n", escaped(output), r.Rows, how)
-	return err
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // ofJobs are the flags of batch that say how a job goes on, or what a stream has no place for.
-var ofJobs = []string{"shard", "chunk", "keep-job", "restart", "collection"}
+var ofJobs = []string{"shard", "chunk", "keep-job", "restart", "collection", "json"}
 
 // checkStream reports whether the names of a job ask for a stream in its place, from a file or
 // standard input to standard output, and checks it. format is that of the output.

@@ -75,7 +75,6 @@ same run.`,
 	cmd.Flags().BoolVar(&scaling, "scaling", false, "measure with 1, 2, 4 … threads, up to --threads, one after the other")
 	cmd.Flags().BoolVar(&gemm, "gemm", false, "measure the matrix products of the model's layers by themselves, on one thread")
 	cmd.MarkFlagsMutuallyExclusive("gemm", "input")
-	cmd.MarkFlagsMutuallyExclusive("gemm", "json")
 	cmd.MarkFlagsMutuallyExclusive("gemm", "scaling")
 	cmd.MarkFlagsMutuallyExclusive("input", "scaling")
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, _ []string) (err error) {
@@ -105,7 +104,7 @@ same run.`,
 			b.format++
 		}
 		if gemm {
-			return b.gemm(ctx, &model)
+			return b.gemm(ctx, &model, asJSON)
 		}
 		model.maxTokens = math.MaxInt
 		most := b.threads

@@ -66,6 +66,18 @@ func TestBenchGEMM(t *testing.T) {
 		assert.Regexp(t, `(?m)^ +128 +24 +24 `, stdout)
 		assert.Regexp(t, `(?m)^ +512 +24 +\d+ `, stdout)
 	}
+	code, stdout, stderr := rhumb(t, "", "bench", "--model", tiny, "--seconds", "0", "--gemm", "--json", "--kernels", "generic")
+	require.Zero(t, code, stderr)
+	d := json.NewDecoder(strings.NewReader(stdout))
+	d.DisallowUnknownFields()
+	for i := range 4 * 6 { // widths and numbers of rows
+		var p productTime
+		require.NoError(t, d.Decode(&p))
+		assert.Equal(t, []int{16, 32, 64, 128, 256, 512}[i%6], p.M)
+		assert.InEpsilon(t, 2*float64(p.M)*float64(p.N)*float64(p.K), p.Rate*1e9*p.Seconds, 1e-9)
+		assert.Equal(t, "generic", p.Kernels)
+	}
+	require.False(t, d.More())
 }
 
 func TestBenchScaling(t *testing.T) {

@@ -14,17 +14,39 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
+// A productTime is how long the product C(m×n) = A(m×k)·B(k×n) takes. Its JSON form is one that
+// scripts rely on.
+type productTime struct {
+	M         int     `json:"m"`
+	N         int     `json:"n"`
+	K         int     `json:"k"`
+	Seconds   float64 `json:"seconds"` // the median
+	Rate      float64 `json:"gflops"`
+	Peak      float64 `json:"peak_gflops"`
+	Precision string  `json:"precision"`
+	Kernels   string  `json:"kernels"`
+	Threads   int     `json:"threads"`
+}
+
 // gemm measures the products of a layer by themselves, on one thread, the
 // packing of the rows included.
-func (b *benchmark) gemm(ctx context.Context, model *modelFlags) error {
+func (b *benchmark) gemm(ctx context.Context, model *modelFlags, asJSON bool) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	hidden, intermediate, err := layerShape(ctx, b.console, model)
 	if err != nil {
 		return err
 	}
 	w := b.console.stdout
-	fmt.Fprintf(w, "%s, kernels %s, threads 1, %s %s/%s\n", b.format, b.set.Name(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	fmt.Fprintf(w, "%6s %6s %6s %10s %9s %9s %7s\n", "m", "n", "k", "median µs", "GFLOP/s", "peak", "of peak")
+	show := json.NewEncoder(w).Encode
+	if !asJSON {
+		fmt.Fprintf(w, "%s, kernels %s, threads 1, %s %s/%s\n", b.format, b.set.Name(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(w, "%6s %6s %6s %10s %9s %9s %7s\n", "m", "n", "k", "median µs", "GFLOP/s", "peak", "of peak")
+		show = func(v any) error {
+			t := v.(productTime)
+			_, err := fmt.Fprintf(w, "%6d %6d %6d %10.1f %9.1f %9.1f %6.1f%%\n", t.M, t.N, t.K, t.Seconds*1e6, t.Rate, t.Peak, 100*t.Rate/t.Peak)
+			return err
+		}
+	}
 	for _, nk := range [][2]int{{hidden, hidden}, {3 * hidden, hidden}, {intermediate, hidden}, {hidden, intermediate}} {
 		for _, m := range []int{16, 32, 64, 128, 256, 512} {
 			if err := ctx.Err(); err != nil {
@@ -33,8 +55,7 @@ func (b *benchmark) gemm(ctx context.Context, model *modelFlags) error {
 			n, k := nk[0], nk[1]
 			seconds := b.product(m, n, k)
 			rate := 2 * float64(m) * float64(n) * float64(k) / seconds / 1e9
-			_, err := fmt.Fprintf(w, "%6d %6d %6d %10.1f %9.1f %9.1f %6.1f%%\n", m, n, k, seconds*1e6, rate, b.peak/1e9, 100*rate*1e9/b.peak)
-			if err != nil {
+			if err := show(productTime{m, n, k, seconds, rate, b.peak / 1e9, b.format.String(), b.set.Name(), 1}); err != nil {
 				return err
 			}
 		}

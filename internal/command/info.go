@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -63,10 +62,7 @@ func (c *console) tellAbout(name string, asJSON bool) error {
 		return err
 	}
 	if asJSON {
-		e := json.NewEncoder(c.stdout)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(a)
+		return writeReport(c.stdout, a)
 	}
 	t := &infoText{}
 	t.line("model", "%s", a.Model)
@@ -112,10 +108,7 @@ func writeInfoJSON(w io.Writer, i *inspected) error {
 			i.Routes, i.Pooling, i.Normalized, i.Similarity, i.Tasks,
 		}
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(out)
+	return writeReport(w, out)
 }
 
 // infoJSON is the form of --json, which scripts rely on.

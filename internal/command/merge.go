@@ -8,7 +8,7 @@ import (
 )
 
 func (c *console) mergeCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "merge OUT PART…",
 		Short: "Make one file of the outputs of all shards of a batch",
 		Long: `Make one file of what rhumb batch --shard wrote, a PART for each of the shards, in
@@ -18,12 +18,14 @@ and with npy of 8 bits its scales. Rows for a store must have ids of the inputs,
 indexes in their place begin with 0 in each PART.`,
 		Example: "  rhumb merge embeddings.parquet part*.parquet",
 		Args:    cobra.MinimumNArgs(2),
-		RunE: action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
-			report, err := job.Merge(ctx, job.Config{Output: args[0], Store: c.store}, args[1:])
-			if err != nil {
-				return err
-			}
-			return c.printReport(args[0], report, nil)
-		}),
 	}
+	asJSON := addJSON(cmd)
+	cmd.RunE = action(func(ctx context.Context, _ *cobra.Command, args []string) error {
+		report, err := job.Merge(ctx, job.Config{Output: args[0], Store: c.store}, args[1:])
+		if err != nil {
+			return err
+		}
+		return c.printReport(args[0], report, nil, *asJSON)
+	})
+	return cmd
 }

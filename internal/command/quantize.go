@@ -24,6 +24,7 @@ precision: to compute with 4 bits, give --precision int4 there too.`,
 	}
 	precision := addChoice(cmd, "precision", "number format of the weights in OUT", embed.Int8.String(), embed.Int4.String())
 	progress := addProgress(cmd)
+	asJSON := addJSON(cmd)
 	cmd.RunE = action(func(ctx context.Context, _ *cobra.Command, args []string) error {
 		p, err := embed.ParsePrecision(precision.value)
 		if err != nil {
@@ -36,9 +37,35 @@ precision: to compute with 4 bits, give --precision int4 there too.`,
 			return err
 		}
 		bar.clear()
+		if *asJSON {
+			return writeReport(c.stdout, newQuantizedJSON(args[1], made))
+		}
 		return writeQuantized(c.stdout, args[1], made)
 	})
 	return cmd
+}
+
+// quantizedJSON is the JSON form of what was made, one that scripts rely on.
+type quantizedJSON struct {
+	Path   string              `json:"path"`
+	Before int64               `json:"bytes_before"` // of the weights
+	After  int64               `json:"bytes"`
+	Kinds  []quantizedKindJSON `json:"kinds"`
+}
+
+type quantizedKindJSON struct {
+	Name    string  `json:"name"`
+	Tensors int     `json:"tensors"`
+	Weights int64   `json:"weights"`
+	Error   float64 `json:"error"` // root of the mean square, relative to that of the weights
+}
+
+func newQuantizedJSON(dir string, q *embed.Quantized) quantizedJSON {
+	made := quantizedJSON{dir, q.Before, q.After, nil}
+	for _, k := range q.Kinds {
+		made.Kinds = append(made.Kinds, quantizedKindJSON(k))
+	}
+	return made
 }
 
 // writeQuantized prints what was made: sizes, and the error of each kind of weight.

@@ -12,15 +12,35 @@ import (
 )
 
 func (c *console) versionCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of rhumb and of Go",
 		Args:  cobra.NoArgs,
-		RunE: action(func(context.Context, *cobra.Command, []string) error {
-			_, err := fmt.Fprintf(c.stdout, "rhumb %s\n%s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		}),
 	}
+	asJSON := addJSON(cmd)
+	cmd.RunE = action(func(context.Context, *cobra.Command, []string) error {
+		if *asJSON {
+			return writeReport(c.stdout, newVersionJSON())
+		}
+		_, err := fmt.Fprintf(c.stdout, "rhumb %s\n%s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return err
+	})
+	return cmd
+}
+
+// versionJSON is the JSON form of the version, one that scripts rely on.
+type versionJSON struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"`
+	Modified bool   `json:"modified"`
+	Go       string `json:"go"`
+	OS       string `json:"os"`
+	Arch     string `json:"arch"`
+}
+
+func newVersionJSON() versionJSON {
+	b := buildOf()
+	return versionJSON{b.version, b.revision, b.modified, runtime.Version(), runtime.GOOS, runtime.GOARCH}
 }
 
 // version returns the module's version and the commit, as the build recorded them.
