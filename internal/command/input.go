@@ -2,13 +2,18 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
+	"runtime"
 
 	"github.com/rhumb-go/rhumb/embed/job"
 	"github.com/rhumb-go/rhumb/internal/rows"
 	"github.com/spf13/cobra"
 )
+
+// endOfInput is what ends what is typed on a terminal.
+var endOfInput = map[bool]string{true: "Ctrl-Z and Enter", false: "Ctrl-D"}[runtime.GOOS == "windows"]
 
 // inputFlags are the flags that say what is read.
 type inputFlags struct {
@@ -90,6 +95,9 @@ func (f *inputFlags) open(ctx context.Context, c *console, args []string) (rows.
 	if file, isFile := c.stdin.(*os.File); isFile {
 		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
 			c.sources = append(c.sources, source{"stdin", info})
+		}
+		if isTerminal(file) && how.Format != "parquet" {
+			fmt.Fprintf(c.stderr, "rhumb: reading from the terminal, to its end: %s\n", endOfInput)
 		}
 	} else if how.Format == "parquet" {
 		return nil, usagef("parquet is read from a file, not from a pipe")
