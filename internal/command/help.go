@@ -23,7 +23,7 @@ type flagGroup struct {
 // serveGroups are those of serve. A flag is in the first one that has its name, and in one
 // of its own at the end where none has.
 var serveGroups = []flagGroup{
-	{"Models", []string{"model*", "alias", "as", "default", "download", "keep-alive", "memory", "progress"}},
+	{"Models", []string{"model*", "alias", "as", "base", "default", "download", "keep-alive", "memory", "progress", "transformers", "trust-model-type"}},
 	{"Computation", []string{"precision", "pooling", "threads", "kernels", "cache*"}},
 	{"Listening", []string{"addr", "host", "tls-*"}},
 	{"Keys and browsers", []string{"*-key", "*-keys", "cors-*"}},
@@ -32,8 +32,38 @@ var serveGroups = []flagGroup{
 	{"Log", []string{"log-*"}},
 }
 
-// setHelp makes the help of all commands fit helpWidth. The flags of serve come in groups,
-// and each with the variable that gives it.
+// commonGroups are those of the other commands that have more than fewFlags.
+var commonGroups = []flagGroup{
+	{"Model", []string{"model", "rerank-model", "tokenizer", "as", "base", "download", "transformers", "trust-model-type"}},
+	{"Computation", []string{"precision", "pooling", "threads", "kernels", "cache*"}},
+	{"Input", []string{"input*", "corpus", "dir", "text-field", "id-field", "keep-blank"}},
+	{"Request", []string{
+		"prompt*", "query", "document", "dimensions", "layers", "max-*", "truncate", "no-*", "long", "late", "chunk-*", "overlap", "tokens",
+		"encoding", "ranges",
+	}},
+	{"Output", []string{"output*", "on-error", "json", "ids", "pieces", "top", "raw", "sort", "keep", "drop", "collection"}},
+	{"Job", []string{"shard", "chunk", "keep-job", "restart"}},
+	{"Measurement", []string{"seconds", "shapes", "scaling", "gemm"}},
+}
+
+// fewFlags are no more than need no groups.
+const fewFlags = 10
+
+// groupsOf returns those of a command, nil where it has few flags.
+func groupsOf(cmd, serve *cobra.Command) []flagGroup {
+	n := 0
+	cmd.LocalFlags().VisitAll(func(*pflag.Flag) { n++ })
+	switch {
+	case cmd == serve:
+		return serveGroups
+	case n > fewFlags:
+		return commonGroups
+	}
+	return nil
+}
+
+// setHelp makes the help of all commands fit helpWidth. Many flags come in groups, and those
+// of serve with the variables that give them.
 func setHelp(root *cobra.Command, serve *cobra.Command) {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
 		about := cmd.Long
@@ -43,12 +73,12 @@ func setHelp(root *cobra.Command, serve *cobra.Command) {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n%s", about, cmd.UsageString())
 	})
 	root.SetUsageFunc(func(cmd *cobra.Command) error {
-		writeUsage(cmd.OutOrStderr(), cmd, cmd == serve)
+		writeUsage(cmd.OutOrStderr(), cmd, serve)
 		return nil
 	})
 }
 
-func writeUsage(w io.Writer, cmd *cobra.Command, isServe bool) {
+func writeUsage(w io.Writer, cmd, serve *cobra.Command) {
 	fmt.Fprintf(w, "Usage:\n")
 	if cmd.Runnable() {
 		fmt.Fprintf(w, "  %s\n", cmd.UseLine())
@@ -68,11 +98,15 @@ func writeUsage(w io.Writer, cmd *cobra.Command, isServe bool) {
 			}
 		}
 	}
-	var groups []flagGroup
-	if isServe {
-		groups = serveGroups
-	}
-	for _, g := range grouped(cmd.LocalFlags(), groups) {
+	shown := pflag.NewFlagSet("", pflag.ContinueOnError)
+	cmd.LocalFlags().VisitAll(func(flag *pflag.Flag) {
+		of := *flag
+		if cmd == serve && isSetting(flag.Name) {
+			of.Usage += "; env " + variable(flag.Name)
+		}
+		shown.AddFlag(&of)
+	})
+	for _, g := range grouped(shown, groupsOf(cmd, serve)) {
 		fmt.Fprintf(w, "\n%s:\n%s", g.title, g.flags.FlagUsagesWrapped(helpWidth))
 	}
 	if cmd.HasAvailableSubCommands() {
@@ -98,11 +132,7 @@ func grouped(flags *pflag.FlagSet, groups []flagGroup) (list []titledFlags) {
 				return ok
 			})
 		})
-		shown := *flag
-		if groups != nil && isSetting(flag.Name) {
-			shown.Usage += "; env " + variable(flag.Name)
-		}
-		list[i].flags.AddFlag(&shown)
+		list[i].flags.AddFlag(flag)
 	})
 	if groups != nil {
 		list[len(list)-1].title = "Other"

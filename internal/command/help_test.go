@@ -39,3 +39,27 @@ func TestHelpOfServe(t *testing.T) {
 		assert.Contains(t, words, " env "+variable(flag.Name)+" ", flag.Name)
 	})
 }
+
+// The flags of commands that have many come in groups, each flag in one, and few in the last.
+func TestHelpGroups(t *testing.T) {
+	t.Setenv("RHUMB_MODEL", "")
+	grouped := 0
+	for _, cmd := range everyCommand() {
+		_, help, _ := rhumb(t, "", append(under(cmd), "--help")...)
+		flags := regexp.MustCompile(`\n  (?:   |-.,) --([a-z-]+)`)
+		if len(flags.FindAllString(help, -1)) <= fewFlags {
+			continue
+		}
+		grouped++
+		assert.NotContains(t, help, "\nFlags:\n", cmd.Name())
+		_, other, ok := strings.Cut(help, "\nOther:\n")
+		require.True(t, ok, cmd.Name())
+		for _, m := range flags.FindAllStringSubmatch("\n"+other, -1) {
+			assert.Contains(t, []string{"help", "progress"}, m[1], cmd.Name())
+		}
+		cmd.LocalFlags().VisitAll(func(flag *pflag.Flag) {
+			assert.Len(t, regexp.MustCompile(`\n  (   |-.,) --`+flag.Name+"[ \n]").FindAllString(help, -1), 1, "%s --%s", cmd.Name(), flag.Name)
+		})
+	}
+	assert.GreaterOrEqual(t, grouped, 12)
+}
