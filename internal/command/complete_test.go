@@ -82,7 +82,7 @@ func TestEncodingNames(t *testing.T) {
 func TestShortFlags(t *testing.T) {
 	for _, cmd := range everyCommand() {
 		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-			assert.Equal(t, map[string]string{"model": "m", "output": "o", "help": "h", "version": "v"}[flag.Name], flag.Shorthand, "%s --%s", cmd.CommandPath(), flag.Name)
+			assert.Equal(t, map[string]string{"model": "m", "output": "o", "quiet": "q", "help": "h", "version": "v"}[flag.Name], flag.Shorthand, "%s --%s", cmd.CommandPath(), flag.Name)
 		})
 	}
 	file := filepath.Join(t.TempDir(), "out.jsonl")

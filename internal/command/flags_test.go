@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // everyCommand returns all commands, those below others too.
@@ -88,4 +89,26 @@ func TestBadNumbers(t *testing.T) {
 	assert.Greater(t, tried, 300)
 	_, _, stderr := rhumb(t, "", "embed", "--layers", "123456789012345678901234567890", "a")
 	assert.Contains(t, stderr, `expected a whole number that is not so large`)
+}
+
+func TestQuiet(t *testing.T) {
+	t.Setenv("RHUMB_MODEL", tiny)
+	long := strings.Repeat("word,", 50)
+	_, want, note := rhumb(t, "", "similarity", "--progress", "always", long)
+	require.Contains(t, note, "token")
+	for _, flag := range []string{"-q", "--quiet"} {
+		code, stdout, stderr := rhumb(t, "", "similarity", "--progress", "always", flag, long)
+		assert.Zero(t, code)
+		assert.Empty(t, stderr)
+		assert.Equal(t, want, stdout)
+	}
+	code, _, stderr := rhumb(t, "", "embed", "-q", "--truncate", "none", long)
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr, "rhumb: ")
+	code, _, stderr = rhumb(t, "", "embed", "-q", "--layers", "0", "summer")
+	assert.Equal(t, 2, code)
+	assert.Contains(t, stderr, "--layers 0")
+	code, _, stderr = rhumb(t, "", "serve", "-q")
+	assert.Equal(t, 2, code)
+	assert.Contains(t, stderr, "unknown shorthand flag: 'q'")
 }

@@ -55,7 +55,7 @@ func TestHelpGroups(t *testing.T) {
 		_, other, ok := strings.Cut(help, "\nOther:\n")
 		require.True(t, ok, cmd.Name())
 		for _, m := range flags.FindAllStringSubmatch("\n"+other, -1) {
-			assert.Contains(t, []string{"help", "progress"}, m[1], cmd.Name())
+			assert.Contains(t, []string{"help", "progress", "quiet"}, m[1], cmd.Name())
 		}
 		cmd.LocalFlags().VisitAll(func(flag *pflag.Flag) {
 			assert.Len(t, regexp.MustCompile(`\n  (   |-.,) --`+flag.Name+"[ \n]").FindAllString(help, -1), 1, "%s --%s", cmd.Name(), flag.Name)

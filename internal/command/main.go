@@ -39,6 +39,7 @@ type console struct {
 
 // run runs the command line args and returns the exit code.
 func (c *console) run(ctx context.Context, args []string) int {
+	stderr := c.stderr // of errors, whatever --quiet says of the rest
 	root := c.rootCommand()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
@@ -47,13 +48,13 @@ func (c *console) run(ctx context.Context, args []string) int {
 	}
 	var failed *failure
 	if !errors.As(err, &failed) {
-		fmt.Fprintf(c.stderr, "rhumb: %s\nSee '%s --help'.\n", lines(err), cmd.CommandPath())
+		fmt.Fprintf(stderr, "rhumb: %s\nSee '%s --help'.\n", lines(err), cmd.CommandPath())
 		return 2
 	}
 	if stopped := (*interruption)(nil); ctx.Err() != nil && errors.Is(err, ctx.Err()) && !errors.As(err, &stopped) {
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintf(c.stderr, "rhumb: %s\n", lines(err))
+	fmt.Fprintf(stderr, "rhumb: %s\n", lines(err))
 	return 1
 }
 
@@ -83,6 +84,16 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 		serve, c.mcpCommand(), c.infoCommand(), c.modelsCommand(), c.pullCommand(), c.quantizeCommand(),
 		c.calibrateCommand(), c.benchCommand(), c.doctorCommand(), c.versionCommand(),
 	)
+	for _, cmd := range root.Commands() {
+		if cmd != serve && cmd.Flags().Lookup("progress") != nil { // serve has a log
+			cmd.Flags().BoolP("quiet", "q", false, "nothing on standard error but errors: no progress, no notes")
+		}
+	}
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		if quiet, err := cmd.Flags().GetBool("quiet"); err == nil && quiet {
+			c.stderr = io.Discard
+		}
+	}
 	return root
 }
 

@@ -11,7 +11,7 @@ import (
 
 // addJSON adds the flag of a report's form for programs.
 func addJSON(cmd *cobra.Command) *bool {
-	return cmd.Flags().Bool("json", false, "print one JSON object")
+	return cmd.Flags().Bool("json", false, "print the report as one JSON object")
 }
 
 // writeReport writes a report as one JSON object.
