@@ -259,7 +259,7 @@ func TestModules(t *testing.T) {
 	modules, err := filepath.Glob("../examples/*/go.mod")
 	require.NoError(t, err)
 	require.NotEmpty(t, modules)
-	for _, mod := range append(modules, "../embed/embedhttp/otelembed/go.mod", "../cmd/rhumb-cloud/go.mod") {
+	for _, mod := range append(modules, "../embed/embedhttp/otelembed/go.mod", "../cmd/rhumb-cloud/go.mod", "../cmd/rhumb-man/go.mod") {
 		files, err := filepath.Glob(filepath.Join(filepath.Dir(mod), "*.go"))
 		require.NoError(t, err)
 		require.NotEmpty(t, files, mod)

@@ -28,6 +28,12 @@ func Main(store job.Store) int {
 	return c.run(ctx, os.Args[1:])
 }
 
+// Root returns the command rhumb with all that are under it, for what describes them. It reads
+// nothing and writes nowhere.
+func Root() *cobra.Command {
+	return (&console{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard}).rootCommand()
+}
+
 // A console is the three streams of one run of the command, and what else it reads.
 type console struct {
 	stdin   io.Reader
