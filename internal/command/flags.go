@@ -26,7 +26,9 @@ func explain(cmd *cobra.Command, err error) error {
 		if short := unknown.GetSpecifiedShortnames(); short != "" {
 			name = short // -model
 		}
-		if meant := nearest(cmd.Flags(), name); meant != "" {
+		var flags []string
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) { flags = append(flags, flag.Name) })
+		if meant := nearest(flags, strings.ReplaceAll(name, "_", "-")); meant != "" {
 			return fmt.Errorf("%w; did you mean --%s?", err, meant)
 		}
 	}
@@ -41,16 +43,32 @@ func tooLarge(err error) string {
 	return ""
 }
 
-// nearest returns the name of the flag that is most like name, "" where none is: where more than
-// two letters differ, or a third of them.
-func nearest(flags *pflag.FlagSet, name string) (best string) {
-	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+// explainCommand adds to the error of a command that there is not which one may have been meant.
+func explainCommand(root *cobra.Command, err error) error {
+	var name string
+	if n, _ := fmt.Sscanf(err.Error(), "unknown command %q", &name); n == 0 {
+		return err
+	}
+	var commands []string
+	for _, cmd := range root.Commands() {
+		commands = append(commands, cmd.Name())
+	}
+	if meant := nearest(commands, name); meant != "" {
+		return fmt.Errorf("%w; did you mean %s?", err, meant)
+	}
+	return err
+}
+
+// nearest returns which of names is most like name, "" where none is: where more than two
+// letters differ, or a third of them.
+func nearest(names []string, name string) (best string) {
+	name = strings.ToLower(name)
 	least := min(2, len(name)/3) + 1
-	flags.VisitAll(func(flag *pflag.Flag) {
-		if d := edits(name, flag.Name); d < least && !flag.Hidden {
-			best, least = flag.Name, d
+	for _, known := range names {
+		if d := edits(name, known); d < least {
+			best, least = known, d
 		}
-	})
+	}
 	return best
 }
 

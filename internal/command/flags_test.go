@@ -25,7 +25,7 @@ func everyCommand() []*cobra.Command {
 // under returns the words after rhumb that call a command.
 func under(cmd *cobra.Command) []string { return strings.Fields(cmd.CommandPath())[1:] }
 
-func TestMistypedFlags(t *testing.T) {
+func TestMistyped(t *testing.T) {
 	t.Setenv("RHUMB_MODEL", tiny)
 	for args, want := range map[string]string{
 		"embed --modle x a":       "unknown flag: --modle; did you mean --model?",
@@ -36,6 +36,9 @@ func TestMistypedFlags(t *testing.T) {
 		"embed --something a":     "unknown flag: --something\n",
 		"embed --x a":             "unknown flag: --x\n",
 		"serve --max-item 3":      "unknown flag: --max-item; did you mean --max-items?",
+		"serch summer":            "unknown command \"serch\" for \"rhumb\"; did you mean search?\nSee 'rhumb --help'.\n",
+		"Embed summer":            "unknown command \"Embed\" for \"rhumb\"; did you mean embed?\n",
+		"nothing":                 "unknown command \"nothing\" for \"rhumb\"\nSee",
 		"--versoin":               "unknown flag: --versoin; did you mean --version?",
 	} {
 		code, stdout, stderr := rhumb(t, "", strings.Fields(args)...)

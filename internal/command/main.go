@@ -54,7 +54,7 @@ func (c *console) run(ctx context.Context, args []string) int {
 	}
 	var failed *failure
 	if !errors.As(err, &failed) {
-		fmt.Fprintf(stderr, "rhumb: %s\nSee '%s --help'.\n", lines(err), cmd.CommandPath())
+		fmt.Fprintf(stderr, "rhumb: %s\nSee '%s --help'.\n", lines(explainCommand(root, err)), cmd.CommandPath())
 		return 2
 	}
 	if stopped := (*interruption)(nil); ctx.Err() != nil && errors.Is(err, ctx.Err()) && !errors.As(err, &stopped) {
@@ -76,6 +76,8 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
+
+		DisableSuggestions: true, // explainCommand has them
 	}
 	root.SetVersionTemplate("rhumb {{.Version}}\n")
 	root.SetIn(c.stdin)
