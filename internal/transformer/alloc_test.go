@@ -29,6 +29,7 @@ func TestForwardDoesNotAllocate(t *testing.T) {
 		{open(t, "deberta-conv-groups", kernel.Best()), readGolden(t, "deberta-conv-groups")},
 		{openAs(t, "deberta-v3", kernel.Best(), kernel.BFloat16), readGolden(t, "deberta-v3")},
 		{openJina(t, kernel.Best()), jinaGolden(t, 3)},
+		{open(t, "nvembed", kernel.Best()), readGolden(t, "nvembed")},
 	} {
 		dst := tensor.NewMatrix(len(c.golden.batch.IDs), c.model.Hidden)
 		for _, team := range []*parallel.Team{nil, team} {

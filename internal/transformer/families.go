@@ -56,10 +56,11 @@ var families = map[string]func(w *weights) *Model{
 	"new modeling.NewModel": openGTE,
 	"nomic_bert":            openNomicBERT,
 	"nomic_bert modeling_hf_nomic_bert.NomicBertModel": openNomicBERT,
-	"qwen2":                          openQwen2,
-	"qwen2 modeling.Qwen2Model":      openKaLM,
-	"qwen2 modeling_qwen.Qwen2Model": openQwen2Bidirectional,
-	"qwen3":                          openQwen3,
+	"nvembed modeling_nvembed.NVEmbedModel":            openNVEmbed,
+	"qwen2":                                            openQwen2,
+	"qwen2 modeling.Qwen2Model":                        openKaLM,
+	"qwen2 modeling_qwen.Qwen2Model":                   openQwen2Bidirectional,
+	"qwen3":                                            openQwen3,
 	"qwen3 modeling_qwen3_bidirectional.Qwen3BidirectionalModel": openVoyage,
 	"roberta":     openRoBERTa,
 	"t5":          openT5,
@@ -70,7 +71,6 @@ var families = map[string]func(w *weights) *Model{
 
 // declined are model types that are no family, and why.
 var declined = map[string]string{
-	"nvembed":           "its latent attention is not computed here",
 	"siglip":            paddedSigLIP,
 	"siglip2":           paddedSigLIP,
 	"siglip_text_model": paddedSigLIP,

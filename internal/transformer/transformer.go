@@ -38,13 +38,14 @@ type Model struct {
 	Embeddings   Embeddings
 	Layers       []Layer
 	FinalNorm    *Norm
-	Projection   *Linear // of the normed states, to Hidden components; nil = none. Not beside a Head
-	Head         *Head   // that the model was opened with
-	Tasks        []Task  // that a batch may ask for
-	Task         int     // of a batch that asks for none, as in Batch; 0 = none
-	End          *int32  // the id that a sequence ends with, and has nowhere else; nil = any
-	Placeholders []int32 // ids that stand for what is no text: no batch may have them
-	Stored       string  // how the file has the weights of linear layers, such as "int8" or "GPTQ, 4 bits"; "" = as floats
+	Projection   *Linear  // of the normed states, to Hidden components; nil = none. Not beside a Head
+	Latents      *Latents // that the normed states pass through; nil = none. Not beside a Projection or a Head
+	Head         *Head    // that the model was opened with
+	Tasks        []Task   // that a batch may ask for
+	Task         int      // of a batch that asks for none, as in Batch; 0 = none
+	End          *int32   // the id that a sequence ends with, and has nowhere else; nil = any
+	Placeholders []int32  // ids that stand for what is no text: no batch may have them
+	Stored       string   // how the file has the weights of linear layers, such as "int8" or "GPTQ, 4 bits"; "" = as floats
 	// Linears has the tensors with the weights of linear layers that may be
 	// quantized, and which layer that is, as in Outliers; "" where there are several.
 	Linears map[string]string
@@ -136,6 +137,7 @@ type pass struct {
 	norm      normTask
 	routed    routed
 	fold      foldTask
+	latent    latentTask
 }
 
 // longBatch is how many tokens share memory with fewer: a short batch beside a long one
@@ -234,6 +236,9 @@ func (p *pass) forward(ctx context.Context, team *parallel.Team, dst tensor.Matr
 		}
 		end.next, end.dst, end.feeds = next, to, feeds
 		p.norms(team, end)
+	}
+	if m.Latents != nil {
+		p.latents(team, m.Latents)
 	}
 	if m.Projection != nil {
 		p.apply(team, dst.Slice(0, p.x.Rows), p.x, m.Projection, kernel.Identity)
@@ -344,11 +349,14 @@ func (m *Model) operations(lengths []int, reads bool) float64 {
 				ops += d.operations(length)
 			}
 		}
+		if last := &m.Layers[len(m.Layers)-1]; reads && last.narrows() {
+			n = 1
+		}
 		if w := m.Projection; w != nil {
-			if last := &m.Layers[len(m.Layers)-1]; reads && last.narrows() {
-				n = 1
-			}
 			ops += n * operations(w)
+		}
+		if m.Latents != nil {
+			ops += n * m.Latents.operations()
 		}
 	}
 	return ops

@@ -154,7 +154,8 @@ def plain(f, m, size, seed):
 def embed_plain(f, m, case):
     """The mean of hidden states, of unit length where the modules say so."""
     read = lambda name: json.load(open(f.path(name)))
-    t, length = transformers.AutoTokenizer.from_pretrained(f.root), read("sentence_bert_config.json")["max_seq_length"]
+    t = transformers.AutoTokenizer.from_pretrained(f.root, trust_remote_code=False)  # nobody is asked
+    length = read("sentence_bert_config.json")["max_seq_length"]
     case.update(prompts={k: v for k, v in read("config_sentence_transformers.json").get("prompts", {}).items() if v}, ids={})
     answers = {}
     for label, prompt in [("plain", "")] + list(case["prompts"].items()):

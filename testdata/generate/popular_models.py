@@ -19,7 +19,7 @@ import json
 import torch
 
 import published
-from variants import flash
+from variants import Latents, flash, randomize
 
 OLD, NEW = "sentence_transformers.models.", "sentence_transformers.sentence_transformer.modules."
 IDENTITY, TANH = "torch.nn.modules.linear.Identity", "torch.nn.modules.activation.Tanh"
@@ -512,6 +512,30 @@ model("google/embeddinggemma-300m", offset=0, tokenizer=tokenizer("gemma3", "Gem
                   layer_types=["sliding_attention", "full_attention"], model_type="gemma3_text", pad_token_id=0, query_pre_attn_scalar=8, rope_local_base_freq=10000.0, rope_scaling=None, sliding_window=12, transformers_version="4.57.0.dev0", use_bidirectional_attention=True),
       files=st(old_pooling("mean_tokens", include_prompt=True), dense(H, 32, False, IDENTITY, bin=False), dense(32, H, False, IDENTITY, bin=False), NORMALIZE, versions=("5.1.0", "4.57.0.dev0", "2.8.0+cu128"), similarity="cosine", length=64,
                prompts={"query": "task: search result | query: ", "document": "title: none | text: ", "BitextMining": "task: search result | query: ", "Clustering": "task: clustering | query: ", "Classification": "task: classification | query: "}))
+def nvembed(config, seed, tensors=None):
+    """Mistral of transformers and what variants.py has behind it."""
+    import transformers
+
+    config["text_config"] = text = config["text_config"] | {"vocab_size": config["vocab_size"]}
+    latent = config["latent_attention_config"]
+    mistral = transformers.MistralModel._from_config(transformers.MistralConfig(**text | dict(model_type="mistral", is_causal=False, sliding_window=None)), attn_implementation="eager")
+    parts = {"embedding_model.": randomize(mistral.float().eval(), seed), "latent_attention_model.": randomize(Latents(H, latent["num_latents_value"], latent["num_cross_heads"], latent["cross_dim_head"]).eval(), seed + 1)}
+    for prefix, part in parts.items():
+        if tensors:
+            part.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+    own = {prefix + k: v for prefix, part in parts.items() for k, v in part.state_dict().items()}
+
+    def hidden(ids):
+        with torch.no_grad():
+            return parts["latent_attention_model."](mistral(input_ids=ids[None], attention_mask=torch.ones_like(ids)[None]).last_hidden_state[0])
+
+    return own, hidden
+
+
+model("nvidia/NV-Embed-v2", plain=nvembed, tokenizer=tokenizer("llama", "LlamaTokenizer", add_eos_token=False, **LLAMA_TOKENS), files=st(old_pooling("mean_tokens", include_prompt=False), NORMALIZE, length=120, versions=("2.7.0", "4.37.2", "2.2.0")),
+      config=dict(architectures=["NVEmbedModel"], model_type="nvembed", hidden_size=H, add_eos=True, add_pad_token=True, is_mask_instruction=True, mask_type="b", padding_side="right", torch_dtype="float16", transformers_version="4.37.2",
+                  auto_map={"AutoConfig": "configuration_nvembed.NVEmbedConfig", "AutoModel": "modeling_nvembed.NVEmbedModel"}, text_config=dict(DECODER, architectures=["MistralModel"], model_type="bidir_mistral", rope_theta=10000.0, sliding_window=8, bos_token_id=1, eos_token_id=2),
+                  latent_attention_config=dict(model_type="latent_attention", hidden_dim=H, latent_dim=H, num_latents_value=24, num_cross_heads=2, cross_dim_head=20)))
 model("BAAI/bge-multilingual-gemma2", offset=0, tokenizer=tokenizer("gemma3", "GemmaTokenizer", **GEMMA_TOKENS), dtype=torch.bfloat16,
       config=dict(DECODER, architectures=["Gemma2Model"], attention_bias=False, attn_logit_softcapping=5.0, bos_token_id=2, cache_implementation="hybrid", eos_token_id=1, final_logit_softcapping=30.0, head_dim=8, hidden_activation="gelu_pytorch_tanh", model_type="gemma2", pad_token_id=0,
                   query_pre_attn_scalar=8, rope_theta=10000.0, sliding_window=8, torch_dtype="float32", transformers_version="4.42.3"),

@@ -9,7 +9,7 @@ For every variant a folder DIR/<name>/ is written:
                                    end; last_hidden_state [tokens,hidden], float32
 The numbers are those of transformers for each sequence alone, which reads config.json and the weights from the folder, or where
 the folder has names that it does not know, from the same tensors under its own names. Where float64 is set it computes in
-float64. The last layer of voyage is plain PyTorch. What transformers does not compute is in published.py. Needs the pinned packages in requirements.txt.
+float64. What follows the layers of voyage and nvembed is plain PyTorch. What transformers does not compute is in published.py. Needs the pinned packages in requirements.txt.
 """
 
 import argparse, json, os, shutil, tempfile
@@ -150,6 +150,37 @@ def ministral3(**more):
     config = decoder("ministral3", head_dim=10, max_position_embeddings=256, rope_parameters=rope)
     del config["rope_theta"]
     return config | more
+
+
+class Latents(torch.nn.Module):
+    """NV-Embed's attention to latents and its MLP, of the code published with it, in plain PyTorch."""
+
+    def __init__(self, hidden, latents, heads, width):
+        super().__init__()
+        linear, norm = torch.nn.Linear, torch.nn.LayerNorm
+        part = lambda **parts: torch.nn.ModuleDict(parts)
+        attention = part(to_q=linear(hidden, heads * width, bias=False), to_kv=linear(hidden, 2 * heads * width, bias=False), to_out=linear(heads * width, hidden, bias=False))
+        mlp = part(net=torch.nn.ModuleList([linear(hidden, 8 * hidden), torch.nn.Identity(), linear(4 * hidden, hidden)]))
+        self.cross_attend_blocks = torch.nn.ModuleList([part(fn=attention, norm=norm(hidden), norm_context=norm(hidden)), part(fn=mlp, norm=norm(hidden))])
+        self.latents, self.heads = torch.nn.Parameter(torch.randn(latents, hidden)), heads
+
+    def forward(self, x):
+        attention, mlp = self.cross_attend_blocks
+        split = lambda t: t.view(len(t), self.heads, -1).transpose(0, 1)
+        k, v = attention["fn"]["to_kv"](attention["norm_context"](self.latents)).chunk(2, dim=-1)
+        q, k, v = split(attention["fn"]["to_q"](attention["norm"](x))), split(k), split(v)
+        mixed = torch.softmax(q @ k.transpose(1, 2) / q.shape[-1] ** 0.5, dim=-1) @ v
+        x = x + attention["fn"]["to_out"](mixed.transpose(0, 1).flatten(1))
+        up, _, down = mlp["fn"]["net"]
+        a, gate = up(mlp["norm"](x)).chunk(2, dim=-1)
+        return x + down(a * torch.nn.functional.gelu(gate))
+
+
+def nvembed(latents=None, **text):
+    return dict(
+        model_type="nvembed", hidden_size=24, auto_map={"AutoModel": "modeling_nvembed.NVEmbedModel"}, padding_side="right", mask_type="b", add_eos=True,
+        is_mask_instruction=True, text_config=decoder("bidir_mistral", **text), latent_attention_config=dict(model_type="latent_attention", **latents or {}),
+    )  # fmt: skip
 
 
 def embedding_gemma2(**more):
@@ -408,6 +439,12 @@ VARIANTS = {
         ),
         native=decoder("qwen3", head_dim=6, is_causal=False),
     ),
+    # A window that the published code takes no notice of; attention to 37 latents, of more heads than one and wider than the model.
+    "nvembed": dict(
+        config=nvembed(dict(num_latents_value=37, num_cross_heads=2, hidden_dim=24, latent_dim=24, cross_dim_head=20), sliding_window=5),
+        native=decoder("mistral", is_causal=False, sliding_window=None),
+        tensors=dict(prefix="embedding_model.", last=("latent_attention_model.", lambda: Latents(24, 37, 2, 20))), lengths=[1, 2, 7, 130],
+    ),
     "voyage": dict(
         config=decoder("qwen3", head_dim=6, use_bidirectional_attention=True, num_labels=52, auto_map=VOYAGE),
         native=decoder("qwen3", head_dim=6, is_causal=False),
@@ -530,6 +567,9 @@ def make(name, v, out):
     if "projection" in how:  # a linear layer on the hidden states, which transformers does not have
         last = torch.nn.Linear(native["hidden_size"], how["projection"], bias=False)
         tensors["linear.weight"] = randomize(last, seed + 2).weight
+    if "last" in how:
+        name_of, last = how["last"][0], randomize(how["last"][1](), seed + 2).eval()
+        tensors |= {name_of + k: t for k, t in last.state_dict().items()}
     states = v.get("states", lambda model, row: model(input_ids=row[None], attention_mask=torch.ones_like(row)[None]).last_hidden_state[0])
     rows = sequences(seed + 1, v.get("lengths", LENGTHS), v.get("vocabulary", VOCABULARY), v.get("special", ()))
     write(
