@@ -202,6 +202,9 @@ func TestBadOutliers(t *testing.T) {
 // Layers that are taken from a model that was measured are as if they were packed: the same
 // bits come out, and those that are to be finer are not taken.
 func TestPacked(t *testing.T) {
+	if testing.Short() {
+		t.Skip("of many models")
+	}
 	for _, name := range folders(t) {
 		g := readGolden(t, name)
 		config, file := openFiles(t, modelFolder(name))

@@ -104,6 +104,9 @@ func openToRound(t *testing.T, name string) *Model {
 // Rounded weights are those of all layers that are used once for all tokens, and the outputs for the
 // tokens they were rounded for are nearer to those in float32 than with each weight at its nearest.
 func TestRound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("of many models")
+	}
 	for name, least := range map[string]int{"bert": 12, "modernbert": 8, "qwen3": 14, "t5": 12, "albert-groups": 0, "nomic-moe": 2} {
 		g := readGolden(t, name)
 		m := openToRound(t, name)
@@ -174,6 +177,9 @@ func dequantized(t *testing.T, file *tensor.File, rounded Rounded, nearest bool)
 
 // A layer that is in Int8 is so in the file, and in a model in Int4 that is opened from it, which computes what these weights stand for.
 func TestRoundFiner(t *testing.T) {
+	if testing.Short() {
+		t.Skip("of many models")
+	}
 	g := readGolden(t, "bert")
 	m := openToRound(t, "bert")
 	errs, err := m.Errors(t.Context(), nil, tensor.NewMatrix(len(g.batch.IDs), m.Hidden), g.batch)
