@@ -162,19 +162,14 @@ func (t *Team) Size() int {
 // part that panics ends; once the others have ended too, For panics with the
 // *Panic of the first. Where the system does not run all workers it uses fewer, see
 // contention.
-func (t *Team) For(n int, task Task) {
-	width := t.Size()
-	if width > 1 && n > 1 {
-		width = crowded.width(width)
-	}
-	t.run(n, task, width, true)
-}
+func (t *Team) For(n int, task Task) { t.run(n, task, true) }
 
 // ForLong is For of parts that take milliseconds: each is worth a worker, however
 // seldom that is run.
-func (t *Team) ForLong(n int, task Task) { t.run(n, task, t.Size(), false) }
+func (t *Team) ForLong(n int, task Task) { t.run(n, task, false) }
 
-func (t *Team) run(n int, task Task, width int, judged bool) {
+// run is For, or where short is false ForLong.
+func (t *Team) run(n int, task Task, short bool) {
 	if t.Size() == 1 || n <= 1 {
 		for i := range n {
 			task.Run(0, i)
@@ -182,9 +177,10 @@ func (t *Team) run(n int, task Task, width int, judged bool) {
 		}
 		return
 	}
+	width := t.size
 	t.task, t.parts, t.judged = task, n, 0
-	if judged {
-		t.judged = now()
+	if short {
+		width, t.judged = crowded.width(width), now()
 	}
 	t.width.Store(int32(width))
 	t.done.Store(0)
@@ -198,7 +194,7 @@ func (t *Team) run(n int, task Task, width int, judged bool) {
 			t.sleeper[0].sleep(ended)
 		}
 	}
-	if judged && width > 1 {
+	if short && width > 1 {
 		crowded.tasks.Add(int64(now() - t.judged))
 	}
 	t.task = nil

@@ -47,7 +47,9 @@ func (m *Model) forwardInParts(ctx context.Context, team *parallel.Team, dst ten
 		if err := p.forward(ctx, team, dst.Slice(b.Starts[from], b.Starts[to]), b.sequences(from, to), nil); err != nil {
 			return err
 		}
-		runtime.GC() // so that the next part has the memory of what it left,
+		if to < b.Sequences() {
+			runtime.GC() // so that the next part has the memory of what it left,
+		}
 	}
 	p = nil
 	runtime.GC() // and what is packed next that of p
