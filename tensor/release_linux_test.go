@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -45,3 +46,43 @@ func TestReleaseGivesMemoryBack(t *testing.T) {
 	f.Release(x)
 	require.Less(t, resident(t)-before, size/10, "sum %d", sum)
 }
+
+// So it does those of a tensor in the program, wherever in a page it begins, and of nothing
+// else; what was given back is read again.
+func TestReleaseGivesMemoryOfTheProgramBack(t *testing.T) {
+	const size = 16 << 20
+	var b bytes.Buffer
+	require.NoError(t, Write(&b, []Tensor{pattern("x", size), pattern("y", 3), pattern("z", 5000)}, nil))
+	for _, before := range []int{0, 1, 4095, 4096, 5000} {
+		data := append(bytes.Repeat([]byte{7}, before), b.Bytes()...)
+		path := filepath.Join(t.TempDir(), "program")
+		require.NoError(t, os.WriteFile(path, append(data, 9), 0o600))
+		file, err := os.Open(path)
+		require.NoError(t, err)
+		program, unmap, err := mapFile(file, len(data)+1)
+		require.NoError(t, err)
+		closed := 0
+		f, err := OpenFS(inPlaceFS{"m": embedded{text: unsafe.String(&program[before], b.Len()), closed: &closed}}, "m")
+		require.NoError(t, err)
+		read := resident(t)
+		require.Equal(t, data, program[:len(data)])
+		require.Greater(t, resident(t)-read, size*3/4)
+		for _, name := range f.Names() {
+			x, _ := f.Tensor(name)
+			f.Release(x)
+		}
+		require.Less(t, resident(t)-read, size/5)
+		require.Equal(t, data, program[:len(data)])
+		require.NoError(t, f.Close())
+		require.NoError(t, unmap())
+		require.NoError(t, file.Close())
+	}
+	require.True(t, inProgram(unsafe.Slice(unsafe.StringData(constant), len(constant))))
+	require.False(t, inProgram(b.Bytes()), "in the heap")
+	require.False(t, inProgram(variable[:]), "may be written to")
+}
+
+// Of the program.
+const constant = "what a program has in it, and nobody writes to"
+
+var variable = [64]byte{1}

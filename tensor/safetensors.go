@@ -46,6 +46,7 @@ type File struct {
 	size     int64
 	files    []string // that were opened
 	mappings []mapping
+	pages    [][]byte // from the start of a page on, that can be given back
 	closers  []func() error
 }
 
@@ -64,8 +65,9 @@ func Open(path string) (*File, error) {
 
 // OpenFS opens name in fsys as Open does. A file of fsys with a method
 // Bytes() []byte is used in place: its bytes must not change, and it stays open
-// until the File is closed. A file that is an *os.File is mapped into memory,
-// any other is read whole.
+// until the File is closed. So is one with a method Embedded() string, as go:embed
+// puts a file into a program, of which Release gives the pages back on Linux. A file
+// that is an *os.File is mapped into memory, any other is read whole.
 func OpenFS(fsys fs.FS, name string) (*File, error) {
 	return open(opener{fsys: fsys}, name)
 }
@@ -150,13 +152,13 @@ func (f *File) Close() error {
 	for _, c := range f.closers {
 		errs = append(errs, c())
 	}
-	f.closers, f.mappings = nil, nil
+	f.closers, f.mappings, f.pages = nil, nil, nil
 	return errors.Join(errs...)
 }
 
 // Release says that t, a tensor of f, will not be read for a while: where its
-// file is mapped into memory, the system may take the pages back, and reads them
-// again when they are needed. The elements stay what they are.
+// file is mapped into memory, or lies in the program, the system may take the pages
+// back, and reads them again when they are needed. The elements stay what they are.
 func (f *File) Release(t Tensor) {
 	if t.made != nil {
 		for _, source := range t.made.of {
@@ -166,13 +168,14 @@ func (f *File) Release(t Tensor) {
 	if len(t.Data) == 0 {
 		return
 	}
-	first := uintptr(unsafe.Pointer(unsafe.SliceData(t.Data)))
-	for i := range f.mappings {
-		m := &f.mappings[i]
-		if at, ok := m.holds(first); ok {
-			// Whole pages: a neighbor's elements are read again as well.
-			from := at - at%uintptr(os.Getpagesize())
-			releasePages(m.data[from : at+uintptr(len(t.Data))])
+	page, first := uintptr(os.Getpagesize()), uintptr(unsafe.Pointer(unsafe.SliceData(t.Data)))
+	last := first + uintptr(len(t.Data))
+	for _, pages := range f.pages {
+		begin := uintptr(unsafe.Pointer(unsafe.SliceData(pages)))
+		// Whole pages: a neighbor's elements are read again as well.
+		from, to := max(first-first%page, begin), min(last, begin+uintptr(len(pages)))
+		if from < to {
+			releasePages(pages[from-begin : to-begin])
 		}
 	}
 }
@@ -227,8 +230,19 @@ func (f *File) read(o opener, name string) ([]byte, error) {
 	f.closers = append(f.closers, c.release)
 	if c.mapping != nil {
 		f.mappings = append(f.mappings, *c.mapping)
+		f.pages = append(f.pages, c.data)
+	}
+	if whole := wholePages(c.data); c.embedded && inProgram(whole) {
+		f.pages = append(f.pages, whole)
 	}
 	return c.data, nil
+}
+
+// wholePages returns the pages of memory that lie in b as a whole.
+func wholePages(b []byte) []byte {
+	page, first := uintptr(os.Getpagesize()), uintptr(unsafe.Pointer(unsafe.SliceData(b)))
+	from := min((page-first%page)%page, uintptr(len(b)))
+	return b[from : from+(uintptr(len(b))-from)/page*page]
 }
 
 // openShards adds the tensors of all shards of an index. The index and the
@@ -364,9 +378,10 @@ func (o opener) errorIn(name string, err error) error {
 
 // A content is that of a file.
 type content struct {
-	data    []byte
-	mapping *mapping     // of data; nil where data is no mapping
-	release func() error // ends the use of data
+	data     []byte
+	mapping  *mapping     // of data; nil where data is no mapping
+	embedded bool         // data is a string
+	release  func() error // ends the use of data
 }
 
 // read returns the content of a file.
@@ -384,6 +399,10 @@ func (o opener) read(name string) (c content, err error) {
 	}
 	if b, ok := file.(interface{ Bytes() []byte }); ok {
 		return content{data: b.Bytes(), release: file.Close}, nil
+	}
+	if e, ok := file.(interface{ Embedded() string }); ok {
+		text := e.Embedded()
+		return content{data: unsafe.Slice(unsafe.StringData(text), len(text)), embedded: true, release: file.Close}, nil
 	}
 	if osFile, ok := file.(*os.File); ok {
 		if c, err = mapped(osFile); err != nil || c.mapping != nil {
@@ -414,5 +433,5 @@ func mapped(file *os.File) (c content, err error) {
 		return c, nil
 	}
 	release := func() error { return errors.Join(unmap(), file.Close()) }
-	return content{data, &mapping{data, file, stateOf(file)}, release}, nil
+	return content{data: data, mapping: &mapping{data, file, stateOf(file)}, release: release}, nil
 }

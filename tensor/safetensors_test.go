@@ -134,7 +134,18 @@ func (f inPlace) Bytes() []byte            { return f.data }
 func (f inPlace) Read([]byte) (int, error) { return 0, errors.New("read in place of Bytes") }
 func (f inPlace) Close() error             { *f.closed++; return nil }
 
-type inPlaceFS map[string]inPlace
+// An embedded is a file whose content is in the program.
+type embedded struct {
+	fs.File
+	text   string
+	closed *int
+}
+
+func (f embedded) Embedded() string         { return f.text }
+func (f embedded) Read([]byte) (int, error) { return 0, errors.New("read in place of Embedded") }
+func (f embedded) Close() error             { *f.closed++; return nil }
+
+type inPlaceFS map[string]fs.File
 
 func (fsys inPlaceFS) Open(name string) (fs.File, error) {
 	if f, ok := fsys[name]; ok {
@@ -167,20 +178,30 @@ func TestOpenFS(t *testing.T) {
 		assert.NoError(t, f.Close())
 	})
 	t.Run("in place", func(t *testing.T) {
-		closed := 0
-		f, err := OpenFS(inPlaceFS{"m": {data: data, closed: &closed}}, "m")
-		require.NoError(t, err)
-		assert.Equal(t, want, all(t, f))
-		x, _ := f.Tensor("uint64")
-		y := want["uint64"]
-		assert.Same(t, unsafe.SliceData(y.Data), unsafe.SliceData(x.Data), "copied")
-		assert.Zero(t, closed)
-		assert.NoError(t, f.Close())
-		assert.Equal(t, 1, closed)
+		closed, text := 0, string(data)
+		for _, file := range []fs.File{inPlace{data: data, closed: &closed}, embedded{text: text, closed: &closed}} {
+			f, err := OpenFS(inPlaceFS{"m": file}, "m")
+			require.NoError(t, err)
+			assert.Equal(t, want, all(t, f))
+			x, _ := f.Tensor("uint64")
+			y := want["uint64"]
+			if _, ok := file.(inPlace); ok {
+				assert.Same(t, unsafe.SliceData(y.Data), unsafe.SliceData(x.Data), "copied")
+			}
+			for _, name := range f.Names() {
+				y, _ := f.Tensor(name)
+				f.Release(y)
+			}
+			assert.Equal(t, want, all(t, f), "in the heap, and released")
+			assert.Zero(t, closed)
+			assert.NoError(t, f.Close())
+			assert.Equal(t, 1, closed)
+			closed = 0
+		}
 	})
 	t.Run("in place, not valid", func(t *testing.T) {
 		closed := 0
-		_, err := OpenFS(inPlaceFS{"m": {data: data[:100], closed: &closed}}, "m")
+		_, err := OpenFS(inPlaceFS{"m": inPlace{data: data[:100], closed: &closed}}, "m")
 		require.ErrorContains(t, err, "m: header: length of")
 		assert.Equal(t, 1, closed)
 	})

@@ -85,7 +85,7 @@ func TestOpenTorchInPlace(t *testing.T) {
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
 		closed := 0
-		f, err := OpenFS(inPlaceFS{"m": {data: data, closed: &closed}}, "m")
+		f, err := OpenFS(inPlaceFS{"m": inPlace{data: data, closed: &closed}}, "m")
 		require.NoError(t, err)
 		begin := uintptr(unsafe.Pointer(unsafe.SliceData(data)))
 		for name, x := range all(t, f) {

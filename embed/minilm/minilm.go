@@ -5,11 +5,11 @@
 package minilm
 
 import (
-	"bytes"
 	"context"
 	"embed"
 	"io/fs"
 	"path"
+	"strings"
 	"time"
 
 	rhumb "github.com/rhumb-go/rhumb/embed"
@@ -21,7 +21,7 @@ import (
 var settings embed.FS
 
 //go:embed model/model.safetensors
-var weights []byte
+var weights string
 
 // Load loads the model. Its weights are used where they lie in the program.
 func Load(ctx context.Context, cfg rhumb.Config) (*rhumb.Model, error) {
@@ -39,16 +39,16 @@ type folder struct{}
 // Open opens a file of the model.
 func (folder) Open(name string) (fs.File, error) {
 	if name == weightsName {
-		return weightsFile{bytes.NewReader(weights)}, nil
+		return weightsFile{strings.NewReader(weights)}, nil
 	}
 	return settings.Open(path.Join("model", name))
 }
 
 // weightsFile is the file of the weights, open. It is its own FileInfo.
-type weightsFile struct{ *bytes.Reader }
+type weightsFile struct{ *strings.Reader }
 
-// Bytes returns the content in place.
-func (weightsFile) Bytes() []byte { return weights }
+// Embedded returns the content in place.
+func (weightsFile) Embedded() string { return weights }
 
 func (f weightsFile) Stat() (fs.FileInfo, error) { return f, nil }
 func (weightsFile) Close() error                 { return nil }

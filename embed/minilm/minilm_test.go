@@ -280,7 +280,7 @@ func TestWeightsAreThePublishedOnesRounded(t *testing.T) {
 	published, err := tensor.Open(filepath.Join(source(t), "model.safetensors"))
 	require.NoError(t, err)
 	defer published.Close()
-	f, err := tensor.Parse(weights)
+	f, err := tensor.Parse([]byte(weights))
 	require.NoError(t, err)
 	require.Len(t, f.Names(), len(published.Names())-3)
 	for _, name := range f.Names() {

@@ -1,0 +1,7 @@
+//go:build !race
+
+package minilm
+
+import "testing"
+
+func skipUnderRace(*testing.T) {}
