@@ -2,8 +2,6 @@ package modelfolder
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,7 +81,7 @@ func (f Folder) loadTokenizer(version int) (*tokenizer.Tokenizer, string, error)
 
 // readTokenizerFiles is loadTokenizer where nothing is kept.
 func (f Folder) readTokenizerFiles(version int) (*tokenizer.Tokenizer, string, error) {
-	r := recorder{f, sha256.New()}
+	r := recorder{f, new([]recorded)}
 	t, err := tokenizer.LoadAs(r, version)
 	if err != nil {
 		return nil, "", f.ErrorIn("", err)
@@ -91,21 +89,21 @@ func (f Folder) readTokenizerFiles(version int) (*tokenizer.Tokenizer, string, e
 	if types := t.AppendTypes(nil, t.SpecialTokens()+1, tokenizer.Options{}); slices.Max(types) > 0 {
 		return nil, "", f.ErrorIn(tokenizerName, unsupported.Errorf("post_processor: token types %d of one text, expected 0 for all", types))
 	}
-	if reading := t.Reading(); reading != nil {
-		fmt.Fprintf(r, "%q\n", reading)
-	}
-	return t, hex.EncodeToString(r.Sum(nil)), nil
+	return t, r.sum(t), nil
 }
 
 // parseTokenizer reads tokenizer.json alone, and returns its sum too.
 func (f Folder) parseTokenizer() (*tokenizer.Tokenizer, string, error) {
-	r := recorder{f, sha256.New()}
+	r := recorder{f, new([]recorded)}
 	data, err := r.ReadFile(tokenizerName)
 	if err != nil {
 		return nil, "", f.ErrorIn(tokenizerName, err)
 	}
 	t, err := tokenizer.Parse(data)
-	return t, hex.EncodeToString(r.Sum(nil)), f.ErrorIn("", err)
+	if err != nil {
+		return nil, "", f.ErrorIn("", err)
+	}
+	return t, r.sum(t), nil
 }
 
 // side returns the side of truncation: that of the settings, of
