@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"math"
 	"sync"
 	"unsafe"
@@ -125,11 +126,7 @@ func (s *Set) packInt8Columns(p *Panels, dst []float32, columns int, column func
 	for i := range columns {
 		to := bytes[4*i*words:][:4*words]
 		scales[i] = column(i, to, own)
-		sum := int32(0)
-		for _, b := range to {
-			sum += int32(int8(b))
-		}
-		sums[i] = math.Float32frombits(uint32(sum))
+		sums[i] = math.Float32frombits(uint32(sumInt8(to)))
 		for o, v := range own {
 			outliers[o*Panel+i] = v
 		}
@@ -139,6 +136,25 @@ func (s *Set) packInt8Columns(p *Panels, dst []float32, columns int, column func
 		transpose = own
 	}
 	transpose(&dst[0], &terms[0], words, columns, words)
+}
+
+// sumInt8 returns the sum of the int8s in b, whose length is a multiple of 8.
+func sumInt8(b []byte) int32 {
+	const even, most = 0x00ff00ff00ff00ff, 8 * 128 // bytes of which two sums of 255 fit into 16 bits
+	sum := int32(-128 * len(b))
+	for len(b) > 0 {
+		part := b[:min(len(b), most)]
+		b = b[len(part):]
+		sums := uint64(0) // four, of the int8s+128
+		for ; len(part) >= 8; part = part[8:] {
+			v := binary.LittleEndian.Uint64(part) ^ 0x8080808080808080
+			sums += v&even + v>>8&even
+		}
+		for ; sums != 0; sums >>= 16 {
+			sum += int32(sums & 0xffff)
+		}
+	}
+	return sum
 }
 
 // int8Column returns the width of the steps of a column w of b, and its inverse.

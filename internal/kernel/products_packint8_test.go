@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,5 +52,21 @@ func TestPackInt8(t *testing.T) {
 		require.Panics(t, func() { s.PackInt8(&p, 0, make([]byte, 39), make([]float32, 2), make([]float32, 2)) })
 		require.Panics(t, func() { s.PackInt8(&p, 0, make([]byte, 40), make([]float32, 2), make([]float32, 1)) })
 		require.Panics(t, func() { s.QuantizeInt8(&p, make([]byte, 20), make([]float32, 2), make([]float32, 20)) })
+	}
+}
+
+// The sum of terms, eight at once, is that of one after the other.
+func TestSumInt8(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, n := range []int{0, 8, 16, 1016, 1024, 1032, 4096, 5000, 1 << 16} {
+		b := make([]byte, n)
+		for kind := range 3 {
+			want := int32(0)
+			for i := range b {
+				b[i] = [3]byte{byte(random.Uint32()), 127, 128}[kind]
+				want += int32(int8(b[i]))
+			}
+			require.Equal(t, want, sumInt8(b), n)
+		}
 	}
 }
