@@ -4,7 +4,7 @@
 # 256 tokens, over 1, 8 and 64 connections, and prints tokens a second and the median and
 # 99th percentile of latency of each: the median of three rounds, of SECONDS each. A URL
 # has the path of embeddings: …/api/embed, …/v1/embeddings, or …/embed. The model is called
-# minilm where one is named. Needs wrk; one thread of it makes the requests.
+# minilm where one is named. TOKENS and CONNECTIONS may name some of these. Needs wrk; one thread of it makes the requests.
 set -euo pipefail
 seconds=$1
 shift
@@ -22,8 +22,8 @@ ask() { # URL TOKENS CONNECTIONS SECONDS
 # middle FILE COLUMN: the median of its lines.
 middle() { sort -n -k "$2" "$1" | awk -v c="$2" '{v[NR] = $c} END {print v[int((NR + 1) / 2)]}'; }
 
-for tokens in 16 128 256; do
-	for connections in 1 8 64; do
+for tokens in ${TOKENS:-16 128 256}; do
+	for connections in ${CONNECTIONS:-1 8 64}; do
 		for round in warm 1 2 3; do
 			for i in "${!urls[@]}"; do
 				[ $round != warm ] || : >"$found/$i"
