@@ -156,7 +156,7 @@ func TestGGUFErrors(t *testing.T) {
 		{"type without a name", ggufHead(1, 0).numbers(tensorAt("a", 99, 32, 0)...).Bytes(), `tensor "a": type 99`},
 		{"part of a block", ggufHead(1, 0).numbers(tensorAt("a", 8, 33, 0)...).Bytes(), `shape [33] of Q8_0: no whole number of blocks`},
 		{"no row", ggufHead(1, 0).numbers("a", uint32(0), uint32(8), uint64(0)).Bytes(), `shape [] of Q8_0`},
-		{"huge", ggufHead(1, 0).numbers("a", uint32(2), uint64(1<<62), uint64(1<<62), uint32(0), uint64(0)).Bytes(), "no whole number of blocks and bytes"},
+		{"huge", ggufHead(1, 0).numbers("a", uint32(3), uint64(1<<30), uint64(1<<30), uint64(1<<30), uint32(0), uint64(0)).Bytes(), "no whole number of blocks and bytes"},
 		{"offset", padded(ggufHead(1, 0).numbers(tensorAt("a", 0, 1, 4)...), 64), "offset 4, expected a multiple of 32"},
 		{"past the end", padded(ggufHead(1, 0).numbers(tensorAt("a", 0, 9, 32)...), 64), "36 bytes at offset 32: past the end, the file has 64 bytes"},
 		{"offset past the end", padded(ggufHead(1, 0).numbers(tensorAt("a", 0, 1, 1<<63)...), 64), "past the end"},

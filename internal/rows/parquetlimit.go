@@ -241,7 +241,10 @@ func (c *chunkCheck) unpack(data io.Reader, n, size int64) (io.Reader, error) {
 		m, err := lz4.UncompressBlock(packed, whole)
 		return bytes.NewReader(whole[:max(m, 0)]), err
 	}
-	if m, err := snappy.DecodedLen(packed); err != nil || int64(m) > c.most {
+	switch m, err := snappy.DecodedLen(packed); {
+	case err != nil:
+		return nil, fmt.Errorf("Snappy: %w", err)
+	case int64(m) > c.most:
 		return nil, fmt.Errorf("%d bytes, expected at most %d", m, c.most)
 	}
 	whole, err := snappy.Decode(nil, packed)

@@ -183,7 +183,8 @@ func TestParquetBombs(t *testing.T) {
 		"lengths":              {pageFile{pages: [][]byte{page(t, dataPage(format.DeltaLengthByteArray, 1000), deltas(1<<20, 1000))}}, "a length of 1048576 bytes"},
 		"shared prefixes":      {pageFile{pages: [][]byte{page(t, dataPage(format.DeltaByteArray, 1000), append(shared, long...))}}, "a length of 1048576 bytes"},
 		"Zstandard":            {pageFile{codec: format.Zstd, pages: [][]byte{page(t, sizes(0, 5), zeros)}}, "more than 335544320 bytes"},
-		"Snappy":               {pageFile{codec: format.Snappy, pages: [][]byte{page(t, sizes(0, 5), append(uvarints(1<<32-1), text...))}}, "4294967295 bytes, expected at most"},
+		"Snappy":               {pageFile{codec: format.Snappy, pages: [][]byte{page(t, sizes(0, 5), append(uvarints(1<<31-1), text...))}}, "2147483647 bytes, expected at most"},
+		"Snappy of no length":  {pageFile{codec: format.Snappy, pages: [][]byte{page(t, sizes(0, 5), append(uvarints(1<<40), text...))}}, "Snappy: s2: corrupt input"},
 		"LZ4":                  {pageFile{codec: format.Lz4Raw, pages: [][]byte{page(t, sizes(0, 5), []byte("\xff\xff\xff\xff\xff"))}}, "page at "},
 		"LZO":                  {pageFile{codec: format.LZO, pages: [][]byte{page(t, sizes(0, 5), text)}}, "LZO"},
 	} {
