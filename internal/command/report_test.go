@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -26,6 +27,18 @@ func TestVersionJSON(t *testing.T) {
 	assert.True(t, strings.HasPrefix(text, "rhumb "+report["version"].(string)), text)
 	assert.Contains(t, text, report["go"].(string)+" "+report["os"].(string)+"/"+report["arch"].(string))
 	assert.Contains(t, report, "modified")
+}
+
+// What a build recorded of itself, with and without a commit.
+func TestBuild(t *testing.T) {
+	clone := &debug.BuildInfo{Main: debug.Module{Version: "v0.1.0+dirty"}, Settings: []debug.BuildSetting{
+		{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "1234"}, {Key: "vcs.time", Value: "2026-11-29T12:00:00Z"}, {Key: "vcs.modified", Value: "true"},
+	}}
+	assert.Equal(t, build{"v0.1.0+dirty", "1234", "2026-11-29T12:00:00Z", true}, buildFrom(clone))
+	assert.Equal(t, "v0.1.0+dirty 1234 modified", buildFrom(clone).String())
+	installed := &debug.BuildInfo{Main: debug.Module{Version: "v0.1.0"}}
+	assert.Equal(t, "v0.1.0", buildFrom(installed).String())
+	assert.Equal(t, "(devel)", buildFrom(&debug.BuildInfo{}).String())
 }
 
 // The two forms of doctor say the same.
