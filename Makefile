@@ -3,7 +3,7 @@ GQA = eurobert gemma3 llama qwen2 qwen3
 MODULES = $(dir $(wildcard examples/*/go.mod cmd/*/go.mod embed/embedhttp/*/go.mod deploy/*/go.mod))
 PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 
-.PHONY: test lint examples deploy image man clients stores bench goldens real generate cross tidy
+.PHONY: test lint examples deploy image man release clients stores bench goldens real generate cross tidy
 
 test:
 	go test ./...
@@ -25,6 +25,10 @@ deploy:
 # The image, without Docker: rhumb.tar.
 image:
 	cd deploy && go run . ../rhumb.tar
+
+# What a release consists of, of the commit at hand, into dist.
+release:
+	cd deploy && go run ./release -snapshot ../dist
 
 # The manual pages of the command, into the folder MAN=DIR.
 man:

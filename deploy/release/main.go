@@ -38,6 +38,9 @@ const (
 	notesFile = "NOTES.md"   // what a release's page says; not a file of it
 )
 
+// withCommit has the go command record the commit in what it builds, whatever GOFLAGS say.
+const withCommit = "-buildvcs=true"
+
 func main() {
 	snapshot := flag.Bool("snapshot", false, "take a commit without a tag, or with changes")
 	push := flag.String("push", "", "push the images of the folder as `NAME`, build nothing")
@@ -78,7 +81,7 @@ func write(ctx context.Context, root, dir string, snapshot bool, list []platform
 	built := map[platform]*binary{}
 	for _, p := range list {
 		path := filepath.Join(work, p.String())
-		if err := build.Binary(ctx, root, path, p.os, p.arch); err != nil {
+		if err := build.Binary(ctx, root, path, p.os, p.arch, withCommit); err != nil {
 			return fmt.Errorf("%v: %w", p, err)
 		}
 		if built[p], err = readBinary(path); err != nil {

@@ -143,7 +143,7 @@ func TestReproducible(t *testing.T) {
 	var sums []string
 	for range 2 {
 		path := filepath.Join(t.TempDir(), "rhumb")
-		require.NoError(t, build.Binary(t.Context(), clone(t), path, runtime.GOOS, runtime.GOARCH))
+		require.NoError(t, build.Binary(t.Context(), clone(t), path, runtime.GOOS, runtime.GOARCH, withCommit))
 		content, err := os.ReadFile(path)
 		require.NoError(t, err)
 		sums = append(sums, fmt.Sprintf("%x", sha256.Sum256(content)))

@@ -49,7 +49,7 @@ out.npy those are in out.scales.npy, in the other formats in a column.`,
   rhumb batch 'data/*.jsonl.zst' embeddings.jsonl.zst --on-error skip
   rhumb batch texts.csv part1.npy --shard 1/4
   zcat texts.jsonl.gz | rhumb batch - - --input-format jsonl --keep url > out.jsonl`,
-		Args: cobra.MinimumNArgs(2),
+		Args: arguments(2, -1),
 	}
 	model.add(cmd)
 	model.addAs(cmd, asEmbedding, asSparse, asMultiVector)

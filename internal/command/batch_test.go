@@ -101,12 +101,12 @@ func TestBatchFlags(t *testing.T) {
 	assert.Equal(t, "int8.npy: 10 rows; their scales: int8.scales.npy\n", stdout)
 
 	for args, message := range map[string]string{
-		"batch in1.jsonl":                                       "requires at least 2 arg",
+		"batch in1.jsonl":                                       "1 argument, expected IN… OUT",
 		"batch in1.jsonl out.npy --shard 0/3":                   "--shard 0/3",
 		"batch in1.jsonl out.npy --shard 4/3":                   "--shard 4/3",
 		"batch in1.jsonl out.npy --shard 3":                     "--shard 3",
 		"batch in1.jsonl out.npy --chunk 0":                     "--chunk 0",
-		"batch in1.jsonl out.jsonl --keep a --drop b":           "none of the others",
+		"batch in1.jsonl out.jsonl --keep a --drop b":           "--drop and --keep: give one of them",
 		"batch in1.jsonl out.tsv":                               "give --input-format or --output-format",
 		"batch in.pdf out.jsonl":                                "no such file",
 		"batch in1.jsonl out2.npy --on-error skip":              "npy has no place",

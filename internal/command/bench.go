@@ -65,7 +65,7 @@ func (c *console) benchCommand() *cobra.Command {
 of 512 inputs of 5 to 200 tokens. GFLOP/s are those of the matrix products alone;
 the share is of the CPU's own rate of the precision's multiply-adds, measured in the
 same run.`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 	}
 	model.add(cmd)
 	in.addAs(cmd, "input", "`FILE` whose inputs to measure in one call, - for standard input (default: the shapes)")

@@ -28,7 +28,7 @@ each dimension, as 'rhumb embed --ranges' and a model's folder
 and the normalization that they were measured at.`,
 		Example: `  rhumb calibrate --input texts.txt --output ` + quant.RangesFile + `
   rhumb embed --encoding int8 --ranges ` + quant.RangesFile + ` "one text"`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 	}
 	model.add(cmd)
 	request.add(cmd)

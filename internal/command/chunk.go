@@ -43,6 +43,9 @@ start and end are bytes of the text.`,
 		if err := errors.Join(checkPositive(cmd, "max-tokens", cfg.MaxTokens), prompts.check()); err != nil {
 			return err
 		}
+		if cfg.Overlap < 0 {
+			return usagef("--overlap %d: must be 0 or more", cfg.Overlap)
+		}
 		format, err := out.resolve(c.stdout)
 		if err != nil {
 			return err

@@ -17,7 +17,7 @@ func (c *console) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check this machine: CPU features, and every kernel set against plain Go",
-		Args:  cobra.NoArgs,
+		Args:  arguments(0, 0),
 	}
 	asJSON := addJSON(cmd)
 	cmd.RunE = action(func(ctx context.Context, _ *cobra.Command, _ []string) error {

@@ -3,6 +3,8 @@ package command
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,8 +45,27 @@ func tooLarge(err error) string {
 	return ""
 }
 
-// explainCommand adds to the error of a command that there is not which one may have been meant.
-func explainCommand(root *cobra.Command, err error) error {
+// What cobra says of flags that do not go together.
+var (
+	notTogether = regexp.MustCompile(`^if any flags in the group \[.*\] are set none of the others can be; \[(.*)\] were all set$`)
+	allTogether = regexp.MustCompile(`^if any flags in the group \[(.*)\] are set they must all be set; missing \[(.*)\]$`)
+	required    = regexp.MustCompile(`^required flag\(s\) (".*") not set$`)
+)
+
+// explainUsage returns an error of a command line in words: which flags do not go together, and
+// which command may have been meant by one that there is not.
+func explainUsage(root *cobra.Command, err error) error {
+	if m := notTogether.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Errorf("%s: give one of them", dashed(strings.Fields(m[1])))
+	}
+	if m := allTogether.FindStringSubmatch(err.Error()); m != nil {
+		missing := strings.Fields(m[2])
+		given := slices.DeleteFunc(strings.Fields(m[1]), func(name string) bool { return slices.Contains(missing, name) })
+		return fmt.Errorf("%s: missing, expected beside %s", dashed(missing), dashed(given))
+	}
+	if m := required.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Errorf("%s: missing, the command needs it", dashed(strings.Split(strings.ReplaceAll(m[1], `"`, ""), ", ")))
+	}
 	var name string
 	if n, _ := fmt.Sscanf(err.Error(), "unknown command %q", &name); n == 0 {
 		return err
@@ -57,6 +78,34 @@ func explainCommand(root *cobra.Command, err error) error {
 		return fmt.Errorf("%w; did you mean %s?", err, meant)
 	}
 	return err
+}
+
+// dashed returns the names of flags as they are written, with "and" before the last.
+func dashed(names []string) string {
+	words := "--" + names[0]
+	for i, name := range names[1:] {
+		if i == len(names)-2 {
+			words += " and --" + name
+		} else {
+			words += ", --" + name
+		}
+	}
+	return words
+}
+
+// arguments returns what takes least to most arguments, most < 0 being any number, and else says what the
+// command's usage has in their place.
+func arguments(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch _, expected, _ := strings.Cut(cmd.Use, " "); {
+		case len(args) >= least && (most < 0 || len(args) <= most):
+			return nil
+		case most == 0:
+			return fmt.Errorf("%q: found an argument, expected none", args[0])
+		default:
+			return fmt.Errorf("%s, expected %s", counted(len(args), "argument"), expected)
+		}
+	}
 }
 
 // nearest returns which of names is most like name, "" where none is: where more than two

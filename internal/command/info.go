@@ -23,7 +23,7 @@ func (c *console) infoCommand() *cobra.Command {
 		Use:               "info [NAME|FILE]",
 		Short:             "Say what the model is: its kind, dimensions or labels, limits, prompts, memory",
 		Long:              "Say what the model is: its kind, dimensions or labels, limits, prompts, and the memory\nthat its weights need. The weights of a folder are read once, for the fingerprint, and not loaded.\nOf a FILE that batch wrote, or embed as parquet, say what made it:\nthe model, its fingerprint, the prompt, dimensions, encodings. Parquet says that wherever it is;\nany other FILE must have its record beside it, .FILE.job.",
-		Args:              cobra.MaximumNArgs(1),
+		Args:              arguments(0, 1),
 		ValidArgsFunction: completeModels,
 		RunE: action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {

@@ -54,7 +54,7 @@ func (c *console) run(ctx context.Context, args []string) int {
 	}
 	var failed *failure
 	if !errors.As(err, &failed) {
-		fmt.Fprintf(stderr, "rhumb: %s\nSee '%s --help'.\n", lines(explainCommand(root, err)), cmd.CommandPath())
+		fmt.Fprintf(stderr, "rhumb: %s\nSee '%s --help'.\n", lines(explainUsage(root, err)), cmd.CommandPath())
 		return 2
 	}
 	if stopped := (*interruption)(nil); ctx.Err() != nil && errors.Is(err, ctx.Err()) && !errors.As(err, &stopped) {
@@ -77,7 +77,7 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 
-		DisableSuggestions: true, // explainCommand has them
+		DisableSuggestions: true, // explainUsage has them
 	}
 	root.SetVersionTemplate("rhumb {{.Version}}\n")
 	root.SetIn(c.stdin)
@@ -92,6 +92,8 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 		serve, c.mcpCommand(), c.infoCommand(), c.modelsCommand(), c.pullCommand(), c.quantizeCommand(),
 		c.calibrateCommand(), c.benchCommand(), c.doctorCommand(), c.versionCommand(),
 	)
+	setHelpCommand(root)
+	setCompletionCommand(root)
 	for _, cmd := range root.Commands() {
 		if cmd != serve && cmd.Flags().Lookup("progress") != nil { // serve has a log
 			cmd.Flags().BoolP("quiet", "q", false, "nothing on standard error but errors: no progress, no notes")
@@ -103,6 +105,44 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 		}
 	}
 	return root
+}
+
+// setHelpCommand has help of a command that there is not be an error.
+func setHelpCommand(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, err := root.Find([]string{"help"})
+	if err != nil {
+		panic(err) // cobra has it
+	}
+	help.Run = nil
+	help.RunE = func(_ *cobra.Command, args []string) error {
+		cmd, _, err := root.Find(args)
+		if err != nil {
+			return err
+		}
+		cmd.InitDefaultHelpFlag()
+		return cmd.Help()
+	}
+}
+
+// setCompletionCommand has completion of a shell that there is not be an error.
+func setCompletionCommand(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	completion, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		panic(err) // cobra has it
+	}
+	var shells []string
+	for _, cmd := range completion.Commands() {
+		shells = append(shells, cmd.Name())
+	}
+	completion.Args = cobra.ArbitraryArgs
+	completion.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		return fmt.Errorf("unknown shell %q, expected one of: %s", args[0], strings.Join(shells, ", "))
+	}
 }
 
 // A failure is an error of a command that was called as it should be.

@@ -39,7 +39,7 @@ it in the user's cache; later ones read the files that changed. Nothing but the 
 is written to standard output; it ends with standard input.`,
 		Example: `  rhumb mcp
   rhumb mcp --dir ~/src/project --dir ~/notes --rerank-model cross-encoder/ms-marco-MiniLM-L6-v2`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 	}
 	f.model.addName(cmd)
 	f.model.addComputation(cmd)

@@ -279,7 +279,7 @@ func TestMCPUsage(t *testing.T) {
 		{1, []string{"--dir", folder, "--rerank-model", classifier}, "expected a reranker"},
 		{1, []string{"--dir", folder, "--rerank-model", tiny}, "--rerank-model"},
 		{1, []string{"--dir", folder, "--model", reranker}, "expected an embedding model"},
-		{2, []string{"extra"}, "unknown command"},
+		{2, []string{"extra"}, "found an argument, expected none"},
 	} {
 		code, stdout, stderr := rhumb(t, "", append([]string{"mcp", "--model", tiny}, test.args...)...)
 		assert.Equal(t, test.code, code, "%v", test.args)

@@ -17,7 +17,7 @@ hidden file .PART.job, by which the settings, the inputs and the order are check
 and with npy of 8 bits its scales. Rows for a store must have ids of the inputs, as
 indexes in their place begin with 0 in each PART.`,
 		Example: "  rhumb merge embeddings.parquet part*.parquet",
-		Args:    cobra.MinimumNArgs(2),
+		Args:    arguments(2, -1),
 	}
 	asJSON := addJSON(cmd)
 	cmd.RunE = action(func(ctx context.Context, _ *cobra.Command, args []string) error {

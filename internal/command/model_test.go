@@ -175,8 +175,8 @@ func TestHubErrors(t *testing.T) {
 		{1, "embed --download --model owner/other summer", "no such model"},
 		{1, "embed --model a/b/c summer", "no such folder"},
 		{1, "info owner/other", "run 'rhumb pull owner/other'"},
-		{2, "pull", "accepts 1 arg"},
-		{2, "pull a b", "accepts 1 arg"},
+		{2, "pull", "0 arguments, expected ID"},
+		{2, "pull a b", "2 arguments, expected ID"},
 		{2, "pull --progress sometimes a", "there is auto, always, never"},
 	} {
 		code, stdout, stderr := rhumb(t, "", strings.Fields(test.args)...)

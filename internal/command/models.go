@@ -25,7 +25,7 @@ cache of Hugging Face's own tools ($HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggi
 and those that Ollama has pulled ($OLLAMA_MODELS or ~/.ollama/models). --model takes the
 revision main of an id; another one is given by its path. What a model is, and whether
 it can be read, rhumb info says.`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 		RunE: action(func(context.Context, *cobra.Command, []string) error {
 			list, err := cachedModels()
 			if err != nil {

@@ -22,7 +22,7 @@ on where it was; one that stands still for two minutes or so, or brings less tha
 60 KiB in a minute, is given up.`,
 		Example: `  rhumb pull BAAI/bge-small-en-v1.5
   rhumb embed --model BAAI/bge-small-en-v1.5 --query "What is a rhumb line?"`,
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments(1, 1),
 		ValidArgsFunction: completeIDs,
 	}
 	cmd.Flags().StringVar(&revision, "revision", mainRevision, "`R`, a branch, a tag or a commit")

@@ -20,7 +20,7 @@ columns), and print its size and the errors. It loads like any other folder, at 
 precision: to compute with 4 bits, give --precision int4 there too.`,
 		Example: `  rhumb quantize --precision int4 Qwen3-Embedding-8B Qwen3-Embedding-8B-int4
   rhumb embed --model Qwen3-Embedding-8B-int4 --precision int4 "one text"`,
-		Args: cobra.ExactArgs(2),
+		Args: arguments(2, 2),
 	}
 	precision := addChoice(cmd, "precision", "number format of the weights in OUT", embed.Int8.String(), embed.Int4.String())
 	progress := addProgress(cmd)

@@ -178,6 +178,9 @@ func (f *partFlags) addTokens(cmd *cobra.Command) {
 
 // check checks what the command line alone tells.
 func (f *partFlags) check(cmd *cobra.Command) error {
+	if f.overlap < 0 {
+		return usagef("--chunk-overlap %d: must be 0 or more", f.overlap)
+	}
 	if err := checkPositive(cmd, "chunk-tokens", f.tokens); err != nil || f.tokens > 0 {
 		return err
 	}

@@ -120,7 +120,7 @@ func TestRerankErrors(t *testing.T) {
 		message string
 		args    []string
 	}{
-		{2, `"query" not set`, []string{"a"}},
+		{2, `--query: missing`, []string{"a"}},
 		{1, "query: empty", []string{"--query", "", "a"}},
 		{2, "--query: not UTF-8", []string{"--query", "\xff", "a"}},
 		{2, "--prompt: not UTF-8", []string{"--query", "q", "--prompt", "\xff", "a"}},

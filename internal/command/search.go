@@ -37,7 +37,7 @@ are not found. With a multi-vector model it is by MaxSim. Every line is looked a
 The prompts are the model's for queries and for documents, where it has them. With
 --chunk-tokens it is the chunks of the lines that are looked at, and found.`,
 		Example: `  rhumb search --corpus texts.txt "how do I get a refund?"`,
-		Args:    cobra.MinimumNArgs(1),
+		Args:    arguments(1, -1),
 	}
 	model.add(cmd)
 	model.addAs(cmd, asEmbedding, asSparse, asMultiVector)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -55,7 +56,7 @@ Voyage and others ask.
 Every flag may also be given by the variable of the environment that is named with it, lists with
 commas, and in the file of --config, lists as lists. The command line goes before the environment,
 that before the file, and that before the default.`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 		Example: `  rhumb serve
   rhumb serve --addr :8080 --model BAAI/bge-small-en-v1.5 --model notes=path/to/model
   rhumb serve --api-keys keys.txt --config rhumb.yaml
@@ -102,6 +103,9 @@ that before the file, and that before the default.`,
 			return usagef("--max-chars %d: must be 0 or more", f.maxChars)
 		case f.queueTokens < 0:
 			return usagef("--queue-tokens %d: must be 0 or more", f.queueTokens)
+		}
+		if f.origin != "" && f.origin != "*" && !strings.Contains(f.origin, "://") {
+			return usagef("--cors-origin %s: expected one such as https://example.com, or *", f.origin)
 		}
 		if err := f.draining.check(); err != nil {
 			return err
@@ -160,7 +164,7 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 	}
 	listener, err := listen(f.addr) // before the models, which take longer
 	if err != nil {
-		return err
+		return fmt.Errorf("--addr %s: %w", f.addr, err)
 	}
 	defer listener.Close()
 	places, err := f.places(ctx, c)

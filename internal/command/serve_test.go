@@ -338,7 +338,7 @@ func TestServeExitCodes(t *testing.T) {
 		{2, "--shutdown-timeout -1s", "--shutdown-timeout -1s"},
 		{2, "tls-key", "--tls-cert a.pem"},
 		{2, "there is text, json", "--log-format xml"},
-		{2, "unknown command", "extra"},
+		{2, "found an argument, expected none", "extra"},
 		{2, "expected NAME=MODEL", "--model =" + tiny},
 		{2, "expected NAME=MODEL", "--model a="},
 		{1, "no-folder", "--model no-folder/x/y"},

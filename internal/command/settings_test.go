@@ -208,7 +208,7 @@ func TestServeSettings(t *testing.T) {
 	t.Setenv("RHUMB_ADDR", "nonsense")
 	code, _, stderr = rhumb(t, "", "serve", "--config", write(t, "b.yaml", "model: [a=no/such/folder]\n"))
 	assert.Equal(t, 1, code)
-	assert.Equal(t, "rhumb: listen tcp: address nonsense: missing port in address (--addr is from RHUMB_ADDR)\n", stderr)
+	assert.Equal(t, "rhumb: --addr nonsense: listen tcp: address nonsense: missing port in address (--addr is from RHUMB_ADDR)\n", stderr)
 	t.Setenv("RHUMB_ADDR", "127.0.0.1:0")
 	code, _, stderr = rhumb(t, "", "serve", "--config", write(t, "b.yaml", "\nmodel: [a=no/such/folder]\n"))
 	assert.Equal(t, 1, code)

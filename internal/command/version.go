@@ -15,7 +15,7 @@ func (c *console) versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of rhumb, its commit and the version of Go",
-		Args:  cobra.NoArgs,
+		Args:  arguments(0, 0),
 	}
 	asJSON := addJSON(cmd)
 	cmd.RunE = action(func(context.Context, *cobra.Command, []string) error {
