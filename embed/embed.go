@@ -1,11 +1,18 @@
 // Package embed turns texts into embeddings: it loads a model folder as
-// sentence-transformers writes it, and runs each text through the tokenizer,
+// sentence-transformers writes it, or a GGUF file, and runs each text through the tokenizer,
 // the transformer, pooling and the modules that follow.
 //
-//	model, err := embed.Load(ctx, "all-MiniLM-L6-v2", embed.Config{})
+//	model, err := embed.Load(ctx, "path/to/all-MiniLM-L6-v2", embed.Config{})
 //	…
+//	defer model.Close()
 //	result, err := model.Embed(ctx, []string{"a text"}, embed.Options{})
 //	fmt.Println(result.Embeddings[0].Float32)
+//
+// Package [github.com/rhumb-go/rhumb/embed/minilm] has that model inside the program, and
+// [github.com/rhumb-go/rhumb/embed/hub] finds or downloads those of the Hugging Face hub. A [Model] may be
+// used by any number of goroutines. A [Queue] puts calls of many goroutines together, and
+// [Model.EmbedSeq] takes inputs without end. Models of other kinds have packages below this one: rerankers,
+// sparse and multi-vector models.
 //
 // The same text gives the same bits: alone or in any company, with any number
 // of workers, on every SIMD kernel set. The "generic" set, and "sse41", which has its bits,

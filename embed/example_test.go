@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/chunk"
 	"github.com/rhumb-go/rhumb/encoding"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
@@ -282,4 +283,27 @@ func load() *embed.Model {
 		log.Fatal(err)
 	}
 	return model
+}
+
+// How a model reads the texts of a request is what package chunk needs to cut long ones.
+func ExampleModel_Reading() {
+	model := load()
+	defer model.Close()
+	reading, err := model.Reading(embed.Options{PromptName: "document"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%q, %d tokens\n", reading.Prompt, reading.MaxTokens)
+	text := "Berlin is a city. It has many lakes. Most of them are in its west, where the Havel flows."
+	chunks, err := chunk.Split(reading.Tokenizer, text, chunk.Config{MaxTokens: reading.MaxTokens, Prompt: reading.Prompt})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, c := range chunks {
+		fmt.Printf("%q\n", text[c.Start:c.End])
+	}
+	// Output:
+	// "passage: ", 32 tokens
+	// "Berlin is a city. It has many lakes. "
+	// "Most of them are in its west, where the Havel flows."
 }

@@ -2,8 +2,11 @@ package embed
 
 import (
 	"context"
+	"io/fs"
+	"path/filepath"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -33,4 +36,17 @@ func TestLoadEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = Inspect(ctx, onDisk(t, t.TempDir(), "model", readModel(t, "bert")), Config{})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// The id of a model at the hub is no folder: the error names what makes one of it.
+func TestLoadID(t *testing.T) {
+	for _, id := range []string{"BAAI/bge-small-en-v1.5", "bert-base-uncased"} {
+		_, err := Load(t.Context(), id, Config{})
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		assert.ErrorContains(t, err, id+": ")
+		assert.ErrorContains(t, err, "hub.Resolve")
+	}
+	_, err := Load(t.Context(), filepath.Join(t.TempDir(), "none"), Config{})
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	assert.NotContains(t, err.Error(), "hub")
 }

@@ -1,5 +1,9 @@
 // Package encoding holds the forms in which an embedding is given to a caller,
 // and reads them back: numbers of 32, 16, 8 and 1 bits, as JSON and as base64.
+//
+//	var v encoding.Vector
+//	err := encoding.Encode(&v, embedding, []encoding.Format{encoding.Int8, encoding.Ubinary}, nil)
+//	fmt.Println(v.Int8, v.Ubinary)
 package encoding
 
 import (

@@ -18,8 +18,9 @@ import (
 // methods are those by which the packages are used, beside their functions: each
 // has an example under its own name.
 var methods = map[string][]string{
-	"tokenizer":         {"Tokenizer.Encode", "Tokenizer.EncodePair", "Tokenizer.EncodeOffsets", "Tokenizer.Decode"},
-	"embed":             {"Model.Embed", "Model.EmbedIDs", "Model.EmbedSeq", "Model.EmbedTokens", "Queue.Embed"},
+	"tokenizer":         {"Tokenizer.Encode", "Tokenizer.EncodeAll", "Tokenizer.EncodePair", "Tokenizer.EncodeOffsets", "Tokenizer.Decode"},
+	"embed":             {"Model.Embed", "Model.EmbedIDs", "Model.EmbedSeq", "Model.EmbedTokens", "Model.Reading", "Queue.Embed"},
+	"embed/embedhttp":   {"Handler.Drain"},
 	"embed/sparse":      {"Model.Embed", "Index.Search"},
 	"embed/m3":          {"Model.Embed"},
 	"embed/multivector": {"Model.EmbedQueries", "Model.EmbedQuery", "Model.EmbedDocuments", "Model.Score", "Model.Rank"},

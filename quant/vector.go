@@ -1,6 +1,10 @@
 // Package quant holds embeddings in fewer bits: their conversion, and the ranges
 // that a conversion may be calibrated with. Package search compares what is stored.
 //
+//	bytes, scale, err := quant.AppendScaled([]int8(nil), vector) // 8 bits at the vector's own scale
+//	bits, err := quant.AppendBits([]uint8(nil), vector)          // signs, 8 in a byte
+//	ranges, err := quant.Calibrate(slices.Values(vectors))       // for 8 bits at a scale that all share
+//
 // A vector of int8 is one of uint8 less 128, in every conversion. So is a vector of packed bits as int8 ("binary") one as uint8 ("ubinary").
 package quant
 

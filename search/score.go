@@ -1,5 +1,9 @@
 // Package search finds the vectors nearest to another one, exactly, among embeddings
 // as they are stored: float32, or the formats of package quant.
+//
+//	rows := slices.Concat(vectors...) // end to end, each as long as the query
+//	matches, err := search.Nearest(search.Dot, query, rows, 10)
+//	fmt.Println(matches[0].Row, matches[0].Score)
 package search
 
 import (

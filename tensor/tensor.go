@@ -1,6 +1,13 @@
 // Package tensor holds arrays on disk and in memory: tensors as safetensors
-// files and state dicts of PyTorch store them, and float32 matrices as the
+// files, GGUF files and state dicts of PyTorch store them, and float32 matrices as the
 // layers compute with them.
+//
+//	file, err := tensor.Open("model.safetensors") // mapped into memory, not read
+//	…
+//	defer file.Close()
+//	t, ok := file.Tensor("embeddings.word_embeddings.weight")
+//	row := make([]float32, t.Shape[1])
+//	err = t.Float32sAt(row, 0)
 package tensor
 
 import (

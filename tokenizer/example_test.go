@@ -111,3 +111,21 @@ func load() *tokenizer.Tokenizer {
 	}
 	return t
 }
+
+// Texts of any number, on all CPUs.
+func ExampleTokenizer_EncodeAll() {
+	tokens, err := tokenizer.Load("../testdata/goldens/bert/model/tokenizer.json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	list, err := tokens.EncodeAll([]string{"a river", "a bank of the river"}, tokenizer.Options{MaxTokens: 5}, 0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range list {
+		fmt.Println(len(e.IDs), "tokens,", e.Truncated, "dropped")
+	}
+	// Output:
+	// 5 tokens, 0 dropped
+	// 5 tokens, 6 dropped
+}

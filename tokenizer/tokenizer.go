@@ -3,6 +3,11 @@
 // normalized, split into words, and each word is cut into pieces by the model;
 // the post-processor puts special tokens around the whole. One file a stage.
 //
+//	tokens, err := tokenizer.Load("path/to/tokenizer.json")
+//	…
+//	encoding, err := tokens.Encode("a text", tokenizer.Options{})
+//	fmt.Println(encoding.IDs)
+//
 // The ids are those of Hugging Face tokenizers 0.23.3.
 package tokenizer
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/adapt"
@@ -24,6 +25,11 @@ func ExampleEmbedder() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	one, err := embedder.EmbedDocument(ctx, texts[0]) // chromem-go's EmbeddingFunc
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(slices.Equal(one, documents[0]))
 	query, err := embedder.EmbedQuery(ctx, "Was there a delay?")
 	if err != nil {
 		log.Fatal(err)
@@ -36,6 +42,7 @@ func ExampleEmbedder() {
 		fmt.Printf("%.3f  %s\n", cosine, texts[i])
 	}
 	// Output:
+	// true
 	// 0.165  The food was delicious
 	// 0.406  The train was late
 }

@@ -1,5 +1,10 @@
 // Package chunk cuts long texts into chunks that a model reads whole, on the model's
 // own tokens, between paragraphs, sentences and words.
+//
+//	reading, err := model.Reading(embed.Options{PromptName: "document"})
+//	…
+//	chunks, err := chunk.Split(reading.Tokenizer, text, chunk.Config{MaxTokens: reading.MaxTokens, Prompt: reading.Prompt})
+//	fmt.Println(text[chunks[0].Start:chunks[0].End])
 package chunk
 
 import (

@@ -101,3 +101,42 @@ func ExampleParseKeys() {
 	fmt.Println(list[0].Name, list[0].TokensPerMinute, list[0].Concurrent)
 	// Output: team-a 1000000 8
 }
+
+// A service ends without a request that is lost: balancers are told, what they still send is answered, and the
+// queue, closed last, answers what it has.
+func ExampleHandler_Drain() {
+	model, err := embed.Load(context.Background(), "../../testdata/goldens/bert/model", embed.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	queue := embed.NewQueue(model, embed.QueueConfig{})
+	handler, err := embedhttp.New(embedhttp.Config{Models: []embedhttp.Model{{Name: "tiny", Queue: queue, Info: model.Info()}}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := handler.Warm(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	ready := func() {
+		resp, err := http.Get(server.URL + "/ready")
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer resp.Body.Close()
+		fmt.Println(resp.StatusCode)
+	}
+	ready()
+	handler.Drain()
+	ready()        // as long as balancers take to ask
+	server.Close() // waits for the requests under way
+	if err := queue.Close(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(handler.UnderWay(), "requests under way")
+	// Output:
+	// 200
+	// 503
+	// 0 requests under way
+}

@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -17,6 +18,9 @@ import (
 // dir is; name is the folder's, "" where it has none, or the file's without its ending. Errors begin with dir.
 func InDir[M any](dir string, open func(fsys fs.FS, name string) (M, error)) (m M, err error) {
 	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) && fs.ValidPath(dir) && strings.Count(dir, "/") <= 1 { // as an id is written
+		return m, fmt.Errorf("%w; expected the folder of a model: of an id at the Hugging Face hub, hub.Resolve returns it", err)
+	}
 	if err != nil {
 		return m, err
 	}
