@@ -307,4 +307,5 @@ def main():
         raise SystemExit("not made: " + ", ".join(wrong))
 
 
-main()
+if __name__ == "__main__":
+    main()
