@@ -109,8 +109,9 @@ var layers = map[string]row{
 	"examples/batch":        {ours: []string{public}},
 	"examples/hybrid":       {ours: []string{public}},
 	"examples/rag":          {ours: []string{public}},
+	"internal/verify":       {ours: []string{"tensor", "tokenizer", "embed", "embed/minilm", "embed/multivector", "embed/rerank", "embed/sparse", "internal/kernel"}, others: []string{"github.com/x448/float16"}},
 	// internal/kernel is for doctor and bench, which look at each kernel set.
-	"internal/command": {ours: []string{public, "internal/cachedir", "internal/fill", "internal/folderindex", "internal/kernel", "internal/rows"}, others: []string{
+	"internal/command": {ours: []string{public, "internal/cachedir", "internal/fill", "internal/folderindex", "internal/kernel", "internal/rows", "internal/verify"}, others: []string{
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "go.yaml.in/yaml/v3", "github.com/schollz/progressbar/v3",
 		"github.com/parquet-go/parquet-go", "github.com/x448/float16",
 		"github.com/prometheus/client_golang", "golang.org/x/sys/unix", "golang.org/x/term",

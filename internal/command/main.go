@@ -90,7 +90,7 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 		c.embedCommand(), c.batchCommand(), c.mergeCommand(), c.tokenizeCommand(), c.similarityCommand(), c.searchCommand(),
 		c.rerankCommand(), c.classifyCommand(), c.chunkCommand(),
 		serve, c.mcpCommand(), c.infoCommand(), c.modelsCommand(), c.pullCommand(), c.quantizeCommand(),
-		c.calibrateCommand(), c.benchCommand(), c.doctorCommand(), c.versionCommand(),
+		c.calibrateCommand(), c.benchCommand(), c.doctorCommand(), c.verifyCommand(), c.versionCommand(),
 	)
 	setHelpCommand(root)
 	setCompletionCommand(root)

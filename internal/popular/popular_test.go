@@ -16,10 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/embed"
-	"github.com/rhumb-go/rhumb/embed/multivector"
-	"github.com/rhumb-go/rhumb/embed/rerank"
-	"github.com/rhumb-go/rhumb/embed/sparse"
-	"github.com/rhumb-go/rhumb/tensor"
+	"github.com/rhumb-go/rhumb/internal/verify"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
@@ -27,19 +24,9 @@ import (
 // reference's differ as much between its own batches.
 const tolerance = 3e-5
 
-// A popular is what cases.json says, and the reference's answers.
-type popular struct {
-	Name, Kind     string
-	Texts, Queries []string
-	Prompts        map[string]string
-	IDs            map[string][][]int32
-	IDs4           [][]int32 `json:"ids4"` // transformers 4.57.6's, of Texts by themselves
-	Pooling        string
-	QueryRows      []int  `json:"query_rows"`
-	DocumentRows   []int  `json:"document_rows"`
-	Refused        string // what the error says
-	dir            string
-	answers        map[string]tensor.Matrix
+// ids4 are transformers 4.57.6's, of a model's texts by themselves.
+type ids4 struct {
+	IDs [][]int32 `json:"ids4"`
 }
 
 // Folders in the published layout of popular models give what sentence-transformers
@@ -79,13 +66,14 @@ func TestFolders(t *testing.T) {
 					require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
 					require.NoError(t, os.WriteFile(to, data, 0o600))
 				}
-				p := read(t, dir)
-				check := map[string]func(*testing.T, *popular, embed.Config) error{
-					"embed": checkEmbed, "rerank": checkRerank, "classify": checkClassify, "sparse": checkSparse, "multivector": checkMultiVector,
-				}[p.Kind]
-				require.NotNil(t, check, p.Kind)
-				checkFour(t, p)
-				err := check(t, p, embed.Config{Pooling: p.Pooling, Transformers: 5}) // which the reference runs on
+				p, err := verify.Read(os.DirFS(dir))
+				require.NoError(t, err)
+				checkFour(t, dir, p)
+				p.Transformers = 5 // which the reference runs on
+				answers, err := p.Answers(t.Context(), embed.Config{})
+				for _, a := range answers {
+					check(t, a.Name, a.Want.Data, a.Got.Data)
+				}
 				if p.Refused == "" {
 					require.NoError(t, err)
 				} else {
@@ -94,30 +82,6 @@ func TestFolders(t *testing.T) {
 			})
 		}
 	}
-}
-
-// read returns what the folder of a model and its answers has.
-func read(t *testing.T, root string) *popular {
-	p := &popular{dir: filepath.Join(root, "model"), answers: map[string]tensor.Matrix{}}
-	data, err := os.ReadFile(filepath.Join(root, "cases.json"))
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(data, p))
-	if p.Refused != "" {
-		return p
-	}
-	f, err := tensor.Open(filepath.Join(root, "answers.safetensors"))
-	require.NoError(t, err)
-	defer f.Close() //nolint:errcheck // nothing was written
-	for _, name := range f.Names() {
-		x, _ := f.Tensor(name)
-		m := tensor.NewMatrix(1, x.Len())
-		if len(x.Shape) == 2 {
-			m = tensor.NewMatrix(x.Shape[0], x.Shape[1])
-		}
-		require.NoError(t, x.Float32s(m.Data))
-		p.answers[name] = m
-	}
-	return p
 }
 
 // check logs how far got is from want, and fails beyond the tolerance.
@@ -135,11 +99,15 @@ func check(t *testing.T, what string, want, got []float32) {
 
 // checkFour holds the tokenizer, as the folder's own version of transformers reads it, to the
 // ids of 4.57.6, where that version is 4 or none.
-func checkFour(t *testing.T, p *popular) {
-	if p.IDs4 == nil {
+func checkFour(t *testing.T, dir string, p *verify.Model) {
+	data, err := os.ReadFile(filepath.Join(dir, "cases.json"))
+	require.NoError(t, err)
+	var four ids4
+	require.NoError(t, json.Unmarshal(data, &four))
+	if four.IDs == nil {
 		return
 	}
-	tok, err := tokenizer.LoadAs(os.DirFS(p.dir), 0)
+	tok, err := tokenizer.LoadAs(os.DirFS(filepath.Join(dir, "model")), 0)
 	require.NoError(t, err)
 	if tok.Version() == 5 {
 		return
@@ -147,127 +115,6 @@ func checkFour(t *testing.T, p *popular) {
 	for i, text := range p.Texts {
 		e, err := tok.Encode(text, tokenizer.Options{})
 		require.NoError(t, err)
-		require.Equal(t, p.IDs4[i], e.IDs, "transformers 4's ids of %q", text)
+		require.Equal(t, four.IDs[i], e.IDs, "transformers 4's ids of %q", text)
 	}
-}
-
-// unit reports whether a row is of unit length, as those of a model with Normalize.
-func unit(row []float32) bool {
-	sum := 0.0
-	for _, v := range row {
-		sum += float64(v) * float64(v)
-	}
-	return math.Abs(sum-1) < 1e-4
-}
-
-func checkEmbed(t *testing.T, p *popular, cfg embed.Config) error {
-	m, err := embed.Load(t.Context(), p.dir, cfg)
-	if err != nil {
-		return err
-	}
-	defer m.Close() //nolint:errcheck // nothing was written
-	for label, want := range p.answers {
-		r, err := m.Embed(t.Context(), p.Texts, embed.Options{Prompt: p.Prompts[label], Unnormalized: !unit(want.Row(0))})
-		require.NoError(t, err)
-		var got []float32
-		for i, e := range r.Embeddings {
-			if ids := p.IDs[label]; ids != nil {
-				require.Equal(t, len(ids[i]), e.Tokens, "%s: tokens of text %d", label, i)
-			}
-			got = append(got, e.Float32...)
-		}
-		check(t, label, want.Data, got)
-	}
-	return nil
-}
-
-func checkRerank(t *testing.T, p *popular, cfg embed.Config) error {
-	m, err := rerank.Load(t.Context(), p.dir, cfg)
-	if err != nil {
-		return err
-	}
-	defer m.Close() //nolint:errcheck // nothing was written
-	var got []float32
-	for _, q := range p.Queries {
-		scores, err := m.Score(t.Context(), q, p.Texts, rerank.Options{})
-		require.NoError(t, err)
-		for _, s := range scores {
-			got = append(got, s.Value)
-		}
-	}
-	check(t, "scores", p.answers["scores"].Data, got)
-	return nil
-}
-
-func checkClassify(t *testing.T, p *popular, cfg embed.Config) error {
-	m, err := rerank.Load(t.Context(), p.dir, cfg)
-	if err != nil {
-		return err
-	}
-	defer m.Close() //nolint:errcheck // nothing was written
-	var pairs [][2]string
-	for _, q := range p.Queries {
-		for _, text := range p.Texts {
-			pairs = append(pairs, [2]string{q, text})
-		}
-	}
-	var got []float32
-	list, err := m.ClassifyPairs(t.Context(), pairs, rerank.Options{})
-	require.NoError(t, err)
-	for _, c := range list {
-		for _, name := range m.Info().Labels {
-			for _, l := range c.Labels {
-				if l.Name == name {
-					got = append(got, l.Score)
-				}
-			}
-		}
-	}
-	check(t, "labels", p.answers["scores"].Data, got)
-	return nil
-}
-
-func checkSparse(t *testing.T, p *popular, cfg embed.Config) error {
-	m, err := sparse.Load(t.Context(), p.dir, cfg)
-	if err != nil {
-		return err
-	}
-	defer m.Close() //nolint:errcheck // nothing was written
-	for name, want := range p.answers {
-		vectors, err := m.Embed(t.Context(), p.Texts, sparse.Options{PromptName: name})
-		require.NoError(t, err)
-		got := make([]float32, len(want.Data))
-		for i, v := range vectors {
-			for j, at := range v.Indices {
-				got[i*want.Cols+int(at)] = v.Values[j]
-			}
-		}
-		check(t, name, want.Data, got)
-	}
-	return nil
-}
-
-func checkMultiVector(t *testing.T, p *popular, cfg embed.Config) error {
-	m, err := multivector.Load(t.Context(), p.dir, cfg)
-	if err != nil {
-		return err
-	}
-	defer m.Close() //nolint:errcheck // nothing was written
-	var got []float32
-	for i, q := range p.Queries {
-		e, err := m.EmbedQuery(t.Context(), q, multivector.Options{})
-		require.NoError(t, err)
-		require.Equal(t, p.QueryRows[i], e.Vectors.Rows, "query %d", i)
-		got = append(got, e.Vectors.Data...)
-	}
-	check(t, "query", p.answers["query"].Data, got)
-	list, err := m.EmbedDocuments(t.Context(), p.Texts, multivector.Options{})
-	require.NoError(t, err)
-	got = nil
-	for i, e := range list {
-		require.Equal(t, p.DocumentRows[i], e.Vectors.Rows, "document %d", i)
-		got = append(got, e.Vectors.Data...)
-	}
-	check(t, "document", p.answers["document"].Data, got)
-	return nil
 }

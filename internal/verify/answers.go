@@ -41,13 +41,20 @@ func (m *Model) Answers(ctx context.Context, cfg embed.Config) (list []Answer, e
 	return list, err
 }
 
+// shaped returns data as rows of one length.
+func shaped(rows int, data []float32) tensor.Matrix {
+	m := tensor.NewMatrix(rows, len(data)/max(1, rows))
+	copy(m.Data, data)
+	return m
+}
+
 // rowsOf returns a matrix of a row for each of n vectors.
 func rowsOf(n int, row func(i int) []float32) tensor.Matrix {
 	var data []float32
 	for i := range n {
 		data = append(data, row(i)...)
 	}
-	return tensor.Matrix{Rows: n, Cols: len(data) / max(1, n), Data: data}
+	return shaped(n, data)
 }
 
 func (m *Model) load(ctx context.Context, cfg embed.Config) (*embed.Model, error) {
@@ -105,7 +112,7 @@ func (m *Model) rerank(ctx context.Context, cfg embed.Config) (list []Answer, er
 
 // scores returns the answer of a model with scores: one row of all.
 func (m *Model) scores(got []float32) []Answer {
-	return []Answer{{"scores", m.answers["scores"], tensor.Matrix{Rows: 1, Cols: len(got), Data: got}}}
+	return []Answer{{"scores", m.answers["scores"], shaped(1, got)}}
 }
 
 func (m *Model) classify(ctx context.Context, cfg embed.Config) (list []Answer, err error) {
@@ -187,12 +194,12 @@ func (m *Model) multivector(ctx context.Context, cfg embed.Config) (list []Answe
 				return nil, fmt.Errorf("%s %d: %d vectors, expected %d", side.name, i, e.Vectors.Rows, side.rows[i])
 			}
 		}
-		got := rowsOf(len(side.got), func(i int) []float32 { return side.got[i].Vectors.Data })
-		want := m.answers[side.name]
-		if len(got.Data) == len(want.Data) {
-			got.Rows, got.Cols = want.Rows, want.Cols
+		var got []float32
+		rows := 0
+		for _, e := range side.got {
+			got, rows = append(got, e.Vectors.Data...), rows+e.Vectors.Rows
 		}
-		list = append(list, Answer{side.name, want, got})
+		list = append(list, Answer{side.name, m.answers[side.name], shaped(rows, got)})
 	}
 	return list, nil
 }

@@ -30,16 +30,16 @@ const MiniLM = "minilm"
 
 // A Model is inputs, and what the reference makes of them with the model of a folder.
 type Model struct {
-	Name           string              `json:"-"`
-	Kind           string              // "embed", "rerank", "classify", "sparse" or "multivector"
-	Texts, Queries []string            // documents are texts
-	Prompts        map[string]string   // by the name of their answer
+	Name           string               `json:"-"`
+	Kind           string               // "embed", "rerank", "classify", "sparse" or "multivector"
+	Texts, Queries []string             // documents are texts
+	Prompts        map[string]string    // by the name of their answer
 	IDs            map[string][][]int32 // of each text, by the name of the answer; nil = not known
-	Pooling        string              // that the caller has to name
-	Transformers   int                 // as which the tokenizer's files are read, see embed.Config
-	QueryRows      []int               `json:"query_rows"` // vectors of each query of a multi-vector model
-	DocumentRows   []int               `json:"document_rows"`
-	Refused        string              // what the error of such a folder says; there are no answers
+	Pooling        string               // that the caller has to name
+	Transformers   int                  // as which the tokenizer's files are read, see embed.Config
+	QueryRows      []int                `json:"query_rows"` // vectors of each query of a multi-vector model
+	DocumentRows   []int                `json:"document_rows"`
+	Refused        string               // what the error of such a folder says; there are no answers
 
 	folder  fs.FS                    // of the model; nil = that of embed/minilm
 	answers map[string]tensor.Matrix // by name

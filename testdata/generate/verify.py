@@ -121,7 +121,7 @@ def minilm(goldens):
     rows = load_file(os.path.join(at, "golden.safetensors"))["embeddings"]
     chosen, length = [], 0
     for i in sorted(range(1, len(texts)), key=lambda i: len(texts[i])):
-        if length < len(texts[i]) <= 400:
+        if length < len(texts[i]) <= 200:
             chosen.append(i)
             length = max(len(texts[i]) + 2, len(texts[i]) * 5 // 4)
     case = dict(kind="embed", texts=[texts[i] for i in chosen], prompts={})
