@@ -44,6 +44,7 @@ var commonGroups = []flagGroup{
 	{"Output", []string{"output*", "on-error", "json", "ids", "pieces", "top", "raw", "sort", "keep", "drop", "collection"}},
 	{"Job", []string{"shard", "chunk", "keep-job", "restart"}},
 	{"Measurement", []string{"seconds", "shapes", "scaling", "gemm"}},
+	{"Reference", []string{"reference*", "tolerance"}},
 }
 
 // fewFlags are no more than need no groups.

@@ -1,6 +1,6 @@
 """What sentence-transformers makes of testdata/retrieval and of the STS benchmark in float32, and in its other formats and dimensions.
 
-    encodings.py MODELS OUT [STS] [MODEL …]    scores the models in the folder MODELS, and writes OUT, a JSON file that it adds to;
+    formats.py MODELS OUT [STS] [MODEL …]    scores the models in the folder MODELS, and writes OUT, a JSON file that it adds to;
                                                STS is a CSV file, as PhilipMay/stsb-multi-mt has it: two sentences and a score
 
 nDCG@10 is that of retrieval.py. Of STS it is Spearman's correlation of the people's scores with the cosines, or of bits with the equal ones.
