@@ -3,7 +3,7 @@ GQA = eurobert gemma3 llama qwen2 qwen3
 MODULES = $(dir $(wildcard examples/*/go.mod cmd/*/go.mod embed/embedhttp/*/go.mod deploy/*/go.mod))
 PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 
-.PHONY: test lint examples deploy image man release clients stores bench goldens real generate cross tidy
+.PHONY: test lint examples deploy image man release clients stores bench goldens real quality generate cross tidy
 
 test:
 	go test ./...
@@ -73,6 +73,7 @@ goldens:
 	.venv/bin/python testdata/generate/adapters.py --seed 20260101 --goldens testdata/goldens --out testdata/adapters
 	.venv/bin/python testdata/generate/popular.py --goldens testdata/goldens --out testdata/popular $(if $(FOUR),--four $(FOUR))
 	.venv/bin/python testdata/generate/towers.py --goldens testdata/goldens --out testdata/towers
+	.venv/bin/python testdata/generate/verify.py --goldens testdata/goldens --towers testdata/towers --out internal/verify
 	.venv/bin/python testdata/generate/jina5.py --seed 20261129 --goldens testdata/goldens --out testdata/adapters
 	$(if $(MODEL),.venv/bin/python testdata/generate/minilm.py --model $(MODEL) --out testdata/goldens/all-MiniLM-L6-v2)
 
@@ -81,6 +82,12 @@ goldens:
 real:
 	@test -n "$(MODELS)" || { echo "make real: MODELS=DIR is missing, a folder of models' folders"; exit 2; }
 	$(or $(PYTHON),python3) testdata/real/real.py --models $(MODELS) $(if $(STRICT),--strict) $(NAMES)
+
+# How well real models find and compare, in each precision and format: MODELS=DIR, a folder of their folders, and STS=FILE, the test
+# set of the STS benchmark as CSV, which testdata has not. docs/quality.md has the figures.
+quality:
+	@test -n "$(MODELS)" || { echo "make quality: MODELS=DIR is missing, a folder of models' folders"; exit 2; }
+	RHUMB_QUALITY="$(abspath $(MODELS))" RHUMB_STS="$(if $(STS),$(abspath $(STS)))" go test -count=1 -v -timeout 0 -run 'Quality|Formats' ./internal/quality
 
 # The assembly. The model of embed/minilm has a generator of its own, which needs the original weights.
 generate:
