@@ -109,6 +109,7 @@ var layers = map[string]row{
 	"examples/batch":        {ours: []string{public}},
 	"examples/hybrid":       {ours: []string{public}},
 	"examples/rag":          {ours: []string{public}},
+	"internal/plot":         {},
 	"internal/verify":       {ours: []string{"tensor", "tokenizer", "embed", "embed/minilm", "embed/multivector", "embed/rerank", "embed/sparse", "internal/kernel"}, others: []string{"github.com/x448/float16"}},
 	// internal/kernel is for doctor and bench, which look at each kernel set.
 	"internal/command": {ours: []string{public, "internal/cachedir", "internal/fill", "internal/folderindex", "internal/kernel", "internal/rows", "internal/verify"}, others: []string{
