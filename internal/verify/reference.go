@@ -145,7 +145,7 @@ func readNPY(r io.Reader) ([][]float32, error) {
 		}
 		length = int(binary.LittleEndian.Uint32(head[8:]))
 	}
-	if length > 1<<16 {
+	if length < 0 || length > 1<<16 { // an int may have 32 bits
 		return nil, fmt.Errorf("header of %d bytes, expected less", length)
 	}
 	text := make([]byte, length)
@@ -173,8 +173,8 @@ func readNPY(r io.Reader) ([][]float32, error) {
 	}
 	n, errRows := strconv.Atoi(string(found[3]))
 	d, errCols := strconv.Atoi(string(found[4]))
-	if errRows != nil || errCols != nil || d > 1<<20 || n > 0 && int64(d) > maxNPY/int64(n)/int64(kind.size) {
-		return nil, fmt.Errorf("header: shape (%s, %s), expected less than %d bytes", found[3], found[4], int64(maxNPY))
+	if errRows != nil || errCols != nil || d < 1 || d > 1<<20 || n > 0 && int64(d) > maxNPY/int64(n)/int64(kind.size) {
+		return nil, fmt.Errorf("header: shape (%s, %s), expected one number a row or more, and less than %d bytes", found[3], found[4], int64(maxNPY))
 	}
 	var all [][]float32
 	line := make([]byte, d*kind.size)

@@ -37,7 +37,8 @@ func TestReadVectors(t *testing.T) {
 		npy("<f4", "True", "(2, 2)", ""):                   "fortran_order: True",
 		npy("<i8", "False", "(2, 2)", ""):                  `numbers are "<i8", expected <f2, <f4 or <f8`,
 		npy("<f4", "False", "(2,)", ""):                    "expected an array of two dimensions",
-		npy("<f4", "False", "(999999999999, 999999)", ""):  "shape (999999999999, 999999), expected less than",
+		npy("<f4", "False", "(999999999999, 999999)", ""):  "shape (999999999999, 999999), expected one number",
+		npy("<f4", "False", "(999999999999, 0)", ""):       "shape (999999999999, 0), expected one number",
 		"\x93NUMPY\x01\x00":                                "header: ",
 		"\x93NUMPY\x02\x00\xff\xff\xff\x7f{'descr': '<f4'": "header of 2147483647 bytes",
 	} {
