@@ -277,11 +277,9 @@ func writeComparison(w io.Writer, out *verify.Comparison) error {
 		}
 		t.line(s.Name, "%s: %s", verdict, s.Found)
 	}
-	switch {
-	case out.Explanation != "":
+	if out.Explanation != "" {
 		t.line("why", "%s (%.2g apart)", out.Explanation, out.Remaining)
-	case !slices.ContainsFunc(out.Stages, func(s verify.Stage) bool { return s.Name == "direction" && !s.Equal }):
-	default:
+	} else if !(out.Difference <= out.Tolerance) {
 		t.line("why", "no prompt, pooling, limit of tokens or change of texts explains it: other weights, another precision, or another tokenizer")
 	}
 	_, err := io.WriteString(w, t.String())

@@ -76,40 +76,34 @@ func ReadTokens(r io.Reader) (ids [][]int32, hidden [][][]float32, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	missing := func(i int, what string) error { return fmt.Errorf("line %d: no %s, which other lines have", i+1, what) }
-	first, without, err := firstAndWithout(len(ids), func(i int) bool { return ids[i] != nil })
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case first < 0:
-		ids = nil
-	case without >= 0:
-		return nil, nil, missing(without, "ids")
+	if len(ids) == 0 {
+		return nil, nil, errors.New("empty: expected a line for each text")
 	}
-	first, without, _ = firstAndWithout(len(hidden), func(i int) bool { return hidden[i] != nil })
-	switch {
-	case first < 0:
+	some, line := lacking(len(ids), func(i int) bool { return ids[i] != nil })
+	if !some {
+		ids = nil
+	} else if line > 0 {
+		return nil, nil, fmt.Errorf("row %d: no ids, which other rows have", line)
+	}
+	some, line = lacking(len(hidden), func(i int) bool { return hidden[i] != nil })
+	if !some {
 		hidden = nil
-	case without >= 0:
-		return nil, nil, missing(without, "hidden")
+	} else if line > 0 {
+		return nil, nil, fmt.Errorf("row %d: no hidden, which other rows have", line)
 	}
 	return ids, hidden, nil
 }
 
-// firstAndWithout returns the first of n that has something and the first that has not, -1 for none.
-func firstAndWithout(n int, has func(i int) bool) (first, without int, err error) {
-	first, without = -1, -1
+// lacking reports whether some of n rows have something, and the first that has not, from 1; 0 = none.
+func lacking(n int, has func(i int) bool) (some bool, line int) {
 	for i := n - 1; i >= 0; i-- {
 		if has(i) {
-			first = i
+			some = true
 		} else {
-			without = i
+			line = i + 1
 		}
 	}
-	if n == 0 {
-		err = errors.New("empty: expected a line for each text")
-	}
-	return first, without, err
+	return some, line
 }
 
 // eachLine calls f with each line that is not blank. Errors say which it is.

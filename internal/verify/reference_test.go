@@ -59,9 +59,9 @@ func TestReadTokens(t *testing.T) {
 	for file, want := range map[string]string{
 		"":                             "empty: expected a line for each text",
 		"{}":                           "line 1: expected a list of ids",
-		"[1]\n{\"hidden\": [[1]]}":     "line 2: no ids, which other lines have",
+		"[1]\n{\"hidden\": [[1]]}":     "row 2: no ids, which other rows have",
 		"{\"ids\": [1]}\n[1, \"a\"]\n": "line 2: ",
-		"{\"ids\": [1], \"hidden\": [[1]]}\n[1]\n": "line 2: no hidden, which other lines have",
+		"{\"ids\": [1], \"hidden\": [[1]]}\n[1]\n": "row 2: no hidden, which other rows have",
 	} {
 		_, _, err := ReadTokens(strings.NewReader(file))
 		require.ErrorContains(t, err, want)

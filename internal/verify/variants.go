@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ var textChanges = []struct {
 	{"lines", "with spaces in place of line breaks", func(s string) string { return strings.ReplaceAll(s, "\n", " ") }},
 }
 
-// limits are those of tokens that engines have where a folder says something else.
+// usualLimits are those of tokens that engines have where a folder says something else.
 var usualLimits = []int{32, 64, 128, 256, 384, 512, 1024, 2048, 4096, 8192}
 
 // axes returns the changes that may be made, those of one axis instead of each other.
@@ -177,10 +178,7 @@ func (c *comparer) measure(ctx context.Context, v variant) (float64, error) {
 func (c *comparer) vectors(ctx context.Context, v variant) (rows [][]float32, err error) {
 	opts := c.opts
 	opts.Layers = v.layers
-	opts.MaxTokens = max(v.limit, 0)
-	if v.limit == 0 {
-		opts.MaxTokens = c.opts.MaxTokens
-	}
+	opts.MaxTokens = cmp.Or(v.limit, c.opts.MaxTokens)
 	if v.other {
 		opts.Prompt, opts.PromptName = v.prompt, ""
 	}
@@ -265,10 +263,7 @@ func (c *comparer) explainIDs() string {
 				return false, nil
 			}
 			want := unpadded(c.ref.IDs[i], len(e.IDs))
-			limit := max(v.limit, c.opts.MaxTokens)
-			if v.limit > 0 {
-				limit = v.limit
-			}
+			limit := cmp.Or(v.limit, c.opts.MaxTokens)
 			if limit > 0 && len(e.IDs) > limit { // the end is cut, before the last special token
 				if len(want) != limit || !slices.Equal(e.IDs[:limit-1], want[:limit-1]) {
 					return false, nil
