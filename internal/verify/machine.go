@@ -42,6 +42,10 @@ func Machine(ctx context.Context, sets []*kernel.Set, precisions []embed.Precisi
 	if err != nil {
 		return err
 	}
+	return runAll(ctx, models, sets, precisions, tell)
+}
+
+func runAll(ctx context.Context, models []*Model, sets []*kernel.Set, precisions []embed.Precision, tell func(*Result)) error {
 	for _, m := range models {
 		for _, p := range precisions {
 			first := map[bool]*run{} // by whether the set rounds products

@@ -16,12 +16,15 @@ import (
 
 // Each model gives what the reference does on each kernel set in each precision.
 func TestMachine(t *testing.T) {
+	models, err := Models()
+	require.NoError(t, err)
+	require.Equal(t, MiniLM, models[0].Name)
 	precisions := embed.Precisions()
 	if testing.Short() {
-		precisions = precisions[:1]
+		models, precisions = models[1:], precisions[:1]
 	}
 	seen := map[string]bool{}
-	require.NoError(t, Machine(t.Context(), kernel.Sets(), precisions, func(r *Result) {
+	require.NoError(t, runAll(t.Context(), models, kernel.Sets(), precisions, func(r *Result) {
 		seen[r.Model] = true
 		assert.True(t, r.OK(), "%+v", r)
 		if r.Model != "static" { // a mean, of few tokens
