@@ -1,9 +1,11 @@
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GQA = eurobert gemma3 llama qwen2 qwen3
 MODULES = $(dir $(wildcard examples/*/go.mod cmd/*/go.mod embed/embedhttp/*/go.mod deploy/*/go.mod))
-PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
+PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64 linux/386 linux/riscv64
+# Without what keeps files or serves: no locks and no mappings there.
+WASM = ./embed/minilm ./embed/rerank ./embed/sparse ./embed/multivector ./embed/m3 ./embed/chunk ./search
 
-.PHONY: test lint examples deploy image man release clients stores bench goldens real quality generate cross tidy
+.PHONY: test lint fuzz examples deploy image man release clients stores bench goldens real quality generate cross tidy $(MODULES)
 
 test:
 	go test ./...
@@ -13,10 +15,16 @@ lint:
 	go vet ./...
 	$(STATICCHECK) ./...
 
+# Each fuzz target for FUZZTIME=60s.
+fuzz:
+	.ci/fuzz $(or $(FUZZTIME),60s)
+
 # The modules of their own: examples, packages and tests with dependencies that the rest does without.
-# Not from the cache, which does not look at files outside of a module.
-examples:
-	$(foreach m,$(MODULES),(cd $(m) && go vet ./... && go test -count=1 ./...) &&) true
+# Not from the cache, which does not look at files outside of a module. -j2 compiles two at a time.
+examples: $(MODULES)
+
+$(MODULES):
+	cd $@ && go vet ./... && go test -count=1 ./...
 
 # The image, the manifest of Kubernetes and the unit of systemd.
 deploy:
@@ -95,4 +103,5 @@ generate:
 
 cross:
 	$(foreach p,$(PLATFORMS),CGO_ENABLED=0 GOOS=$(subst /, GOARCH=,$(p)) go build ./... &&) true
+	$(foreach p,js wasip1,CGO_ENABLED=0 GOOS=$(p) GOARCH=wasm go build $(WASM) &&) true
 	CGO_ENABLED=0 go build -tags purego ./...

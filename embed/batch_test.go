@@ -19,15 +19,25 @@ import (
 // The same text gives the same bits: alone or in any batch, with any number of
 // workers and any size of batches, on every SIMD set.
 func TestSameBits(t *testing.T) {
+	if !kernel.Best().Rounds() {
+		longOnly(t) // the sets that a CPU with more features runs, too
+	}
 	for _, name := range families {
 		c := readCases(t, name)
 		texts, opts := c.Texts[1:], Options{PromptName: "query"}
 		if c.tooLong("query") {
 			opts = Options{}
 		}
-		sameBits(t, name, Float32, texts, opts, []int{1, 2, 3}, []int{1, 50, 0}, []int{1, 2, 7, 64})
-		for _, p := range Precisions()[1:] { // which load more slowly, and compute in the same way
-			sameBits(t, name, p, texts, opts, []int{3}, []int{50}, []int{1, 7})
+		for _, p := range Precisions() {
+			// Of each by itself, so that its models go when it ends.
+			t.Run(name+" in "+p.String(), func(t *testing.T) {
+				if p == Float32 {
+					sameBits(t, name, p, texts, opts, []int{1, 2, 3}, []int{1, 50, 0}, []int{1, 2, 7, 64})
+					return
+				}
+				// Which load more slowly, and compute in the same way.
+				sameBits(t, name, p, texts, opts, []int{3}, []int{50}, []int{1, 7})
+			})
 		}
 	}
 }

@@ -127,6 +127,7 @@ func TestCachedBits(t *testing.T) {
 
 // One cache serves models, precisions and kernel sets that make different rows.
 func TestCacheOfSeveralModels(t *testing.T) {
+	longOnly(t)
 	rows := cache.NewMemory(1 << 30)
 	texts := []string{"a", "The food was delicious."}
 	for range 2 {

@@ -185,6 +185,7 @@ func TestWeightsChangeWhileLoaded(t *testing.T) {
 // Every kernel set's way to pack weights of every dtype ends in an error where the
 // file was cut: a fault in assembly is one that the process outlives.
 func TestPackingOfWeightsThatWereCut(t *testing.T) {
+	longOnly(t)
 	for _, name := range []string{"bert", "bert-f16-prefix", "qwen3-bf16-sharded"} {
 		for _, stored := range []Precision{Float32, Int8, Int4} {
 			dir := filepath.Join(goldens, name, "model")

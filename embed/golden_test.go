@@ -41,6 +41,14 @@ var families = func() (names []string) {
 // and unpadded answers differ by up to 2e-6. Worst seen: 4e-6, on every set.
 const goldenTolerance = 3e-5
 
+// longOnly leaves out, where -short asks for it, a test of what is the same with each set of
+// kernels as the best one.
+func longOnly(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT RUN: -short, and it does not depend on the kernels of this CPU")
+	}
+}
+
 // cases is a cases.json.
 type cases struct {
 	Texts        []string

@@ -13,6 +13,7 @@ import (
 // Wherever the context ends, its error is what comes of loading, and the next time all
 // is as if nothing had been.
 func TestLoadEndsWithItsContext(t *testing.T) {
+	longOnly(t)
 	for _, p := range []Precision{Float32, Int8} {
 		files := readModel(t, "bert-cls-dense")
 		want := embedTexts(t, loadFiles(t, files, Config{Precision: p}), []string{"summer rain"}, Options{})

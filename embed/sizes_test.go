@@ -69,6 +69,7 @@ func survive(files fstest.MapFS) error {
 // Whatever number a file has in place of one, its folder is an error or a model that
 // runs, and takes no more memory than the files do.
 func TestSizes(t *testing.T) {
+	longOnly(t)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // packing tiny layers is mostly waiting for other workers
 	const most = 128 << 20                          // these folders hold some MB at most
 	values := []string{`2147483647`, `10000000`, `9223372036854775807`, `0`, `-1`, `1e308`}
