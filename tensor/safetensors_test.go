@@ -321,3 +321,31 @@ func TestShards(t *testing.T) {
 		})
 	}
 }
+
+// FuzzIndex opens two files by an index that says anything: each is an error or tensors of them.
+func FuzzIndex(f *testing.F) {
+	shard := func(name string) []byte {
+		return written(f, []Tensor{{Name: name, DType: F32, Shape: []int{1}, Data: make([]byte, 4)}}, nil)
+	}
+	shards := map[string][]byte{"a.safetensors": shard("a"), "b.safetensors": shard("b")}
+	for _, index := range []string{
+		`{"metadata":{"total_size":8},"weight_map":{"a":"a.safetensors","b":"b.safetensors"}}`, `{"weight_map":{"a":"b.safetensors"}}`,
+		`{"weight_map":{"a":"../a.safetensors","b":"x/../b.safetensors"}}`, `{"weight_map":{"a":"i.index.json","b":""}}`, `{"weight_map":{}}`, `{"weight_map":[]}`, `[`, ``,
+	} {
+		f.Add([]byte(index))
+	}
+	f.Fuzz(func(t *testing.T, index []byte) {
+		files := fstest.MapFS{"i.index.json": {Data: index}}
+		for name, data := range shards {
+			files[name] = &fstest.MapFile{Data: data}
+		}
+		file, err := OpenFS(files, "i.index.json")
+		if err != nil {
+			return
+		}
+		for _, name := range file.Names() {
+			require.Contains(t, []string{"a", "b"}, name)
+		}
+		require.NoError(t, file.Close())
+	})
+}

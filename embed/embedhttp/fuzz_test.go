@@ -3,7 +3,10 @@ package embedhttp
 import (
 	"bytes"
 	"encoding/json"
+	"net/http/httptest"
+	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -78,6 +81,41 @@ func FuzzBody(f *testing.F) {
 			}
 		default:
 			t.Fatal(w.Code, w.Body)
+		}
+	})
+}
+
+// FuzzHeaders sends requests of any method, path and headers: none is a fault of the service,
+// and what is known only to those with a key stays so.
+func FuzzHeaders(f *testing.F) {
+	keys, err := NewKeys([]string{strings.Repeat("k", 32)})
+	require.NoError(f, err)
+	h := servedAll(f, func(c *Config) {
+		c.MaxItems, c.MaxChars, c.MaxBody = 4, 100, 5000
+		c.Keys = keys
+	})
+	for _, method := range []string{"GET", "POST", "OPTIONS", "HEAD", "DELETE"} {
+		for _, path := range []string{"/v1/embeddings", "/v1/models/tiny", "/api/tags", "/ready", "/../v1//embeddings?a=%zz"} {
+			f.Add(method, path, "Authorization", "Bearer "+strings.Repeat("k", 32), "Content-Encoding", "gzip", []byte(bodies[0]))
+			f.Add(method, path, "X-Request-Id", "a\tb", "Accept-Encoding", "zstd;q=0, gzip;q=2", []byte(bodies[1]))
+			f.Add(method, path, "Origin", "http://a", "Content-Type", "application/json; charset=\"", []byte("{"))
+			f.Add(method, path, "traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "api-key", strings.Repeat("k", 32), []byte{})
+		}
+	}
+	f.Fuzz(func(t *testing.T, method, path, name, value, other, content string, body []byte) {
+		u, err := url.ParseRequestURI(path)
+		if err != nil {
+			return
+		}
+		r := httptest.NewRequest("POST", "/", bytes.NewReader(body))
+		r.Method, r.URL = method, u
+		r.Header.Set(name, value)
+		r.Header.Set(other, content)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		require.True(t, w.Code >= 200 && w.Code < 500, "%s %s: %d %s", method, path, w.Code, w.Body)
+		if !strings.Contains(value+content, strings.Repeat("k", 32)) && strings.HasPrefix(u.Path, "/v1/embeddings") {
+			require.NotEqual(t, 200, w.Code)
 		}
 	})
 }

@@ -127,3 +127,25 @@ func FuzzParquet(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content []byte) { readAll(t, content, "parquet", none) })
 }
+
+// FuzzAbout reads what made a file of the file itself, or of the record beside it.
+func FuzzAbout(f *testing.F) {
+	about := About{Model: "tiny", Fingerprint: "f", Prompt: "query: ", Dimensions: 16, Encodings: []string{"float"}, Rows: 1}
+	var file bytes.Buffer
+	require.NoError(f, parquet.Write(&file, []struct{ N int }{{1}}, parquet.KeyValueMetadata(aboutKey, about.metadata())))
+	f.Add(file.Bytes(), []byte{})
+	for _, record := range []string{`{"layout":{"about":{"model":"tiny","rows":-1}},"rows":1,"size":3}`, `{"layout":{"about":null},"size":3}`, `{`, `null`, ``} {
+		f.Add([]byte("[1]"), []byte(record))
+	}
+	f.Fuzz(func(t *testing.T, content, record []byte) {
+		before := allocated()
+		name := filepath.Join(t.TempDir(), "out.npy")
+		require.NoError(t, os.WriteFile(name, content, 0o666))
+		require.NoError(t, os.WriteFile(JobRecord(name), record, 0o666))
+		_, err := ReadAbout(name)
+		if err != nil {
+			assert.ErrorContains(t, err, name)
+		}
+		assert.Less(t, allocated()-before, uint64(1<<30), "bytes allocated")
+	})
+}
