@@ -31,6 +31,7 @@ func TestSameBits(t *testing.T) {
 		for _, p := range Precisions() {
 			// Of each by itself, so that its models go when it ends.
 			t.Run(name+" in "+p.String(), func(t *testing.T) {
+				t.Parallel()
 				if p == Float32 {
 					sameBits(t, name, p, texts, opts, []int{1, 2, 3}, []int{1, 50, 0}, []int{1, 2, 7, 64})
 					return

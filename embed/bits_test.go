@@ -39,6 +39,9 @@ type bits struct {
 // The bits of the vectors, and with them the fingerprints, are those that earlier
 // versions made: of the tiny models of testdata/goldens and MiniLM, in each precision.
 func TestBits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT RUN: -short, and it goes through all sets of kernels itself")
+	}
 	const file = "testdata/bits.json"
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)

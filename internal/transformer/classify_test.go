@@ -113,6 +113,7 @@ func logits(t testing.TB, m *Model, team *parallel.Team, b Batch) tensor.Matrix 
 
 // The logits of each head are the reference's, on every kernel set.
 func TestLogits(t *testing.T) {
+	t.Parallel()
 	for _, name := range headGoldens(t) {
 		t.Run(name, func(t *testing.T) {
 			g := readHeadGolden(t, name)

@@ -218,6 +218,7 @@ func TestEveryFamilyHasAGolden(t *testing.T) {
 
 // Whatever value a key of config.json has, and where it is missing, there is an error or a model that runs.
 func TestOddValues(t *testing.T) {
+	t.Parallel()
 	longOnly(t)
 	values := []string{``, `null`, `-4`, `0`, `1`, `3`, `1e10`, `1099511627776`, `0.5`, `-1e300`, `true`, `""`, `"x"`, `[]`, `{}`, `[null]`, `{"x": 1}`}
 	for _, name := range append(folders(t), "jina-v3-lora") {

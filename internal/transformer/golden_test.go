@@ -161,6 +161,7 @@ func within(name string, s *kernel.Set, limit float64) float64 {
 }
 
 func TestLastHiddenStates(t *testing.T) {
+	t.Parallel()
 	for _, name := range folders(t) {
 		t.Run(name, func(t *testing.T) {
 			g := readGolden(t, name)
@@ -183,6 +184,7 @@ func TestLastHiddenStates(t *testing.T) {
 // each model is 1-6.4e-4 or closer in cosine, but for two: qwen2-gqa 1-1.6e-3, and
 // T5 1-5.8e-3, whose scores are not scaled and so large that rounding moves them.
 func TestBFloat16HiddenStates(t *testing.T) {
+	t.Parallel()
 	bounds := map[string]float64{"qwen2-gqa": 4e-3, "t5": 1.2e-2}
 	for _, name := range folders(t) {
 		bound := bounds[name]
@@ -207,6 +209,7 @@ func TestBFloat16HiddenStates(t *testing.T) {
 // A sequence has the same bits alone, in any batch, on any number of workers,
 // and in every SIMD set; generic is close. In bfloat16, AMX sums in an order of its own.
 func TestSameBits(t *testing.T) {
+	t.Parallel()
 	for _, name := range folders(t) {
 		teams := []int{1, 2, 3}
 		if exists(filepath.Join(variants, name)) || testing.Short() {

@@ -17,6 +17,7 @@ import (
 // A sequence has the same logits alone, in any batch, on any number of workers and in
 // every SIMD set.
 func TestLogitsSameBits(t *testing.T) {
+	t.Parallel()
 	team := parallel.NewTeam(3)
 	defer team.Close()
 	for _, name := range headGoldens(t) {
@@ -289,6 +290,7 @@ func TestCodeOfClassifiers(t *testing.T) {
 
 // Whatever value a key of config.json has, and where it is missing, there is an error or a head that runs.
 func TestOddValuesOfHeads(t *testing.T) {
+	t.Parallel()
 	longOnly(t)
 	keys := []string{"id2label", "num_labels", "pad_token_id", "tie_word_embeddings", "final_logit_softcapping", "classifier_pooling",
 		"classifier_activation", "classifier_bias", "pooler_hidden_act", "pooler_hidden_size", "auto_map", "hidden_size", "vocab_size"}

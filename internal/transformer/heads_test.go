@@ -14,6 +14,7 @@ import (
 // Weights of heads beside a model of any family are passed over: at the root of the
 // file, in what holds the model and beside its own names, and nowhere else.
 func TestHeads(t *testing.T) {
+	t.Parallel()
 	for _, name := range append(folders(t), "jina-v3-lora") {
 		config, file := openFiles(t, modelFolder(name))
 		w := newWeights(t.Context(), Config{JSON: config, Weights: file, Set: kernel.Best()})

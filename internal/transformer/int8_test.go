@@ -32,6 +32,7 @@ func calibrated(t testing.TB, name string, s *kernel.Set, b Batch) *Model {
 // column, and nothing in the model makes up for it. Worst seen: 0.037 of the
 // length, and 0.16 of T5's: it does not scale its scores, which are large.
 func TestInt8NearTheReference(t *testing.T) {
+	t.Parallel()
 	for _, name := range folders(t) {
 		g := readGolden(t, name)
 		for _, s := range kernel.Sets() {
@@ -59,6 +60,7 @@ func TestInt8NearTheReference(t *testing.T) {
 // In Int8, too, a sequence has the same bits alone and in a batch, and on
 // several workers.
 func TestSameBitsInInt8(t *testing.T) {
+	t.Parallel()
 	for _, name := range folders(t) {
 		if exists(filepath.Join(variants, name)) {
 			continue
@@ -202,6 +204,7 @@ func TestBadOutliers(t *testing.T) {
 // Layers that are taken from a model that was measured are as if they were packed: the same
 // bits come out, and those that are to be finer are not taken.
 func TestPacked(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("of many models")
 	}

@@ -37,6 +37,7 @@ func prefixed(random *rand.Rand, vocabulary, before int, lengths []int) (whole, 
 // What goes on from a prefix has the bits that it has in the whole sequence, wherever
 // the prefix ends, in every format and on every kernel set.
 func TestPrefixSameBits(t *testing.T) {
+	t.Parallel()
 	team := parallel.NewTeam(3)
 	defer team.Close()
 	for _, name := range causal {

@@ -34,6 +34,7 @@ func (b Batch) reading(token func(length int) int) Batch {
 // Where a head reads one token of each sequence, the logits have the bits of those of all hidden
 // states, in Int8 with the products that a head of first tokens refines.
 func TestLogitsOfOneTokenHaveTheSameBits(t *testing.T) {
+	t.Parallel()
 	team := parallel.NewTeam(3)
 	defer team.Close()
 	seen := map[HeadInput]int{}
@@ -62,6 +63,7 @@ func TestLogitsOfOneTokenHaveTheSameBits(t *testing.T) {
 // Where a batch reads one token of each sequence, these have the bits of a batch that asks for all:
 // of every family, precision, kernel set and number of layers, and with the tasks of a model.
 func TestBatchesThatReadOneTokenHaveTheSameBits(t *testing.T) {
+	t.Parallel()
 	team := parallel.NewTeam(3)
 	defer team.Close()
 	for _, name := range folders(t) {

@@ -14,6 +14,7 @@ import (
 // Tokens that are not seen change nothing for the others, and each of them has the bits
 // that it has as the only one, whatever is before it that is not seen.
 func TestSeenSameBits(t *testing.T) {
+	t.Parallel()
 	team := parallel.NewTeam(3)
 	defer team.Close()
 	for _, name := range []string{"bert", "distilbert", "modernbert", "jinabert-original", "nomic-bert", "qwen3", "mistral-window", "t5"} {
