@@ -173,9 +173,9 @@ func FuzzRows(f *testing.F) {
 
 // FuzzProducts is of matrix products in each format.
 func FuzzProducts(f *testing.F) {
-	addElements(f, func(n int, data []byte) { f.Add(data, uint8(n), uint8(2*n), uint16(n*n), uint16(n)) })
+	addElements(f, func(n int, data []byte) { f.Add(data, uint8(n), uint8(2*n), uint16(n*n), uint16(n)|uint16(len(data))<<13) })
 	f.Fuzz(func(t *testing.T, data []byte, rows, cols uint8, terms, left uint16) {
-		m, n, k := 1+int(rows)%33, 1+int(cols)%99, 1+int(terms)%530
+		m, n, k := 1+int(rows)%18, 1+int(cols)%40, 1+int(terms)%300
 		x, w := tensor.NewMatrix(m, k), tensor.NewMatrix(n, k)
 		copy(x.Data, repeated(data, m*k))
 		copy(w.Data, repeated(data[len(data)/8*4:], n*k))
@@ -194,12 +194,11 @@ func FuzzProducts(f *testing.F) {
 				columns = outliers
 			}
 			var results [2][]float32
-			for _, act := range []Activation{GELU, Identity} {
-				results[0], results[1] = agree(t, format.String()+" "+act.String(), among, func(s *Set) []float32 {
-					return selfProduct(s, format, x, w, bias, columns, act)
-				})
-			}
-			if format != Float32 || !fine {
+			act := []Activation{Identity, GELU}[left>>15]
+			results[0], results[1] = agree(t, format.String()+" "+act.String(), among, func(s *Set) []float32 {
+				return selfProduct(s, format, x, w, bias, columns, act)
+			})
+			if format != Float32 || act != Identity || !fine {
 				continue
 			}
 			exact := make([]element, m*n)
