@@ -173,7 +173,9 @@ func FuzzRows(f *testing.F) {
 
 // FuzzProducts is of matrix products in each format.
 func FuzzProducts(f *testing.F) {
-	addElements(f, func(n int, data []byte) { f.Add(data, uint8(n), uint8(2*n), uint16(n*n), uint16(n)|uint16(len(data))<<13) })
+	addElements(f, func(n int, data []byte) {
+		f.Add(data, uint8(n), uint8(2*n), uint16(n*n), uint16(n)|uint16(len(data))<<13)
+	})
 	f.Fuzz(func(t *testing.T, data []byte, rows, cols uint8, terms, left uint16) {
 		m, n, k := 1+int(rows)%18, 1+int(cols)%40, 1+int(terms)%300
 		x, w := tensor.NewMatrix(m, k), tensor.NewMatrix(n, k)

@@ -243,7 +243,7 @@ func (c *chunkCheck) unpack(data io.Reader, n, size int64) (io.Reader, error) {
 	}
 	switch m, err := snappy.DecodedLen(packed); {
 	case err != nil:
-		return nil, fmt.Errorf("Snappy: %w", err)
+		return nil, fmt.Errorf("snappy: %w", err)
 	case int64(m) > c.most:
 		return nil, fmt.Errorf("%d bytes, expected at most %d", m, c.most)
 	}

@@ -184,7 +184,7 @@ func TestParquetBombs(t *testing.T) {
 		"shared prefixes":      {pageFile{pages: [][]byte{page(t, dataPage(format.DeltaByteArray, 1000), append(shared, long...))}}, "a length of 1048576 bytes"},
 		"Zstandard":            {pageFile{codec: format.Zstd, pages: [][]byte{page(t, sizes(0, 5), zeros)}}, "more than 335544320 bytes"},
 		"Snappy":               {pageFile{codec: format.Snappy, pages: [][]byte{page(t, sizes(0, 5), append(uvarints(1<<31-1), text...))}}, "2147483647 bytes, expected at most"},
-		"Snappy of no length":  {pageFile{codec: format.Snappy, pages: [][]byte{page(t, sizes(0, 5), append(uvarints(1<<40), text...))}}, "Snappy: s2: corrupt input"},
+		"Snappy of no length":  {pageFile{codec: format.Snappy, pages: [][]byte{page(t, sizes(0, 5), append(uvarints(1<<40), text...))}}, "snappy: s2: corrupt input"},
 		"LZ4":                  {pageFile{codec: format.Lz4Raw, pages: [][]byte{page(t, sizes(0, 5), []byte("\xff\xff\xff\xff\xff"))}}, "page at "},
 		"LZO":                  {pageFile{codec: format.LZO, pages: [][]byte{page(t, sizes(0, 5), text)}}, "LZO"},
 	} {
