@@ -71,16 +71,19 @@ func split(file, text string) (passages []passage) {
 		if heading || blank && len(p.text) > size/2 {
 			flush()
 		}
-		for line != "" && !(blank && p.text == "") {
+		for line != "" {
 			piece := line[:fitting(line)]
+			line = line[len(piece):]
 			if len(p.text)+len(piece) > size {
 				flush()
 			}
 			if p.text == "" {
+				if strings.TrimSpace(piece) == "" {
+					continue // what comes behind it has the number of its own line
+				}
 				p.line = number
 			}
 			p.text += piece
-			line = line[len(piece):]
 		}
 	}
 	flush()

@@ -32,6 +32,7 @@ func TestSplit(t *testing.T) {
 		{"short paragraphs", "a\n\nb\n", []passage{{"f", 1, "a\n\nb"}}},
 		{"long paragraphs", half + "\n\nb\n", []passage{{"f", 1, strings.TrimSpace(half)}, {"f", 3, "b"}}},
 		{"no heading in a fence", "```\n# a\n```\n# b\n", []passage{{"f", 1, "```\n# a\n```"}, {"f", 4, "# b"}}},
+		{"a full line", strings.Repeat("a", size) + "\nb\n", []passage{{"f", 1, strings.Repeat("a", size)}, {"f", 2, "b"}}},
 		{"a long line", "a\n" + long, []passage{{"f", 1, "a"}, {"f", 2, strings.TrimSpace(long[:size])}, {"f", 2, "word"}}},
 	}
 	for _, tt := range tests {
