@@ -396,3 +396,27 @@ func TestTEIErrors(t *testing.T) {
 	assert.Equal(t, 401, send(h, "POST", "/", `{"inputs": "a"}`).Code)
 	assert.Equal(t, 200, send(h, "GET", "/", "").Code, "the page needs no key")
 }
+
+// The tokens of a request that has more than are kept are those of each text alone.
+func TestTEITokenizeMany(t *testing.T) {
+	h := servedAll(t, nil)
+	text := strings.Repeat("summer days and ", 50)
+	texts := make([]string, 600)
+	for i := range texts {
+		texts[i] = fmt.Sprintf("%d %s", i, text)
+	}
+	body, err := json.Marshal(map[string]any{"inputs": texts})
+	require.NoError(t, err)
+	got := answerOf[[][]teiToken](t, h, "/tokenize", string(body))
+	require.Len(t, got, len(texts))
+	total := 0
+	for i := range got {
+		total += len(got[i])
+	}
+	require.Greater(t, total, 3*keptTokens/2)
+	for _, i := range []int{0, 1, 300, 598, 599} {
+		one, err := json.Marshal(map[string]any{"inputs": texts[i]})
+		require.NoError(t, err)
+		assert.Equal(t, answerOf[[][]teiToken](t, h, "/tokenize", string(one))[0], got[i])
+	}
+}

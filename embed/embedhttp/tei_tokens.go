@@ -84,6 +84,16 @@ type teiToken struct {
 	Stop    *int   `json:"stop"`
 }
 
+// A readText is the tokens of a text, and what their offsets are places in.
+type readText struct {
+	tokens tokenizer.Encoding
+	text   string
+}
+
+// keptTokens are how many tokens of a request are kept from when they are looked at until they are
+// written; texts beyond are encoded again, as all of a large request would take many times its memory.
+const keptTokens = 1 << 16
+
 // teiTokenize answers /tokenize. Nothing is cut.
 func (x *exchange) teiTokenize() error {
 	c, err := x.receiveTokenization(tokenizeFields, "inputs")
@@ -95,27 +105,36 @@ func (x *exchange) teiTokenize() error {
 		return modelFailure(err, "inputs", c.optionFailure)
 	}
 	o := tokenizer.Options{NoSpecial: c.bare, Done: x.r.Context().Done()}
+	var kept []readText // the first ones
+	tokens := 0
 	for i, text := range c.inputs.texts { // the answer begins when all can be in it
-		if _, _, err := reading.Encode(text, o); err != nil {
+		e, read, err := reading.Encode(text, o)
+		if err != nil {
 			if gone := x.r.Context().Err(); gone != nil {
 				return gone
 			}
 			return fail(codeInvalidInput, "inputs", "input %d: %v", i, err)
 		}
+		if tokens += len(e.IDs); tokens <= keptTokens {
+			kept = append(kept, readText{e, read})
+		}
 	}
 	x.event.Model, x.event.Kind, x.event.Texts = c.model.Name, string(c.model.kind()), len(c.inputs.texts)
 	var failed error
 	err = x.list(true, "", len(c.inputs.texts), func(b []byte, i int) []byte {
-		e, text, err := reading.Encode(c.inputs.texts[i], o)
-		if failed = errors.Join(failed, err); err != nil {
+		var r readText
+		if i < len(kept) {
+			r = kept[i]
+		} else if r.tokens, r.text, err = reading.Encode(c.inputs.texts[i], o); err != nil {
+			failed = errors.Join(failed, err)
 			return b
 		}
 		b = append(b, '[')
-		for j, id := range e.IDs {
+		for j, id := range r.tokens.IDs {
 			if j > 0 {
 				b = append(b, ',')
 			}
-			b = appendJSON(b, tokenOf(reading.Tokenizer, id, text, e.Offsets[j]))
+			b = appendJSON(b, tokenOf(reading.Tokenizer, id, r.text, r.tokens.Offsets[j]))
 		}
 		return append(b, ']')
 	}, "")
