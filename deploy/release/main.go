@@ -79,6 +79,8 @@ func write(ctx context.Context, root, dir string, snapshot bool, list []platform
 	defer os.RemoveAll(work)
 
 	built := map[platform]*binary{}
+	var first *binary
+	var notes []byte
 	for _, p := range list {
 		path := filepath.Join(work, p.String())
 		if err := build.Binary(ctx, root, path, p.os, p.arch, withCommit); err != nil {
@@ -87,10 +89,16 @@ func write(ctx context.Context, root, dir string, snapshot bool, list []platform
 		if built[p], err = readBinary(path); err != nil {
 			return fmt.Errorf("%v: %w", p, err)
 		}
-	}
-	first := built[list[0]]
-	if err := first.releasable(snapshot); err != nil {
-		return err
+		if first != nil {
+			continue
+		}
+		first = built[p]
+		if err := first.releasable(snapshot); err != nil {
+			return err
+		}
+		if notes, err = notesOf(filepath.Join(root, "CHANGELOG.md"), first.number(), snapshot); err != nil {
+			return err
+		}
 	}
 	files, err := commonFiles(ctx, root, work)
 	if err != nil {
@@ -124,10 +132,6 @@ func write(ctx context.Context, root, dir string, snapshot bool, list []platform
 				return err
 			}
 		}
-	}
-	notes, err := notesOf(filepath.Join(root, "CHANGELOG.md"), first.number(), snapshot)
-	if err != nil {
-		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "rhumb.rb"), formula(first.number(), sums), 0o666); err != nil {
 		return err

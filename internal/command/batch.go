@@ -131,32 +131,11 @@ out.npy those are in out.scales.npy, in the other formats in a column.`,
 			how := weights.how(parts.how(cfg.Options))
 			return c.batchStream(ctx, m, how, &in, &cfg, as, model.progress.value)
 		}
-		run := func() (job.Report, error) { return job.Run(ctx, m.model, cfg) }
-		switch {
-		case m.model == nil && found != nil:
+		if m.model == nil && found != nil {
 			return usagef("--cache: expected a model that makes an embedding of a text")
-		case m.multi != nil:
-			run = func() (job.Report, error) { return job.RunMultiVector(ctx, m.multi, cfg) }
-		case m.sparse != nil:
-			run = func() (job.Report, error) { return job.RunSparse(ctx, m.sparse, cfg) }
 		}
-		progress := c.newJobProgress(model.progress.value)
-		if progress != nil {
-			cfg.Progress = progress.job
-		}
-		report, err := run()
-		if progress != nil {
-			progress.clear()
-		}
-		var old *job.StaleError
-		switch {
-		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-			return &interruption{err, fmt.Sprintf("%d rows are done; the same command goes on behind them", report.Rows)}
-		case errors.As(err, &old):
-			return fmt.Errorf("%w: --restart begins the job anew", err)
-		case errors.Is(err, rows.ErrFormat):
-			return usagef("%w: give --input-format or --output-format", err)
-		case err != nil:
+		report, err := c.runJob(ctx, m, cfg, model.progress.value)
+		if err != nil {
 			return err
 		}
 		if err := c.printReport(cfg.Output, report, found, *asJSON); err != nil {
@@ -168,6 +147,36 @@ out.npy those are in out.scales.npy, in the other formats in a column.`,
 		return nil
 	})
 	return cmd
+}
+
+// runJob runs the job with a model of whatever kind, and says of its errors what the command line can do
+// about them.
+func (c *console) runJob(ctx context.Context, m loadedModel, cfg job.Config, showProgress string) (report job.Report, err error) {
+	progress := c.newJobProgress(showProgress)
+	if progress != nil {
+		cfg.Progress = progress.job
+	}
+	switch {
+	case m.multi != nil:
+		report, err = job.RunMultiVector(ctx, m.multi, cfg)
+	case m.sparse != nil:
+		report, err = job.RunSparse(ctx, m.sparse, cfg)
+	default:
+		report, err = job.Run(ctx, m.model, cfg)
+	}
+	if progress != nil {
+		progress.clear()
+	}
+	var old *job.StaleError
+	switch {
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return report, &interruption{err, fmt.Sprintf("%d rows are done; the same command goes on behind them", report.Rows)}
+	case errors.As(err, &old):
+		return report, fmt.Errorf("%w: --restart begins the job anew", err)
+	case errors.Is(err, rows.ErrFormat):
+		return report, usagef("%w: give --input-format or --output-format", err)
+	}
+	return report, err
 }
 
 // parseShard reads I/N; "" is 0 of 0.
