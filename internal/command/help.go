@@ -14,15 +14,15 @@ import (
 // helpWidth is how long a line of help is at most, in columns.
 const helpWidth = 100
 
-// A flagGroup is flags under one heading of help.
-type flagGroup struct {
+// A helpGroup is flags, or commands, under one heading of help.
+type helpGroup struct {
 	title string
-	names []string // patterns of path.Match
+	names []string // of flags patterns of path.Match
 }
 
 // serveGroups are those of serve. A flag is in the first one that has its name, and in one
 // of its own at the end where none has.
-var serveGroups = []flagGroup{
+var serveGroups = []helpGroup{
 	{"Models", []string{"model*", "alias", "as", "base", "default", "download", "keep-alive", "memory", "progress", "transformers", "trust-model-type"}},
 	{"Computation", []string{"precision", "pooling", "threads", "kernels", "cache*"}},
 	{"Listening", []string{"addr", "host", "tls-*"}},
@@ -33,7 +33,7 @@ var serveGroups = []flagGroup{
 }
 
 // commonGroups are those of the other commands that have more than fewFlags.
-var commonGroups = []flagGroup{
+var commonGroups = []helpGroup{
 	{"Model", []string{"model", "rerank-model", "tokenizer", "as", "base", "download", "transformers", "trust-model-type"}},
 	{"Computation", []string{"precision", "pooling", "threads", "kernels", "cache*"}},
 	{"Input", []string{"input*", "corpus", "dir", "text-field", "id-field", "keep-blank"}},
@@ -47,11 +47,19 @@ var commonGroups = []flagGroup{
 	{"Reference", []string{"reference*", "tolerance"}},
 }
 
+// commandGroups are the commands under rhumb by what they are for; others come behind them.
+var commandGroups = []helpGroup{
+	{"Texts", []string{"embed", "batch", "merge", "similarity", "search", "rerank", "classify", "chunk", "tokenize"}},
+	{"Services", []string{"serve", "mcp"}},
+	{"Models", []string{"models", "pull", "info", "quantize", "calibrate"}},
+	{"This machine", []string{"doctor", "verify", "bench"}},
+}
+
 // fewFlags are no more than need no groups.
 const fewFlags = 10
 
 // groupsOf returns those of a command, nil where it has few flags.
-func groupsOf(cmd, serve *cobra.Command) []flagGroup {
+func groupsOf(cmd, serve *cobra.Command) []helpGroup {
 	n := 0
 	cmd.LocalFlags().VisitAll(func(*pflag.Flag) { n++ })
 	switch {
@@ -90,15 +98,7 @@ func writeUsage(w io.Writer, cmd, serve *cobra.Command) {
 	if cmd.HasExample() {
 		fmt.Fprintf(w, "\nExamples:\n%s\n", cmd.Example)
 	}
-	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(w, "\nCommands:\n")
-		for _, sub := range cmd.Commands() {
-			if sub.IsAvailableCommand() || sub.Name() == "help" {
-				name := fmt.Sprintf("  %-*s ", sub.NamePadding(), sub.Name())
-				fmt.Fprintln(w, wrap(sub.Short, name, strings.Repeat(" ", len(name))))
-			}
-		}
-	}
+	writeCommands(w, cmd)
 	shown := pflag.NewFlagSet("", pflag.ContinueOnError)
 	cmd.LocalFlags().VisitAll(func(flag *pflag.Flag) {
 		of := *flag
@@ -115,19 +115,49 @@ func writeUsage(w io.Writer, cmd, serve *cobra.Command) {
 	}
 }
 
+// writeCommands writes those under cmd; the many of rhumb come in groups, in their order.
+func writeCommands(w io.Writer, cmd *cobra.Command) {
+	write := func(title string, list []*cobra.Command) {
+		if len(list) > 0 {
+			fmt.Fprintf(w, "\n%s:\n", title)
+		}
+		for _, sub := range list {
+			name := fmt.Sprintf("  %-*s ", sub.NamePadding(), sub.Name())
+			fmt.Fprintln(w, wrap(sub.Short, name, strings.Repeat(" ", len(name))))
+		}
+	}
+	rest := slices.DeleteFunc(slices.Clone(cmd.Commands()), func(sub *cobra.Command) bool {
+		return !sub.IsAvailableCommand() && sub.Name() != "help"
+	})
+	if cmd.HasParent() {
+		write("Commands", rest)
+		return
+	}
+	for _, g := range commandGroups {
+		var list []*cobra.Command
+		for _, name := range g.names {
+			if i := slices.IndexFunc(rest, func(sub *cobra.Command) bool { return sub.Name() == name }); i >= 0 {
+				list, rest = append(list, rest[i]), slices.Delete(rest, i, i+1)
+			}
+		}
+		write(g.title, list)
+	}
+	write("Other", rest)
+}
+
 type titledFlags struct {
 	title string
 	flags *pflag.FlagSet
 }
 
 // grouped returns the flags by groups, those that are not empty; without groups it is one.
-func grouped(flags *pflag.FlagSet, groups []flagGroup) (list []titledFlags) {
-	all := slices.Concat(groups, []flagGroup{{"Flags", []string{"*"}}})
+func grouped(flags *pflag.FlagSet, groups []helpGroup) (list []titledFlags) {
+	all := slices.Concat(groups, []helpGroup{{"Flags", []string{"*"}}})
 	for _, g := range all {
 		list = append(list, titledFlags{g.title, pflag.NewFlagSet(g.title, pflag.ContinueOnError)})
 	}
 	flags.VisitAll(func(flag *pflag.Flag) {
-		i := slices.IndexFunc(all, func(g flagGroup) bool {
+		i := slices.IndexFunc(all, func(g helpGroup) bool {
 			return slices.ContainsFunc(g.names, func(pattern string) bool {
 				ok, _ := path.Match(pattern, flag.Name) // the patterns are well-formed
 				return ok

@@ -63,3 +63,27 @@ func TestHelpGroups(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, grouped, 12)
 }
+
+// The commands come in groups, each in one, and what each group names there is.
+func TestHelpOfRoot(t *testing.T) {
+	_, help, _ := rhumb(t, "", "--help")
+	var names []string
+	for _, cmd := range everyCommand()[1:] {
+		if cmd.Parent().HasParent() {
+			continue
+		}
+		names = append(names, cmd.Name())
+		assert.Len(t, regexp.MustCompile(`\n  `+cmd.Name()+` +[A-Z]`).FindAllString(help, -1), 1, cmd.Name())
+	}
+	_, other, ok := strings.Cut(help, "\nOther:\n")
+	require.True(t, ok)
+	other, _, _ = strings.Cut(other, "\n\n")
+	for _, name := range names {
+		if strings.Contains(other, "  "+name+" ") {
+			assert.Contains(t, []string{"completion", "help", "version"}, name)
+		}
+	}
+	for _, g := range commandGroups {
+		assert.Subset(t, append(names, "verify"), g.names)
+	}
+}
