@@ -11,8 +11,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/rhumb-go/rhumb/deploy/internal/build"
 )
 
 // shells are those that rhumb completion writes scripts for, and the names that they look for.
@@ -40,8 +43,11 @@ func commonFiles(ctx context.Context, root, work string) ([]file, error) {
 	}
 	files = append(files, file{"THIRD_PARTY_LICENSES", 0o644, licenses})
 
-	here := filepath.Join(work, "here")
-	if _, err := run(ctx, root, "go", "build", "-o", here, "./cmd/rhumb"); err != nil {
+	here, err := filepath.Abs(filepath.Join(work, "here"))
+	if err != nil {
+		return nil, err
+	}
+	if err := build.Binary(ctx, root, here, runtime.GOOS, runtime.GOARCH); err != nil {
 		return nil, err
 	}
 	for _, s := range shells {
@@ -52,7 +58,7 @@ func commonFiles(ctx context.Context, root, work string) ([]file, error) {
 		files = append(files, file{"completions/" + s.name, 0o644, script})
 	}
 	man := filepath.Join(work, "man")
-	if _, err := run(ctx, filepath.Join(root, "cmd", "rhumb-man"), "go", "run", ".", man); err != nil {
+	if _, err := run(ctx, filepath.Join(root, "cmd", "rhumb-man"), "go", "run", "-trimpath", ".", man); err != nil {
 		return nil, err
 	}
 	pages, err := filepath.Glob(filepath.Join(man, "*.1"))
