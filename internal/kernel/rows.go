@@ -1,6 +1,10 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/rhumb-go/rhumb/tensor"
+)
 
 // An Activation is a function applied to every element.
 type Activation uint8
@@ -131,6 +135,31 @@ func (s *Set) LayerNorm(dst, x, add, gamma, beta []float32, eps float32) {
 	}
 	if n > 0 {
 		s.layerNorm(dst, x, add, gamma, beta, eps)
+	}
+}
+
+// LayerNorms is LayerNorm for each row; an add without Data stands for zeros.
+func (s *Set) LayerNorms(dst, x, add tensor.Matrix, gamma, beta []float32, eps float32) {
+	same("layer norms", dst.Rows, x.Rows)
+	same("layer norms", dst.Cols, x.Cols, len(gamma), len(beta))
+	if add.Data != nil {
+		same("layer norms", dst.Rows, add.Rows)
+		same("layer norms", dst.Cols, add.Cols)
+	}
+	i := 0
+	for ; s.layerNorm4 != nil && dst.Cols > 0 && i+4 <= dst.Rows; i += 4 {
+		var more *float32
+		if add.Data != nil {
+			more = &add.Slice(i, i+4).Data[0]
+		}
+		s.layerNorm4(&dst.Slice(i, i+4).Data[0], &x.Slice(i, i+4).Data[0], more, dst.Stride, x.Stride, add.Stride, dst.Cols, &gamma[0], &beta[0], eps)
+	}
+	for ; i < dst.Rows; i++ {
+		var more []float32
+		if add.Data != nil {
+			more = add.Row(i)
+		}
+		s.LayerNorm(dst.Row(i), x.Row(i), more, gamma, beta, eps)
 	}
 }
 

@@ -121,6 +121,11 @@ func softmaxAVX512(x []float32, scale float32) float32
 //go:noescape
 func layerNormAVX512(dst, x, add, gamma, beta []float32, eps float32)
 
+// layerNorm4AVX512: see Set.layerNorm4. Requires AVX-512 F and DQ.
+//
+//go:noescape
+func layerNorm4AVX512(dst, x, add *float32, ldDst, ldX, ldAdd, cols int, gamma, beta *float32, eps float32)
+
 // rmsNormAVX512 writes dst = x·(1/√(mean(x²)+eps))·gamma.
 //
 //go:noescape

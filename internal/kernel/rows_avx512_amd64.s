@@ -285,6 +285,263 @@ done:
 	VZEROUPPER
 	RET
 
+// ROWSUM(Z, Y, X): X = four sums of four elements of Z each, of which Y and X are parts.
+#define ROWSUM(Z, Y, X) \
+	VEXTRACTF64X4 $1, Z, Y0; \
+	VADDPS Y0, Y, Y; \                       // i and i+8
+	VEXTRACTF128 $1, Y, X0; \
+	VADDPS X0, X, X                           // i and i+4
+
+// ROWSUMS: X4 = the sums of the elements of Z4, of Z5, of Z6 and of Z7, added as one row's
+// are. Changes Z0, Z5 to Z7.
+#define ROWSUMS \
+	ROWSUM(Z4, Y4, X4); \
+	ROWSUM(Z5, Y5, X5); \
+	ROWSUM(Z6, Y6, X6); \
+	ROWSUM(Z7, Y7, X7); \
+	VUNPCKHPS X5, X4, X0; \
+	VUNPCKLPS X5, X4, X4; \
+	VADDPS X0, X4, X4; \                     // i and i+2
+	VUNPCKHPS X7, X6, X0; \
+	VUNPCKLPS X7, X6, X6; \
+	VADDPS X0, X6, X6; \
+	VUNPCKHPD X6, X4, X0; \
+	VUNPCKLPD X6, X4, X4; \
+	VADDPS X0, X4, X4                         // 0 and 1
+
+// MEANS: X4 = X4 / CX. Changes X0.
+#define MEANS \
+	VXORPS X0, X0, X0; \
+	VCVTSI2SSQ CX, X0, X0; \
+	VBROADCASTSS X0, X0; \
+	VDIVPS X0, X4, X4
+
+// SPREAD(A, B, C, D) makes 16 copies of each element of X4.
+#define SPREAD(A, B, C, D) \
+	VBROADCASTSS X4, A; \
+	VPERMILPS $0x55, X4, X0; \
+	VBROADCASTSS X0, B; \
+	VPERMILPS $0xaa, X4, X0; \
+	VBROADCASTSS X0, C; \
+	VPERMILPS $0xff, X4, X0; \
+	VBROADCASTSS X0, D
+
+// func layerNorm4AVX512(dst, x, add *float32, ldDst, ldX, ldAdd, cols int, gamma, beta *float32, eps float32)
+// layerNormAVX512 of four rows, whose sums go on side by side. BX = dst, SI = x, later s, DI =
+// add, DX = gamma, AX = beta, R8 R10 R12 the bytes from row to row of x, add and dst, R9 R11 R13
+// those of three, CX the columns left, Z4 to Z7 the partial sums, Z8 to Z11 the means, Z12 to
+// Z15 1/√, K1 the tail's lanes.
+// Requires: AVX-512 F, DQ
+TEXT ·layerNorm4AVX512(SB), 0, $0-76
+	MOVQ cols+48(FP), CX
+	MASK
+	MOVQ dst+0(FP), BX
+	MOVQ x+8(FP), SI
+	MOVQ add+16(FP), DI
+	MOVQ ldDst+24(FP), R12
+	MOVQ ldX+32(FP), R8
+	MOVQ ldAdd+40(FP), R10
+	SHLQ $2, R12
+	SHLQ $2, R8
+	SHLQ $2, R10
+	LEAQ (R12)(R12*2), R13
+	LEAQ (R8)(R8*2), R9
+	LEAQ (R10)(R10*2), R11
+	MOVQ cols+48(FP), CX
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	TESTQ DI, DI
+	JZ   sumtest
+	JMP  addtest
+
+add16:
+	VMOVUPS (SI), Z0
+	VMOVUPS (SI)(R8*1), Z1
+	VMOVUPS (SI)(R8*2), Z2
+	VMOVUPS (SI)(R9*1), Z3
+	VADDPS (DI), Z0, Z0 // s = x + add
+	VADDPS (DI)(R10*1), Z1, Z1 // s = x + add
+	VADDPS (DI)(R10*2), Z2, Z2 // s = x + add
+	VADDPS (DI)(R11*1), Z3, Z3 // s = x + add
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, (BX)(R12*1)
+	VMOVUPS Z2, (BX)(R12*2)
+	VMOVUPS Z3, (BX)(R13*1)
+	VADDPS Z0, Z4, Z4
+	VADDPS Z1, Z5, Z5
+	VADDPS Z2, Z6, Z6
+	VADDPS Z3, Z7, Z7
+	ADDQ $64, SI
+	ADDQ $64, DI
+	ADDQ $64, BX
+addtest:
+	SUBQ $16, CX
+	JGE  add16
+	ADDQ $16, CX
+	JZ   added
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (DI), K1, Z1
+	VADDPS Z1, Z0, Z0
+	VMOVUPS Z0, K1, (BX)
+	VADDPS Z0, Z4, Z4
+	VMOVUPS.Z (SI)(R8*1), K1, Z0
+	VMOVUPS.Z (DI)(R10*1), K1, Z1
+	VADDPS Z1, Z0, Z0
+	VMOVUPS Z0, K1, (BX)(R12*1)
+	VADDPS Z0, Z5, Z5
+	VMOVUPS.Z (SI)(R8*2), K1, Z0
+	VMOVUPS.Z (DI)(R10*2), K1, Z1
+	VADDPS Z1, Z0, Z0
+	VMOVUPS Z0, K1, (BX)(R12*2)
+	VADDPS Z0, Z6, Z6
+	VMOVUPS.Z (SI)(R9*1), K1, Z0
+	VMOVUPS.Z (DI)(R11*1), K1, Z1
+	VADDPS Z1, Z0, Z0
+	VMOVUPS Z0, K1, (BX)(R13*1)
+	VADDPS Z0, Z7, Z7
+added:
+	MOVQ dst+0(FP), BX
+	MOVQ BX, SI // s is in dst
+	MOVQ R12, R8
+	MOVQ R13, R9
+	JMP  mean
+sum16:
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(R8*1), Z5, Z5
+	VADDPS (SI)(R8*2), Z6, Z6
+	VADDPS (SI)(R9*1), Z7, Z7
+	ADDQ $64, SI
+sumtest:
+	SUBQ $16, CX
+	JGE  sum16
+	ADDQ $16, CX
+	JZ   summed
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS Z0, Z4, Z4
+	VMOVUPS.Z (SI)(R8*1), K1, Z0
+	VADDPS Z0, Z5, Z5
+	VMOVUPS.Z (SI)(R8*2), K1, Z0
+	VADDPS Z0, Z6, Z6
+	VMOVUPS.Z (SI)(R9*1), K1, Z0
+	VADDPS Z0, Z7, Z7
+summed:
+	MOVQ x+8(FP), SI
+mean:
+	MOVQ SI, DI
+	MOVQ cols+48(FP), CX
+	ROWSUMS
+	MEANS
+	SPREAD(Z8, Z9, Z10, Z11)
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	JMP  squaretest
+square16:
+	VMOVUPS (SI), Z0
+	VMOVUPS (SI)(R8*1), Z1
+	VMOVUPS (SI)(R8*2), Z2
+	VMOVUPS (SI)(R9*1), Z3
+	VSUBPS Z8, Z0, Z0 // s - mean
+	VSUBPS Z9, Z1, Z1 // s - mean
+	VSUBPS Z10, Z2, Z2 // s - mean
+	VSUBPS Z11, Z3, Z3 // s - mean
+	VFMADD231PS Z0, Z0, Z4
+	VFMADD231PS Z1, Z1, Z5
+	VFMADD231PS Z2, Z2, Z6
+	VFMADD231PS Z3, Z3, Z7
+	ADDQ $64, SI
+squaretest:
+	SUBQ $16, CX
+	JGE  square16
+	ADDQ $16, CX
+	JZ   root
+	VMOVUPS.Z (SI), K1, Z0
+	VSUBPS.Z Z8, Z0, K1, Z0
+	VFMADD231PS Z0, Z0, Z4
+	VMOVUPS.Z (SI)(R8*1), K1, Z0
+	VSUBPS.Z Z9, Z0, K1, Z0
+	VFMADD231PS Z0, Z0, Z5
+	VMOVUPS.Z (SI)(R8*2), K1, Z0
+	VSUBPS.Z Z10, Z0, K1, Z0
+	VFMADD231PS Z0, Z0, Z6
+	VMOVUPS.Z (SI)(R9*1), K1, Z0
+	VSUBPS.Z Z11, Z0, K1, Z0
+	VFMADD231PS Z0, Z0, Z7
+root:
+	MOVQ DI, SI
+	MOVQ cols+48(FP), CX
+	MOVQ gamma+56(FP), DX
+	MOVQ beta+64(FP), AX
+	ROWSUMS
+	MEANS
+	VBROADCASTSS eps+72(FP), X0
+	VADDPS X0, X4, X4
+	VSQRTPS X4, X4
+	VBROADCASTSS one<>(SB), X0
+	VDIVPS X4, X0, X4
+	SPREAD(Z12, Z13, Z14, Z15)
+	JMP  applytest
+apply16:
+	VMOVUPS (DX), Z4
+	VMOVUPS (AX), Z5
+	VMOVUPS (SI), Z0
+	VMOVUPS (SI)(R8*1), Z1
+	VMOVUPS (SI)(R8*2), Z2
+	VMOVUPS (SI)(R9*1), Z3
+	VSUBPS Z8, Z0, Z0
+	VSUBPS Z9, Z1, Z1
+	VSUBPS Z10, Z2, Z2
+	VSUBPS Z11, Z3, Z3
+	VMULPS Z12, Z0, Z0 // (s-mean)/√
+	VMULPS Z13, Z1, Z1 // (s-mean)/√
+	VMULPS Z14, Z2, Z2 // (s-mean)/√
+	VMULPS Z15, Z3, Z3 // (s-mean)/√
+	VFMADD213PS Z5, Z4, Z0
+	VFMADD213PS Z5, Z4, Z1
+	VFMADD213PS Z5, Z4, Z2
+	VFMADD213PS Z5, Z4, Z3
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, (BX)(R12*1)
+	VMOVUPS Z2, (BX)(R12*2)
+	VMOVUPS Z3, (BX)(R13*1)
+	ADDQ $64, SI
+	ADDQ $64, BX
+	ADDQ $64, DX
+	ADDQ $64, AX
+applytest:
+	SUBQ $16, CX
+	JGE  apply16
+	ADDQ $16, CX
+	JZ   done
+	VMOVUPS.Z (DX), K1, Z4
+	VMOVUPS.Z (AX), K1, Z5
+	VMOVUPS.Z (SI), K1, Z0
+	VSUBPS Z8, Z0, Z0
+	VMULPS Z12, Z0, Z0
+	VFMADD213PS Z5, Z4, Z0
+	VMOVUPS Z0, K1, (BX)
+	VMOVUPS.Z (SI)(R8*1), K1, Z0
+	VSUBPS Z9, Z0, Z0
+	VMULPS Z13, Z0, Z0
+	VFMADD213PS Z5, Z4, Z0
+	VMOVUPS Z0, K1, (BX)(R12*1)
+	VMOVUPS.Z (SI)(R8*2), K1, Z0
+	VSUBPS Z10, Z0, Z0
+	VMULPS Z14, Z0, Z0
+	VFMADD213PS Z5, Z4, Z0
+	VMOVUPS Z0, K1, (BX)(R12*2)
+	VMOVUPS.Z (SI)(R9*1), K1, Z0
+	VSUBPS Z11, Z0, Z0
+	VMULPS Z15, Z0, Z0
+	VFMADD213PS Z5, Z4, Z0
+	VMOVUPS Z0, K1, (BX)(R13*1)
+done:
+	VZEROUPPER
+	RET
+
 // func rmsNormAVX512(dst, x, gamma []float32, eps float32)
 // dst = x/√(mean(x²)+eps)·gamma. DI = dst, SI = x, R11 = gamma, AX the offset
 // in bytes, Z2 = 16 partial sums, Z4 = 1/√, K1 the tail's lanes.

@@ -471,11 +471,53 @@ func BenchmarkElementwise(b *testing.B) {
 		}
 		run("softmax", func(x []float32) { s.Exponentials(x, 1) })
 		run("layernorm", func(y []float32) { s.LayerNorm(y, y, x.Row(1), x.Row(2), x.Row(3), 1) })
+		b.Run(s.name+"/layernorms", func(b *testing.B) {
+			const rows, cols = 13, 384
+			m := tensor.Matrix{Rows: rows, Cols: cols, Stride: cols + 16, Data: make([]float32, rows*(cols+16))}
+			for b.Loop() {
+				s.LayerNorms(m, m, m, x.Row(2)[:cols], x.Row(3)[:cols], 1)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(rows*cols), "ns/element")
+		})
 		run("rmsnorm", func(y []float32) { s.RMSNorm(y, y, x.Row(2), 1) })
 		run("pack", func([]float32) {
 			var r Rows
 			r.data = x.Row(4)
 			s.packTile(r.data, &r, tensor.Matrix{Rows: 12, Cols: n / 12, Stride: n / 12, Data: x.Row(5)})
 		})
+	}
+}
+
+// Rows together have the bits of each by itself, and nothing between them is written to.
+func TestLayerNorms(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	for _, s := range Sets() {
+		for _, n := range []int{0, 1, 15, 16, 17, 48, 100, 384} {
+			for rows := 1; rows < 10; rows++ {
+				x, add := randomMatrix(rng, rows, n, n+3), randomMatrix(rng, rows, n, n+5)
+				gamma, beta := randomMatrix(rng, 1, n, n).Data, randomMatrix(rng, 1, n, n).Data
+				for kind := range 4 { // with add or without, in place or not
+					from, more, got := x, add, tensor.Matrix{Rows: rows, Cols: n, Stride: n + 1, Data: make([]float32, rows*(n+1))}
+					if kind%2 == 1 {
+						more = tensor.Matrix{}
+					}
+					if kind/2 == 1 {
+						from.Data = clone(x.Data)
+						got = from
+					}
+					want := got
+					want.Data = clone(got.Data)
+					for i := range rows {
+						var a []float32
+						if more.Data != nil {
+							a = more.Row(i)
+						}
+						s.LayerNorm(want.Row(i), x.Row(i), a, gamma, beta, 1e-5)
+					}
+					s.LayerNorms(got, from, more, gamma, beta, 1e-5)
+					sameBits(t, want.Data, got.Data, "%s: %d×%d, %d", s.name, rows, n, kind)
+				}
+			}
+		}
 	}
 }

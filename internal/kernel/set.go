@@ -51,6 +51,9 @@ type Set struct {
 	// layerNorm writes dst = (s-mean(s))/√(var(s)+eps)·gamma + beta with s = x+add;
 	// add may be nil. dst may be x or add.
 	layerNorm func(dst, x, add, gamma, beta []float32, eps float32)
+	// layerNorm4 is layerNorm of four rows of at least one element, ld apart from row to row;
+	// nil = there is no such loop.
+	layerNorm4 func(dst, x, add *float32, ldDst, ldX, ldAdd, cols int, gamma, beta *float32, eps float32)
 	// rmsNorm writes dst = x/√(mean(x²)+eps)·gamma. dst may be x.
 	rmsNorm func(dst, x, gamma []float32, eps float32)
 

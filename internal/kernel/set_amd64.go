@@ -90,6 +90,7 @@ var avx512 = Set{
 	softmax:    softmaxAVX512,
 	divideRows: divideRowsAVX2,
 	layerNorm:  layerNormAVX512,
+	layerNorm4: layerNorm4AVX512,
 	rmsNorm:    rmsNormAVX512,
 	axpy:       axpyAVX512,
 	mul:        mulAVX512,

@@ -29,6 +29,21 @@ func (n *Norm) apply(s *kernel.Set, dst, x, add []float32) {
 	s.RMSNorm(dst, x, n.Gamma, n.Eps)
 }
 
+// applyRows is apply for each row; add.Data may be nil.
+func (n *Norm) applyRows(s *kernel.Set, dst, x, add tensor.Matrix) {
+	if n.Beta != nil {
+		s.LayerNorms(dst, x, add, n.Gamma, n.Beta, n.Eps)
+		return
+	}
+	for i := range dst.Rows {
+		var more []float32
+		if add.Data != nil {
+			more = add.Row(i)
+		}
+		n.apply(s, dst.Row(i), x.Row(i), more)
+	}
+}
+
 // normRows is the number of rows in one part of normTask and gateTask.
 const normRows = 16
 
@@ -52,28 +67,29 @@ func (t *normTask) Run(_, i int) {
 	if t.feeds != nil {
 		from, to = t.p.rows.Span(i)
 	}
-	for j := from; j < to; j++ {
-		x := t.p.x.Row(j)
-		if t.add.Data != nil {
-			y := t.add.Row(j)
-			if t.out != nil {
-				t.out.apply(s, y, y, nil)
-			}
-			if t.twice != nil {
-				t.twice.apply(s, y, x, y)
-			}
-			if t.sum != nil {
-				t.sum.apply(s, x, x, y)
-			} else {
-				s.Axpy(x, y, 1)
+	x := t.p.x.Slice(from, to)
+	if t.add.Data != nil {
+		y := t.add.Slice(from, to)
+		if t.out != nil {
+			t.out.applyRows(s, y, y, tensor.Matrix{})
+		}
+		if t.twice != nil {
+			t.twice.applyRows(s, y, x, y)
+		}
+		if t.sum != nil {
+			t.sum.applyRows(s, x, x, y)
+		}
+		for j := range x.Rows {
+			if t.sum == nil {
+				s.Axpy(x.Row(j), y.Row(j), 1)
 			}
 			if t.scale != 0 {
-				s.Scale(x, t.scale)
+				s.Scale(x.Row(j), t.scale)
 			}
 		}
-		if t.next != nil {
-			t.next.apply(s, t.dst.Row(j), x, nil)
-		}
+	}
+	if t.next != nil {
+		t.next.applyRows(s, t.dst.Slice(from, to), x, tensor.Matrix{})
 	}
 	if t.feeds != nil {
 		x := t.p.x
