@@ -98,6 +98,9 @@ type product struct {
 	// where rows are packed by int8Loops. What the last block has beyond them is not
 	// written: the tile multiplies it with zeros.
 	quantize func(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
+	// packInt8 packs a tile of rows of x, ld apart, for Int8: their terms, and the four words
+	// behind them, with so many steps of outliers; nil = int8Loops are run.
+	packInt8 func(dst, x *float32, ld, rows int, kept *uint16, groups, steps int)
 	// gelu is a GELU as exact as the format; nil where the set's is as good.
 	gelu func(x []float32, ld, rows, cols int)
 	// packGELU is packRows of what GELU makes of each row of src; nil = there is no

@@ -238,39 +238,46 @@ func int8Steps(reach, steps float32) (scale, inverse float32) {
 
 // packInt8Rows packs a tile of rows x for b's panels.
 func (s *Set) packInt8Rows(dst []float32, r *Rows, x tensor.Matrix) {
+	m, groups, steps := x.Rows, len(r.kept), (len(r.outliers)+3)/4
+	p := &s.products[Int8]
+	words := roundUp(4*groups, max(4, p.block))
+	if p.packInt8 != nil {
+		p.packInt8(&dst[0], &x.Data[0], x.Stride, m, &r.kept[0], groups, steps)
+	} else {
+		s.quantizeRows(dst, r, x, words, steps)
+	}
+	for o := 0; o < len(r.outliers); o += 4 {
+		var columns [4]int
+		n := copy(columns[:], r.outliers[o:])
+		for i := range m {
+			row := x.Row(i)
+			four := (*[4]float32)(dst[words*m+4*((1+o/4)*m+i):])
+			*four = [4]float32{row[columns[0]], row[columns[1]], row[columns[2]], row[columns[3]]}
+			clear(four[n:])
+		}
+	}
+}
+
+// quantizeRows is product.packInt8 with int8Loops.
+func (s *Set) quantizeRows(dst []float32, r *Rows, x tensor.Matrix, words, steps int) {
 	m, groups := x.Rows, len(r.kept)
 	quantize, block := s.quantize, 4
 	if p := &s.products[Int8]; p.quantize != nil {
 		quantize, block = p.quantize, p.block
 	}
-	words := roundUp(4*groups, block)
 	// The steps of all rows first: their divisions overlap.
 	var lows, highs [MaxTileRows]float32
 	for i := range m {
 		lows[i], highs[i] = s.extremes(&x.Row(i)[0], &r.kept[0], groups)
 	}
 	for i := range m {
-		row := x.Row(i)
 		scale, inverse := int8Steps(highs[i]-lows[i], 255)
 		zero := int32(math.RoundToEven(float64(float32(-lows[i] * inverse))))
-		quantize((*byte)(unsafe.Pointer(&dst[block*i])), 4*block*m, &row[0], &r.kept[0], groups, inverse, zero)
+		quantize((*byte)(unsafe.Pointer(&dst[block*i])), 4*block*m, &x.Row(i)[0], &r.kept[0], groups, inverse, zero)
 		head := (*[4]float32)(dst[words*m+4*i:])
 		head[0] = scale
 		head[1] = math.Float32frombits(uint32(-zero))
-		head[2] = math.Float32frombits(uint32((len(r.outliers) + 3) / 4))
+		head[2] = math.Float32frombits(uint32(steps))
 		head[3] = 0
-		for o := 0; o < len(r.outliers); o += 4 {
-			four := (*[4]float32)(dst[words*m+4*((1+o/4)*m+i):])
-			clear(four[copy4(four, row, r.outliers[o:]):])
-		}
 	}
-}
-
-// copy4 copies the first of the columns of row, 4 at the most, and returns their number.
-func copy4(dst *[4]float32, row []float32, columns []int) int {
-	n := min(4, len(columns))
-	for i, j := range columns[:n] {
-		dst[i] = row[j]
-	}
-	return n
 }

@@ -5,9 +5,9 @@ package kernel
 // The tiles of CPUs with and without VPDPBUSD, in the order of their speed.
 var (
 	int8PairsAVX2   = product{how: pairs, tileRows: 4, tile: tileInt8AVX2, gelu: roughGELUAVX2}
-	int8PairsAVX512 = product{how: pairs, tileRows: 12, tile: tileInt8AVX512, gelu: roughGELUAVX512}
+	int8PairsAVX512 = product{how: pairs, tileRows: 12, tile: tileInt8AVX512, gelu: roughGELUAVX512, packInt8: packInt8AVX512}
 	int8AVXVNNI     = product{how: "int8 by VPDPBUSD (AVX-VNNI)", tileRows: 6, tile: tileAVXVNNI, gelu: roughGELUAVX2}
-	int8AVX512VNNI  = product{how: "int8 by VPDPBUSD", tileRows: 14, tile: tileAVX512VNNI, gelu: roughGELUAVX512}
+	int8AVX512VNNI  = product{how: "int8 by VPDPBUSD", tileRows: 14, tile: tileAVX512VNNI, gelu: roughGELUAVX512, packInt8: packInt8AVX512}
 )
 
 // pairs is how CPUs multiply that have no product of 8-bit numbers without loss.
@@ -55,6 +55,12 @@ func extremesAVX512(x *float32, kept *uint16, groups int) (low, high float32)
 //
 //go:noescape
 func quantizeAVX512(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
+
+// packInt8AVX512: see product.packInt8. Requires AVX-512 F,
+// DQ, VL and BW. There are at most 32 rows.
+//
+//go:noescape
+func packInt8AVX512(dst, x *float32, ld, rows int, kept *uint16, groups, steps int)
 
 // quantizeBlocksAVX512: see product.quantize. Requires AVX-512 F.
 //

@@ -70,3 +70,52 @@ func TestSumInt8(t *testing.T) {
 		}
 	}
 }
+
+// A loop that packs a tile in one call writes the words that int8Loops do.
+func TestPackInt8TileAsLoops(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	huge := math.MaxFloat32
+	special := []float64{0, math.Copysign(0, -1), 1e-45, -1e-45, 1e-40, 1e-38, huge, -huge, huge / 300, math.Inf(1), math.Inf(-1), math.NaN()}
+	for _, s := range int8Variants {
+		p := s.products[Int8]
+		if p.packInt8 == nil {
+			continue
+		}
+		p.packInt8 = nil
+		loops := with(s, s.name, p)
+		for _, k := range []int{1, 15, 16, 17, 48, 63, 64, 65, 384, 1000} {
+			for m := range p.tileRows {
+				m++
+				x := randomMatrix(random, m, k, k+3)
+				for i := range m {
+					for range random.IntN(4) {
+						x.Row(i)[random.IntN(k)] = float32(special[random.IntN(len(special))])
+					}
+					if random.IntN(8) == 0 {
+						clear(x.Row(i))
+						x.Row(i)[random.IntN(k)] = float32(special[random.IntN(len(special))])
+					}
+				}
+				var b Panels
+				b.ResizeInt8(k, Panel, randomOutliers(random, random.IntN(min(k, 9)), k))
+				pack := func(s *Set) []float32 {
+					var r Rows
+					r.Resize(s, m, &b)
+					for i := range r.data[:cap(r.data)] {
+						r.data[:cap(r.data)][i] = 7
+					}
+					for i := range r.Tiles() {
+						s.PackRows(&r, i, x)
+					}
+					for i, words := 0, r.steps*4; i < m; i++ { // of one tile
+						if head := r.data[words*m+4*i:]; head[0] != head[0] {
+							head[1] = 0 // whatever the zero point is, all is NaN
+						}
+					}
+					return r.data[:cap(r.data)]
+				}
+				require.Equal(t, bitsOf(pack(loops)), bitsOf(pack(s)), "%s: %d×%d, outliers %d", s.name, m, k, b.Outliers)
+			}
+		}
+	}
+}

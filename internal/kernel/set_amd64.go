@@ -23,9 +23,9 @@ func detect(permitted func() bool) []*Set {
 				avx512.products[BFloat16] = bfloat16Dot
 			}
 			switch {
-			case cpu.X86.HasAVX512VNNI:
+			case cpu.X86.HasAVX512VNNI && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL:
 				avx512.products[Int8], avx512.products[Int4] = int8AVX512VNNI, int4AVX512
-			case cpu.X86.HasAVX512BW:
+			case cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL:
 				avx512.products[Int8] = int8PairsAVX512
 			}
 			sets = append(sets, &avx512)
