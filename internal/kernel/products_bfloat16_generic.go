@@ -38,28 +38,58 @@ var bfloat16Generic = product{
 	packExponentials: packExponentialsBFloat16Generic,
 }
 
+// tileBFloat16Generic works through a panel, whose terms are expanded first, four columns and
+// two rows at a time.
 func tileBFloat16Generic(c *float32, ldc int, a, b, bias *float32, steps, m, n int, _ *float32, r run) {
+	words := 4 * steps
+	scratch := int8Memory(2 * words * (Panel + m))
+	defer int8Scratch.Put(scratch)
+	columns, rows := (*scratch)[:2*words*Panel], (*scratch)[2*words*Panel:]
 	for i := range r.count {
-		oneTileBFloat16Generic(add(c, i*r.c), ldc, add(a, i*r.a), add(b, i*r.b), add(bias, i*r.bias), steps, m, n)
+		if i == 0 || r.b != 0 {
+			for w, word := range unsafe.Slice(add(b, i*r.b), words*Panel) {
+				j := w % Panel
+				at := j/4*8*words + w/Panel*8 + j%4
+				columns[at], columns[at+4] = unpair(word)
+			}
+		}
+		as := unsafe.Slice(add(a, i*r.a), words*m)
+		for j := range m {
+			for w := range words {
+				at := 2 * (j*words + w)
+				rows[at], rows[at+1] = unpair(as[w/4*4*m+4*j+w%4])
+			}
+		}
+		oneTileBFloat16Generic(add(c, i*r.c), ldc, columns, rows, add(bias, i*r.bias), words, m, n)
 	}
 }
 
-func oneTileBFloat16Generic(c *float32, ldc int, a, b, bias *float32, steps, m, n int) {
+func oneTileBFloat16Generic(c *float32, ldc int, columns, rows []float32, bias *float32, words, m, n int) {
 	cs := unsafe.Slice(c, (m-1)*ldc+n)
-	as := unsafe.Slice(a, 4*steps*m)
-	bs := unsafe.Slice(b, 4*steps*Panel)
 	biases := unsafe.Slice(bias, Panel)
-	for i := range m {
-		var sums [Panel]float32
-		copy(sums[:], biases)
-		for w := range 4 * steps {
-			x0, x1 := unpair(as[w/4*4*m+4*i+w%4])
-			for j, word := range bs[w*Panel : (w+1)*Panel] {
-				y0, y1 := unpair(word)
-				sums[j] += float32(x0*y0) + float32(x1*y1)
+	for i := 0; i < m; i += 2 {
+		i1 := min(i+1, m-1) // the last row of an odd count is computed twice
+		x0, x1 := rows[2*i*words:][:2*words], rows[2*i1*words:][:2*words]
+		for j := 0; j < n; j += 4 {
+			y := columns[j*2*words:][:8*words]
+			c00, c01, c02, c03 := biases[j], biases[j+1], biases[j+2], biases[j+3]
+			c10, c11, c12, c13 := c00, c01, c02, c03
+			for w := 0; w < len(x0)-1 && w < len(x1)-1; w += 2 {
+				y := (*[8]float32)(y[4*w:])
+				low, high := x0[w], x0[w+1]
+				c00 += float32(low*y[0]) + float32(high*y[4])
+				c01 += float32(low*y[1]) + float32(high*y[5])
+				c02 += float32(low*y[2]) + float32(high*y[6])
+				c03 += float32(low*y[3]) + float32(high*y[7])
+				low, high = x1[w], x1[w+1]
+				c10 += float32(low*y[0]) + float32(high*y[4])
+				c11 += float32(low*y[1]) + float32(high*y[5])
+				c12 += float32(low*y[2]) + float32(high*y[6])
+				c13 += float32(low*y[3]) + float32(high*y[7])
 			}
+			copy(cs[i*ldc+j:i*ldc+n], []float32{c00, c01, c02, c03})
+			copy(cs[i1*ldc+j:i1*ldc+n], []float32{c10, c11, c12, c13})
 		}
-		copy(cs[i*ldc:i*ldc+n], sums[:])
 	}
 }
 

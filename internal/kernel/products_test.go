@@ -287,6 +287,34 @@ func BenchmarkMultiply(b *testing.B) {
 }
 
 // gonum's portable product, for the ratio.
+// Products in plain Go, of one tile and of many.
+func BenchmarkMultiplyGeneric(b *testing.B) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, f := range []Format{Float32, BFloat16, Int8} {
+		for _, m := range []int{4, 64} {
+			const n, k = 64, 384
+			var rows Rows
+			var p Panels
+			p.Resize(f, k, n)
+			w, x := randomMatrix(rng, n, k, k), randomMatrix(rng, m, k, k)
+			for i := range p.Count() {
+				generic.PackTransposed(&p, i, w.Slice(i*Panel, min((i+1)*Panel, n)))
+			}
+			rows.Resize(&generic, m, &p)
+			for t := range rows.Tiles() {
+				generic.PackRows(&rows, t, x)
+			}
+			dst := tensor.NewMatrix(m, n)
+			b.Run(fmt.Sprintf("%v/m=%d", f, m), func(b *testing.B) {
+				for b.Loop() {
+					generic.Multiply(dst, &rows, 0, rows.Tiles(), &p, 0, p.Count(), 0, Identity)
+				}
+				b.ReportMetric(float64(2*m*n*k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
+	}
+}
+
 func BenchmarkGonum(b *testing.B) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	const m, n, k = 128, 384, 384
