@@ -78,7 +78,7 @@ func Quantize(ctx context.Context, dir, out string, p Precision, progress func(d
 		return nil, err
 	}
 	defer os.RemoveAll(work) //nolint:errcheck // what is left of it after an error
-	q := &quantizer{model: m, seen: seen, out: work, scheme: scheme, progress: progress, kinds: map[string]*kindSum{}}
+	q := &quantizer{model: m, seen: seen, out: work, scheme: scheme, progress: progress, kinds: map[string]*kindSum{}, rounded: new(loader.Rounded)}
 	if err := m.Guard(func() error { return q.run(ctx) }); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
@@ -146,7 +146,7 @@ type quantizer struct {
 	done, total   int64 // bytes of weights
 	before, after int64
 	kinds         map[string]*kindSum
-	rounded       map[string]*weight.Matrix // of the transformer at hand
+	rounded       *loader.Rounded // of the transformer at hand
 }
 
 func (q *quantizer) run(ctx context.Context) (err error) {

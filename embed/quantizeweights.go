@@ -76,6 +76,9 @@ func (q *quantizer) weights(ctx context.Context, e *loader.Encoder) error {
 			}
 			layer, ok := linear[t.Name]
 			if !ok {
+				if b, rounded := q.rounded.Biases[t.Name]; rounded {
+					t = tensor.FromFloat32s(t.Name, t.Shape, b)
+				}
 				tensors = append(tensors, t)
 				continue
 			}
@@ -161,7 +164,7 @@ func (t *quantizeTask) Run(worker, i int) {
 // quantize returns the tensors that stand for t, the weight of linear layers with
 // these outliers.
 func (q *quantizer) quantize(team *parallel.Team, t tensor.Tensor, outliers []int) ([]tensor.Tensor, error) {
-	to, rounded := q.rounded[t.Name]
+	to, rounded := q.rounded.Weights[t.Name]
 	if !rounded {
 		to = weight.NewMatrix(q.scheme, t.Shape[0], t.Shape[1], outliers...)
 	}

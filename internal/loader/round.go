@@ -4,32 +4,80 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/parallel"
+	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/internal/transformer"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// roundFiner is the part of the weights that is in Int8 where others are rounded to Int4: with 8 bits,
-// and 4.5 for others, 4.71 bits in all but for outliers.
-const roundFiner = 0.06
+const (
+	// roundFiner is the part of the weights that is in Int8 where others are rounded to Int4: with 8 bits,
+	// and 4.5 for others, 4.73 bits in all, and 4.75 with outliers.
+	roundFiner = 0.065
 
-// Round returns the weights of e's linear layers in Int4, see transformer.Model.Round, of calibration texts; some layers
+	roundWork  = 4 * calibrationWork
+	roundLong  = 32 // texts that are made of roundLines
+	roundLines = 8
+)
+
+// roundTexts returns texts to round weights for: short ones, hard ones, and long ones of lines in no order,
+// for layers have other inputs far from the beginning and among others.
+func roundTexts() (texts []string, long int) {
+	lines := strings.Split(strings.TrimSpace(calibrationText), "\n")
+	texts = slices.Concat(lines, alikeTexts, rareTexts)
+	long = len(texts)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range roundLong {
+		var some []string
+		for range roundLines {
+			some = append(some, lines[random.IntN(len(lines))])
+		}
+		texts = append(texts, strings.Join(some, " "))
+	}
+	return texts, long
+}
+
+// mixTokens makes half of the tokens of every second sequence of b, from sequence first on, any of the
+// vocabulary that check has nothing against: no texts of this size have them all.
+func mixTokens(b transformer.Batch, first, vocabulary int, check func(ids []int32) error) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for i := first + 1; i < b.Sequences(); i += 2 {
+		ids := b.IDs[b.Starts[i]:b.Starts[i+1]]
+		for j := 1; j < len(ids)-1; j++ {
+			if random.IntN(2) != 0 {
+				continue
+			}
+			was := ids[j]
+			if ids[j] = int32(random.IntN(vocabulary)); check(ids) != nil {
+				ids[j] = was
+			}
+		}
+	}
+}
+
+// A Rounded is what Round makes.
+type Rounded = transformer.Rounded
+
+// Round returns the weights of e's linear layers in Int4, and their biases, see transformer.Model.Round, of calibration texts; some layers
 // are in Int8: those of attention whose outputs Int4 has most off, for their size. Of a model that is too large to be
 // measured there are none.
-func (m *Model) Round(ctx context.Context, e *Encoder) (transformer.Rounded, error) {
+func (m *Model) Round(ctx context.Context, e *Encoder) (*Rounded, error) {
 	if e.Transformer.Operations([]int{1}) > lossLargest {
-		return nil, nil
+		return new(Rounded), nil
 	}
 	team := parallel.NewTeam(m.Workers)
 	defer team.Close()
-	lines := strings.Split(strings.TrimSpace(calibrationText), "\n")
-	batch, err := m.sample(e, slices.Concat(lines, alikeTexts, rareTexts), calibrationWork)
+	texts, long := roundTexts()
+	batch, err := m.sample(e, texts, roundWork)
 	if err != nil || len(batch.IDs) == 0 {
-		return nil, err
+		return new(Rounded), err
 	}
+	runs := pipeline.Transformer{Model: e.Transformer}
+	mixTokens(batch, long, runs.Vocabulary(), func(ids []int32) error { return runs.Check(pipeline.Tokens{IDs: ids}) })
 	config := e.opens
 	config.Set = m.Set
 	t, err := transformer.OpenToRound(ctx, config)

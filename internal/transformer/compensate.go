@@ -12,7 +12,7 @@ import (
 const (
 	roundBlock   = 4 * kernel.Int4Group // columns that are rounded before what they leave is taken to the others
 	roundRows    = 8                    // of a part
-	roundDamping = 1                    // of the mean diagonal, which is added to all of it: docs/quantization.md
+	roundDamping = 0.3                  // of the mean diagonal, which is added to all of it: docs/quantization.md
 )
 
 // A compensation rounds the rows of w to to, see compensate.
@@ -33,20 +33,28 @@ type compensation struct {
 // outputs x·wᵀ and x'·roundedᵀ, but for what no weights change. Column after column is rounded to the level that is
 // nearest to w[i] + (Σ (w[j] - rounded[j])·R[j,i] + V[i])/R[i,i], of the columns j before it: the numbers of GPTQ, whose
 // inverse of H this has no need of.
-func (r *rounding) compensate(p *pass, team *parallel.Team, to *weight.Matrix, w, x tensor.Matrix) {
+//
+// Where the layer is biased, x and x' are less their means, and what the means then have off goes to the bias of
+// r.rounded, which has that of the layer.
+func (r *rounding) compensate(p *pass, team *parallel.Team, to *weight.Matrix, w, x tensor.Matrix, biased bool) {
 	k := w.Cols
 	before, after := columns(x.Slice(0, r.tokens), 0, k), columns(x.Slice(r.tokens, 2*r.tokens), 0, k)
-	turned, moved := tensor.NewMatrix(k, r.tokens), tensor.NewMatrix(r.tokens, k)
+	means := [2][]float64{make([]float64, k), make([]float64, k)}
+	if biased {
+		means = [2][]float64{meanRow(before), meanRow(after)}
+	}
+	turned, moved, left := tensor.NewMatrix(k, r.tokens), tensor.NewMatrix(r.tokens, k), tensor.NewMatrix(r.tokens, k)
 	for i := range r.tokens {
 		for j, v := range after.Row(i)[:k] {
-			turned.Row(j)[i] = v
-			moved.Row(i)[j] = before.Row(i)[j] - v
+			v -= float32(means[1][j])
+			turned.Row(j)[i], left.Row(i)[j] = v, v
+			moved.Row(i)[j] = before.Row(i)[j] - float32(means[0][j]) - v
 		}
 	}
 	h, v := tensor.NewMatrix(k, k), tensor.NewMatrix(w.Rows, k)
 	p.product(team, h, turned, moved)
 	p.product(team, v, w, h.Transposed())
-	p.product(team, h, turned, after)
+	p.product(team, h, turned, left)
 	factorize(team, h, roundDamping)
 	p.solve(team, v, h)
 
@@ -59,6 +67,27 @@ func (r *rounding) compensate(p *pass, team *parallel.Team, to *weight.Matrix, w
 		}
 		team.For(parts(w.Rows, roundRows), c)
 	}
+	for i := range w.Rows {
+		var off float64
+		for j, v := range w.Row(i) {
+			off += float64(float64(v)*means[0][j]) - float64(float64(v-c.errs.Row(i)[j])*means[1][j])
+		}
+		r.rounded.Bias[i] += float32(off)
+	}
+}
+
+// meanRow returns the mean of the rows of x.
+func meanRow(x tensor.Matrix) []float64 {
+	mean := make([]float64, x.Cols)
+	for i := range x.Rows {
+		for j, v := range x.Row(i)[:x.Cols] {
+			mean[j] += float64(v)
+		}
+	}
+	for j := range mean {
+		mean[j] /= float64(x.Rows)
+	}
+	return mean
 }
 
 // Run rounds some rows in the columns at hand.

@@ -17,6 +17,7 @@ type rowsOf struct {
 	packed    *packed.Weight // that another tool quantized, of the tensors in beside; nil = none
 	beside    []tensor.Tensor
 	update    *lowRank
+	bias      tensor.Tensor // where the layer has one, in the file
 	from, to  int
 }
 

@@ -145,10 +145,13 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 		return l
 	}
 	at := l.Bias
-	for _, p := range parts {
+	for i, p := range parts {
 		if b {
 			if t, ok := w.tensor(p.bias(), p.rows); ok {
 				w.convert(at[:p.to-p.from], t, p.from)
+				if _, replaced := w.adapter.replacement(w.own(p.bias())); !replaced {
+					pack.sources[i].bias = t
+				}
 			}
 		}
 		at = at[p.to-p.from:]

@@ -10,20 +10,30 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// A Rounded has weights of linear layers in Int4, or some in Int8, by the name of their tensor.
-type Rounded map[string]*weight.Matrix
+// A Rounded has what stands for weights of linear layers, in Int4 or some in Int8, and for their biases, by the name of their tensor.
+type Rounded struct {
+	Weights map[string]*weight.Matrix
+	Biases  map[string][]float32
+}
 
 // A rounding is what Round has while it runs.
 type rounding struct {
 	tokens  int // of one of the two copies of the batch
-	tensors Rounded
-	rows    map[string]int   // of a tensor that are rounded
-	seen    map[*Linear]bool // layers that were used
-	finer   map[string]bool  // the names of those in Int8
-	exact   Linear           // the layer at hand in float32
-	rounded Linear           // and rounded
-	right   Linear           // of product
-	rough   []float32        // what the rounded layer makes
+	tensors map[string]*weight.Matrix
+	rows    map[string]int          // of a tensor that are rounded
+	biases  map[string]*roundedBias // by the name of the tensor with the weight
+	seen    map[*Linear]bool        // layers that were used
+	finer   map[string]bool         // the names of those in Int8
+	exact   Linear                  // the layer at hand in float32
+	rounded Linear                  // and rounded
+	right   Linear                  // of product
+	rough   []float32               // what the rounded layer makes
+}
+
+// A roundedBias is the bias of rounded weights, and the name of its tensor.
+type roundedBias struct {
+	name   string
+	values []float32
 }
 
 // OpenToRound is OpenToCalibrate in Int4, for Round.
@@ -33,28 +43,33 @@ func OpenToRound(ctx context.Context, c Config) (*Model, error) {
 
 // Round returns the weights of the linear layers of m in Int4, rounded so that what errors there are
 // make up for each other in the outputs for the tokens of b: by GPTQ (arXiv:2210.17323) with the inputs of each layer
-// behind rounded ones, and with its outputs behind others as the aim (GPTAQ, arXiv:2504.02692). Weights that are not
+// behind rounded ones, and with its outputs behind others as the aim (GPTAQ, arXiv:2504.02692). Biases, where
+// there are any, make up for the mean of what is left. Weights that are not
 // floats in the file are not among them, nor are those of layers that are used twice, or for some tokens alone.
 // Layers with the names finer, as in Outliers, are in Int8, with their outliers for these tokens.
 // m was made by OpenToRound, and must not be in use.
-func (m *Model) Round(ctx context.Context, team *parallel.Team, b Batch, finer map[string]bool) (Rounded, error) {
+func (m *Model) Round(ctx context.Context, team *parallel.Team, b Batch, finer map[string]bool) (*Rounded, error) {
 	n := len(b.IDs)
 	twice := Batch{IDs: slices.Concat(b.IDs, b.IDs), Starts: slices.Clone(b.Starts)} // as they are, and behind rounded layers
 	for _, at := range b.Starts[1:] {
 		twice.Starts = append(twice.Starts, n+at)
 	}
-	r := &rounding{tokens: n, tensors: Rounded{}, rows: map[string]int{}, seen: map[*Linear]bool{}, finer: finer}
+	r := &rounding{tokens: n, rows: map[string]int{}, seen: map[*Linear]bool{}, finer: finer,
+		tensors: map[string]*weight.Matrix{}, biases: map[string]*roundedBias{}}
 	m.rounding = r
 	defer func() { m.rounding = nil }()
 	if err := m.Forward(ctx, team, tensor.NewMatrix(2*n, m.Hidden), twice); err != nil {
 		return nil, err
 	}
+	to := &Rounded{Weights: r.tensors, Biases: map[string][]float32{}}
 	for name, t := range r.tensors {
 		if r.rows[name] != t.Rows {
 			delete(r.tensors, name)
+		} else if b := r.biases[name]; b != nil {
+			to.Biases[b.name] = b.values
 		}
 	}
-	return r.tensors, nil
+	return to, nil
 }
 
 // rounds reports whether round is to apply w.
@@ -107,8 +122,9 @@ func (r *rounding) layer(p *pass, team *parallel.Team, x tensor.Matrix, w *Linea
 		to = weight.NewMatrix(weight.Int4, w.N, w.K)
 		r.rounded.Resize(kernel.Int4, w.K, w.N)
 	}
-	r.compensate(p, team, to, rows, x)
+	biased := !slices.ContainsFunc(source.sources, func(s rowsOf) bool { return s.bias.Name == "" })
 	copy(r.rounded.Bias, w.Bias)
+	r.compensate(p, team, to, rows, x, biased)
 	for i := range r.rounded.Count() {
 		var memory packMemory
 		memory.take(to, i*kernel.Panel, min(kernel.Panel, w.N-i*kernel.Panel))
@@ -124,9 +140,15 @@ func (r *rounding) layer(p *pass, team *parallel.Team, x tensor.Matrix, w *Linea
 		if r.tensors[name] == nil {
 			r.tensors[name] = weight.NewMatrix(to.Scheme, s.tensor.Shape[0], w.K, to.Outliers...)
 		}
+		if biased && r.biases[name] == nil {
+			r.biases[name] = &roundedBias{name: s.bias.Name, values: make([]float32, s.tensor.Shape[0])}
+		}
 		r.rows[name] += s.to - s.from
 		for i := s.from; i < s.to; i++ {
 			r.tensors[name].SetRow(i, to, at)
+			if biased {
+				r.biases[name].values[i] = r.rounded.Bias[at]
+			}
 			at++
 		}
 	}

@@ -94,6 +94,46 @@ func TestSolve(t *testing.T) {
 	}
 }
 
+// The mean output of a rounded layer with a bias is that in float32, whatever its inputs have become, and one without a bias keeps none.
+func TestCompensatedMean(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	const tokens, k, n = 40, 96, 12
+	p := openToRound(t, "bert").lease(1)
+	w, x := tensor.NewMatrix(n, k), tensor.NewMatrix(2*tokens, k)
+	for i := range w.Data {
+		w.Data[i] = float32(random.NormFloat64())
+	}
+	for i := range tokens {
+		for j := range k {
+			x.Row(i)[j] = float32(random.NormFloat64()) + float32(j%5)
+			x.Row(tokens + i)[j] = x.Row(i)[j] + 0.1*float32(random.NormFloat64()) + 0.05*float32(j%3)
+		}
+	}
+	for _, biased := range []bool{true, false} {
+		r := &rounding{tokens: tokens}
+		p.model.rounding = r
+		r.rounded.Resize(kernel.Int4, k, n)
+		to := weight.NewMatrix(weight.Int4, n, k)
+		r.compensate(p, nil, to, w, x, biased)
+		row := make([]float32, k)
+		for i := range n {
+			to.DequantizeRow(row, i)
+			var want, got float64
+			for token := range tokens {
+				for j := range k {
+					want += float64(w.Row(i)[j]) * float64(x.Row(token)[j]) / tokens
+					got += float64(row[j]) * float64(x.Row(tokens + token)[j]) / tokens
+				}
+			}
+			if biased {
+				assert.InDelta(t, want, got+float64(r.rounded.Bias[i]), 1e-4)
+			} else {
+				assert.Zero(t, r.rounded.Bias[i])
+			}
+		}
+	}
+}
+
 func openToRound(t *testing.T, name string) *Model {
 	config, file := openFiles(t, modelFolder(name))
 	m, err := OpenToRound(t.Context(), Config{JSON: config, Weights: file, Set: kernel.Best()})
@@ -107,15 +147,19 @@ func TestRound(t *testing.T) {
 	if testing.Short() {
 		t.Skip("of many models")
 	}
+	biases := map[string]int{"bert": 12, "modernbert": 0, "qwen3": 0, "t5": 0}
 	for name, least := range map[string]int{"bert": 12, "modernbert": 8, "qwen3": 14, "t5": 12, "albert-groups": 0, "nomic-moe": 2} {
 		g := readGolden(t, name)
 		m := openToRound(t, name)
 		rounded, err := m.Round(t.Context(), nil, g.batch, nil)
 		require.NoError(t, err)
-		assert.GreaterOrEqual(t, len(rounded), least, name)
+		assert.GreaterOrEqual(t, len(rounded.Weights), least, name)
 		if least == 0 {
-			assert.Len(t, rounded, 1, "%s: all layers are one", name)
+			assert.Len(t, rounded.Weights, 1, "%s: all layers are one", name)
 			continue
+		}
+		if n, ok := biases[name]; ok {
+			assert.Len(t, rounded.Biases, n, name)
 		}
 		team := parallel.NewTeam(3)
 		again, err := m.Round(t.Context(), team, g.batch, nil)
@@ -137,18 +181,21 @@ func TestRound(t *testing.T) {
 		}
 		nearest, compensated := dequantized(t, file, rounded, true), dequantized(t, file, rounded, false)
 		ratio := off(compensated) / off(nearest)
-		t.Logf("%s: %d tensors, %.3f of the squared error", name, len(rounded), ratio)
+		t.Logf("%s: %d tensors, %.3f of the squared error", name, len(rounded.Weights), ratio)
 		assert.Less(t, ratio, 0.8, name)
 	}
 }
 
 // dequantized returns file with what its rounded tensors stand for in their place, or with each of their
 // weights at its nearest.
-func dequantized(t *testing.T, file *tensor.File, rounded Rounded, nearest bool) *tensor.File {
+func dequantized(t *testing.T, file *tensor.File, rounded *Rounded, nearest bool) *tensor.File {
 	var tensors []tensor.Tensor
 	for _, name := range file.Names() {
 		f, _ := file.Tensor(name)
-		if m, ok := rounded[name]; ok {
+		if b, ok := rounded.Biases[name]; ok && !nearest {
+			f = tensor.FromFloat32s(name, f.Shape, b)
+		}
+		if m, ok := rounded.Weights[name]; ok {
 			var data []byte
 			row := make([]float32, m.Cols)
 			for i := range m.Rows {
@@ -194,13 +241,16 @@ func TestRoundFiner(t *testing.T) {
 	}
 	rounded, err := m.Round(t.Context(), nil, g.batch, finer)
 	require.NoError(t, err)
-	require.Len(t, rounded, 12)
+	require.Len(t, rounded.Weights, 12)
 
 	config, file := openFiles(t, modelFolder("bert"))
 	var tensors []tensor.Tensor
 	for _, name := range file.Names() {
 		f, _ := file.Tensor(name)
-		q, ok := rounded[name]
+		if b, ok := rounded.Biases[name]; ok {
+			f = tensor.FromFloat32s(name, f.Shape, b)
+		}
+		q, ok := rounded.Weights[name]
 		if !ok {
 			tensors = append(tensors, f)
 			continue

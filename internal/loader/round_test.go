@@ -1,0 +1,58 @@
+package loader
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/internal/transformer"
+)
+
+// The texts to round for are the same each time, and those from long on are longer than any line.
+func TestRoundTexts(t *testing.T) {
+	texts, long := roundTexts()
+	again, _ := roundTexts()
+	require.Equal(t, texts, again)
+	require.Len(t, texts[long:], roundLong)
+	for _, text := range texts[long:] {
+		assert.Greater(t, len(text), 200)
+	}
+}
+
+// Every second sequence from the first on has other tokens, of the vocabulary, but at its ends, and none that a model does not take.
+func TestMixTokens(t *testing.T) {
+	const length, vocabulary = 50, 1000
+	b := transformer.Batch{Starts: []int{0}}
+	for range 5 {
+		for range length {
+			b.IDs = append(b.IDs, vocabulary)
+		}
+		b.Starts = append(b.Starts, len(b.IDs))
+	}
+	mixTokens(b, 1, vocabulary, func(ids []int32) error {
+		for _, id := range ids {
+			if id%3 == 0 {
+				return errors.New("of an image")
+			}
+		}
+		return nil
+	})
+	for i := range b.Sequences() {
+		ids, other := b.IDs[b.Starts[i]:b.Starts[i+1]], 0
+		for _, id := range ids {
+			if id != vocabulary {
+				require.True(t, id >= 0 && id < vocabulary && id%3 != 0)
+				other++
+			}
+		}
+		if i == 2 || i == 4 {
+			assert.InDelta(t, length/3, other, 12)
+			assert.EqualValues(t, vocabulary, ids[0])
+			assert.EqualValues(t, vocabulary, ids[length-1])
+		} else {
+			assert.Zero(t, other, i)
+		}
+	}
+}
