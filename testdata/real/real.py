@@ -102,6 +102,13 @@ def reference(folder, inputs, kept):
     return ids, vectors
 
 
+def build(work):
+    """Returns the path of the program, built in the folder work."""
+    rhumb = os.path.join(work, "rhumb")
+    subprocess.run(["go", "build", "-o", rhumb, "./cmd/rhumb"], cwd=ROOT, env=dict(os.environ, CGO_ENABLED="0"), check=True)
+    return rhumb
+
+
 def run(rhumb, *args):
     p = subprocess.run([rhumb, *args], capture_output=True, text=True)
     if p.returncode:
@@ -184,9 +191,7 @@ def main():
         sys.exit(f"{a.models}: no folder with a tokenizer.json, expected those of models")
     fails = 0
     with tempfile.TemporaryDirectory() as work:
-        if not a.rhumb:
-            a.rhumb = os.path.join(work, "rhumb")
-            subprocess.run(["go", "build", "-o", a.rhumb, "./cmd/rhumb"], cwd=ROOT, env=dict(os.environ, CGO_ENABLED="0"), check=True)
+        a.rhumb = a.rhumb or build(work)
         print("| model | other ids |", " | ".join(precisions), "|")
         print("|---" * (len(precisions) + 2) + "|", flush=True)
         for name in names:
@@ -198,4 +203,5 @@ def main():
     sys.exit(bool(fails))
 
 
-main()
+if __name__ == "__main__":
+    main()
