@@ -162,9 +162,9 @@ func packRowsBFloat16AMX(dst, src *float32, ld, m, cols int) {
 	packBFloat16AVX512(dst, src, ld, m, cols, 4*amxBlock, 16, 4*amxBlock*m)
 }
 
-func packExponentialsBFloat16AMX(dst, x *float32, ld, rows, cols int, scale float32, totals *float32) {
+func packExponentialsBFloat16AMX(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32) {
 	clearLastBlock(dst, rows, cols)
 	for i := range rows {
-		*add(totals, i) = exponentialsBFloat16AVX512(add(dst, amxBlock*i), 16, 4*amxBlock*rows, unsafe.Slice(add(x, i*ld), cols), scale*log2e)
+		*add(totals, i) = exponentialsBFloat16AVX512(add(dst, amxBlock*i), 16, 4*amxBlock*rows, unsafe.Slice(add(x, i*ld), cols), factor, add(highest, i))
 	}
 }

@@ -114,23 +114,23 @@ func interleaveBFloat16AVX2(dst, src *float32, ld, rows, cols int) {
 func interleaveBFloat16AVX512(dst, src *float32, ld, rows, cols int)
 
 // exponentialsBFloat16AVX2 and exponentialsBFloat16AVX512 pack the bfloat16s of
-// 2^((x-max(x))·factor), four words each groupBytes from the ones before, and
-// return their sum. x is not empty. blockBytes is as in packBFloat16AVX512.
+// 2^((x-m)·factor), m the largest of x and *highest, which it becomes, four words each
+// groupBytes from the ones before, and return their sum. x is not empty. blockBytes is as in packBFloat16AVX512.
 //
 //go:noescape
-func exponentialsBFloat16AVX2(dst *float32, groupBytes int, x []float32, factor float32) float32
+func exponentialsBFloat16AVX2(dst *float32, groupBytes int, x []float32, factor float32, highest *float32) float32
 
 //go:noescape
-func exponentialsBFloat16AVX512(dst *float32, groupBytes, blockBytes int, x []float32, factor float32) float32
+func exponentialsBFloat16AVX512(dst *float32, groupBytes, blockBytes int, x []float32, factor float32, highest *float32) float32
 
-func packExponentialsBFloat16AVX2(dst, x *float32, ld, rows, cols int, scale float32, totals *float32) {
+func packExponentialsBFloat16AVX2(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32) {
 	for i := range rows {
-		*add(totals, i) = exponentialsBFloat16AVX2(add(dst, 4*i), 16*rows, unsafe.Slice(add(x, i*ld), cols), scale*log2e)
+		*add(totals, i) = exponentialsBFloat16AVX2(add(dst, 4*i), 16*rows, unsafe.Slice(add(x, i*ld), cols), factor, add(highest, i))
 	}
 }
 
-func packExponentialsBFloat16AVX512(dst, x *float32, ld, rows, cols int, scale float32, totals *float32) {
+func packExponentialsBFloat16AVX512(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32) {
 	for i := range rows {
-		*add(totals, i) = exponentialsBFloat16AVX512(add(dst, 4*i), 16*rows, 64*rows, unsafe.Slice(add(x, i*ld), cols), scale*log2e)
+		*add(totals, i) = exponentialsBFloat16AVX512(add(dst, 4*i), 16*rows, 64*rows, unsafe.Slice(add(x, i*ld), cols), factor, add(highest, i))
 	}
 }

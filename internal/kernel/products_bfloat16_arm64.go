@@ -66,14 +66,14 @@ func interleaveBFloat16NEON(dst, src *float32, ld, rows, cols int) {
 //go:noescape
 func roughGELUNEON(x []float32, ld, rows, cols int)
 
-// exponentialsBFloat16NEON packs the bfloat16s of 2^((x-max(x))·factor), four words
+// exponentialsBFloat16NEON packs the bfloat16s of 2^((x-m)·factor), m the largest of x and *highest, which it becomes, four words
 // each groupBytes from the ones before, and returns their sum. x is not empty.
 //
 //go:noescape
-func exponentialsBFloat16NEON(dst *float32, groupBytes int, x []float32, factor float32) float32
+func exponentialsBFloat16NEON(dst *float32, groupBytes int, x []float32, factor float32, highest *float32) float32
 
-func packExponentialsBFloat16NEON(dst, x *float32, ld, rows, cols int, scale float32, totals *float32) {
+func packExponentialsBFloat16NEON(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32) {
 	for i := range rows {
-		*add(totals, i) = exponentialsBFloat16NEON(add(dst, 4*i), 16*rows, unsafe.Slice(add(x, i*ld), cols), scale*log2e)
+		*add(totals, i) = exponentialsBFloat16NEON(add(dst, 4*i), 16*rows, unsafe.Slice(add(x, i*ld), cols), factor, add(highest, i))
 	}
 }

@@ -186,21 +186,22 @@ done:
 	SUBQ $8, CX; \
 	JLE sum
 
-// func exponentialsBFloat16AVX2(dst *float32, groupBytes int, x []float32, factor float32) float32
-// The bfloat16s of 2^((x-max(x))·factor), four words each groupBytes from the ones
+// func exponentialsBFloat16AVX2(dst *float32, groupBytes int, x []float32, factor float32, highest *float32) float32
+// The bfloat16s of 2^((x-m)·factor), m the largest of x and *highest, which it becomes, four words each groupBytes from the ones
 // before, and returns their sum. x is not empty; what the last words have beyond it
 // is zero.
-// Registers: DI dst, R9 groupBytes, SI x, CX elements left, Y6 -∞, Y7 max(x), X11
+// Registers: DI dst, R9 groupBytes, SI x, CX elements left, Y6 -∞, Y7 m, X11
 // to X14 4 partial sums each, the rest as in POWERS8.
 // Requires: AVX2, FMA
-TEXT ·exponentialsBFloat16AVX2(SB), NOSPLIT, $0-52
+TEXT ·exponentialsBFloat16AVX2(SB), NOSPLIT, $0-60
 	MOVQ dst+0(FP), DI
 	MOVQ groupBytes+8(FP), R9
 	MOVQ x_base+16(FP), SI
 	MOVQ x_len+24(FP), CX
 	VBROADCASTSS factor+40(FP), Y9
 	VMOVUPS negInf<>(SB), Y6
-	VMOVAPS Y6, Y7
+	MOVQ highest+48(FP), R8
+	VBROADCASTSS (R8), Y7
 
 max8:
 	MASKED(Y0, Y5)
@@ -210,6 +211,7 @@ max8:
 	JG   max8
 	VMOVAPS Y7, Y0
 	MAX8
+	VMOVSS X0, (R8)
 	VBROADCASTSS X0, Y8
 	VMULPS Y9, Y8, Y8
 	VMOVUPS powerLow<>(SB), Y10
@@ -232,6 +234,6 @@ sum:
 	VADDPS X14, X12, X12
 	VINSERTF128 $1, X12, Y11, Y0
 	SUM8
-	VMOVSS X0, ret+48(FP)
+	VMOVSS X0, ret+56(FP)
 	VZEROUPPER
 	RET

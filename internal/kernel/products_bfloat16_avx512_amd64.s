@@ -177,7 +177,7 @@ done:
 	RET
 
 // POWERS: Z16 = the bfloat16s of 2^(x·factor - max·factor) for the 32 x in Z16 and
-// Z17, and adds them to Z11. Z8 = max·factor, Z9 = factor, Z10 = -127, Z12 ones.
+// Z17, and adds them to Z11. Z8 = m·factor, Z9 = factor, Z10 = -127, Z12 ones.
 // Changes Z0, Z2 to Z4, Z17.
 #define POWERS \
 	VFMSUB213PS Z8, Z9, Z16; \
@@ -189,15 +189,15 @@ done:
 	POWER; \
 	VMOVAPS Z0, Z17
 
-// func exponentialsBFloat16AVX512(dst *float32, groupBytes, blockBytes int, x []float32, factor float32) float32
-// The bfloat16s of 2^((x-max(x))·factor), four words each groupBytes from the ones
+// func exponentialsBFloat16AVX512(dst *float32, groupBytes, blockBytes int, x []float32, factor float32, highest *float32) float32
+// The bfloat16s of 2^((x-m)·factor), m the largest of x and *highest, which it becomes, four words each groupBytes from the ones
 // before and 16 blockBytes, and returns their sum. x is not empty; what the last words have beyond it
 // is zero.
 // Registers: DI dst, R9 and R10 the bytes of one and of three groups, SI x, DX
 // chunks of 32 left, R13 the groups of the last, K1 K2 their masks, Z6 -∞, Z11 16
 // partial sums, the rest as in POWERS.
 // Requires: AVX512F, AVX512BF16
-TEXT ·exponentialsBFloat16AVX512(SB), NOSPLIT, $0-60
+TEXT ·exponentialsBFloat16AVX512(SB), NOSPLIT, $0-68
 	MOVQ dst+0(FP), DI
 	MOVQ groupBytes+8(FP), R9
 	MOVQ x_base+24(FP), SI
@@ -217,8 +217,9 @@ TEXT ·exponentialsBFloat16AVX512(SB), NOSPLIT, $0-60
 	SHRQ $3, R13
 	SHRQ $5, DX              // chunks before the last
 	VBROADCASTSS negInf<>(SB), Z6
-	VMOVAPS Z6, Z16
-	VMOVAPS Z6, Z17
+	MOVQ highest+56(FP), R8
+	VBROADCASTSS (R8), Z16
+	VMOVAPS Z16, Z17
 	MOVQ SI, AX
 	MOVQ DX, BX
 	TESTQ BX, BX
@@ -244,6 +245,7 @@ maxlast:
 	VEXTRACTF64X4 $1, Z0, Y1
 	VMAXPS Y1, Y0, Y0
 	MAX8
+	VMOVSS X0, (R8)
 	VBROADCASTSS X0, Z8
 	VMULPS Z9, Z8, Z8
 	VBROADCASTSS powerLow<>(SB), Z10
@@ -290,6 +292,6 @@ sum:
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPS Y1, Y0, Y0
 	SUM8
-	VMOVSS X0, ret+56(FP)
+	VMOVSS X0, ret+64(FP)
 	VZEROUPPER
 	RET

@@ -180,14 +180,9 @@ func roughGELUGeneric(x []float32, ld, rows, cols int) {
 // exponentialsBFloat16Generic adds word w to sum w mod 16, the high term first, and
 // the 16 sums as all sets do. What is packed sums to what weights are divided by:
 // the rounding errors of the weights do not add to the mean of the values.
-func exponentialsBFloat16Generic(dst *float32, groupBytes int, x []float32, factor float32) float32 {
-	largest := float32(math.Inf(-1))
-	for _, v := range x {
-		if v > largest {
-			largest = v
-		}
-	}
-	shift := largest * factor
+func exponentialsBFloat16Generic(dst *float32, groupBytes int, x []float32, factor float32, highest *float32) float32 {
+	*highest = largest(x, *highest)
+	shift := *highest * factor
 	var sums [16]float32
 	powersGeneric(dst, groupBytes, x, 0, factor, shift, &sums)
 	return sum16(&sums)
@@ -204,8 +199,8 @@ func powersGeneric(dst *float32, groupBytes int, x []float32, g int, factor, shi
 			for t := range terms {
 				if i := 8*g + 2*w + t; i < len(x) {
 					y := float32(x[i]*factor) - shift
-					if y < -127 {
-						y = -127
+					if y < powerLow {
+						y = powerLow
 					}
 					terms[t] = shortPower(y)
 				}
@@ -219,8 +214,8 @@ func powersGeneric(dst *float32, groupBytes int, x []float32, g int, factor, shi
 	}
 }
 
-func packExponentialsBFloat16Generic(dst, x *float32, ld, rows, cols int, scale float32, totals *float32) {
+func packExponentialsBFloat16Generic(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32) {
 	for i := range rows {
-		*add(totals, i) = exponentialsBFloat16Generic(add(dst, 4*i), 16*rows, unsafe.Slice(add(x, i*ld), cols), scale*log2e)
+		*add(totals, i) = exponentialsBFloat16Generic(add(dst, 4*i), 16*rows, unsafe.Slice(add(x, i*ld), cols), factor, add(highest, i))
 	}
 }

@@ -346,16 +346,18 @@ last:
 done:
 	RET
 
-// func exponentialsBFloat16NEON(dst *float32, groupBytes int, x []float32, factor float32) float32
-// R0 = dst, R3 = groupBytes, R4 = place in x, R5 = elements left, R9 = constants, V0
-// V1 = x, V16 to V19 = 4 partial sums each, the next one's first, V20 = -max(x)·factor,
+// func exponentialsBFloat16NEON(dst *float32, groupBytes int, x []float32, factor float32, highest *float32) float32
+// R0 = dst, R3 = groupBytes, R4 = place in x, R5 = elements left, R6 = highest, R9 = constants, V0
+// V1 = x, V16 to V19 = 4 partial sums each, the next one's first, V20 = -m·factor, m the largest,
 // V21 = factor, V22 = -127, V23 = -∞, V29 = ones in the upper halves.
-TEXT ·exponentialsBFloat16NEON(SB), 0, $64-52
+TEXT ·exponentialsBFloat16NEON(SB), 0, $64-60
 	MOVD dst+0(FP), R0
 	MOVD groupBytes+8(FP), R3
 	MOVD x_base+16(FP), R4
 	MOVD x_len+24(FP), R1
 	FMOVS factor+40(FP), F21
+	MOVD highest+48(FP), R6
+	FMOVS (R6), F20
 	MOVD $constants<>(SB), R9
 	MOVD R1, R5
 	WORD $0x4e0406b5 // dup v21.4s, v21.s[0]
@@ -363,11 +365,11 @@ TEXT ·exponentialsBFloat16NEON(SB), 0, $64-52
 	WORD $0x6f07c7fd // mvni v29.4s, #0xff, msl #8
 	AND  $15, R1, R2
 	SUB  R2, R1, R1
-	FMOVQ 176(R9), F16 // negInf
-	FMOVQ 176(R9), F17 // negInf
-	FMOVQ 176(R9), F18 // negInf
-	FMOVQ 176(R9), F19 // negInf
-	FMOVQ 176(R9), F20 // negInf
+	WORD $0x4e040694 // dup v20.4s, v20.s[0]
+	WORD $0x4eb41e90 // mov v16.16b, v20.16b
+	WORD $0x4eb41e91 // mov v17.16b, v20.16b
+	WORD $0x4eb41e92 // mov v18.16b, v20.16b
+	WORD $0x4eb41e93 // mov v19.16b, v20.16b
 	MOVD R1, R8
 	CBZ  R8, maxdone
 max:
@@ -412,10 +414,11 @@ largest:
 	WORD $0x4e31f610 // fmax v16.4s, v16.4s, v17.4s
 	WORD $0x6e30fa10 // fmaxv s16, v16.4s
 	WORD $0x4e040614 // dup v20.4s, v16.s[0]
+	FMOVS F20, (R6)
 	WORD $0x6e35de94 // fmul v20.4s, v20.4s, v21.4s
 	WORD $0x6ea0fa94 // fneg v20.4s, v20.4s
-	FMOVQ 192(R9), F22 // powerLow
-	FMOVQ 176(R9), F23 // negInf
+	FMOVQ 176(R9), F22 // powerLow
+	FMOVQ 192(R9), F23 // negInf
 	WORD $0x4f000410 // movi v16.4s, #0x0
 	WORD $0x4f000411 // movi v17.4s, #0x0
 	WORD $0x4f000412 // movi v18.4s, #0x0
@@ -571,7 +574,7 @@ total:
 	WORD $0x6e104211 // ext v17.16b, v16.16b, v16.16b, #8
 	WORD $0x4e31d610 // fadd v16.4s, v16.4s, v17.4s
 	WORD $0x7e30da10 // faddp s16, v16.2s
-	FMOVS F16, ret+48(FP)
+	FMOVS F16, ret+56(FP)
 	RET
 
 // Four copies of each constant of rows_amd64.h that is used here.
@@ -597,8 +600,8 @@ DATA constants<>+144(SB)/8, $0x3f317afd3f317afd // short1
 DATA constants<>+152(SB)/8, $0x3f317afd3f317afd // short1
 DATA constants<>+160(SB)/8, $0x3f8000003f800000 // one
 DATA constants<>+168(SB)/8, $0x3f8000003f800000 // one
-DATA constants<>+176(SB)/8, $0xff800000ff800000 // negInf
-DATA constants<>+184(SB)/8, $0xff800000ff800000 // negInf
-DATA constants<>+192(SB)/8, $0xc2fe0000c2fe0000 // powerLow
-DATA constants<>+200(SB)/8, $0xc2fe0000c2fe0000 // powerLow
+DATA constants<>+176(SB)/8, $0xc2fe0000c2fe0000 // powerLow
+DATA constants<>+184(SB)/8, $0xc2fe0000c2fe0000 // powerLow
+DATA constants<>+192(SB)/8, $0xff800000ff800000 // negInf
+DATA constants<>+200(SB)/8, $0xff800000ff800000 // negInf
 GLOBL constants<>(SB), RODATA|NOPTR, $208

@@ -261,8 +261,8 @@ func TestPackExponentialsBFloat16(t *testing.T) {
 			spoil(rows.data)
 			x := scores
 			x.Data = clone(scores.Data)
-			totals := make([]float32, m)
-			s.PackExponentials(&rows, 0, x, 0.3, totals)
+			totals, highest := make([]float32, m), slices.Repeat([]float32{Lowest}, m)
+			s.PackExponentials(&rows, 0, x, 0.3, highest, totals)
 			for i := range m {
 				largest := math.Inf(-1)
 				for _, v := range scores.Row(i) {
@@ -298,9 +298,9 @@ func TestPackExponentialsBFloat16(t *testing.T) {
 		for _, s := range variants {
 			var rows Rows
 			rows.Resize(s, m, &values)
-			totals := make([]float32, m)
+			totals, highest := make([]float32, m), slices.Repeat([]float32{Lowest}, m)
 			if rows.Tiles() == 1 {
-				s.PackExponentials(&rows, 0, bad, 0.3, totals)
+				s.PackExponentials(&rows, 0, bad, 0.3, highest, totals)
 				require.True(t, totals[m-1] != totals[m-1], "%s: a NaN stays", s.name)
 			}
 		}

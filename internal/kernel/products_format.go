@@ -91,9 +91,10 @@ type product struct {
 	// packRows writes words 4g to 4g+3 of row i of src (m×cols) to dst[(g*m+i)*4:],
 	// or blocks of more words so. The terms beyond cols are zero.
 	packRows func(dst, src *float32, ld, m, cols int)
-	// packExponentials is packRows of what softmax makes of each row of x, whose sums
-	// it writes to totals; nil = there is no such loop, and the two are run.
-	packExponentials func(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+	// packExponentials is packRows of what softmax makes of each row of x, with least what
+	// highest has of it, where the row's highest is written, and its sum to totals; nil =
+	// there is no such loop, and the two are run.
+	packExponentials func(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32)
 	// quantize is that of Int8 for rows in blocks of 16 words, stride bytes apart; nil
 	// where rows are packed by int8Loops. What the last block has beyond them is not
 	// written: the tile multiplies it with zeros.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -153,16 +154,16 @@ func TestRoundedAttentionIsThatOfPlainGo(t *testing.T) {
 				if n%3 == 0 {
 					scores = unusual(rng, rows*n)
 				}
-				run := func(s *Set) (packed, totals []float32) {
+				run := func(s *Set) (packed, totals, highest []float32) {
 					x := tensor.Matrix{Rows: rows, Cols: n, Stride: n, Data: clone(scores)}
 					var values Panels
 					values.Resize(f, n, 1)
 					var r Rows
 					r.Resize(s, rows, &values)
-					totals = make([]float32, rows)
+					totals, highest = make([]float32, rows), slices.Repeat([]float32{[]float32{Lowest, 0.5}[n%2]}, rows)
 					for i := range r.Tiles() { // plain Go has lower tiles
 						from, to := r.Span(i)
-						s.PackExponentials(&r, i, x.Slice(from, to), 0.4, totals[from:])
+						s.PackExponentials(&r, i, x.Slice(from, to), 0.4, highest[from:], totals[from:])
 					}
 					for i := range rows {
 						tile := 0
@@ -175,10 +176,14 @@ func TestRoundedAttentionIsThatOfPlainGo(t *testing.T) {
 						}
 					}
 					s.DivideRows(x, totals)
-					return append(packed, x.Data...), totals
+					sum := x
+					sum.Data = clone(scores)
+					s.AddScaled(sum, x, totals)
+					return append(append(packed, x.Data...), sum.Data...), totals, highest
 				}
-				want, wantTotals := run(&generic)
-				got, gotTotals := run(s)
+				want, wantTotals, wantHighest := run(&generic)
+				got, gotTotals, gotHighest := run(s)
+				sameBits(t, wantHighest, gotHighest, "%s largest in %v of %d", s.name, f, n)
 				if f == BFloat16 { // words of two
 					require.Equal(t, bits(want), bits(got), fmt.Sprintf("%s %v of %d", s.name, f, n))
 				} else {

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -121,7 +122,8 @@ func (s *Set) Exponentials(x []float32, scale float32) float32 {
 	if !(scale > 0) {
 		panic(fmt.Sprintf("kernel: softmax with scale %v", scale))
 	}
-	return s.softmax(x, scale)
+	total, _ := s.softmax(x, scale*log2e, float32(math.Inf(-1)))
+	return total
 }
 
 // LayerNorm writes dst = (v-mean(v))/√(var(v)+eps)·gamma + beta with v = x+add;

@@ -39,10 +39,10 @@ func reluAVX2(x []float32, ld, rows, cols int)
 //go:noescape
 func tanhAVX2(x []float32, ld, rows, cols int)
 
-// softmaxAVX2 replaces x by e = exp((x-max(x))·scale) and returns Σ e in 16 partial sums.
+// softmaxAVX2 replaces x by e = 2^((x-highest)·factor), highest the largest of x and least, and returns Σ e in 16 partial sums.
 //
 //go:noescape
-func softmaxAVX2(x []float32, scale float32) float32
+func softmaxAVX2(x []float32, factor, least float32) (total, highest float32)
 
 // layerNormAVX2 writes dst = (s-mean(s))·(1/√(var(s)+eps))·gamma + beta with s = x+add, or s = x where add is empty.
 //
@@ -111,10 +111,10 @@ func reluAVX512(x []float32, ld, rows, cols int)
 //go:noescape
 func tanhAVX512(x []float32, ld, rows, cols int)
 
-// softmaxAVX512 replaces x by e = exp((x-max(x))·scale) and returns Σ e in 16 partial sums.
+// softmaxAVX512 replaces x by e = 2^((x-highest)·factor), highest the largest of x and least, and returns Σ e in 16 partial sums.
 //
 //go:noescape
-func softmaxAVX512(x []float32, scale float32) float32
+func softmaxAVX512(x []float32, factor, least float32) (total, highest float32)
 
 // layerNormAVX512 writes dst = (s-mean(s))·(1/√(var(s)+eps))·gamma + beta with s = x+add, or s = x where add is empty.
 //

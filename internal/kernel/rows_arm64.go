@@ -32,20 +32,25 @@ func reluNEON(x []float32, ld, rows, cols int)
 //go:noescape
 func tanhNEON(x []float32, ld, rows, cols int)
 
-// softmaxNEON replaces x by e = exp((x-max(x))·scale) and returns Σ e in 16 partial sums.
+// softmaxNEON replaces x by e = 2^((x-highest)·factor), highest the largest of x and least, and returns Σ e in 16 partial sums.
 //
 //go:noescape
-func softmaxNEON(x []float32, scale float32) float32
+func softmaxNEON(x []float32, factor, least float32) (total, highest float32)
 
 // packExponentialsNEON: see product.packExponentials.
 //
 //go:noescape
-func packExponentialsNEON(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+func packExponentialsNEON(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32)
 
 // divideRowsNEON: see Set.divideRows.
 //
 //go:noescape
 func divideRowsNEON(x *float32, ld, rows, cols int, totals *float32)
+
+// addScaledNEON: see Set.addScaled.
+//
+//go:noescape
+func addScaledNEON(dst, x *float32, stride, ld, rows, cols int, factors *float32)
 
 // layerNormNEON writes dst = (s-mean(s))·(1/√(var(s)+eps))·gamma + beta with s = x+add, or s = x where add is empty.
 //

@@ -1,23 +1,36 @@
 package kernel
 
-import "github.com/rhumb-go/rhumb/tensor"
+import (
+	"fmt"
+	"unsafe"
 
-// PackExponentials packs exp((x-m)·scale), m the largest of a row, as tile t of r,
-// and writes the sum of each row to totals: a softmax without the division. x has
-// the tile's rows and r.K columns, and is lost. An element that is -Inf becomes
-// 0, a row with a NaN or +Inf NaN. scale is positive.
-func (s *Set) PackExponentials(r *Rows, t int, x tensor.Matrix, scale float32, totals []float32) {
+	"github.com/rhumb-go/rhumb/tensor"
+)
+
+// Lowest is what PackExponentials takes for the largest element of a row of which there
+// was none so far. An element below it counts as -Inf.
+const Lowest = -0x1p100
+
+// PackExponentials packs exp((x-m)·scale), m the largest of a row and of what highest
+// has of it, as tile t of r: a part of a softmax without the division. It writes m to
+// highest and the sum of each row to totals. x has the tile's rows and r.K columns, and
+// is lost. An element that is -Inf becomes 0, a row with a NaN or +Inf NaN. scale is
+// positive.
+func (s *Set) PackExponentials(r *Rows, t int, x tensor.Matrix, scale float32, highest, totals []float32) {
 	from, to := r.Span(t)
-	if x.Rows != to-from || x.Cols != r.K || len(totals) < x.Rows {
+	if x.Rows != to-from || x.Cols != r.K || len(totals) < x.Rows || len(highest) < x.Rows {
 		panic("kernel: PackExponentials: shape")
 	}
-	if pack := s.products[r.format].packExponentials; pack != nil && x.Cols > 0 && scale > 0 {
+	if !(scale > 0) {
+		panic(fmt.Sprintf("kernel: softmax with scale %v", scale))
+	}
+	if pack := s.products[r.format].packExponentials; pack != nil && x.Cols > 0 {
 		_ = x.Data[(x.Rows-1)*x.Stride+x.Cols-1]
-		pack(&r.data[from*r.words], &x.Data[0], x.Stride, x.Rows, x.Cols, scale, &totals[0])
+		pack(&r.data[from*r.words], &x.Data[0], x.Stride, x.Rows, x.Cols, scale*log2e, &highest[0], &totals[0])
 		return
 	}
 	for i := range x.Rows {
-		totals[i] = s.Exponentials(x.Row(i), scale)
+		totals[i], highest[i] = s.softmax(x.Row(i), scale*log2e, highest[i])
 	}
 	s.packTile(r.data[from*r.words:to*r.words], r, x)
 }
@@ -34,5 +47,27 @@ func (s *Set) DivideRows(x tensor.Matrix, totals []float32) {
 	}
 	for i := range x.Rows {
 		s.Scale(x.Row(i), 1/totals[i])
+	}
+}
+
+// AddScaled multiplies each row of dst by its factor and adds that of x, which has the
+// shape of dst, to it.
+func (s *Set) AddScaled(dst, x tensor.Matrix, factors []float32) {
+	if x.Rows != dst.Rows || x.Cols != dst.Cols || len(factors) < x.Rows {
+		panic("kernel: AddScaled: shape")
+	}
+	if x.Rows == 0 || x.Cols == 0 {
+		return
+	}
+	_, _ = x.Data[(x.Rows-1)*x.Stride+x.Cols-1], dst.Data[(x.Rows-1)*dst.Stride+x.Cols-1]
+	s.addScaled(&dst.Data[0], &x.Data[0], dst.Stride, x.Stride, x.Rows, x.Cols, &factors[0])
+}
+
+func addScaledGeneric(dst, x *float32, stride, ld, rows, cols int, factors *float32) {
+	for i := range rows {
+		to, from, factor := unsafe.Slice(add(dst, i*stride), cols), unsafe.Slice(add(x, i*ld), cols), *add(factors, i)
+		for j, v := range from {
+			to[j] = float32(to[j]*factor) + v
+		}
 	}
 }

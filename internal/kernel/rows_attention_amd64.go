@@ -5,15 +5,20 @@ package kernel
 // packExponentialsAVX2 and packExponentialsAVX512: see product.packExponentials.
 //
 //go:noescape
-func packExponentialsAVX2(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+func packExponentialsAVX2(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32)
 
 //go:noescape
-func packExponentialsAVX512(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+func packExponentialsAVX512(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32)
 
 // divideRowsAVX2: see Set.divideRows.
 //
 //go:noescape
 func divideRowsAVX2(x *float32, ld, rows, cols int, totals *float32)
+
+// addScaledAVX2: see Set.addScaled.
+//
+//go:noescape
+func addScaledAVX2(dst, x *float32, stride, ld, rows, cols int, factors *float32)
 
 // copyPanelAVX2 copies rows of Panel elements, ld apart in src, one behind the
 // other to dst.

@@ -10,7 +10,7 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// In float32, PackExponentials is Exponentials of each row, then PackRows.
+// In float32, PackExponentials is softmax of each row, then PackRows.
 func TestPackExponentials(t *testing.T) {
 	rng := rand.New(rand.NewPCG(41, 42))
 	const f = Float32
@@ -33,14 +33,77 @@ func TestPackExponentials(t *testing.T) {
 				}
 				sums, totals := make([]float32, rows), make([]float32, rows+1)
 				totals[rows] = 7
+				factor := float32(0.3)
+				factor *= log2e
+				largest, highest := make([]float32, rows), make([]float32, rows+1)
+				highest[rows] = 7
 				for i := range rows {
-					sums[i] = s.Exponentials(whole.Row(i), 0.3)
+					highest[i] = []float32{float32(math.Inf(-1)), Lowest, 0.5, 9}[rng.IntN(4)]
+					sums[i], largest[i] = s.softmax(whole.Row(i), factor, highest[i])
 				}
 				s.PackRows(&want, 0, whole)
-				s.PackExponentials(&got, 0, x, 0.3, totals)
+				s.PackExponentials(&got, 0, x, 0.3, highest, totals)
+				sameBits(t, append(largest, 7), highest, "%s %d×%d: largest", s.name, rows, cols)
 				sameBits(t, append(sums, 7), totals, "%s %d×%d: totals", s.name, rows, cols)
 				sameBits(t, want.data, got.data, "%s %d×%d", s.name, rows, cols)
 			}
+		}
+	}
+}
+
+// Exponentials are those of what an element is below the largest of the row and of the
+// elements before it.
+func TestSoftmaxOfARest(t *testing.T) {
+	rng := rand.New(rand.NewPCG(45, 46))
+	factor := float32(0.37)
+	factor *= log2e
+	for n := range 100 {
+		for _, least := range []float32{Lowest, -1, 0.5, 9} {
+			x := normals(rng.Uint64(), n)
+			highest := least
+			for _, v := range x {
+				highest = max(highest, v)
+			}
+			want := make([]float32, n)
+			var parts [16]float32
+			exact := 0.0
+			for i, v := range x {
+				want[i] = power32((v - highest) * factor)
+				parts[i%16] += want[i]
+				exact += math.Exp(float64(v-highest) * 0.37)
+			}
+			for _, s := range sets {
+				got := clone(x)
+				total, largest := s.softmax(got, factor, least)
+				require.Equal(t, highest, largest, "%s %d", s.name, n)
+				// Each within 14 roundings, as z is at most some 5 here, and n/16 + 4 more.
+				require.InDelta(t, exact, total, exact*24*u, "%s %d", s.name, n)
+				if !s.rounds {
+					sameBits(t, want, got, "%s %d", s.name, n)
+					parts := parts
+					sameBits(t, []float32{sum16(&parts)}, []float32{total}, "%s total of %d", s.name, n)
+				}
+			}
+		}
+	}
+}
+
+// AddScaled is Axpy of each row, the other way round.
+func TestAddScaled(t *testing.T) {
+	rng := rand.New(rand.NewPCG(47, 48))
+	for _, s := range sets {
+		for cols := 1; cols <= 70; cols++ {
+			dst, x := randomMatrix(rng, 5, cols, cols+rng.IntN(3)), randomMatrix(rng, 5, cols, cols+rng.IntN(3))
+			factors := randomMatrix(rng, 1, 5, 5).Data
+			dst.Data[0], x.Data[cols-1] = float32(math.NaN()), float32(math.Inf(-1))
+			want, got := clone(dst.Data), tensor.Matrix{Rows: 5, Cols: cols, Stride: dst.Stride, Data: clone(dst.Data)}
+			for i := range dst.Rows {
+				sum := clone(x.Row(i))
+				s.Axpy(sum, dst.Row(i), factors[i])
+				copy(want[i*dst.Stride:], sum)
+			}
+			s.AddScaled(got, x, factors)
+			sameBits(t, want, got.Data, "%s %d columns", s.name, cols)
 		}
 	}
 }

@@ -129,11 +129,11 @@ TEXT ·tanhAVX2(SB), 0, $0-48
 	MASK(R8)
 	ROWS(TANH)
 
-// func softmaxAVX2(x []float32, scale float32) float32
-// x = exp((x-max(x))·scale), returns Σ x. Y7 = max(x), Y8 = scale, Y9 and Y10 =
-// 16 partial sums, Y14 and Y15 the tail's lanes.
+// func softmaxAVX2(x []float32, factor, least float32) (total, highest float32)
+// x = 2^((x-highest)·factor), highest = max(x, least), total = Σ x. Y7 = highest, Y8 = factor,
+// Y9 and Y10 = 16 partial sums, Y14 and Y15 the tail's lanes.
 // Requires: AVX2, FMA
-TEXT ·softmaxAVX2(SB), 0, $0-36
+TEXT ·softmaxAVX2(SB), 0, $0-40
 	MOVQ x_base+0(FP), DI
 	MOVQ x_len+8(FP), DX
 	MOVQ DX, CX
@@ -142,8 +142,8 @@ TEXT ·softmaxAVX2(SB), 0, $0-36
 	ANDQ $15, R8              // elements of the tail
 	SUBQ R8, DX               // elements in whole groups of 16
 	VBROADCASTSS negInf<>(SB), Y5
-	VMOVAPS Y5, Y6
-	VMOVAPS Y5, Y7
+	VBROADCASTSS least+28(FP), Y6
+	VMOVAPS Y6, Y7
 	MOVQ DI, AX
 	MOVQ DX, BX
 	TESTQ BX, BX
@@ -165,8 +165,9 @@ maxtail:
 	VMAXPS Y7, Y1, Y7
 	VMAXPS Y7, Y6, Y0
 	MAX8
+	VMOVSS X0, highest+36(FP)
 	VBROADCASTSS X0, Y7
-	VBROADCASTSS scale+24(FP), Y8
+	VBROADCASTSS factor+24(FP), Y8
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	TESTQ DX, DX
@@ -174,14 +175,14 @@ maxtail:
 loop16:
 	VMOVUPS (DI), Y0
 	VSUBPS Y7, Y0, Y0
-	VMULPS Y8, Y0, Y0         // (x-max)·scale
-	EXP
+	VMULPS Y8, Y0, Y0         // (x-highest)·factor
+	POWER2
 	VMOVUPS Y0, (DI)
 	VADDPS Y0, Y9, Y9
 	VMOVUPS 32(DI), Y0
 	VSUBPS Y7, Y0, Y0
 	VMULPS Y8, Y0, Y0
-	EXP
+	POWER2
 	VMOVUPS Y0, 32(DI)
 	VADDPS Y0, Y10, Y10
 	ADDQ $64, DI
@@ -193,7 +194,7 @@ tail:
 	VMASKMOVPS (DI), Y14, Y0
 	VSUBPS Y7, Y0, Y0
 	VMULPS Y8, Y0, Y0
-	EXP
+	POWER2
 	VMASKMOVPS Y0, Y14, (DI)
 	VANDPS Y14, Y0, Y0        // 0 beyond the tail
 	VADDPS Y0, Y9, Y9
@@ -202,14 +203,14 @@ tail:
 	VMASKMOVPS 32(DI), Y15, Y0
 	VSUBPS Y7, Y0, Y0
 	VMULPS Y8, Y0, Y0
-	EXP
+	POWER2
 	VMASKMOVPS Y0, Y15, 32(DI)
 	VANDPS Y15, Y0, Y0
 	VADDPS Y0, Y10, Y10
 done:
 	VADDPS Y10, Y9, Y0        // i and i+8
 	SUM8
-	VMOVSS X0, ret+32(FP)
+	VMOVSS X0, total+32(FP)
 	VZEROUPPER
 	RET
 
@@ -535,13 +536,13 @@ done:
 	VZEROUPPER
 	RET
 
-// func packExponentialsAVX2(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+// func packExponentialsAVX2(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32)
 // softmaxAVX2 row by row, with the results stored as packRows does: DI = where
 // the row begins in dst, R11 R12 R13 the bytes of 1, 3 and 4 groups, SI = the row,
-// R10 = rows left, Y7 = max(x), Y8 = scale, Y9 and Y10 = 16 partial sums, Y14 and
+// R10 = rows left, Y7 = highest, Y8 = factor, Y9 and Y10 = 16 partial sums, Y14 and
 // Y15 the tail's lanes.
 // Requires: AVX2, FMA
-TEXT ·packExponentialsAVX2(SB), 0, $0-56
+TEXT ·packExponentialsAVX2(SB), 0, $0-64
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ rows+24(FP), R10
@@ -557,8 +558,9 @@ row:
 	ANDQ $15, R8              // elements of the tail
 	SUBQ R8, DX               // elements in whole groups of 16
 	VBROADCASTSS negInf<>(SB), Y5
-	VMOVAPS Y5, Y6
-	VMOVAPS Y5, Y7
+	MOVQ highest+48(FP), AX
+	VBROADCASTSS (AX), Y6
+	VMOVAPS Y6, Y7
 	MOVQ SI, AX
 	MOVQ DX, BX
 	TESTQ BX, BX
@@ -580,8 +582,12 @@ maxtail:
 	VMAXPS Y7, Y1, Y7
 	VMAXPS Y7, Y6, Y0
 	MAX8
+	MOVQ highest+48(FP), AX
+	VMOVSS X0, (AX)
+	ADDQ $4, AX
+	MOVQ AX, highest+48(FP)
 	VBROADCASTSS X0, Y7
-	VBROADCASTSS scale+40(FP), Y8
+	VBROADCASTSS factor+40(FP), Y8
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	MOVQ SI, AX
@@ -591,8 +597,8 @@ maxtail:
 loop16:
 	VMOVUPS (AX), Y0
 	VSUBPS Y7, Y0, Y0
-	VMULPS Y8, Y0, Y0         // (x-max)·scale
-	EXP
+	VMULPS Y8, Y0, Y0         // (x-highest)·factor
+	POWER2
 	VADDPS Y0, Y9, Y9
 	VEXTRACTF128 $1, Y0, X1
 	VMOVUPS X0, (BX)
@@ -600,7 +606,7 @@ loop16:
 	VMOVUPS 32(AX), Y0
 	VSUBPS Y7, Y0, Y0
 	VMULPS Y8, Y0, Y0
-	EXP
+	POWER2
 	VADDPS Y0, Y10, Y10
 	VEXTRACTF128 $1, Y0, X1
 	VMOVUPS X0, (BX)(R11*2)
@@ -615,7 +621,7 @@ tail:
 	VMASKMOVPS (AX), Y14, Y0
 	VSUBPS Y7, Y0, Y0
 	VMULPS Y8, Y0, Y0
-	EXP
+	POWER2
 	VANDPS Y14, Y0, Y0        // 0 beyond the tail
 	VADDPS Y0, Y9, Y9
 	VMOVUPS X0, (BX)
@@ -628,7 +634,7 @@ tail:
 	VMASKMOVPS 32(AX), Y15, Y0
 	VSUBPS Y7, Y0, Y0
 	VMULPS Y8, Y0, Y0
-	EXP
+	POWER2
 	VANDPS Y15, Y0, Y0
 	VADDPS Y0, Y10, Y10
 	VMOVUPS X0, (BX)(R11*2)
@@ -639,14 +645,64 @@ tail:
 done:
 	VADDPS Y10, Y9, Y0        // i and i+8
 	SUM8
-	MOVQ totals+48(FP), AX
+	MOVQ totals+56(FP), AX
 	VMOVSS X0, (AX)
 	ADDQ $4, AX
-	MOVQ AX, totals+48(FP)
+	MOVQ AX, totals+56(FP)
 	MOVQ ld+16(FP), AX
 	LEAQ (SI)(AX*4), SI
 	ADDQ $16, DI
 	DECQ R10
+	JNZ row
+	VZEROUPPER
+	RET
+
+// func addScaledAVX2(dst, x *float32, stride, ld, rows, cols int, factors *float32)
+// Each row of dst times its factor, and that of x added. DI = the row of dst, R11 = stride in
+// bytes, SI = that of x, R12 = ld in bytes, DX = rows left, R10 = factors, CX = elements in
+// whole vectors, AX the place in the rows, in bytes, BX = elements left, Y1 = the factor, Y15
+// the lanes of the last cols&7.
+// Requires: AVX2, FMA
+TEXT ·addScaledAVX2(SB), 0, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ stride+16(FP), R11
+	MOVQ ld+24(FP), R12
+	MOVQ rows+32(FP), DX
+	MOVQ cols+40(FP), CX
+	MOVQ factors+48(FP), R10
+	SHLQ $2, R11
+	SHLQ $2, R12
+	MOVQ CX, R8
+	MASK(R8)
+	MOVQ CX, R8
+	ANDQ $7, R8               // elements of the tail
+	SUBQ R8, CX
+row:
+	VBROADCASTSS (R10), Y1
+	XORQ AX, AX
+	MOVQ CX, BX
+	TESTQ BX, BX
+	JZ tail
+vector:
+	VMOVUPS (DI)(AX*1), Y0
+	VFMADD213PS (SI)(AX*1), Y1, Y0 // dst·factor + x
+	VMOVUPS Y0, (DI)(AX*1)
+	ADDQ $32, AX
+	SUBQ $8, BX
+	JG vector
+tail:
+	TESTQ R8, R8
+	JZ next
+	VMASKMOVPS (DI)(AX*1), Y15, Y0
+	VMASKMOVPS (SI)(AX*1), Y15, Y2
+	VFMADD213PS Y2, Y1, Y0
+	VMASKMOVPS Y0, Y15, (DI)(AX*1)
+next:
+	ADDQ R11, DI
+	ADDQ R12, SI
+	ADDQ $4, R10
+	DECQ DX
 	JNZ row
 	VZEROUPPER
 	RET

@@ -102,11 +102,11 @@ TEXT ·tanhAVX512(SB), 0, $0-48
 	MOVQ cols+40(FP), CX
 	ROWS(TANH)
 
-// func softmaxAVX512(x []float32, scale float32) float32
-// x = exp((x-max(x))·scale), returns Σ x. Z7 = max(x), Z8 = scale, Z9 = 16
+// func softmaxAVX512(x []float32, factor, least float32) (total, highest float32)
+// x = 2^((x-highest)·factor), highest = max(x, least), total = Σ x. Z7 = highest, Z8 = factor, Z9 = 16
 // partial sums, K1 the tail's lanes.
 // Requires: AVX-512 F, DQ
-TEXT ·softmaxAVX512(SB), 0, $0-36
+TEXT ·softmaxAVX512(SB), 0, $0-40
 	MOVQ x_base+0(FP), DI
 	MOVQ x_len+8(FP), CX
 	MOVQ CX, DX
@@ -114,7 +114,7 @@ TEXT ·softmaxAVX512(SB), 0, $0-36
 	MOVQ DX, R8
 	ANDQ $15, R8              // elements of the tail
 	SUBQ R8, DX               // elements in whole vectors
-	VBROADCASTSS negInf<>(SB), Z6
+	VBROADCASTSS least+28(FP), Z6
 	VMOVAPS Z6, Z7
 	MOVQ DI, AX
 	MOVQ DX, BX
@@ -142,16 +142,17 @@ maxtail:
 	VEXTRACTF64X4 $1, Z0, Y1
 	VMAXPS Y1, Y0, Y0
 	MAX8
+	VMOVSS X0, highest+36(FP)
 	VBROADCASTSS X0, Z7
-	VBROADCASTSS scale+24(FP), Z8
+	VBROADCASTSS factor+24(FP), Z8
 	VXORPS Z9, Z9, Z9
 	TESTQ DX, DX
 	JZ tail
 loop16:
 	VMOVUPS (DI), Z0
 	VSUBPS Z7, Z0, Z0
-	VMULPS Z8, Z0, Z0         // (x-max)·scale
-	EXP
+	VMULPS Z8, Z0, Z0         // (x-highest)·factor
+	POWER2
 	VMOVUPS Z0, (DI)
 	VADDPS Z0, Z9, Z9
 	ADDQ $64, DI
@@ -163,7 +164,7 @@ tail:
 	VMOVUPS.Z (DI), K1, Z0
 	VSUBPS Z7, Z0, Z0
 	VMULPS Z8, Z0, Z0
-	EXP
+	POWER2
 	VMOVUPS Z0, K1, (DI)
 	VADDPS Z0, Z9, K1, Z9
 done:
@@ -171,7 +172,7 @@ done:
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPS Y1, Y0, Y0         // i and i+8
 	SUM8
-	VMOVSS X0, ret+32(FP)
+	VMOVSS X0, total+32(FP)
 	VZEROUPPER
 	RET
 
@@ -721,12 +722,12 @@ done:
 	VZEROUPPER
 	RET
 
-// func packExponentialsAVX512(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+// func packExponentialsAVX512(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32)
 // softmaxAVX512 row by row, with the results stored as packRows does: DI = where
 // the row begins in dst, R11 R12 R13 the bytes of 1, 3 and 4 groups, SI = the
-// row, R10 = rows left, Z7 = max(x), Z8 = scale, Z9 = 16 partial sums, K1 the tail's lanes.
+// row, R10 = rows left, Z7 = highest, Z8 = factor, Z9 = 16 partial sums, K1 the tail's lanes.
 // Requires: AVX-512 F, DQ
-TEXT ·packExponentialsAVX512(SB), 0, $0-56
+TEXT ·packExponentialsAVX512(SB), 0, $0-64
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ rows+24(FP), R10
@@ -741,7 +742,8 @@ row:
 	MOVQ DX, R8
 	ANDQ $15, R8              // elements of the tail
 	SUBQ R8, DX               // elements in whole vectors
-	VBROADCASTSS negInf<>(SB), Z6
+	MOVQ highest+48(FP), AX
+	VBROADCASTSS (AX), Z6
 	VMOVAPS Z6, Z7
 	MOVQ SI, AX
 	MOVQ DX, BX
@@ -769,8 +771,12 @@ maxtail:
 	VEXTRACTF64X4 $1, Z0, Y1
 	VMAXPS Y1, Y0, Y0
 	MAX8
+	MOVQ highest+48(FP), AX
+	VMOVSS X0, (AX)
+	ADDQ $4, AX
+	MOVQ AX, highest+48(FP)
 	VBROADCASTSS X0, Z7
-	VBROADCASTSS scale+40(FP), Z8
+	VBROADCASTSS factor+40(FP), Z8
 	VXORPS Z9, Z9, Z9
 	MOVQ SI, AX
 	MOVQ DI, BX
@@ -779,8 +785,8 @@ maxtail:
 loop16:
 	VMOVUPS (AX), Z0
 	VSUBPS Z7, Z0, Z0
-	VMULPS Z8, Z0, Z0         // (x-max)·scale
-	EXP
+	VMULPS Z8, Z0, Z0         // (x-highest)·factor
+	POWER2
 	VADDPS Z0, Z9, Z9
 	VEXTRACTF32X4 $1, Z0, X1
 	VEXTRACTF32X4 $2, Z0, X2
@@ -799,7 +805,7 @@ tail:
 	VMOVUPS.Z (AX), K1, Z0
 	VSUBPS Z7, Z0, Z0
 	VMULPS Z8, Z0, Z0
-	EXP
+	POWER2
 	VMOVAPS.Z Z0, K1, Z0      // 0 beyond the tail
 	VADDPS Z0, Z9, Z9
 	VMOVUPS X0, (BX)
@@ -820,10 +826,10 @@ done:
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPS Y1, Y0, Y0         // i and i+8
 	SUM8
-	MOVQ totals+48(FP), AX
+	MOVQ totals+56(FP), AX
 	VMOVSS X0, (AX)
 	ADDQ $4, AX
-	MOVQ AX, totals+48(FP)
+	MOVQ AX, totals+56(FP)
 	MOVQ ld+16(FP), AX
 	LEAQ (SI)(AX*4), SI
 	ADDQ $16, DI

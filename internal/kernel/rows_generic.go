@@ -4,6 +4,7 @@ import "math"
 
 // The coefficients come from testdata/fit.py; rows_amd64.h has the same.
 const (
+	powerLow = -127      // the factor of a power of 2 is taken as 0
 	expLow   = -88.02969 // -127·ln 2: the factor is 2^-127, taken as 0
 	expHigh  = 89        // the factor is 2^128, +Inf
 	log2e    = 1.44269502
@@ -48,6 +49,19 @@ func expGeneric(x float32) float32 {
 // with the sum, so that plain Go has the same bits on every architecture.
 func next(c, x, p float32) float32 { return c + float32(x*p) }
 
+// finePower returns 2^y for y ≤ 127, which is 0 below -126.5: a polynomial for what
+// y is beside the nearest whole number, relative error 3e-9.
+func finePower(y float32) float32 {
+	if y < powerLow {
+		y = powerLow
+	}
+	k := y + round127
+	f := y - (k - round127)
+	p := next(pow3, f, next(pow4, f, next(pow5, f, pow6)))
+	p = next(1, f, next(pow1, f, next(pow2, f, p)))
+	return p * math.Float32frombits(math.Float32bits(k)<<23)
+}
+
 // logistic returns x / (1 + exp(y)).
 func logistic(x, y float32) float32 {
 	if y > expHigh {
@@ -74,11 +88,7 @@ func geluOf(x float32) float32 {
 	}
 	y := next(phi4, a, next(phi5, a, next(phi6, a, next(phi7, a, phi8))))
 	y = next(phi0, a, next(phi1, a, next(phi2, a, next(phi3, a, y))))
-	k := y + round127
-	f := y - (k - round127)
-	p := next(pow3, f, next(pow4, f, next(pow5, f, pow6)))
-	p = next(1, f, next(pow1, f, next(pow2, f, p)))
-	return positive - float32(b*(p*math.Float32frombits(math.Float32bits(k)<<23)))
+	return positive - float32(b*finePower(y))
 }
 
 // tanhOf returns tanh(x) as x·P(x²)/Q(x²), relative error 2.5e-8, at most 1.
@@ -161,22 +171,27 @@ func sum16(p *[16]float32) float32 {
 	return p[0]
 }
 
-// softmaxGeneric replaces x by e = exp((x-max(x))·scale) and returns Σ e in 16
-// partial sums.
-func softmaxGeneric(x []float32, scale float32) float32 {
-	largest := float32(math.Inf(-1))
-	for _, v := range x {
-		if v > largest {
-			largest = v
-		}
-	}
+// softmaxGeneric replaces x by e = 2^((x-highest)·factor), highest the largest of x and
+// least, and returns Σ e in 16 partial sums.
+func softmaxGeneric(x []float32, factor, least float32) (total, highest float32) {
+	highest = largest(x, least)
 	var p [16]float32
 	for i, v := range x {
-		e := expGeneric((v - largest) * scale)
+		e := finePower((v - highest) * factor)
 		x[i] = e
 		p[i%16] += e
 	}
-	return sum16(&p)
+	return sum16(&p), highest
+}
+
+// largest returns the largest of x and least. A NaN is left out.
+func largest(x []float32, least float32) float32 {
+	for _, v := range x {
+		if v > least {
+			least = v
+		}
+	}
+	return least
 }
 
 // layerNormGeneric writes dst = (s-mean(s))·(1/√(var(s)+eps))·gamma + beta with

@@ -882,23 +882,24 @@ next:
 done:
 	RET
 
-// func softmaxNEON(x []float32, scale float32) float32
-// x = exp((x-max(x))·scale), returns Σ x. R0 = x, R9 = constants, V20 = max(x),
-// V21 = scale.
-TEXT ·softmaxNEON(SB), 0, $64-36
+// func softmaxNEON(x []float32, factor, least float32) (total, highest float32)
+// x = 2^((x-highest)·factor), highest = max(x, least), total = Σ x. R0 = x, R9 =
+// constants, V20 = highest, V21 = factor.
+TEXT ·softmaxNEON(SB), 0, $64-40
 	MOVD x_base+0(FP), R0
 	MOVD x_len+8(FP), R1
-	FMOVS scale+24(FP), F21
+	FMOVS factor+24(FP), F21
+	FMOVS least+28(FP), F20
 	MOVD $constants<>(SB), R9
 	WORD $0x4e0406b5 // dup v21.4s, v21.s[0]
 	AND  $15, R1, R2
 	SUB  R2, R1, R1
 	MOVD R0, R4
-	FMOVQ 624(R9), F16 // negInf
-	FMOVQ 624(R9), F17 // negInf
-	FMOVQ 624(R9), F18 // negInf
-	FMOVQ 624(R9), F19 // negInf
-	FMOVQ 624(R9), F20 // negInf
+	WORD $0x4e040694 // dup v20.4s, v20.s[0]
+	WORD $0x4eb41e90 // mov v16.16b, v20.16b
+	WORD $0x4eb41e91 // mov v17.16b, v20.16b
+	WORD $0x4eb41e92 // mov v18.16b, v20.16b
+	WORD $0x4eb41e93 // mov v19.16b, v20.16b
 	MOVD R1, R8
 	CBZ  R8, maxdone
 max:
@@ -943,6 +944,7 @@ largest:
 	WORD $0x4e31f610 // fmax v16.4s, v16.4s, v17.4s
 	WORD $0x6e30fa10 // fmaxv s16, v16.4s
 	WORD $0x4e040614 // dup v20.4s, v16.s[0]
+	FMOVS F20, highest+36(FP)
 	WORD $0x4f000410 // movi v16.4s, #0x0
 	WORD $0x4f000411 // movi v17.4s, #0x0
 	WORD $0x4f000412 // movi v18.4s, #0x0
@@ -959,118 +961,100 @@ exp:
 	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
 	WORD $0x6e35dc42 // fmul v2.4s, v2.4s, v21.4s
 	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
-	FMOVQ 336(R9), F8 // expLow
-	FMOVQ 336(R9), F9 // expLow
-	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
-	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	// n + 127 in the low bits, n = round(x·log₂ e)
-	FMOVQ 160(R9), F8 // round127
-	FMOVQ 160(R9), F9 // round127
-	FMOVQ 352(R9), F12 // log2e
-	FMOVQ 352(R9), F13 // log2e
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2dcc29 // fmla v9.4s, v1.4s, v13.4s
-	FMOVQ 160(R9), F12 // round127
-	FMOVQ 160(R9), F13 // round127
-	WORD $0x4eacd50a // fsub v10.4s, v8.4s, v12.4s
-	WORD $0x4eadd52b // fsub v11.4s, v9.4s, v13.4s
-	// r = x - n·ln 2
-	FMOVQ 368(R9), F12 // ln2High
-	FMOVQ 368(R9), F13 // ln2High
-	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
-	WORD $0x4eadcd61 // fmls v1.4s, v11.4s, v13.4s
-	FMOVQ 384(R9), F12 // ln2Low
-	FMOVQ 384(R9), F13 // ln2Low
-	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
-	WORD $0x4eadcd61 // fmls v1.4s, v11.4s, v13.4s
-	// 2^n: 0 for -127, +∞ for 128
+	FMOVQ 624(R9), F8 // powerLow
+	FMOVQ 624(R9), F9 // powerLow
+	WORD $0x4e28f40a // fmax v10.4s, v0.4s, v8.4s
+	WORD $0x4e29f42b // fmax v11.4s, v1.4s, v9.4s
+	// n + 127 in the low bits, n = round(y), and f = y - n
+	FMOVQ 160(R9), F6 // round127
+	FMOVQ 160(R9), F7 // round127
+	WORD $0x4e26d548 // fadd v8.4s, v10.4s, v6.4s
+	WORD $0x4e27d569 // fadd v9.4s, v11.4s, v7.4s
+	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
+	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
+	WORD $0x4ea6d546 // fsub v6.4s, v10.4s, v6.4s
+	WORD $0x4ea7d567 // fsub v7.4s, v11.4s, v7.4s
+	// 2^n: 0 for -127
 	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
-	// e^r·2^n
-	FMOVQ 400(R9), F10 // exp6
-	FMOVQ 400(R9), F11 // exp6
-	FMOVQ 416(R9), F12 // exp5
-	FMOVQ 416(R9), F13 // exp5
-	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
-	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
-	FMOVQ 432(R9), F10 // exp4
-	FMOVQ 432(R9), F11 // exp4
-	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
-	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
-	FMOVQ 448(R9), F12 // exp3
-	FMOVQ 448(R9), F13 // exp3
-	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
-	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
-	FMOVQ 464(R9), F10 // exp2
-	FMOVQ 464(R9), F11 // exp2
-	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
-	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
-	FMOVQ 272(R9), F12 // one
-	FMOVQ 272(R9), F13 // one
-	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
-	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
+	// 2^f·2^n
+	FMOVQ 176(R9), F10 // pow6
+	FMOVQ 176(R9), F11 // pow6
+	FMOVQ 192(R9), F12 // pow5
+	FMOVQ 192(R9), F13 // pow5
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 208(R9), F10 // pow4
+	FMOVQ 208(R9), F11 // pow4
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 224(R9), F12 // pow3
+	FMOVQ 224(R9), F13 // pow3
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 240(R9), F10 // pow2
+	FMOVQ 240(R9), F11 // pow2
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 256(R9), F12 // pow1
+	FMOVQ 256(R9), F13 // pow1
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
 	FMOVQ 272(R9), F10 // one
 	FMOVQ 272(R9), F11 // one
-	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
-	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x6e29dd61 // fmul v1.4s, v11.4s, v9.4s
-	FMOVQ 336(R9), F8 // expLow
-	FMOVQ 336(R9), F9 // expLow
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	// n + 127 in the low bits, n = round(x·log₂ e)
-	FMOVQ 160(R9), F8 // round127
-	FMOVQ 160(R9), F9 // round127
-	FMOVQ 352(R9), F12 // log2e
-	FMOVQ 352(R9), F13 // log2e
-	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
-	WORD $0x4e2dcc69 // fmla v9.4s, v3.4s, v13.4s
-	FMOVQ 160(R9), F12 // round127
-	FMOVQ 160(R9), F13 // round127
-	WORD $0x4eacd50a // fsub v10.4s, v8.4s, v12.4s
-	WORD $0x4eadd52b // fsub v11.4s, v9.4s, v13.4s
-	// r = x - n·ln 2
-	FMOVQ 368(R9), F12 // ln2High
-	FMOVQ 368(R9), F13 // ln2High
-	WORD $0x4eaccd42 // fmls v2.4s, v10.4s, v12.4s
-	WORD $0x4eadcd63 // fmls v3.4s, v11.4s, v13.4s
-	FMOVQ 384(R9), F12 // ln2Low
-	FMOVQ 384(R9), F13 // ln2Low
-	WORD $0x4eaccd42 // fmls v2.4s, v10.4s, v12.4s
-	WORD $0x4eadcd63 // fmls v3.4s, v11.4s, v13.4s
-	// 2^n: 0 for -127, +∞ for 128
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	WORD $0x6e28dd48 // fmul v8.4s, v10.4s, v8.4s
+	WORD $0x6e29dd69 // fmul v9.4s, v11.4s, v9.4s
+	WORD $0x4ea81d00 // mov v0.16b, v8.16b
+	WORD $0x4ea91d21 // mov v1.16b, v9.16b
+	FMOVQ 624(R9), F8 // powerLow
+	FMOVQ 624(R9), F9 // powerLow
+	WORD $0x4e28f44a // fmax v10.4s, v2.4s, v8.4s
+	WORD $0x4e29f46b // fmax v11.4s, v3.4s, v9.4s
+	// n + 127 in the low bits, n = round(y), and f = y - n
+	FMOVQ 160(R9), F6 // round127
+	FMOVQ 160(R9), F7 // round127
+	WORD $0x4e26d548 // fadd v8.4s, v10.4s, v6.4s
+	WORD $0x4e27d569 // fadd v9.4s, v11.4s, v7.4s
+	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
+	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
+	WORD $0x4ea6d546 // fsub v6.4s, v10.4s, v6.4s
+	WORD $0x4ea7d567 // fsub v7.4s, v11.4s, v7.4s
+	// 2^n: 0 for -127
 	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
-	// e^r·2^n
-	FMOVQ 400(R9), F10 // exp6
-	FMOVQ 400(R9), F11 // exp6
-	FMOVQ 416(R9), F12 // exp5
-	FMOVQ 416(R9), F13 // exp5
-	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
-	FMOVQ 432(R9), F10 // exp4
-	FMOVQ 432(R9), F11 // exp4
-	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
-	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
-	FMOVQ 448(R9), F12 // exp3
-	FMOVQ 448(R9), F13 // exp3
-	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
-	FMOVQ 464(R9), F10 // exp2
-	FMOVQ 464(R9), F11 // exp2
-	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
-	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
-	FMOVQ 272(R9), F12 // one
-	FMOVQ 272(R9), F13 // one
-	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
+	// 2^f·2^n
+	FMOVQ 176(R9), F10 // pow6
+	FMOVQ 176(R9), F11 // pow6
+	FMOVQ 192(R9), F12 // pow5
+	FMOVQ 192(R9), F13 // pow5
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 208(R9), F10 // pow4
+	FMOVQ 208(R9), F11 // pow4
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 224(R9), F12 // pow3
+	FMOVQ 224(R9), F13 // pow3
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 240(R9), F10 // pow2
+	FMOVQ 240(R9), F11 // pow2
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 256(R9), F12 // pow1
+	FMOVQ 256(R9), F13 // pow1
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
 	FMOVQ 272(R9), F10 // one
 	FMOVQ 272(R9), F11 // one
-	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
-	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
-	WORD $0x6e28dd42 // fmul v2.4s, v10.4s, v8.4s
-	WORD $0x6e29dd63 // fmul v3.4s, v11.4s, v9.4s
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	WORD $0x6e28dd48 // fmul v8.4s, v10.4s, v8.4s
+	WORD $0x6e29dd69 // fmul v9.4s, v11.4s, v9.4s
+	WORD $0x4ea81d02 // mov v2.16b, v8.16b
+	WORD $0x4ea91d23 // mov v3.16b, v9.16b
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
 	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
 	WORD $0x4e21d631 // fadd v17.4s, v17.4s, v1.4s
@@ -1100,118 +1084,100 @@ in:
 	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
 	WORD $0x6e35dc42 // fmul v2.4s, v2.4s, v21.4s
 	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
-	FMOVQ 336(R9), F8 // expLow
-	FMOVQ 336(R9), F9 // expLow
-	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
-	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	// n + 127 in the low bits, n = round(x·log₂ e)
-	FMOVQ 160(R9), F8 // round127
-	FMOVQ 160(R9), F9 // round127
-	FMOVQ 352(R9), F12 // log2e
-	FMOVQ 352(R9), F13 // log2e
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2dcc29 // fmla v9.4s, v1.4s, v13.4s
-	FMOVQ 160(R9), F12 // round127
-	FMOVQ 160(R9), F13 // round127
-	WORD $0x4eacd50a // fsub v10.4s, v8.4s, v12.4s
-	WORD $0x4eadd52b // fsub v11.4s, v9.4s, v13.4s
-	// r = x - n·ln 2
-	FMOVQ 368(R9), F12 // ln2High
-	FMOVQ 368(R9), F13 // ln2High
-	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
-	WORD $0x4eadcd61 // fmls v1.4s, v11.4s, v13.4s
-	FMOVQ 384(R9), F12 // ln2Low
-	FMOVQ 384(R9), F13 // ln2Low
-	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
-	WORD $0x4eadcd61 // fmls v1.4s, v11.4s, v13.4s
-	// 2^n: 0 for -127, +∞ for 128
+	FMOVQ 624(R9), F8 // powerLow
+	FMOVQ 624(R9), F9 // powerLow
+	WORD $0x4e28f40a // fmax v10.4s, v0.4s, v8.4s
+	WORD $0x4e29f42b // fmax v11.4s, v1.4s, v9.4s
+	// n + 127 in the low bits, n = round(y), and f = y - n
+	FMOVQ 160(R9), F6 // round127
+	FMOVQ 160(R9), F7 // round127
+	WORD $0x4e26d548 // fadd v8.4s, v10.4s, v6.4s
+	WORD $0x4e27d569 // fadd v9.4s, v11.4s, v7.4s
+	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
+	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
+	WORD $0x4ea6d546 // fsub v6.4s, v10.4s, v6.4s
+	WORD $0x4ea7d567 // fsub v7.4s, v11.4s, v7.4s
+	// 2^n: 0 for -127
 	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
-	// e^r·2^n
-	FMOVQ 400(R9), F10 // exp6
-	FMOVQ 400(R9), F11 // exp6
-	FMOVQ 416(R9), F12 // exp5
-	FMOVQ 416(R9), F13 // exp5
-	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
-	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
-	FMOVQ 432(R9), F10 // exp4
-	FMOVQ 432(R9), F11 // exp4
-	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
-	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
-	FMOVQ 448(R9), F12 // exp3
-	FMOVQ 448(R9), F13 // exp3
-	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
-	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
-	FMOVQ 464(R9), F10 // exp2
-	FMOVQ 464(R9), F11 // exp2
-	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
-	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
-	FMOVQ 272(R9), F12 // one
-	FMOVQ 272(R9), F13 // one
-	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
-	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
+	// 2^f·2^n
+	FMOVQ 176(R9), F10 // pow6
+	FMOVQ 176(R9), F11 // pow6
+	FMOVQ 192(R9), F12 // pow5
+	FMOVQ 192(R9), F13 // pow5
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 208(R9), F10 // pow4
+	FMOVQ 208(R9), F11 // pow4
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 224(R9), F12 // pow3
+	FMOVQ 224(R9), F13 // pow3
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 240(R9), F10 // pow2
+	FMOVQ 240(R9), F11 // pow2
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 256(R9), F12 // pow1
+	FMOVQ 256(R9), F13 // pow1
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
 	FMOVQ 272(R9), F10 // one
 	FMOVQ 272(R9), F11 // one
-	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
-	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x6e29dd61 // fmul v1.4s, v11.4s, v9.4s
-	FMOVQ 336(R9), F8 // expLow
-	FMOVQ 336(R9), F9 // expLow
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	// n + 127 in the low bits, n = round(x·log₂ e)
-	FMOVQ 160(R9), F8 // round127
-	FMOVQ 160(R9), F9 // round127
-	FMOVQ 352(R9), F12 // log2e
-	FMOVQ 352(R9), F13 // log2e
-	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
-	WORD $0x4e2dcc69 // fmla v9.4s, v3.4s, v13.4s
-	FMOVQ 160(R9), F12 // round127
-	FMOVQ 160(R9), F13 // round127
-	WORD $0x4eacd50a // fsub v10.4s, v8.4s, v12.4s
-	WORD $0x4eadd52b // fsub v11.4s, v9.4s, v13.4s
-	// r = x - n·ln 2
-	FMOVQ 368(R9), F12 // ln2High
-	FMOVQ 368(R9), F13 // ln2High
-	WORD $0x4eaccd42 // fmls v2.4s, v10.4s, v12.4s
-	WORD $0x4eadcd63 // fmls v3.4s, v11.4s, v13.4s
-	FMOVQ 384(R9), F12 // ln2Low
-	FMOVQ 384(R9), F13 // ln2Low
-	WORD $0x4eaccd42 // fmls v2.4s, v10.4s, v12.4s
-	WORD $0x4eadcd63 // fmls v3.4s, v11.4s, v13.4s
-	// 2^n: 0 for -127, +∞ for 128
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	WORD $0x6e28dd48 // fmul v8.4s, v10.4s, v8.4s
+	WORD $0x6e29dd69 // fmul v9.4s, v11.4s, v9.4s
+	WORD $0x4ea81d00 // mov v0.16b, v8.16b
+	WORD $0x4ea91d21 // mov v1.16b, v9.16b
+	FMOVQ 624(R9), F8 // powerLow
+	FMOVQ 624(R9), F9 // powerLow
+	WORD $0x4e28f44a // fmax v10.4s, v2.4s, v8.4s
+	WORD $0x4e29f46b // fmax v11.4s, v3.4s, v9.4s
+	// n + 127 in the low bits, n = round(y), and f = y - n
+	FMOVQ 160(R9), F6 // round127
+	FMOVQ 160(R9), F7 // round127
+	WORD $0x4e26d548 // fadd v8.4s, v10.4s, v6.4s
+	WORD $0x4e27d569 // fadd v9.4s, v11.4s, v7.4s
+	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
+	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
+	WORD $0x4ea6d546 // fsub v6.4s, v10.4s, v6.4s
+	WORD $0x4ea7d567 // fsub v7.4s, v11.4s, v7.4s
+	// 2^n: 0 for -127
 	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
-	// e^r·2^n
-	FMOVQ 400(R9), F10 // exp6
-	FMOVQ 400(R9), F11 // exp6
-	FMOVQ 416(R9), F12 // exp5
-	FMOVQ 416(R9), F13 // exp5
-	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
-	FMOVQ 432(R9), F10 // exp4
-	FMOVQ 432(R9), F11 // exp4
-	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
-	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
-	FMOVQ 448(R9), F12 // exp3
-	FMOVQ 448(R9), F13 // exp3
-	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
-	FMOVQ 464(R9), F10 // exp2
-	FMOVQ 464(R9), F11 // exp2
-	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
-	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
-	FMOVQ 272(R9), F12 // one
-	FMOVQ 272(R9), F13 // one
-	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
+	// 2^f·2^n
+	FMOVQ 176(R9), F10 // pow6
+	FMOVQ 176(R9), F11 // pow6
+	FMOVQ 192(R9), F12 // pow5
+	FMOVQ 192(R9), F13 // pow5
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 208(R9), F10 // pow4
+	FMOVQ 208(R9), F11 // pow4
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 224(R9), F12 // pow3
+	FMOVQ 224(R9), F13 // pow3
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 240(R9), F10 // pow2
+	FMOVQ 240(R9), F11 // pow2
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 256(R9), F12 // pow1
+	FMOVQ 256(R9), F13 // pow1
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
 	FMOVQ 272(R9), F10 // one
 	FMOVQ 272(R9), F11 // one
-	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
-	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
-	WORD $0x6e28dd42 // fmul v2.4s, v10.4s, v8.4s
-	WORD $0x6e29dd63 // fmul v3.4s, v11.4s, v9.4s
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	WORD $0x6e28dd48 // fmul v8.4s, v10.4s, v8.4s
+	WORD $0x6e29dd69 // fmul v9.4s, v11.4s, v9.4s
+	WORD $0x4ea81d02 // mov v2.16b, v8.16b
+	WORD $0x4ea91d23 // mov v3.16b, v9.16b
 	MOVD $lanes<>+64(SB), R10
 	LSL  $2, R2, R11
 	SUB  R11, R10, R10
@@ -1241,20 +1207,21 @@ total:
 	WORD $0x6e104211 // ext v17.16b, v16.16b, v16.16b, #8
 	WORD $0x4e31d610 // fadd v16.4s, v16.4s, v17.4s
 	WORD $0x7e30da10 // faddp s16, v16.2s
-	FMOVS F16, ret+32(FP)
+	FMOVS F16, total+32(FP)
 	RET
 
-// func packExponentialsNEON(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+// func packExponentialsNEON(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32)
 // softmaxNEON row by row, with the results stored as packRows does. R0 = where the
 // row begins in dst, R3 = bytes of a group, R5 = rows left, R6 = totals, R7 = place
-// in dst, R9 = constants, R19 = row, R20 = ld in bytes, V20 = max(x), V21 = scale.
-TEXT ·packExponentialsNEON(SB), 0, $64-56
+// in dst, R9 = constants, R19 = row, R20 = ld in bytes, R21 = highest, V20 = its element, V21 = factor.
+TEXT ·packExponentialsNEON(SB), 0, $64-64
 	MOVD dst+0(FP), R0
 	MOVD x+8(FP), R19
 	MOVD ld+16(FP), R20
 	MOVD rows+24(FP), R5
-	FMOVS scale+40(FP), F21
-	MOVD totals+48(FP), R6
+	FMOVS factor+40(FP), F21
+	MOVD highest+48(FP), R21
+	MOVD totals+56(FP), R6
 	MOVD $constants<>(SB), R9
 	LSL  $2, R20
 	LSL  $4, R5, R3
@@ -1264,11 +1231,12 @@ row:
 	AND  $15, R1, R2
 	SUB  R2, R1, R1
 	MOVD R19, R4
-	FMOVQ 624(R9), F16 // negInf
-	FMOVQ 624(R9), F17 // negInf
-	FMOVQ 624(R9), F18 // negInf
-	FMOVQ 624(R9), F19 // negInf
-	FMOVQ 624(R9), F20 // negInf
+	FMOVS (R21), F20
+	WORD $0x4e040694 // dup v20.4s, v20.s[0]
+	WORD $0x4eb41e90 // mov v16.16b, v20.16b
+	WORD $0x4eb41e91 // mov v17.16b, v20.16b
+	WORD $0x4eb41e92 // mov v18.16b, v20.16b
+	WORD $0x4eb41e93 // mov v19.16b, v20.16b
 	MOVD R1, R8
 	CBZ  R8, maxdone
 max:
@@ -1313,6 +1281,7 @@ largest:
 	WORD $0x4e31f610 // fmax v16.4s, v16.4s, v17.4s
 	WORD $0x6e30fa10 // fmaxv s16, v16.4s
 	WORD $0x4e040614 // dup v20.4s, v16.s[0]
+	FMOVS.P F20, 4(R21)
 	WORD $0x4f000410 // movi v16.4s, #0x0
 	WORD $0x4f000411 // movi v17.4s, #0x0
 	WORD $0x4f000412 // movi v18.4s, #0x0
@@ -1331,118 +1300,100 @@ exp:
 	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
 	WORD $0x6e35dc42 // fmul v2.4s, v2.4s, v21.4s
 	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
-	FMOVQ 336(R9), F8 // expLow
-	FMOVQ 336(R9), F9 // expLow
-	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
-	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	// n + 127 in the low bits, n = round(x·log₂ e)
-	FMOVQ 160(R9), F8 // round127
-	FMOVQ 160(R9), F9 // round127
-	FMOVQ 352(R9), F12 // log2e
-	FMOVQ 352(R9), F13 // log2e
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2dcc29 // fmla v9.4s, v1.4s, v13.4s
-	FMOVQ 160(R9), F12 // round127
-	FMOVQ 160(R9), F13 // round127
-	WORD $0x4eacd50a // fsub v10.4s, v8.4s, v12.4s
-	WORD $0x4eadd52b // fsub v11.4s, v9.4s, v13.4s
-	// r = x - n·ln 2
-	FMOVQ 368(R9), F12 // ln2High
-	FMOVQ 368(R9), F13 // ln2High
-	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
-	WORD $0x4eadcd61 // fmls v1.4s, v11.4s, v13.4s
-	FMOVQ 384(R9), F12 // ln2Low
-	FMOVQ 384(R9), F13 // ln2Low
-	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
-	WORD $0x4eadcd61 // fmls v1.4s, v11.4s, v13.4s
-	// 2^n: 0 for -127, +∞ for 128
+	FMOVQ 624(R9), F8 // powerLow
+	FMOVQ 624(R9), F9 // powerLow
+	WORD $0x4e28f40a // fmax v10.4s, v0.4s, v8.4s
+	WORD $0x4e29f42b // fmax v11.4s, v1.4s, v9.4s
+	// n + 127 in the low bits, n = round(y), and f = y - n
+	FMOVQ 160(R9), F6 // round127
+	FMOVQ 160(R9), F7 // round127
+	WORD $0x4e26d548 // fadd v8.4s, v10.4s, v6.4s
+	WORD $0x4e27d569 // fadd v9.4s, v11.4s, v7.4s
+	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
+	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
+	WORD $0x4ea6d546 // fsub v6.4s, v10.4s, v6.4s
+	WORD $0x4ea7d567 // fsub v7.4s, v11.4s, v7.4s
+	// 2^n: 0 for -127
 	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
-	// e^r·2^n
-	FMOVQ 400(R9), F10 // exp6
-	FMOVQ 400(R9), F11 // exp6
-	FMOVQ 416(R9), F12 // exp5
-	FMOVQ 416(R9), F13 // exp5
-	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
-	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
-	FMOVQ 432(R9), F10 // exp4
-	FMOVQ 432(R9), F11 // exp4
-	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
-	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
-	FMOVQ 448(R9), F12 // exp3
-	FMOVQ 448(R9), F13 // exp3
-	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
-	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
-	FMOVQ 464(R9), F10 // exp2
-	FMOVQ 464(R9), F11 // exp2
-	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
-	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
-	FMOVQ 272(R9), F12 // one
-	FMOVQ 272(R9), F13 // one
-	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
-	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
+	// 2^f·2^n
+	FMOVQ 176(R9), F10 // pow6
+	FMOVQ 176(R9), F11 // pow6
+	FMOVQ 192(R9), F12 // pow5
+	FMOVQ 192(R9), F13 // pow5
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 208(R9), F10 // pow4
+	FMOVQ 208(R9), F11 // pow4
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 224(R9), F12 // pow3
+	FMOVQ 224(R9), F13 // pow3
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 240(R9), F10 // pow2
+	FMOVQ 240(R9), F11 // pow2
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 256(R9), F12 // pow1
+	FMOVQ 256(R9), F13 // pow1
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
 	FMOVQ 272(R9), F10 // one
 	FMOVQ 272(R9), F11 // one
-	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
-	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x6e29dd61 // fmul v1.4s, v11.4s, v9.4s
-	FMOVQ 336(R9), F8 // expLow
-	FMOVQ 336(R9), F9 // expLow
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	// n + 127 in the low bits, n = round(x·log₂ e)
-	FMOVQ 160(R9), F8 // round127
-	FMOVQ 160(R9), F9 // round127
-	FMOVQ 352(R9), F12 // log2e
-	FMOVQ 352(R9), F13 // log2e
-	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
-	WORD $0x4e2dcc69 // fmla v9.4s, v3.4s, v13.4s
-	FMOVQ 160(R9), F12 // round127
-	FMOVQ 160(R9), F13 // round127
-	WORD $0x4eacd50a // fsub v10.4s, v8.4s, v12.4s
-	WORD $0x4eadd52b // fsub v11.4s, v9.4s, v13.4s
-	// r = x - n·ln 2
-	FMOVQ 368(R9), F12 // ln2High
-	FMOVQ 368(R9), F13 // ln2High
-	WORD $0x4eaccd42 // fmls v2.4s, v10.4s, v12.4s
-	WORD $0x4eadcd63 // fmls v3.4s, v11.4s, v13.4s
-	FMOVQ 384(R9), F12 // ln2Low
-	FMOVQ 384(R9), F13 // ln2Low
-	WORD $0x4eaccd42 // fmls v2.4s, v10.4s, v12.4s
-	WORD $0x4eadcd63 // fmls v3.4s, v11.4s, v13.4s
-	// 2^n: 0 for -127, +∞ for 128
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	WORD $0x6e28dd48 // fmul v8.4s, v10.4s, v8.4s
+	WORD $0x6e29dd69 // fmul v9.4s, v11.4s, v9.4s
+	WORD $0x4ea81d00 // mov v0.16b, v8.16b
+	WORD $0x4ea91d21 // mov v1.16b, v9.16b
+	FMOVQ 624(R9), F8 // powerLow
+	FMOVQ 624(R9), F9 // powerLow
+	WORD $0x4e28f44a // fmax v10.4s, v2.4s, v8.4s
+	WORD $0x4e29f46b // fmax v11.4s, v3.4s, v9.4s
+	// n + 127 in the low bits, n = round(y), and f = y - n
+	FMOVQ 160(R9), F6 // round127
+	FMOVQ 160(R9), F7 // round127
+	WORD $0x4e26d548 // fadd v8.4s, v10.4s, v6.4s
+	WORD $0x4e27d569 // fadd v9.4s, v11.4s, v7.4s
+	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
+	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
+	WORD $0x4ea6d546 // fsub v6.4s, v10.4s, v6.4s
+	WORD $0x4ea7d567 // fsub v7.4s, v11.4s, v7.4s
+	// 2^n: 0 for -127
 	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
-	// e^r·2^n
-	FMOVQ 400(R9), F10 // exp6
-	FMOVQ 400(R9), F11 // exp6
-	FMOVQ 416(R9), F12 // exp5
-	FMOVQ 416(R9), F13 // exp5
-	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
-	FMOVQ 432(R9), F10 // exp4
-	FMOVQ 432(R9), F11 // exp4
-	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
-	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
-	FMOVQ 448(R9), F12 // exp3
-	FMOVQ 448(R9), F13 // exp3
-	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
-	FMOVQ 464(R9), F10 // exp2
-	FMOVQ 464(R9), F11 // exp2
-	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
-	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
-	FMOVQ 272(R9), F12 // one
-	FMOVQ 272(R9), F13 // one
-	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
+	// 2^f·2^n
+	FMOVQ 176(R9), F10 // pow6
+	FMOVQ 176(R9), F11 // pow6
+	FMOVQ 192(R9), F12 // pow5
+	FMOVQ 192(R9), F13 // pow5
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 208(R9), F10 // pow4
+	FMOVQ 208(R9), F11 // pow4
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 224(R9), F12 // pow3
+	FMOVQ 224(R9), F13 // pow3
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 240(R9), F10 // pow2
+	FMOVQ 240(R9), F11 // pow2
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 256(R9), F12 // pow1
+	FMOVQ 256(R9), F13 // pow1
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
 	FMOVQ 272(R9), F10 // one
 	FMOVQ 272(R9), F11 // one
-	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
-	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
-	WORD $0x6e28dd42 // fmul v2.4s, v10.4s, v8.4s
-	WORD $0x6e29dd63 // fmul v3.4s, v11.4s, v9.4s
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	WORD $0x6e28dd48 // fmul v8.4s, v10.4s, v8.4s
+	WORD $0x6e29dd69 // fmul v9.4s, v11.4s, v9.4s
+	WORD $0x4ea81d02 // mov v2.16b, v8.16b
+	WORD $0x4ea91d23 // mov v3.16b, v9.16b
 	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
 	WORD $0x4e21d631 // fadd v17.4s, v17.4s, v1.4s
 	WORD $0x4e22d652 // fadd v18.4s, v18.4s, v2.4s
@@ -1475,118 +1426,100 @@ in:
 	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
 	WORD $0x6e35dc42 // fmul v2.4s, v2.4s, v21.4s
 	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
-	FMOVQ 336(R9), F8 // expLow
-	FMOVQ 336(R9), F9 // expLow
-	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
-	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	// n + 127 in the low bits, n = round(x·log₂ e)
-	FMOVQ 160(R9), F8 // round127
-	FMOVQ 160(R9), F9 // round127
-	FMOVQ 352(R9), F12 // log2e
-	FMOVQ 352(R9), F13 // log2e
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2dcc29 // fmla v9.4s, v1.4s, v13.4s
-	FMOVQ 160(R9), F12 // round127
-	FMOVQ 160(R9), F13 // round127
-	WORD $0x4eacd50a // fsub v10.4s, v8.4s, v12.4s
-	WORD $0x4eadd52b // fsub v11.4s, v9.4s, v13.4s
-	// r = x - n·ln 2
-	FMOVQ 368(R9), F12 // ln2High
-	FMOVQ 368(R9), F13 // ln2High
-	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
-	WORD $0x4eadcd61 // fmls v1.4s, v11.4s, v13.4s
-	FMOVQ 384(R9), F12 // ln2Low
-	FMOVQ 384(R9), F13 // ln2Low
-	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
-	WORD $0x4eadcd61 // fmls v1.4s, v11.4s, v13.4s
-	// 2^n: 0 for -127, +∞ for 128
+	FMOVQ 624(R9), F8 // powerLow
+	FMOVQ 624(R9), F9 // powerLow
+	WORD $0x4e28f40a // fmax v10.4s, v0.4s, v8.4s
+	WORD $0x4e29f42b // fmax v11.4s, v1.4s, v9.4s
+	// n + 127 in the low bits, n = round(y), and f = y - n
+	FMOVQ 160(R9), F6 // round127
+	FMOVQ 160(R9), F7 // round127
+	WORD $0x4e26d548 // fadd v8.4s, v10.4s, v6.4s
+	WORD $0x4e27d569 // fadd v9.4s, v11.4s, v7.4s
+	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
+	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
+	WORD $0x4ea6d546 // fsub v6.4s, v10.4s, v6.4s
+	WORD $0x4ea7d567 // fsub v7.4s, v11.4s, v7.4s
+	// 2^n: 0 for -127
 	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
-	// e^r·2^n
-	FMOVQ 400(R9), F10 // exp6
-	FMOVQ 400(R9), F11 // exp6
-	FMOVQ 416(R9), F12 // exp5
-	FMOVQ 416(R9), F13 // exp5
-	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
-	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
-	FMOVQ 432(R9), F10 // exp4
-	FMOVQ 432(R9), F11 // exp4
-	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
-	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
-	FMOVQ 448(R9), F12 // exp3
-	FMOVQ 448(R9), F13 // exp3
-	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
-	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
-	FMOVQ 464(R9), F10 // exp2
-	FMOVQ 464(R9), F11 // exp2
-	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
-	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
-	FMOVQ 272(R9), F12 // one
-	FMOVQ 272(R9), F13 // one
-	WORD $0x4e20cd4c // fmla v12.4s, v10.4s, v0.4s
-	WORD $0x4e21cd6d // fmla v13.4s, v11.4s, v1.4s
+	// 2^f·2^n
+	FMOVQ 176(R9), F10 // pow6
+	FMOVQ 176(R9), F11 // pow6
+	FMOVQ 192(R9), F12 // pow5
+	FMOVQ 192(R9), F13 // pow5
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 208(R9), F10 // pow4
+	FMOVQ 208(R9), F11 // pow4
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 224(R9), F12 // pow3
+	FMOVQ 224(R9), F13 // pow3
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 240(R9), F10 // pow2
+	FMOVQ 240(R9), F11 // pow2
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 256(R9), F12 // pow1
+	FMOVQ 256(R9), F13 // pow1
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
 	FMOVQ 272(R9), F10 // one
 	FMOVQ 272(R9), F11 // one
-	WORD $0x4e20cd8a // fmla v10.4s, v12.4s, v0.4s
-	WORD $0x4e21cdab // fmla v11.4s, v13.4s, v1.4s
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x6e29dd61 // fmul v1.4s, v11.4s, v9.4s
-	FMOVQ 336(R9), F8 // expLow
-	FMOVQ 336(R9), F9 // expLow
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	// n + 127 in the low bits, n = round(x·log₂ e)
-	FMOVQ 160(R9), F8 // round127
-	FMOVQ 160(R9), F9 // round127
-	FMOVQ 352(R9), F12 // log2e
-	FMOVQ 352(R9), F13 // log2e
-	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
-	WORD $0x4e2dcc69 // fmla v9.4s, v3.4s, v13.4s
-	FMOVQ 160(R9), F12 // round127
-	FMOVQ 160(R9), F13 // round127
-	WORD $0x4eacd50a // fsub v10.4s, v8.4s, v12.4s
-	WORD $0x4eadd52b // fsub v11.4s, v9.4s, v13.4s
-	// r = x - n·ln 2
-	FMOVQ 368(R9), F12 // ln2High
-	FMOVQ 368(R9), F13 // ln2High
-	WORD $0x4eaccd42 // fmls v2.4s, v10.4s, v12.4s
-	WORD $0x4eadcd63 // fmls v3.4s, v11.4s, v13.4s
-	FMOVQ 384(R9), F12 // ln2Low
-	FMOVQ 384(R9), F13 // ln2Low
-	WORD $0x4eaccd42 // fmls v2.4s, v10.4s, v12.4s
-	WORD $0x4eadcd63 // fmls v3.4s, v11.4s, v13.4s
-	// 2^n: 0 for -127, +∞ for 128
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	WORD $0x6e28dd48 // fmul v8.4s, v10.4s, v8.4s
+	WORD $0x6e29dd69 // fmul v9.4s, v11.4s, v9.4s
+	WORD $0x4ea81d00 // mov v0.16b, v8.16b
+	WORD $0x4ea91d21 // mov v1.16b, v9.16b
+	FMOVQ 624(R9), F8 // powerLow
+	FMOVQ 624(R9), F9 // powerLow
+	WORD $0x4e28f44a // fmax v10.4s, v2.4s, v8.4s
+	WORD $0x4e29f46b // fmax v11.4s, v3.4s, v9.4s
+	// n + 127 in the low bits, n = round(y), and f = y - n
+	FMOVQ 160(R9), F6 // round127
+	FMOVQ 160(R9), F7 // round127
+	WORD $0x4e26d548 // fadd v8.4s, v10.4s, v6.4s
+	WORD $0x4e27d569 // fadd v9.4s, v11.4s, v7.4s
+	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
+	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
+	WORD $0x4ea6d546 // fsub v6.4s, v10.4s, v6.4s
+	WORD $0x4ea7d567 // fsub v7.4s, v11.4s, v7.4s
+	// 2^n: 0 for -127
 	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
-	// e^r·2^n
-	FMOVQ 400(R9), F10 // exp6
-	FMOVQ 400(R9), F11 // exp6
-	FMOVQ 416(R9), F12 // exp5
-	FMOVQ 416(R9), F13 // exp5
-	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
-	FMOVQ 432(R9), F10 // exp4
-	FMOVQ 432(R9), F11 // exp4
-	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
-	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
-	FMOVQ 448(R9), F12 // exp3
-	FMOVQ 448(R9), F13 // exp3
-	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
-	FMOVQ 464(R9), F10 // exp2
-	FMOVQ 464(R9), F11 // exp2
-	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
-	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
-	FMOVQ 272(R9), F12 // one
-	FMOVQ 272(R9), F13 // one
-	WORD $0x4e22cd4c // fmla v12.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6d // fmla v13.4s, v11.4s, v3.4s
+	// 2^f·2^n
+	FMOVQ 176(R9), F10 // pow6
+	FMOVQ 176(R9), F11 // pow6
+	FMOVQ 192(R9), F12 // pow5
+	FMOVQ 192(R9), F13 // pow5
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 208(R9), F10 // pow4
+	FMOVQ 208(R9), F11 // pow4
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 224(R9), F12 // pow3
+	FMOVQ 224(R9), F13 // pow3
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
+	FMOVQ 240(R9), F10 // pow2
+	FMOVQ 240(R9), F11 // pow2
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	FMOVQ 256(R9), F12 // pow1
+	FMOVQ 256(R9), F13 // pow1
+	WORD $0x4e26cd4c // fmla v12.4s, v10.4s, v6.4s
+	WORD $0x4e27cd6d // fmla v13.4s, v11.4s, v7.4s
 	FMOVQ 272(R9), F10 // one
 	FMOVQ 272(R9), F11 // one
-	WORD $0x4e22cd8a // fmla v10.4s, v12.4s, v2.4s
-	WORD $0x4e23cdab // fmla v11.4s, v13.4s, v3.4s
-	WORD $0x6e28dd42 // fmul v2.4s, v10.4s, v8.4s
-	WORD $0x6e29dd63 // fmul v3.4s, v11.4s, v9.4s
+	WORD $0x4e26cd8a // fmla v10.4s, v12.4s, v6.4s
+	WORD $0x4e27cdab // fmla v11.4s, v13.4s, v7.4s
+	WORD $0x6e28dd48 // fmul v8.4s, v10.4s, v8.4s
+	WORD $0x6e29dd69 // fmul v9.4s, v11.4s, v9.4s
+	WORD $0x4ea81d02 // mov v2.16b, v8.16b
+	WORD $0x4ea91d23 // mov v3.16b, v9.16b
 	MOVD $lanes<>+64(SB), R10
 	LSL  $2, R2, R11
 	SUB  R11, R10, R10
@@ -1621,6 +1554,54 @@ total:
 	ADD  R20, R19
 	ADD  $16, R0
 	SUBS $1, R5, R5
+	BNE  row
+	RET
+
+// func addScaledNEON(dst, x *float32, stride, ld, rows, cols int, factors *float32)
+// Each row of dst times its factor, and that of x added. R0 = row of dst, R1 = stride in
+// bytes, R2 = rows left, R3 = row of x, R4 = factors, R5 and R6 = places in the rows, R7 = ld
+// in bytes, R8 = elements left, V20 = the factor.
+TEXT ·addScaledNEON(SB), NOSPLIT, $0-56
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R3
+	MOVD stride+16(FP), R1
+	MOVD ld+24(FP), R7
+	MOVD rows+32(FP), R2
+	MOVD factors+48(FP), R4
+	LSL  $2, R1
+	LSL  $2, R7
+row:
+	FMOVS.P 4(R4), F20
+	MOVD cols+40(FP), R8
+	WORD $0x4e040694 // dup v20.4s, v20.s[0]
+	MOVD R0, R5
+	MOVD R3, R6
+	SUBS $16, R8, R8
+	BLT  tail
+loop16:
+	VLD1 (R5), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 64(R6), [V4.S4, V5.S4, V6.S4, V7.S4]
+	WORD $0x4e34cc04 // fmla v4.4s, v0.4s, v20.4s
+	WORD $0x4e34cc25 // fmla v5.4s, v1.4s, v20.4s
+	WORD $0x4e34cc46 // fmla v6.4s, v2.4s, v20.4s
+	WORD $0x4e34cc67 // fmla v7.4s, v3.4s, v20.4s
+	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R5)
+	SUBS $16, R8, R8
+	BGE  loop16
+tail:
+	ADDS $16, R8, R8
+	BEQ  next
+loop1:
+	FMOVS (R5), F0
+	FMOVS.P 4(R6), F4
+	WORD $0x4e34cc04 // fmla v4.4s, v0.4s, v20.4s
+	FMOVS.P F4, 4(R5)
+	SUBS $1, R8, R8
+	BNE  loop1
+next:
+	ADD  R1, R0
+	ADD  R7, R3
+	SUBS $1, R2, R2
 	BNE  row
 	RET
 
@@ -2110,8 +2091,8 @@ DATA constants<>+592(SB)/8, $0x3cd40b593cd40b59 // tanhQ2
 DATA constants<>+600(SB)/8, $0x3cd40b593cd40b59 // tanhQ2
 DATA constants<>+608(SB)/8, $0x3eef2f9c3eef2f9c // tanhQ1
 DATA constants<>+616(SB)/8, $0x3eef2f9c3eef2f9c // tanhQ1
-DATA constants<>+624(SB)/8, $0xff800000ff800000 // negInf
-DATA constants<>+632(SB)/8, $0xff800000ff800000 // negInf
+DATA constants<>+624(SB)/8, $0xc2fe0000c2fe0000 // powerLow
+DATA constants<>+632(SB)/8, $0xc2fe0000c2fe0000 // powerLow
 GLOBL constants<>(SB), RODATA|NOPTR, $640
 
 // func axpyNEON(dst, x []float32, a float32)

@@ -32,7 +32,7 @@ func tanh4SSE41(x *float32, blocks int)
 func highest4SSE41(x *float32, blocks int, lanes *[4]float32)
 
 //go:noescape
-func exponentials4SSE41(x *float32, blocks int, largest, scale float32, sums *[16]float32)
+func exponentials4SSE41(x *float32, blocks int, largest, factor float32, sums *[16]float32)
 
 //go:noescape
 func powers8SSE41(dst *float32, stride int, x *float32, blocks int, factor, shift float32, sums *[16]float32)
@@ -104,9 +104,9 @@ func reluSSE41(x []float32, ld, rows, cols int) { inFours(x, ld, rows, cols, rel
 
 func tanhSSE41(x []float32, ld, rows, cols int) { inFours(x, ld, rows, cols, tanh4SSE41, tanhGeneric) }
 
-// highestSSE41 returns the largest element, -∞ where all are NaNs.
-func highestSSE41(x []float32) float32 {
-	largest := float32(math.Inf(-1))
+// highestSSE41 returns the largest of the elements and least. A NaN is left out.
+func highestSSE41(x []float32, least float32) float32 {
+	largest := least
 	if whole := len(x) / 4; whole > 0 {
 		var lanes [4]float32
 		highest4SSE41(&x[0], whole, &lanes)
@@ -122,18 +122,18 @@ func highestSSE41(x []float32) float32 {
 	return largest
 }
 
-func softmaxSSE41(x []float32, scale float32) float32 {
-	largest := highestSSE41(x)
+func softmaxSSE41(x []float32, factor, least float32) (total, highest float32) {
+	largest := highestSSE41(x, least)
 	var sums [16]float32
 	whole := len(x) &^ 3
 	if whole > 0 {
-		exponentials4SSE41(&x[0], whole/4, largest, scale, &sums)
+		exponentials4SSE41(&x[0], whole/4, largest, factor, &sums)
 	}
 	for i := whole; i < len(x); i++ {
-		x[i] = expGeneric((x[i] - largest) * scale)
+		x[i] = finePower((x[i] - largest) * factor)
 		sums[i%16] += x[i]
 	}
-	return sum16(&sums)
+	return sum16(&sums), largest
 }
 
 func layerNormSSE41(dst, x, add, gamma, beta []float32, eps float32) {
@@ -226,11 +226,12 @@ func packRowsBFloat16SSE41(dst, src *float32, ld, m, cols int) {
 	}
 }
 
-func packExponentialsBFloat16SSE41(dst, x *float32, ld, rows, cols int, scale float32, totals *float32) {
+func packExponentialsBFloat16SSE41(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32) {
 	for i := range rows {
 		row, to := unsafe.Slice(add(x, i*ld), cols), add(dst, 4*i)
-		factor := scale * log2e
-		shift := highestSSE41(row) * factor
+		largest := highestSSE41(row, *add(highest, i))
+		*add(highest, i) = largest
+		shift := largest * factor
 		var sums [16]float32
 		whole := cols / 8
 		if whole > 0 {

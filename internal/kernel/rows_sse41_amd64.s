@@ -98,6 +98,18 @@ GLOBL bits<>(SB), RODATA|NOPTR, $64
 	MULPS X4, X2; \
 	MOVAPS X2, X1
 
+// FINE: X0 = 2^X1. Changes X1, X2, X4.
+#define FINE \
+	SPLIT; \
+	MOVAPS pow6<>(SB), X0; \
+	NEXT(pow5, X1, X0); \
+	NEXT(pow4, X1, X0); \
+	NEXT(pow3, X1, X0); \
+	NEXT(pow2, X1, X0); \
+	NEXT(pow1, X1, X0); \
+	NEXT(one, X1, X0); \
+	MULPS X2, X0
+
 // Each function replaces 4·blocks elements of x by what its steps make of X0. They require SSE4.1.
 #define EACH(name, steps) \
 TEXT name(SB), NOSPLIT, $0-16; \
@@ -231,14 +243,14 @@ loop:
 	MOVUPS X0, (DI)
 	RET
 
-// func exponentials4SSE41(x *float32, blocks int, largest, scale float32, sums *[16]float32)
-// x = exp((x-largest)·scale), and sum i mod 16 is added element i.
+// func exponentials4SSE41(x *float32, blocks int, largest, factor float32, sums *[16]float32)
+// x = 2^((x-largest)·factor), and sum i mod 16 is added element i.
 // Requires: SSE2
 TEXT ·exponentials4SSE41(SB), NOSPLIT, $0-32
 	MOVQ x+0(FP), SI
 	MOVQ blocks+8(FP), CX
 	MOVSS largest+16(FP), X5
-	MOVSS scale+20(FP), X6
+	MOVSS factor+20(FP), X6
 	MOVQ sums+24(FP), DI
 	SHUFPS $0, X5, X5
 	SHUFPS $0, X6, X6
@@ -247,7 +259,9 @@ loop:
 	MOVUPS (SI), X0
 	SUBPS X5, X0
 	MULPS X6, X0
-	RISE
+	MOVAPS powerLow<>(SB), X1
+	MAXPS X0, X1
+	FINE
 	MOVUPS X0, (SI)
 	MOVUPS (DI)(AX*1), X1
 	ADDPS X0, X1

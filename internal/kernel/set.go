@@ -44,10 +44,14 @@ type Set struct {
 	// The activations work in place on rows×cols elements, ld apart from row to row.
 	gelu, geluTanh, silu, relu, tanh func(x []float32, ld, rows, cols int)
 
-	// softmax replaces x by exp((x-max(x))·scale) and returns its sum. scale > 0.
-	softmax func(x []float32, scale float32) float32
+	// softmax replaces x by 2^((x-highest)·factor), highest the largest of x and least, and
+	// returns its sum. factor > 0.
+	softmax func(x []float32, factor, least float32) (total, highest float32)
 	// divideRows multiplies each row of x by 1/total; nil = scale is run.
 	divideRows func(x *float32, ld, rows, cols int, totals *float32)
+	// addScaled multiplies each row of dst, stride apart, by its factor and adds that of x, ld
+	// apart, to it, by fused multiply-adds.
+	addScaled func(dst, x *float32, stride, ld, rows, cols int, factors *float32)
 	// layerNorm writes dst = (s-mean(s))/√(var(s)+eps)·gamma + beta with s = x+add;
 	// add may be nil. dst may be x or add.
 	layerNorm func(dst, x, add, gamma, beta []float32, eps float32)

@@ -38,6 +38,7 @@ var neon = Set{
 	tanh:       tanhNEON,
 	softmax:    softmaxNEON,
 	divideRows: divideRowsNEON,
+	addScaled:  addScaledNEON,
 	layerNorm:  layerNormNEON,
 	rmsNorm:    rmsNormNEON,
 	axpy:       axpyNEON,

@@ -19,6 +19,7 @@ var generic = Set{
 	relu:      reluGeneric,
 	tanh:      tanhGeneric,
 	softmax:   softmaxGeneric,
+	addScaled: addScaledGeneric,
 	layerNorm: layerNormGeneric,
 	rmsNorm:   rmsNormGeneric,
 	axpy:      axpyGeneric,

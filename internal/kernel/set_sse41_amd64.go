@@ -23,6 +23,7 @@ var sse41 = Set{
 	relu:      reluSSE41,
 	tanh:      tanhSSE41,
 	softmax:   softmaxSSE41,
+	addScaled: addScaledGeneric,
 	layerNorm: layerNormSSE41,
 	rmsNorm:   rmsNormSSE41,
 	axpy:      axpySSE41,

@@ -142,6 +142,57 @@ func TestAttentionAgainstFloat64(t *testing.T) {
 	t.Log("worst differences", worst)
 }
 
+// Texts of several blocks of keys: against float64, and with the same bits on all sets that
+// round alike, however high their tiles are. Scores are spread so that the highest one changes
+// from block to block.
+func TestLongAttention(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 12))
+	lengths := []int{keyBlock - 1, keyBlock + 1, 2*keyBlock + 40, 3 * keyBlock}
+	if testing.Short() {
+		lengths = lengths[1:3]
+	}
+	for _, length := range lengths {
+		for n, a := range []*Attention{
+			{}, {Causal: true}, {Window: 40}, {Window: keyBlock + 20}, {Causal: true, Window: 70},
+			{Bias: &DistanceBias{Slopes: slopes(2)}}, {Disentangled: new(Disentangled)},
+		} {
+			a.Heads, a.KVHeads, a.HeadDim, a.Scale = 2, 1, 8, scoreScale(8)
+			if a.Disentangled != nil {
+				a.Disentangled, a.KVHeads = randomPositions(rng, a), 2
+			}
+			width := (a.Heads + 2*a.KVHeads) * a.HeadDim
+			qkv := tensor.Matrix{Rows: length, Cols: width, Stride: width, Data: random(rng, length*width)}
+			for i := range length {
+				for j := range a.Heads * a.HeadDim {
+					qkv.Row(i)[j] *= 3
+				}
+			}
+			starts := []int{0, length}
+			want := plainAttention(a, qkv, starts)
+			alike := map[bool][]float32{}
+			for _, s := range kernel.Sets() {
+				in := qkv
+				in.Data = slices.Clone(qkv.Data)
+				p := &pass{model: &Model{set: s}, batch: Batch{Starts: starts}}
+				task := attentionTask{p: p, attention: a, qkv: in, heads: []*head{new(head)}, together: a.Heads / a.KVHeads}
+				for i := range a.Heads / task.together {
+					task.Run(0, i)
+				}
+				for i := range length {
+					for j, v := range in.Row(i)[:a.Heads*a.HeadDim] {
+						// Scores of some 30, with rounding errors of some 1e-6 of that.
+						require.InDelta(t, want[i][j], v, 6e-5, "%s: case %d, %d tokens, token %d, component %d", s.Name(), n, length, i, j)
+					}
+				}
+				if alike[s.Rounds()] == nil {
+					alike[s.Rounds()] = in.Data
+				}
+				require.Equal(t, alike[s.Rounds()], in.Data, "%s: case %d, %d tokens", s.Name(), n, length)
+			}
+		}
+	}
+}
+
 // randomPositions returns one with both terms or one of them, with buckets and without.
 func randomPositions(rng *rand.Rand, a *Attention) *Disentangled {
 	d := &Disentangled{Span: 1 + rng.IntN(60)}
@@ -211,7 +262,7 @@ func TestMixYields(t *testing.T) {
 // One head's attention, as a share of the CPU's peak.
 func BenchmarkMix(b *testing.B) {
 	s := kernel.Best()
-	for _, length := range []int{16, 32, 128, 512} {
+	for _, length := range []int{16, 32, 128, 512, 8192} {
 		for _, dim := range []int{32, 64} {
 			b.Run(fmt.Sprintf("%dx%d", length, dim), func(b *testing.B) {
 				qkv := tensor.NewMatrix(length, 36*dim)

@@ -98,18 +98,17 @@ func (h *headPositions) prepare(s *kernel.Set, f kernel.Format, d *Disentangled,
 	s.Multiply(dst, &h.content, 0, h.content.Tiles(), &h.queries, 0, h.queries.Count(), 0, kernel.Identity)
 }
 
-// add adds the terms to the scores of tile t of the queries, which begins with
-// query number from.
-func (h *headPositions) add(s *kernel.Set, d *Disentangled, queries *kernel.Rows, t int, scores tensor.Matrix, from int) {
-	length := scores.Cols
-	last := length - 1 // the row of distance 0
+// add adds the terms to the scores that tile t of the queries, which begins with query number
+// from, has of the keys from number first on.
+func (h *headPositions) add(s *kernel.Set, d *Disentangled, queries *kernel.Rows, t int, scores tensor.Matrix, from, first int) {
+	at := len(h.rows)/2 - from + first // of the first query and key; the row of distance 0 is in the middle
 	if d.Keys.Rows > 0 {
 		tile := reuse(&h.byQuery, scores.Rows, h.keys.N)
-		low, high := int(h.rows[last-from+last]), int(h.rows[last-from-scores.Rows+1])
+		low, high := int(h.rows[at+scores.Cols-1]), int(h.rows[at-scores.Rows+1])
 		s.Multiply(tile, queries, t, t+1, &h.keys, low/kernel.Panel, high/kernel.Panel+1, 0, kernel.Identity)
 		for i := range scores.Rows {
 			row, x := tile.Row(i), scores.Row(i)
-			for j, at := range h.rows[last-from-i:][:length] {
+			for j, at := range h.rows[at-i:][:len(x)] {
 				x[j] += row[at]
 			}
 		}
@@ -118,10 +117,10 @@ func (h *headPositions) add(s *kernel.Set, d *Disentangled, queries *kernel.Rows
 		return
 	}
 	// What the queries of a tile read of one key lies together.
-	all := reuse(&h.byKey, length, h.queries.N)
-	for j := range length {
-		row, x := all.Row(j), scores.Data[j:]
-		rows := h.rows[last-from-scores.Rows+1+j:][:scores.Rows]
+	all := reuse(&h.byKey, len(h.rows)/2+1, h.queries.N)
+	for j := range scores.Cols {
+		row, x := all.Row(first+j), scores.Data[j:]
+		rows := h.rows[at-scores.Rows+1+j:][:scores.Rows]
 		for i := range rows {
 			x[i*scores.Stride] += row[rows[len(rows)-1-i]]
 		}

@@ -137,16 +137,18 @@ TEXT ·interleave8BFloat16NEON(SB), NOSPLIT, $0-32
 
 func (a *asm) exponentialsBFloat16() {
 	fmt.Fprint(a, `
-// func exponentialsBFloat16NEON(dst *float32, groupBytes int, x []float32, factor float32) float32
-// R0 = dst, R3 = groupBytes, R4 = place in x, R5 = elements left, R9 = constants, V0
-// V1 = x, V16 to V19 = 4 partial sums each, the next one's first, V20 = -max(x)·factor,
+// func exponentialsBFloat16NEON(dst *float32, groupBytes int, x []float32, factor float32, highest *float32) float32
+// R0 = dst, R3 = groupBytes, R4 = place in x, R5 = elements left, R6 = highest, R9 = constants, V0
+// V1 = x, V16 to V19 = 4 partial sums each, the next one's first, V20 = -m·factor, m the largest,
 // V21 = factor, V22 = -127, V23 = -∞, V29 = ones in the upper halves.
-TEXT ·exponentialsBFloat16NEON(SB), 0, $64-52
+TEXT ·exponentialsBFloat16NEON(SB), 0, $64-60
 	MOVD dst+0(FP), R0
 	MOVD groupBytes+8(FP), R3
 	MOVD x_base+16(FP), R4
 	MOVD x_len+24(FP), R1
 	FMOVS factor+40(FP), F21
+	MOVD highest+48(FP), R6
+	FMOVS (R6), F20
 	MOVD $constants<>(SB), R9
 	MOVD R1, R5
 `)
@@ -155,6 +157,7 @@ TEXT ·exponentialsBFloat16NEON(SB), 0, $64-52
 	a.do(movi16, halves+1)
 	a.split()
 	a.largest()
+	a.line("FMOVS F20, (R6)")
 	a.do(fmul, 20, 20, 21)
 	a.do(fneg, 20, 20)
 	a.constant(group{22}, "powerLow")
@@ -199,6 +202,6 @@ TEXT ·exponentialsBFloat16NEON(SB), 0, $64-52
 	a.label("total")
 	a.note("in which order the sums lie does not matter")
 	a.total()
-	a.line("FMOVS F16, ret+48(FP)")
+	a.line("FMOVS F16, ret+56(FP)")
 	a.line("RET")
 }

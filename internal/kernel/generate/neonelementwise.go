@@ -12,6 +12,7 @@ func neonElementwise(dir string) []byte {
 	a.activation("tanh", "x = tanh(x)", (*asm).tanh)
 	a.softmax()
 	a.packExponentials()
+	a.addScaled()
 	a.divideRows()
 	a.layerNorm()
 	a.rmsNorm()

@@ -89,19 +89,21 @@ func (a *asm) split() {
 
 func (a *asm) softmax() {
 	fmt.Fprint(a, `
-// func softmaxNEON(x []float32, scale float32) float32
-// x = exp((x-max(x))·scale), returns Σ x. R0 = x, R9 = constants, V20 = max(x),
-// V21 = scale.
-TEXT ·softmaxNEON(SB), 0, $64-36
+// func softmaxNEON(x []float32, factor, least float32) (total, highest float32)
+// x = 2^((x-highest)·factor), highest = max(x, least), total = Σ x. R0 = x, R9 =
+// constants, V20 = highest, V21 = factor.
+TEXT ·softmaxNEON(SB), 0, $64-40
 	MOVD x_base+0(FP), R0
 	MOVD x_len+8(FP), R1
-	FMOVS scale+24(FP), F21
+	FMOVS factor+24(FP), F21
+	FMOVS least+28(FP), F20
 	MOVD $constants<>(SB), R9
 `)
 	a.do(dup, 21, 21)
 	a.split()
 	a.line("MOVD R0, R4")
 	a.largest()
+	a.line("FMOVS F20, highest+36(FP)")
 	a.clear(sums)
 	a.groups("exp", func() {
 		a.line("VLD1 (R0), %s", list(x16))
@@ -117,16 +119,16 @@ TEXT ·softmaxNEON(SB), 0, $64-36
 	a.tailOut("out", x16, "R0")
 	a.label("total")
 	a.total()
-	a.line("FMOVS F16, ret+32(FP)")
+	a.line("FMOVS F16, total+32(FP)")
 	a.line("RET")
 }
 
-// largest: V20 = the largest element at R4, a NaN is left out. Changes R4, V16 to V19
+// largest: V20 = the largest element at R4 and F20, a NaN is left out. Changes R4, V16 to V19
 // and what groups and tailIn change.
 func (a *asm) largest() {
 	largest := sums
-	a.constant(largest, "negInf")
-	a.constant(group{20}, "negInf")
+	a.do(dup, 20, 20)
+	a.all(move, largest, group{20})
 	larger := func() {
 		a.note("the larger one, a NaN is left out")
 		a.all(fcmgt, y16, x16, largest)
@@ -146,30 +148,34 @@ func (a *asm) largest() {
 	a.do(dup, 20, 16)
 }
 
-// exponentials: x16 = exp((x16-V20)·V21). Changes V8 to V13.
+// exponentials: x16 = 2^((x16-V20)·V21). Changes V6 to V13.
 func (a *asm) exponentials() {
 	a.all(fsub, x16, x16, group{20})
 	a.all(fmul, x16, x16, group{21})
 	for i := 0; i < 4; i += 2 {
 		l := lanes(6, 2)
-		l.x = x16[i : i+2]
-		a.exp(l)
+		x := x16[i : i+2]
+		a.constant(l.k, "powerLow")
+		a.all(fmax, l.p, x, l.k)
+		a.finePower(l, l.p)
+		a.all(move, x, l.k)
 	}
 }
 
 func (a *asm) packExponentials() {
 	fmt.Fprint(a, `
-// func packExponentialsNEON(dst, x *float32, ld, rows, cols int, scale float32, totals *float32)
+// func packExponentialsNEON(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32)
 // softmaxNEON row by row, with the results stored as packRows does. R0 = where the
 // row begins in dst, R3 = bytes of a group, R5 = rows left, R6 = totals, R7 = place
-// in dst, R9 = constants, R19 = row, R20 = ld in bytes, V20 = max(x), V21 = scale.
-TEXT ·packExponentialsNEON(SB), 0, $64-56
+// in dst, R9 = constants, R19 = row, R20 = ld in bytes, R21 = highest, V20 = its element, V21 = factor.
+TEXT ·packExponentialsNEON(SB), 0, $64-64
 	MOVD dst+0(FP), R0
 	MOVD x+8(FP), R19
 	MOVD ld+16(FP), R20
 	MOVD rows+24(FP), R5
-	FMOVS scale+40(FP), F21
-	MOVD totals+48(FP), R6
+	FMOVS factor+40(FP), F21
+	MOVD highest+48(FP), R21
+	MOVD totals+56(FP), R6
 	MOVD $constants<>(SB), R9
 	LSL  $2, R20
 	LSL  $4, R5, R3
@@ -179,7 +185,9 @@ TEXT ·packExponentialsNEON(SB), 0, $64-56
 	a.line("MOVD cols+32(FP), R1")
 	a.split()
 	a.line("MOVD R19, R4")
+	a.line("FMOVS (R21), F20")
 	a.largest()
+	a.line("FMOVS.P F20, 4(R21)")
 	a.clear(sums)
 	a.line("MOVD R19, R4")
 	a.line("MOVD R0, R7")
@@ -251,6 +259,55 @@ row:
 	a.line("BNE  loop1")
 	a.label("next")
 	a.line("ADD  R1, R0")
+	a.line("SUBS $1, R2, R2")
+	a.line("BNE  row")
+	a.line("RET")
+}
+
+func (a *asm) addScaled() {
+	fmt.Fprint(a, `
+// func addScaledNEON(dst, x *float32, stride, ld, rows, cols int, factors *float32)
+// Each row of dst times its factor, and that of x added. R0 = row of dst, R1 = stride in
+// bytes, R2 = rows left, R3 = row of x, R4 = factors, R5 and R6 = places in the rows, R7 = ld
+// in bytes, R8 = elements left, V20 = the factor.
+TEXT ·addScaledNEON(SB), NOSPLIT, $0-56
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R3
+	MOVD stride+16(FP), R1
+	MOVD ld+24(FP), R7
+	MOVD rows+32(FP), R2
+	MOVD factors+48(FP), R4
+	LSL  $2, R1
+	LSL  $2, R7
+row:
+	FMOVS.P 4(R4), F20
+	MOVD cols+40(FP), R8
+`)
+	a.do(dup, 20, 20)
+	a.line("MOVD R0, R5")
+	a.line("MOVD R3, R6")
+	a.line("SUBS $16, R8, R8")
+	a.line("BLT  tail")
+	a.label("loop16")
+	a.line("VLD1 (R5), %s", list(x16))
+	a.line("VLD1.P 64(R6), %s", list(y16))
+	a.all(fmla, y16, x16, group{20})
+	a.line("VST1.P %s, 64(R5)", list(y16))
+	a.line("SUBS $16, R8, R8")
+	a.line("BGE  loop16")
+	a.label("tail")
+	a.line("ADDS $16, R8, R8")
+	a.line("BEQ  next")
+	a.label("loop1")
+	a.line("FMOVS (R5), F0")
+	a.line("FMOVS.P 4(R6), F4")
+	a.do(fmla, 4, 0, 20)
+	a.line("FMOVS.P F4, 4(R5)")
+	a.line("SUBS $1, R8, R8")
+	a.line("BNE  loop1")
+	a.label("next")
+	a.line("ADD  R1, R0")
+	a.line("ADD  R7, R3")
 	a.line("SUBS $1, R2, R2")
 	a.line("BNE  row")
 	a.line("RET")

@@ -159,7 +159,7 @@ func (a *asm) gelu(l lane) {
 	a.all(fmax, l.b, l.b, l.x)
 	a.note("y = log₂ Φ(-a), -127 to -1")
 	y := a.polynomial(l.x, l.p, l.q, "phi8", "phi7", "phi6", "phi5", "phi4", "phi3", "phi2", "phi1", "phi0")
-	a.power(l, y, "pow6", "pow5", "pow4", "pow3", "pow2", "pow1", "one")
+	a.finePower(l, y)
 	a.note("max(x, 0) - b·Φ(-a)")
 	a.all(fmls, l.n, l.b, l.k)
 	a.all(move, l.x, l.n)
@@ -178,6 +178,11 @@ func (a *asm) power(l lane, y group, coefficients ...string) {
 	a.note("2^f·2^n")
 	f := a.polynomial(l.x, l.p, l.q, coefficients...)
 	a.all(fmul, l.k, f, l.k)
+}
+
+// finePower is power with the error of POWER2 in rows_amd64.h.
+func (a *asm) finePower(l lane, y group) {
+	a.power(l, y, "pow6", "pow5", "pow4", "pow3", "pow2", "pow1", "one")
 }
 
 // roughPower is power with the error of POWER in rows_amd64.h.
