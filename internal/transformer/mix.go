@@ -9,11 +9,11 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// keyBlock is how many keys are scored and mixed at once: their scores stay in a core's first
-// cache, and they, their values and a block of queries in the second, at any length. Blocks
-// begin at its multiples, wherever what a tile of queries sees begins, so that sums do not depend
-// on the set. A block is no more than one chain of the sums of a product.
-const keyBlock = kernel.SumTerms
+// keyBlock is how many keys are scored and mixed at once: their scores, they, their values and a
+// block of queries stay in a core's second cache at any length. Blocks begin at its multiples,
+// wherever what a tile of queries sees begins, so that sums do not depend on the set. It is a
+// multiple of the chains of a product's sums.
+const keyBlock = 2 * kernel.SumTerms
 
 // A head is the memory of one head's attention.
 type head struct {
