@@ -93,7 +93,7 @@ func spearman(a, b []float64) float64 {
 // By hand: ranks 1, 2.5, 2.5, 4 and 2, 1, 3, 4.
 func TestSpearman(t *testing.T) {
 	assert.Equal(t, []float64{1, 2.5, 2.5, 4}, ranks([]float64{-1, 5, 5, 9}))
-	assert.InDelta(t, 3.5/math.Sqrt(4.5*5), spearman([]float64{-1, 5, 5, 9}, []float64{2, 1, 3, 8}), 1e-12)
+	assert.InDelta(t, 3/math.Sqrt(4.5*5), spearman([]float64{-1, 5, 5, 9}, []float64{2, 1, 3, 8}), 1e-12)
 }
 
 // forms are vectors of d components in each of the formats.
