@@ -40,7 +40,7 @@ var layers = map[string]row{
 	}},
 	"internal/manifest":    {},
 	"internal/unsupported": {},
-	"tokenizer": {ours: []string{"internal/manifest", "internal/unsupported"}, others: []string{
+	"tokenizer": {ours: []string{"internal/manifest", "internal/parallel", "internal/unsupported"}, others: []string{
 		"golang.org/x/text/unicode/norm", "github.com/dlclark/regexp2",
 	}},
 	"internal/chattemplate":    {others: []string{"golang.org/x/text/cases", "golang.org/x/text/language"}},

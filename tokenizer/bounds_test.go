@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rhumb-go/rhumb/internal/parallel"
 )
 
 // Steps that would make a text longer without end, or that take for ever, are errors
@@ -86,6 +88,27 @@ func TestBoundsOfAddedTokens(t *testing.T) {
 	_, err = tok.Lowercase().Encode("b", Options{})
 	require.ErrorContains(t, err, "takes too long")
 }
+
+// A process that is not run, however long, has no expressions that take too long.
+func TestMatchingWithoutAProcessor(t *testing.T) {
+	if _, known := parallel.ProcessorTime(); !known {
+		t.Skip("the time of processors is not known here")
+	}
+	var b bounds
+	b.begin(500, nil)
+	for _, b.matching = range []time.Duration{time.Second, time.Minute, time.Hour} {
+		require.False(t, b.matched("a"))
+	}
+	for begin, now := b.ran, b.ran; now < begin+leastMatching/2+500*matchingByte/2; now, _ = parallel.ProcessorTime() {
+		for x := range 1 << 16 {
+			spun += x
+		}
+	}
+	require.True(t, b.matched("a"))
+	require.ErrorContains(t, b.err, `regular expression "a" takes too long for a text of 500 bytes`)
+}
+
+var spun int
 
 // Done ends the work on a text, and leaves nothing behind.
 func TestDone(t *testing.T) {

@@ -75,7 +75,7 @@ func (c *contention) stall(workers int) {
 	if ran < enough && now-c.from < stale {
 		return
 	}
-	used, known := processorTime()
+	used, known := ProcessorTime()
 	few := known && now-c.from < stale && 3*(used-c.used) < 2*ran*time.Duration(workers)
 	c.from, c.used, c.ran = now, used, c.tasks.Load()
 	if !few {

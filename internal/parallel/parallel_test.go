@@ -139,13 +139,13 @@ func (l late) Run(worker, _ int) {
 // Where processors run fewer workers than there are, half of them are used for a while, for
 // longer where that happens again, and all later on.
 func TestContention(t *testing.T) {
-	if _, known := processorTime(); !known {
+	if _, known := ProcessorTime(); !known {
 		t.Skip("how long processors run this process is not known here")
 	}
 	c := new(contention)
 	stall := func(workers int, task, processor time.Duration) {
 		c.stall(workers) // begins to judge
-		used, _ := processorTime()
+		used, _ := ProcessorTime()
 		c.tasks.Add(int64(task))
 		c.from, c.used = now(), used-processor
 		c.stall(workers)

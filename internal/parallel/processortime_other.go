@@ -4,5 +4,5 @@ package parallel
 
 import "time"
 
-// processorTime says that how long processors have run this process is not known.
-func processorTime() (d time.Duration, known bool) { return 0, false }
+// ProcessorTime says that how long processors have run this process is not known.
+func ProcessorTime() (d time.Duration, known bool) { return 0, false }

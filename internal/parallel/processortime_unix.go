@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// processorTime returns how long processors have run the threads of this process.
-func processorTime() (d time.Duration, known bool) {
+// ProcessorTime returns how long processors have run the threads of this process.
+func ProcessorTime() (d time.Duration, known bool) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0, false
