@@ -103,5 +103,4 @@ generate:
 
 cross:
 	$(foreach p,$(PLATFORMS),CGO_ENABLED=0 GOOS=$(subst /, GOARCH=,$(p)) go build ./... &&) true
-	$(foreach p,js wasip1,CGO_ENABLED=0 GOOS=$(p) GOARCH=wasm go build $(WASM) &&) true
-	CGO_ENABLED=0 go build -tags purego ./...
+	CGO_ENABLED=0 GOOS=js GOARCH=wasm go build $(WASM)
