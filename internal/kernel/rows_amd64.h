@@ -109,23 +109,27 @@ CONST(tanhQ4, 0x35511246)
 	VFMADD213PSC one<>(SB), V0, V2; \         // e^r
 	VMULPS V1, V2, V0                         // e^r·2^n
 
-// POWER2: V0 = 2^V0 for V0 ≤ 127, relative error 3e-9 and that of float32's steps. 0 below -126.5.
-// Changes V1, V2.
+// FINEPOWER: V0 = 2^V2, V2 from -127, which gives 0, to 127, relative error 3e-9 and that of
+// float32's steps. Changes V2, V3, V4.
+#define FINEPOWER \
+	VADDPSC round127<>(SB), V2, V3; \         // n + 127 in the low bits, n = round(V2)
+	VSUBPSC round127<>(SB), V3, V4; \         // n
+	VSUBPS V4, V2, V2; \                      // f = V2 - n
+	VPSLLD $23, V3, V3; \                     // 2^n: 0 for -127
+	VBROADCASTSS pow6<>(SB), V0; \
+	VFMADD213PSC pow5<>(SB), V2, V0; \
+	VFMADD213PSC pow4<>(SB), V2, V0; \
+	VFMADD213PSC pow3<>(SB), V2, V0; \
+	VFMADD213PSC pow2<>(SB), V2, V0; \
+	VFMADD213PSC pow1<>(SB), V2, V0; \
+	VFMADD213PSC one<>(SB), V2, V0; \         // 2^f
+	VMULPS V3, V0, V0
+
+// POWER2: V0 = 2^V0 for V0 ≤ 127, 0 below -126.5. Changes V1 to V4.
 #define POWER2 \
 	VBROADCASTSS powerLow<>(SB), V1; \
-	VMAXPS V0, V1, V0; \                      // y, a NaN stays
-	VADDPSC round127<>(SB), V0, V1; \         // n + 127 in the low bits, n = round(y)
-	VSUBPSC round127<>(SB), V1, V2; \         // n
-	VSUBPS V2, V0, V0; \                      // f = y - n
-	VPSLLD $23, V1, V1; \                     // 2^n: 0 for -127
-	VBROADCASTSS pow6<>(SB), V2; \
-	VFMADD213PSC pow5<>(SB), V0, V2; \
-	VFMADD213PSC pow4<>(SB), V0, V2; \
-	VFMADD213PSC pow3<>(SB), V0, V2; \
-	VFMADD213PSC pow2<>(SB), V0, V2; \
-	VFMADD213PSC pow1<>(SB), V0, V2; \
-	VFMADD213PSC one<>(SB), V0, V2; \         // 2^f
-	VMULPS V1, V2, V0                         // 2^f·2^n
+	VMAXPS V0, V1, V2; \                      // a NaN stays
+	FINEPOWER
 
 // LOGISTIC: V0 = V4 / (1 + exp(V0)). Changes V1, V2.
 #define LOGISTIC \
@@ -170,18 +174,7 @@ CONST(tanhQ4, 0x35511246)
 	VFMADD213PSC phi2<>(SB), V0, V2; \
 	VFMADD213PSC phi1<>(SB), V0, V2; \
 	VFMADD213PSC phi0<>(SB), V0, V2; \        // y = log₂ Φ(-a), -127 to -1
-	VADDPSC round127<>(SB), V2, V3; \         // n + 127 in the low bits, n = round(y)
-	VSUBPSC round127<>(SB), V3, V4; \         // n
-	VSUBPS V4, V2, V2; \                      // f = y - n
-	VPSLLD $23, V3, V3; \                     // 2^n: 0 for -127
-	VBROADCASTSS pow6<>(SB), V0; \
-	VFMADD213PSC pow5<>(SB), V2, V0; \
-	VFMADD213PSC pow4<>(SB), V2, V0; \
-	VFMADD213PSC pow3<>(SB), V2, V0; \
-	VFMADD213PSC pow2<>(SB), V2, V0; \
-	VFMADD213PSC pow1<>(SB), V2, V0; \
-	VFMADD213PSC one<>(SB), V2, V0; \         // 2^f
-	VMULPS V3, V0, V0; \                      // Φ(-a)
+	FINEPOWER; \                              // Φ(-a)
 	VFNMADD213PS V1, V5, V0                   // max(x, 0) - b·Φ(-a)
 
 // POWER: V0 = 2^V2, V2 from -127, which gives 0, to 127. Changes V2, V3, V4.

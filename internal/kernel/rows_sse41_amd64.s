@@ -98,17 +98,17 @@ GLOBL bits<>(SB), RODATA|NOPTR, $64
 	MULPS X4, X2; \
 	MOVAPS X2, X1
 
-// FINE: X0 = 2^X1. Changes X1, X2, X4.
-#define FINE \
+// FINE: P = 2^X1. Changes X1, X2, X4.
+#define FINE(P) \
 	SPLIT; \
-	MOVAPS pow6<>(SB), X0; \
-	NEXT(pow5, X1, X0); \
-	NEXT(pow4, X1, X0); \
-	NEXT(pow3, X1, X0); \
-	NEXT(pow2, X1, X0); \
-	NEXT(pow1, X1, X0); \
-	NEXT(one, X1, X0); \
-	MULPS X2, X0
+	MOVAPS pow6<>(SB), P; \
+	NEXT(pow5, X1, P); \
+	NEXT(pow4, X1, P); \
+	NEXT(pow3, X1, P); \
+	NEXT(pow2, X1, P); \
+	NEXT(pow1, X1, P); \
+	NEXT(one, X1, P); \
+	MULPS X2, P
 
 // Each function replaces 4·blocks elements of x by what its steps make of X0. They require SSE4.1.
 #define EACH(name, steps) \
@@ -141,15 +141,7 @@ loop: \
 	NEXT(phi2, X2, X1); \
 	NEXT(phi1, X2, X1); \
 	NEXT(phi0, X2, X1); \            // log₂ Φ(-a)
-	SPLIT; \
-	MOVAPS pow6<>(SB), X4; \
-	NEXT(pow5, X1, X4); \
-	NEXT(pow4, X1, X4); \
-	NEXT(pow3, X1, X4); \
-	NEXT(pow2, X1, X4); \
-	NEXT(pow1, X1, X4); \
-	NEXT(one, X1, X4); \
-	MULPS X2, X4; \                  // Φ(-a)
+	FINE(X4); \                      // Φ(-a)
 	MULPS X3, X4; \
 	POSITIVE; \
 	SUBPS X4, X1; \
@@ -261,7 +253,7 @@ loop:
 	MULPS X6, X0
 	MOVAPS powerLow<>(SB), X1
 	MAXPS X0, X1
-	FINE
+	FINE(X0)
 	MOVUPS X0, (SI)
 	MOVUPS (DI)(AX*1), X1
 	ADDPS X0, X1
