@@ -18,6 +18,8 @@ import (
 //go:embed calibration.txt
 var calibrationText string
 
+func calibrationLines() []string { return strings.Split(strings.TrimSpace(calibrationText), "\n") }
+
 // calibrationVersion is counted up with a change after which other outliers are found.
 const calibrationVersion = "calibration 3"
 
@@ -34,7 +36,7 @@ const (
 func (m *Model) Calibrate(ctx context.Context, e *Encoder) (transformer.Outliers, error) {
 	team := parallel.NewTeam(m.Workers)
 	defer team.Close()
-	lines := strings.Split(strings.TrimSpace(calibrationText), "\n")
+	lines := calibrationLines()
 	batch, err := m.sample(e, lines, calibrationWork)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 
 // The texts cover several scripts, and each is short.
 func TestCalibrationTexts(t *testing.T) {
-	lines := strings.Split(strings.TrimSpace(calibrationText), "\n")
+	lines := calibrationLines()
 	require.GreaterOrEqual(t, len(lines), 60)
 	scripts := map[string]bool{}
 	for _, line := range lines {

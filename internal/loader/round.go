@@ -27,7 +27,7 @@ const (
 // roundTexts returns texts to round weights for: short ones, hard ones, and long ones of lines in no order,
 // for layers have other inputs far from the beginning and among others.
 func roundTexts() (texts []string, long int) {
-	lines := strings.Split(strings.TrimSpace(calibrationText), "\n")
+	lines := calibrationLines()
 	texts = slices.Concat(lines, alikeTexts, rareTexts)
 	long = len(texts)
 	random := rand.New(rand.NewPCG(1, 2))
