@@ -198,7 +198,7 @@ func (c *comparer) inside(ctx context.Context, out *Comparison) error {
 	ids, hidden := Stage{"ids", true, "the same"}, Stage{"hidden states", true, ""}
 	worst := 0.0
 	for part := range slices.Chunk(all, 64) {
-		r, err := c.m.EmbedTokens(ctx, c.of(part, nil), c.tokenOptions())
+		r, err := c.m.EmbedTokens(ctx, c.of(part, nil), tokenOptions(c.opts))
 		if err != nil {
 			return err
 		}

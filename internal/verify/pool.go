@@ -43,7 +43,7 @@ func (c *comparer) pooled(ctx context.Context, v variant, texts []string, opts e
 	}
 	r := c.tokens[v.input]
 	if r == nil {
-		r, err = c.m.EmbedTokens(ctx, texts, embed.Options{Prompt: opts.Prompt, PromptName: opts.PromptName, Truncate: opts.Truncate, MaxTokens: opts.MaxTokens})
+		r, err = c.m.EmbedTokens(ctx, texts, tokenOptions(opts))
 		if err != nil {
 			return nil, err
 		}

@@ -36,6 +36,16 @@ type change struct {
 	apply func(*variant)
 }
 
+// together returns the variant that changes make, and what they say.
+func together(changes []change) (v variant, says string) {
+	words := make([]string, len(changes))
+	for i, ch := range changes {
+		ch.apply(&v)
+		words[i] = ch.says
+	}
+	return v, strings.Join(words, ", and ")
+}
+
 // textChanges are what engines do to texts, by name.
 var textChanges = []struct {
 	name, says string
@@ -105,17 +115,12 @@ func (c *comparer) explain(ctx context.Context, out *Comparison) error {
 	axes := c.axes()
 	best, says := out.Difference, ""
 	try := func(changes ...change) (bool, error) {
-		var v variant
-		var words []string
-		for _, ch := range changes {
-			ch.apply(&v)
-			words = append(words, ch.says)
-		}
+		v, words := together(changes)
 		d, err := c.measure(ctx, v)
 		if err != nil || !(d < best) {
 			return false, err
 		}
-		best, says = d, strings.Join(words, ", and ")
+		best, says = d, words
 		return d <= c.tolerance, nil
 	}
 	found, err := c.search(axes, try)
@@ -164,14 +169,30 @@ func (c *comparer) measure(ctx context.Context, v variant) (float64, error) {
 	if err != nil {
 		return math.Inf(1), nil // a text that is too short or too long for it, or a model that cannot
 	}
-	worst := 0.0
 	for j, i := range c.few {
 		if len(vectors[j]) < len(c.ref.Vectors[i]) {
 			return math.Inf(1), nil
 		}
+	}
+	return c.farthest(vectors), nil
+}
+
+// farthest returns the largest difference of vectors of the few texts from the reference's.
+func (c *comparer) farthest(vectors [][]float32) float64 {
+	worst := 0.0
+	for j, i := range c.few {
 		worst = max(worst, apart(vectors[j], c.ref.Vectors[i]))
 	}
-	return worst, nil
+	return worst
+}
+
+// vectorsOf returns the vectors of a result.
+func vectorsOf(r *embed.Result) [][]float32 {
+	rows := make([][]float32, len(r.Embeddings))
+	for i, e := range r.Embeddings {
+		rows[i] = e.Float32
+	}
+	return rows
 }
 
 // vectors returns those of the few texts.
@@ -210,10 +231,7 @@ func (c *comparer) vectors(ctx context.Context, v variant) (rows [][]float32, er
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range r.Embeddings {
-		rows = append(rows, e.Float32)
-	}
-	return rows, nil
+	return vectorsOf(r), nil
 }
 
 // withIDs returns how far the model is from the reference where it reads the reference's ids.
@@ -235,11 +253,7 @@ func (c *comparer) withIDs(ctx context.Context) (float64, error) {
 	if err != nil {
 		return math.Inf(1), ctx.Err()
 	}
-	worst := 0.0
-	for j, i := range c.few {
-		worst = max(worst, apart(r.Embeddings[j].Float32, c.ref.Vectors[i]))
-	}
-	return worst, nil
+	return c.farthest(vectorsOf(r)), nil
 }
 
 // explainIDs says with which change the ids are the reference's, "" with none.
@@ -247,12 +261,7 @@ func (c *comparer) explainIDs() string {
 	axes := c.axes()
 	says := ""
 	_, _ = c.search(axes[1:5], func(changes ...change) (bool, error) {
-		var v variant
-		var words []string
-		for _, ch := range changes {
-			ch.apply(&v)
-			words = append(words, ch.says)
-		}
+		v, words := together(changes)
 		reading, f := c.reading, changed(v.text)
 		if v.other {
 			reading.Prompt = v.prompt
@@ -272,7 +281,7 @@ func (c *comparer) explainIDs() string {
 				return false, nil
 			}
 		}
-		says = strings.Join(words, ", and ")
+		says = words
 		return true, nil
 	})
 	return says
@@ -300,8 +309,7 @@ func (c *comparer) of(some []int, f func(string) string) []string {
 	return texts
 }
 
-// tokenOptions are the request's of token vectors.
-func (c *comparer) tokenOptions() embed.Options {
-	o := c.opts
+// tokenOptions are those of o that requests for token vectors have.
+func tokenOptions(o embed.Options) embed.Options {
 	return embed.Options{Prompt: o.Prompt, PromptName: o.PromptName, Truncate: o.Truncate, MaxTokens: o.MaxTokens}
 }
