@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/mutate"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -123,16 +123,8 @@ func readModel(t testing.TB, name string) fstest.MapFS {
 
 // readFolder returns the files of a folder.
 func readFolder(t testing.TB, path string) fstest.MapFS {
-	dir := os.DirFS(path)
-	files := fstest.MapFS{}
-	require.NoError(t, fs.WalkDir(dir, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(dir, path)
-		files[path] = &fstest.MapFile{Data: data}
-		return err
-	}))
+	files, err := mutate.Folder(path)
+	require.NoError(t, err)
 	return files
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/mutate"
 )
 
 // moduleCases is testdata/goldens/modules/cases.json.
@@ -69,15 +70,9 @@ func (c moduleCase) files(t testing.TB) fstest.MapFS {
 	for _, dir := range c.Tokenizers {
 		files[path.Join(dir, "tokenizer.json")] = bert["tokenizer.json"]
 	}
-	own := os.DirFS(filepath.Join(goldens, "modules", c.Name))
-	require.NoError(t, fs.WalkDir(own, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(own, path)
-		files[path] = &fstest.MapFile{Data: data}
-		return err
-	}))
+	own, err := mutate.Folder(filepath.Join(goldens, "modules", c.Name))
+	require.NoError(t, err)
+	maps.Copy(files, own)
 	return files
 }
 

@@ -1,15 +1,13 @@
 package embed_test
 
 import (
-	"io/fs"
-	"os"
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/mutate"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
@@ -28,16 +26,9 @@ func TestTransformers(t *testing.T) {
 
 // What tokenizer_config.json says of the case wins over tokenizer.json, in either version.
 func TestTokenizerConfigWins(t *testing.T) {
-	files := os.DirFS("../testdata/goldens/bert/model")
-	cased := fstest.MapFS{"tokenizer_config.json": {Data: []byte(`{"tokenizer_class": "BertTokenizer", "do_lower_case": false, "model_max_length": 48}`)}}
-	require.NoError(t, fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path == "tokenizer_config.json" {
-			return err
-		}
-		data, err := fs.ReadFile(files, path)
-		cased[path] = &fstest.MapFile{Data: data}
-		return err
-	}))
+	cased, err := mutate.Folder("../testdata/goldens/bert/model")
+	require.NoError(t, err)
+	cased["tokenizer_config.json"].Data = []byte(`{"tokenizer_class": "BertTokenizer", "do_lower_case": false, "model_max_length": 48}`)
 	for _, version := range []int{4, 5} {
 		m, err := embed.LoadFS(t.Context(), cased, embed.Config{Transformers: version})
 		require.NoError(t, err)

@@ -2,35 +2,24 @@ package embed_test
 
 import (
 	"bytes"
-	"io/fs"
-	"os"
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/mutate"
 )
 
 // Code that is not known is an error, unless the caller says that it computes what its
 // model_type does without it: then the vectors are those, and Info names the code.
 func TestTrustModelType(t *testing.T) {
 	const dir = "../testdata/goldens/bert/model"
-	files := os.DirFS(dir)
-	coded := fstest.MapFS{}
-	require.NoError(t, fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(files, path)
-		if path == "config.json" {
-			data = bytes.Replace(data, []byte("{"), []byte(`{"auto_map": {"AutoModel": "someone/else--modeling_bird.BirdModel"},`), 1)
-		}
-		coded[path] = &fstest.MapFile{Data: data}
-		return err
-	}))
-	_, err := embed.LoadFS(t.Context(), coded, embed.Config{})
+	coded, err := mutate.Folder(dir)
+	require.NoError(t, err)
+	config := coded["config.json"]
+	config.Data = bytes.Replace(config.Data, []byte("{"), []byte(`{"auto_map": {"AutoModel": "someone/else--modeling_bird.BirdModel"},`), 1)
+	_, err = embed.LoadFS(t.Context(), coded, embed.Config{})
 	require.ErrorIs(t, err, embed.ErrUnsupported)
 	require.ErrorContains(t, err, `found code that is not known, "someone/else--modeling_bird.BirdModel", for a bert`)
 

@@ -2,7 +2,6 @@ package m3
 
 import (
 	"encoding/json"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/rhumb-go/rhumb/embed/rerank"
 	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/internal/kernel"
+	"github.com/rhumb-go/rhumb/internal/mutate"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -178,15 +178,8 @@ func TestSameBits(t *testing.T) {
 
 // What is no such folder, or asks for what there is not, is an error that says what it is.
 func TestErrors(t *testing.T) {
-	dir, files := os.DirFS(filepath.Join(golden, "model")), fstest.MapFS{}
-	require.NoError(t, fs.WalkDir(dir, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(dir, path)
-		files[path] = &fstest.MapFile{Data: data}
-		return err
-	}))
+	files, err := mutate.Folder(filepath.Join(golden, "model"))
+	require.NoError(t, err)
 	try := func(change func(fstest.MapFS), want string) {
 		t.Helper()
 		changed := fstest.MapFS{}
@@ -219,7 +212,7 @@ func TestErrors(t *testing.T) {
 	try(func(f fstest.MapFS) { f["sparse_linear.pt"] = f["colbert_linear.pt"] }, "sparse_linear.pt: tensor weight: 36 rows, expected 1")
 	try(func(f fstest.MapFS) { delete(f, "colbert_linear.pt") }, "colbert_linear.pt: file does not exist, expected the layer")
 	try(func(f fstest.MapFS) { f["colbert_linear.pt"] = &fstest.MapFile{Data: []byte("{}")} }, "colbert_linear.pt")
-	_, err := Load(t.Context(), "../../testdata/heads/rerank-bert/model", embed.Config{})
+	_, err = Load(t.Context(), "../../testdata/heads/rerank-bert/model", embed.Config{})
 	var other *embed.KindError
 	require.ErrorAs(t, err, &other)
 

@@ -2,10 +2,7 @@ package multivector
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"path"
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -19,36 +16,9 @@ import (
 )
 
 // values are what is put in the place of a value; "" takes it out.
-var values = []string{
-	``, `null`, `true`, `0`, `-1`, `1`, `2`, `7`, `513`, `2147483647`, `9223372036854775807`, `0.5`, `1e-45`, `1e308`, `""`, `"x"`, `"[Q] "`, `"query"`,
-	`[]`, `[null]`, `[1, 2]`, `["query", "document"]`, `[-1, 5]`, `{}`, `{"x": 1}`, `{"strategy": "min", "length": 9}`, `{"strategy": "fixed", "length": 3, "attend": true, "token": "a"}`,
-	`"sentence_transformers.Normalize"`, `"sentence_transformers.HierarchicalTokenPooling"`,
-}
-
-// change puts one of the values, number value, in a place of a file of JSON, and reports
-// whether that was possible.
-func change(files fstest.MapFS, file, place, value uint16) bool {
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if path.Ext(name) == ".json" && name != "tokenizer.json" || path.Ext(name) == ".metadata" {
-			names = append(names, name)
-		}
-	}
-	name := names[int(file)%len(names)]
-	doc, err := mutate.Parse(files[name].Data)
-	if err != nil {
-		return false
-	}
-	places := doc.Places()
-	if p, v := places[int(place)%len(places)], values[int(value)%len(values)]; v == "" {
-		p.Remove()
-	} else {
-		p.Set(v)
-	}
-	data, err := doc.JSON()
-	files[name] = &fstest.MapFile{Data: data}
-	return err == nil
-}
+var values = append(mutate.Values(), `2`, `513`, `"[Q] "`, `"query"`, `[-1, 5]`,
+	`{"strategy": "min", "length": 9}`, `{"strategy": "fixed", "length": 3, "attend": true, "token": "a"}`,
+	`"sentence_transformers.Normalize"`, `"sentence_transformers.HierarchicalTokenPooling"`)
 
 // use loads a folder, and where that works embeds and scores with it.
 func use(t testing.TB, files fstest.MapFS, text string) {
@@ -85,7 +55,7 @@ func TestHostileFolders(t *testing.T) {
 		var changes []string
 		for range 1 + rng.IntN(2) {
 			c := [3]uint16{uint16(rng.Uint32()), uint16(rng.Uint32()), uint16(rng.Uint32())}
-			if !change(all, c[0], c[1], c[2]) {
+			if !mutate.Change(all, values, c[0], c[1], c[2]) {
 				continue
 			}
 			changes = append(changes, fmt.Sprint(c))
@@ -100,7 +70,7 @@ func FuzzFolder(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which uint8, file, place, value uint16, text string) {
 		names := goldenNames(t)
 		all := files(t, names[int(which)%len(names)], nil)
-		if change(all, file, place, value) {
+		if mutate.Change(all, values, file, place, value) {
 			use(t, all, text[:min(len(text), 1000)])
 		}
 	})

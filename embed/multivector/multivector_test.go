@@ -2,7 +2,6 @@ package multivector
 
 import (
 	"context"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -16,19 +15,13 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/rerank"
+	"github.com/rhumb-go/rhumb/internal/mutate"
 )
 
 // files returns those of a golden's folder, with the changes; one to "" has none.
 func files(t testing.TB, name string, changes map[string]string) fstest.MapFS {
-	dir, all := os.DirFS(filepath.Join(goldens, name, "model")), fstest.MapFS{}
-	require.NoError(t, fs.WalkDir(dir, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(dir, path)
-		all[path] = &fstest.MapFile{Data: data}
-		return err
-	}))
+	all, err := mutate.Folder(filepath.Join(goldens, name, "model"))
+	require.NoError(t, err)
 	for path, content := range changes {
 		if all[path] = (&fstest.MapFile{Data: []byte(content)}); content == "" {
 			delete(all, path)

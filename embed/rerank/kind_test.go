@@ -3,7 +3,6 @@ package rerank
 import (
 	"bytes"
 	"encoding/json"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/mutate"
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
@@ -28,15 +28,8 @@ func readJSON(t testing.TB, path string, v any) {
 
 // readFolder returns the files in a folder.
 func readFolder(t testing.TB, path string) fstest.MapFS {
-	dir, files := os.DirFS(path), fstest.MapFS{}
-	require.NoError(t, fs.WalkDir(dir, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(dir, path)
-		files[path] = &fstest.MapFile{Data: data}
-		return err
-	}))
+	files, err := mutate.Folder(path)
+	require.NoError(t, err)
 	return files
 }
 

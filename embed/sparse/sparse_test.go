@@ -2,9 +2,7 @@ package sparse
 
 import (
 	"encoding/binary"
-	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,19 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/internal/mutate"
 )
 
 // files returns those of a golden's folder, with the changes.
 func files(t testing.TB, name string, changes map[string]string) fstest.MapFS {
-	dir, all := os.DirFS(filepath.Join(goldens, name, "model")), fstest.MapFS{}
-	require.NoError(t, fs.WalkDir(dir, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(dir, path)
-		all[path] = &fstest.MapFile{Data: data}
-		return err
-	}))
+	all, err := mutate.Folder(filepath.Join(goldens, name, "model"))
+	require.NoError(t, err)
 	for path, content := range changes {
 		all[path] = &fstest.MapFile{Data: []byte(content)}
 	}

@@ -1,4 +1,4 @@
-// Package mutate changes the values of JSON files, for tests of their readers.
+// Package mutate changes the values of JSON files, alone and in folders, for tests of their readers.
 package mutate
 
 import (

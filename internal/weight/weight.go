@@ -230,7 +230,7 @@ func (m *Matrix) OutlierTensors(weight string) []tensor.Tensor {
 
 // ReadOutliers sets the outliers of m, which is in Int8 and has none, to what
 // OutlierTensors stored. Another dtype or shape is an error, and so are columns that
-// are not ascending or not there.
+// are not ascending or not there, with which m stays as it is.
 func (m *Matrix) ReadOutliers(columns, kept tensor.Tensor) error {
 	n := columns.Len()
 	if columns.DType != tensor.I32 || len(columns.Shape) != 1 || n > m.Cols || len(columns.Data) != 4*n {
@@ -239,15 +239,15 @@ func (m *Matrix) ReadOutliers(columns, kept tensor.Tensor) error {
 	if kept.DType != tensor.F32 || !slices.Equal(kept.Shape, []int{m.Rows, n}) {
 		return fmt.Errorf("tensor %s: %v of shape %v, expected F32 of shape %v", kept.Name, kept.DType, kept.Shape, []int{m.Rows, n})
 	}
-	m.Outliers = make([]int, n)
-	for i := range m.Outliers {
+	outliers := make([]int, n)
+	for i := range outliers {
 		j := int(int32(binary.LittleEndian.Uint32(columns.Data[4*i:])))
-		if j < 0 || j >= m.Cols || i > 0 && j <= m.Outliers[i-1] {
+		if j < 0 || j >= m.Cols || i > 0 && j <= outliers[i-1] {
 			return fmt.Errorf("tensor %s: column %d, expected ascending numbers from 0 to %d", columns.Name, j, m.Cols-1)
 		}
-		m.Outliers[i] = j
+		outliers[i] = j
 	}
-	m.Kept = make([]float32, kept.Len())
+	m.Outliers, m.Kept = outliers, make([]float32, kept.Len())
 	return kept.Float32s(m.Kept)
 }
 
