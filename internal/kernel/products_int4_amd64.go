@@ -71,9 +71,14 @@ func copyColumns(c *float32, ldc int, whole []float32, m, n int) {
 
 // packRowsInt4AVX2 leaves a short last group to packRowsInt4Generic.
 func packRowsInt4AVX2(dst, src *float32, ld, m, cols int) {
+	packWholeGroups(packGroupsInt4AVX2, dst, src, ld, m, cols)
+}
+
+// packWholeGroups has whole groups packed by groups, and the rest in plain Go.
+func packWholeGroups(groups func(dst, src *float32, ld, m, groups int), dst, src *float32, ld, m, cols int) {
 	whole := cols / int4Group
 	if whole > 0 {
-		packGroupsInt4AVX2(dst, src, ld, m, whole)
+		groups(dst, src, ld, m, whole)
 	}
 	if rest := cols % int4Group; rest > 0 {
 		packRowsInt4Generic(add(dst, whole*m*int4RowWords), add(src, whole*int4Group), ld, m, rest)

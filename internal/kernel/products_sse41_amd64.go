@@ -24,6 +24,43 @@ func tileInt8SSE41(c *float32, ldc int, a, b, bias *float32, steps, m, n int, _ 
 	}
 }
 
+func tileInt4SSE41(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
+	runInt4(oneTileInt4SSE41, c, ldc, a, b, bias, steps, m, n, next, r)
+}
+
+// oneTileInt4SSE41 works on a quarter of a panel, two rows of the tile at a time.
+func oneTileInt4SSE41(c *float32, ldc int, a, b, bias *float32, steps, m, n int, _ *float32) {
+	const quarter = Panel / 4
+	for j := 0; j < n; j += quarter {
+		scales := add(b, 4*Panel+j/2)
+		for i := 0; i < m; i += 2 {
+			rows, to, apart := min(2, m-i), add(c, i*ldc+j), ldc
+			var whole [2 * Panel]float32 // where some columns are not there
+			if n-j < quarter {
+				to, apart = &whole[0], Panel
+			}
+			if step := 4 * m * int4RowWords; rows == 1 {
+				tile1x8Int4SSE41(to, apart, add(a, i*int4RowWords), step, add(b, j), scales, add(bias, j), steps)
+			} else {
+				tile2x8Int4SSE41(to, apart, add(a, i*int4RowWords), step, add(b, j), scales, add(bias, j), steps)
+			}
+			if n-j < quarter {
+				copyColumns(add(c, i*ldc+j), ldc, whole[:], rows, n-j)
+			}
+		}
+	}
+}
+
+// packRowsInt4SSE41 leaves a short last group to packRowsInt4Generic.
+func packRowsInt4SSE41(dst, src *float32, ld, m, cols int) {
+	packWholeGroups(packGroupsInt4SSE41, dst, src, ld, m, cols)
+}
+
+// packGroupsInt4SSE41 is packRowsInt4Generic of whole groups; m and groups are positive.
+//
+//go:noescape
+func packGroupsInt4SSE41(dst, src *float32, ld, m, groups int)
+
 // halvesSSE41 works on the halves of a panel, two rows of one tile at a time. Rows of a are row
 // words apart, and their steps step words.
 func halvesSSE41(f Format, c *float32, ldc int, a *float32, row, step int, b, bias *float32, steps, m, n, first int) {

@@ -512,6 +512,12 @@ func tile1x16Int8SSE41(c *float32, ldc int, a *float32, row, step int, b, bias *
 //go:noescape
 func tile2x16Int8SSE41(c *float32, ldc int, a *float32, row, step int, b, bias *float32, steps, first int)
 
+//go:noescape
+func tile1x8Int4SSE41(c *float32, ldc int, a *float32, step int, b, scales, bias *float32, steps int)
+
+//go:noescape
+func tile2x8Int4SSE41(c *float32, ldc int, a *float32, step int, b, scales, bias *float32, steps int)
+
 var tilesBFloat16AMX = amxTiles{{tile16x16BFloat16AMX, tile16x32BFloat16AMX}, {tile32x16BFloat16AMX, tile32x32BFloat16AMX}}
 
 //go:noescape

@@ -49,6 +49,9 @@ type rowsFunc = func(c *float32, ldc int, a, b, bias *float32, steps, n int, nex
 			fmt.Fprintf(&w, "\n//go:noescape\nfunc %s(%s)\n", l.name(rows), sseArguments)
 		}
 	}
+	for rows := 1; rows <= 2; rows++ {
+		fmt.Fprintf(&w, "\n//go:noescape\nfunc %s(%s)\n", sseInt4Name(rows), sseInt4Arguments)
+	}
 	for _, l := range amxLevels {
 		fmt.Fprintf(&w, "\nvar tiles%s = amxTiles{{%s, %s}, {%s, %s}}\n", l.suffix, l.name(1, 1), l.name(1, 2), l.name(2, 1), l.name(2, 2))
 		for i := range 4 {

@@ -40,6 +40,7 @@ func files(dir string) map[string][]byte {
 	for _, l := range sseLevels {
 		all[l.file] = l.source()
 	}
+	all["products_tile_int4_sse41_amd64.s"] = sseInt4()
 	for _, l := range amxLevels {
 		all[l.file] = l.source()
 	}
