@@ -157,17 +157,20 @@ func TestContention(t *testing.T) {
 		require.Equal(t, 8, c.width(8), "two thirds are run")
 	}
 	stall(8, 10*time.Second, 30*time.Second)
+	until := c.until.Swap(int64(time.Hour)) // however long this process is not run
 	require.Equal(t, 4, c.width(8))
 	require.Equal(t, 1, c.width(2))
 	require.Equal(t, 1, c.width(1))
 	stall(8, 10*time.Second, 30*time.Second)
 	require.Equal(t, 4, c.width(8), "of tasks that began before")
+	c.until.Store(until)
 	require.Eventually(t, func() bool { return c.width(8) == 8 }, time.Second, 100*time.Microsecond)
 	require.Equal(t, shortest, c.pause)
 	for range 10 {
 		for c.width(8) < 8 {
 			time.Sleep(100 * time.Microsecond)
 		}
+		c.ended = now() + time.Hour // as if there was no time since then
 		stall(8, 10*time.Second, 30*time.Second)
 	}
 	require.Equal(t, longest, c.pause)
