@@ -303,7 +303,7 @@ func (s *Set) multiply(dst tensor.Matrix, packed *Rows, a *Rows, t0, t1 int, b *
 		// The rows of one tile with as many whole panels as there are.
 		for p := p0; p < p1; {
 			n := min(Panel, b.N-p*Panel)
-			r := run{1, Panel, 0, b.size, Panel, b.first}
+			r := run{1, Panel, 0, b.size, Panel, b.first, panelStep}
 			if whole := min(p1, b.N/Panel) - p; whole > 1 {
 				r.count = m.most(whole, dst.Rows)
 			}
@@ -332,7 +332,7 @@ func (s *Set) multiply(dst tensor.Matrix, packed *Rows, a *Rows, t0, t1 int, b *
 			} else {
 				count = min(count, len(c)/(rows*Panel))
 			}
-			m.tiles(c, a, from, rows, b, p, n, next, run{count, rows * dst.Stride, rows * a.words, 0, 0, b.first})
+			m.tiles(c, a, from, rows, b, p, n, next, run{count, rows * dst.Stride, rows * a.words, 0, 0, b.first, (panelStep + count - 1) / count})
 			next = p // once is enough
 			t += count
 		}

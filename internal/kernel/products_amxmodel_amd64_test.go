@@ -73,7 +73,7 @@ func modelTiles(file, suffix string) *amxTiles {
 }
 
 func modelTile(source, name string) func(config *tileConfig, c *float32, ldc int, a, b, last, bias *float32, blocks, m int, next *float32, r run) {
-	_, body, found := strings.Cut(source, "\nTEXT ·"+name+"(SB), NOSPLIT, $0-128\n")
+	_, body, found := strings.Cut(source, "\nTEXT ·"+name+"(SB), NOSPLIT, $0-136\n")
 	if !found {
 		panic("no function " + name)
 	}

@@ -65,8 +65,12 @@ func (f Format) panelWords(k int) int {
 type tileFunc = func(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run)
 
 // A run is so many tiles, one after the other, and how far apart they begin in
-// each operand, in words. The first part of the sums of float32 has first steps.
-type run struct{ count, c, a, b, bias, first int }
+// each operand, in words. The first part of the sums of float32 has first steps. Tiles of
+// one panel share the prefetch of the next: each step goes on by ahead bytes in it.
+type run struct{ count, c, a, b, bias, first, ahead int }
+
+// panelStep is what a step takes of a panel: 4 words of each column.
+const panelStep = 16 * Panel
 
 // A directFunc writes c = a·b + bias for m rows of terms words of a, lda apart, and the
 // n ≤ Panel columns of a panel b, by the same sums as a tileFunc, and prefetches next as that does.

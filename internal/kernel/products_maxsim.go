@@ -182,7 +182,7 @@ func (m *MaxDots) add(x tensor.Matrix, next *float32) {
 			continue
 		}
 		p.tile(&m.products[i*Panel], m.wide, &m.rows.data[0], &q.panel(i)[0], &q.Bias[i*Panel],
-			m.rows.steps, x.Rows, min(Panel, q.N-i*Panel), next, run{count: 1, first: q.first})
+			m.rows.steps, x.Rows, min(Panel, q.N-i*Panel), next, run{count: 1, first: q.first, ahead: panelStep})
 		next = &q.panel(0)[0] // once is enough
 	}
 	m.set.Max(m.most[:x.Rows*m.wide], m.products[:x.Rows*m.wide])

@@ -29,7 +29,7 @@ GLOBL laneMask<>(SB), RODATA|NOPTR, $128
 // Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y1 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile1x16AVX2(SB), 0, $64-112
+TEXT ·tile1x16AVX2(SB), 0, $64-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -88,7 +88,7 @@ loop:
 	VFMADD231PS Y13, Y14, Y1
 	ADDQ $16, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 	TESTQ R15, R15
@@ -125,7 +125,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -149,7 +151,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y3 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile2x16AVX2(SB), 0, $128-112
+TEXT ·tile2x16AVX2(SB), 0, $128-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -222,7 +224,7 @@ loop:
 	VFMADD231PS Y13, Y15, Y3
 	ADDQ $32, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 	TESTQ R15, R15
@@ -270,7 +272,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -297,7 +301,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y5 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile3x16AVX2(SB), 0, $192-112
+TEXT ·tile3x16AVX2(SB), 0, $192-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -384,7 +388,7 @@ loop:
 	VFMADD231PS Y13, Y14, Y5
 	ADDQ $48, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 	TESTQ R15, R15
@@ -443,7 +447,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -473,7 +479,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y7 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile4x16AVX2(SB), 0, $256-112
+TEXT ·tile4x16AVX2(SB), 0, $256-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -574,7 +580,7 @@ loop:
 	VFMADD231PS Y13, Y15, Y7
 	ADDQ $64, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 	TESTQ R15, R15
@@ -644,7 +650,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -677,7 +685,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y9 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile5x16AVX2(SB), 0, $320-112
+TEXT ·tile5x16AVX2(SB), 0, $320-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -792,7 +800,7 @@ loop:
 	VFMADD231PS Y13, Y14, Y9
 	ADDQ $80, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 	TESTQ R15, R15
@@ -873,7 +881,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -909,7 +919,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, R14 steps left, R15 whether there is a part, of it CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y11 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile6x16AVX2(SB), 0, $384-112
+TEXT ·tile6x16AVX2(SB), 0, $384-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1038,7 +1048,7 @@ loop:
 	VFMADD231PS Y13, Y15, Y11
 	ADDQ $96, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 	TESTQ R15, R15
@@ -1130,7 +1140,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile

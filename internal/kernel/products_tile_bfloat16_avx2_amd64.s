@@ -40,7 +40,7 @@ GLOBL highHalf<>(SB), RODATA|NOPTR, $32
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y1 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile1x16BFloat16AVX2(SB), NOSPLIT, $0-112
+TEXT ·tile1x16BFloat16AVX2(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -131,7 +131,7 @@ loop:
 	VFMADD231PS Y13, Y14, Y1
 	ADDQ $16, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -151,7 +151,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -175,7 +177,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y3 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile2x16BFloat16AVX2(SB), NOSPLIT, $0-112
+TEXT ·tile2x16BFloat16AVX2(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -300,7 +302,7 @@ loop:
 	VFMADD231PS Y13, Y15, Y3
 	ADDQ $32, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -323,7 +325,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -350,7 +354,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y5 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile3x16BFloat16AVX2(SB), NOSPLIT, $0-112
+TEXT ·tile3x16BFloat16AVX2(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -417,6 +421,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $48, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -442,7 +448,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -472,7 +480,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y7 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile4x16BFloat16AVX2(SB), NOSPLIT, $0-112
+TEXT ·tile4x16BFloat16AVX2(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -549,6 +557,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $64, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -577,7 +587,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -610,7 +622,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y9 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile5x16BFloat16AVX2(SB), NOSPLIT, $0-112
+TEXT ·tile5x16BFloat16AVX2(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -697,6 +709,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $80, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -728,7 +742,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -764,7 +780,7 @@ masked:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, Y0-Y11 c (two for each row), Y12 Y13 b[k], Y14 Y15 a[i][k].
 // Requires: AVX2, FMA
-TEXT ·tile6x16BFloat16AVX2(SB), NOSPLIT, $0-112
+TEXT ·tile6x16BFloat16AVX2(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -861,6 +877,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $96, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -895,7 +913,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile

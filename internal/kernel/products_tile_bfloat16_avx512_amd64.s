@@ -20,7 +20,7 @@ GLOBL highHalf<>(SB), RODATA|NOPTR, $32
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z1 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile1x32BFloat16AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile1x32BFloat16AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -122,7 +122,7 @@ loop:
 	VFMADD231PS Z29, Z30, Z1
 	ADDQ $16, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -138,7 +138,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -152,7 +154,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z3 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile2x32BFloat16AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile2x32BFloat16AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -288,7 +290,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z3
 	ADDQ $32, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -307,7 +309,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -321,7 +325,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z5 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile3x32BFloat16AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile3x32BFloat16AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -396,6 +400,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $48, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -417,7 +423,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -431,7 +439,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z7 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile4x32BFloat16AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile4x32BFloat16AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -516,6 +524,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $64, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -540,7 +550,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -554,7 +566,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z9 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile5x32BFloat16AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile5x32BFloat16AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -649,6 +661,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $80, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -676,7 +690,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -690,7 +706,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z11 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile6x32BFloat16AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile6x32BFloat16AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -795,6 +811,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $96, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -825,7 +843,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -839,7 +859,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z13 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile7x32BFloat16AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile7x32BFloat16AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -954,6 +974,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $112, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -987,7 +1009,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1001,7 +1025,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z15 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile8x32BFloat16AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile8x32BFloat16AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1126,6 +1150,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $128, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -1162,7 +1188,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1176,7 +1204,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z17 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile9x32BFloat16AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile9x32BFloat16AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1311,6 +1339,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $144, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -1350,7 +1380,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1364,7 +1396,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z19 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile10x32BFloat16AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile10x32BFloat16AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1509,6 +1541,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $160, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -1551,7 +1585,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1565,7 +1601,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z21 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile11x32BFloat16AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile11x32BFloat16AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1720,6 +1756,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $176, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -1765,7 +1803,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1779,7 +1819,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z23 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile12x32BFloat16AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile12x32BFloat16AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1944,6 +1984,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $192, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -1992,7 +2034,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -2006,7 +2050,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z25 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile13x32BFloat16AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile13x32BFloat16AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2181,6 +2225,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $208, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -2232,7 +2278,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -2246,7 +2294,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z27 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F
-TEXT ·tile14x32BFloat16AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile14x32BFloat16AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2431,6 +2479,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $224, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -2485,7 +2535,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile

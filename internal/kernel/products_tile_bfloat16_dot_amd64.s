@@ -9,7 +9,7 @@
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z1 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile1x32BFloat16Dot(SB), NOSPLIT, $0-112
+TEXT ·tile1x32BFloat16Dot(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -75,7 +75,7 @@ loop:
 	LONG $0x400e9262; WORD $0xcd52 // VDPBF16PS Z29, Z30, Z1
 	ADDQ $16, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -91,7 +91,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -105,7 +107,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z3 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile2x32BFloat16Dot(SB), NOSPLIT, $0-112
+TEXT ·tile2x32BFloat16Dot(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -185,7 +187,7 @@ loop:
 	LONG $0x40069262; WORD $0xdd52 // VDPBF16PS Z29, Z31, Z3
 	ADDQ $32, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -204,7 +206,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -218,7 +222,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z5 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile3x32BFloat16Dot(SB), NOSPLIT, $0-112
+TEXT ·tile3x32BFloat16Dot(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -312,7 +316,7 @@ loop:
 	LONG $0x400e9262; WORD $0xed52 // VDPBF16PS Z29, Z30, Z5
 	ADDQ $48, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -334,7 +338,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -348,7 +354,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z7 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile4x32BFloat16Dot(SB), NOSPLIT, $0-112
+TEXT ·tile4x32BFloat16Dot(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -456,7 +462,7 @@ loop:
 	LONG $0x40069262; WORD $0xfd52 // VDPBF16PS Z29, Z31, Z7
 	ADDQ $64, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -481,7 +487,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -495,7 +503,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z9 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile5x32BFloat16Dot(SB), NOSPLIT, $0-112
+TEXT ·tile5x32BFloat16Dot(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -617,7 +625,7 @@ loop:
 	LONG $0x400e1262; WORD $0xcd52 // VDPBF16PS Z29, Z30, Z9
 	ADDQ $80, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -645,7 +653,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -659,7 +669,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z11 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile6x32BFloat16Dot(SB), NOSPLIT, $0-112
+TEXT ·tile6x32BFloat16Dot(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -795,7 +805,7 @@ loop:
 	LONG $0x40061262; WORD $0xdd52 // VDPBF16PS Z29, Z31, Z11
 	ADDQ $96, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -826,7 +836,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -840,7 +852,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z13 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile7x32BFloat16Dot(SB), NOSPLIT, $0-112
+TEXT ·tile7x32BFloat16Dot(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -990,7 +1002,7 @@ loop:
 	LONG $0x400e1262; WORD $0xed52 // VDPBF16PS Z29, Z30, Z13
 	ADDQ $112, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -1024,7 +1036,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1038,7 +1052,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z15 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile8x32BFloat16Dot(SB), NOSPLIT, $0-112
+TEXT ·tile8x32BFloat16Dot(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1119,6 +1133,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $128, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -1155,7 +1171,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1169,7 +1187,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z17 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile9x32BFloat16Dot(SB), NOSPLIT, $0-112
+TEXT ·tile9x32BFloat16Dot(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1255,6 +1273,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $144, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -1294,7 +1314,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1308,7 +1330,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z19 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile10x32BFloat16Dot(SB), NOSPLIT, $0-112
+TEXT ·tile10x32BFloat16Dot(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1399,6 +1421,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $160, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -1441,7 +1465,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1455,7 +1481,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z21 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile11x32BFloat16Dot(SB), NOSPLIT, $0-112
+TEXT ·tile11x32BFloat16Dot(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1551,6 +1577,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $176, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -1596,7 +1624,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1610,7 +1640,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z23 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile12x32BFloat16Dot(SB), NOSPLIT, $0-112
+TEXT ·tile12x32BFloat16Dot(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1711,6 +1741,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $192, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -1759,7 +1791,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1773,7 +1807,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z25 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile13x32BFloat16Dot(SB), NOSPLIT, $0-112
+TEXT ·tile13x32BFloat16Dot(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1879,6 +1913,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $208, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -1930,7 +1966,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1944,7 +1982,7 @@ done:
 // Registers: DI c, SI ldc in bytes, AX a, BX b, CX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z27 c (two for each row), Z28 Z29 b[k], Z30 Z31 a[i][k].
 // Requires: AVX512F, AVX512BF16
-TEXT ·tile14x32BFloat16Dot(SB), NOSPLIT, $0-112
+TEXT ·tile14x32BFloat16Dot(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2055,6 +2093,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $224, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -2109,7 +2149,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile

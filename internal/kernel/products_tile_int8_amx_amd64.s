@@ -11,7 +11,7 @@
 // bytes, R8 64, R9 next, R10 tiles left, R11 R12 R13 where the tile's c, a and b begin,
 // TMM0-TMM3 c, TMM4 TMM5 a, TMM6 TMM7 b.
 // Requires: AMX-TILE, AMX-INT8
-TEXT ·tile16x16Int8AMX(SB), NOSPLIT, $0-128
+TEXT ·tile16x16Int8AMX(SB), NOSPLIT, $0-136
 	MOVQ config+0(FP), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x80; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // LDTILECFG (AX)
 	MOVQ c+8(FP), R11
@@ -110,7 +110,7 @@ done:
 // bytes, R8 64, R9 next, R10 tiles left, R11 R12 R13 where the tile's c, a and b begin,
 // TMM0-TMM3 c, TMM4 TMM5 a, TMM6 TMM7 b.
 // Requires: AMX-TILE, AMX-INT8
-TEXT ·tile16x32Int8AMX(SB), NOSPLIT, $0-128
+TEXT ·tile16x32Int8AMX(SB), NOSPLIT, $0-136
 	MOVQ config+0(FP), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x80; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // LDTILECFG (AX)
 	MOVQ c+8(FP), R11
@@ -215,7 +215,7 @@ done:
 // bytes, R8 64, R9 next, R10 tiles left, R11 R12 R13 where the tile's c, a and b begin,
 // TMM0-TMM3 c, TMM4 TMM5 a, TMM6 TMM7 b.
 // Requires: AMX-TILE, AMX-INT8
-TEXT ·tile32x16Int8AMX(SB), NOSPLIT, $0-128
+TEXT ·tile32x16Int8AMX(SB), NOSPLIT, $0-136
 	MOVQ config+0(FP), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x80; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // LDTILECFG (AX)
 	MOVQ c+8(FP), R11
@@ -323,7 +323,7 @@ done:
 // bytes, R8 64, R9 next, R10 tiles left, R11 R12 R13 where the tile's c, a and b begin,
 // TMM0-TMM3 c, TMM4 TMM5 a, TMM6 TMM7 b.
 // Requires: AMX-TILE, AMX-INT8
-TEXT ·tile32x32Int8AMX(SB), NOSPLIT, $0-128
+TEXT ·tile32x32Int8AMX(SB), NOSPLIT, $0-136
 	MOVQ config+0(FP), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x80; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // LDTILECFG (AX)
 	MOVQ c+8(FP), R11

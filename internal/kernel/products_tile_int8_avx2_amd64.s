@@ -31,7 +31,7 @@ GLOBL laneMask<>(SB), RODATA|NOPTR, $128
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, Y0-Y1 c (two for each row), from Y8 on b and a.
 // Requires: AVX2, FMA
-TEXT ·tile1x16Int8AVX2(SB), NOSPLIT, $0-112
+TEXT ·tile1x16Int8AVX2(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -145,7 +145,7 @@ loop:
 	VPADDD Y14, Y1, Y1
 	ADDQ $16, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -195,7 +195,7 @@ outliers:
 	VFMADD231PS Y9, Y10, Y1
 	ADDQ $16, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -216,7 +216,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -242,7 +244,7 @@ masked:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, Y0-Y3 c (two for each row), from Y8 on b and a.
 // Requires: AVX2, FMA
-TEXT ·tile2x16Int8AVX2(SB), NOSPLIT, $0-112
+TEXT ·tile2x16Int8AVX2(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -315,6 +317,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $32, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -384,7 +388,7 @@ outliers:
 	VFMADD231PS Y9, Y11, Y3
 	ADDQ $32, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -408,7 +412,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -437,7 +443,7 @@ masked:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, Y0-Y5 c (two for each row), from Y8 on b and a.
 // Requires: AVX2, FMA
-TEXT ·tile3x16Int8AVX2(SB), NOSPLIT, $0-112
+TEXT ·tile3x16Int8AVX2(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -525,6 +531,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $48, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -614,7 +622,7 @@ outliers:
 	VFMADD231PS Y9, Y10, Y5
 	ADDQ $48, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -641,7 +649,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -673,7 +683,7 @@ masked:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, Y0-Y7 c (two for each row), from Y8 on b and a.
 // Requires: AVX2, FMA
-TEXT ·tile4x16Int8AVX2(SB), NOSPLIT, $0-112
+TEXT ·tile4x16Int8AVX2(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -776,6 +786,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $64, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -885,7 +897,7 @@ outliers:
 	VFMADD231PS Y9, Y11, Y7
 	ADDQ $64, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -915,7 +927,9 @@ next:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile

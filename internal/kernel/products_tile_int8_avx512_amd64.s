@@ -11,7 +11,7 @@
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z1 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile1x32Int8AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile1x32Int8AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -136,7 +136,7 @@ loop:
 	VPADDD Z30, Z1, Z1
 	ADDQ $16, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -190,7 +190,7 @@ outliers:
 	VFMADD231PS Z25, Z26, Z1
 	ADDQ $16, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -207,7 +207,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -223,7 +225,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z3 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile2x32Int8AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile2x32Int8AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -304,6 +306,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $32, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -377,7 +381,7 @@ outliers:
 	VFMADD231PS Z25, Z27, Z3
 	ADDQ $32, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -397,7 +401,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -413,7 +419,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z5 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile3x32Int8AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile3x32Int8AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -509,6 +515,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $48, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -602,7 +610,7 @@ outliers:
 	VFMADD231PS Z25, Z26, Z5
 	ADDQ $48, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -625,7 +633,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -641,7 +651,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z7 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile4x32Int8AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile4x32Int8AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -752,6 +762,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $64, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -865,7 +877,7 @@ outliers:
 	VFMADD231PS Z25, Z27, Z7
 	ADDQ $64, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -891,7 +903,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -907,7 +921,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z9 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile5x32Int8AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile5x32Int8AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1033,6 +1047,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $80, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -1166,7 +1182,7 @@ outliers:
 	VFMADD231PS Z25, Z26, Z9
 	ADDQ $80, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -1195,7 +1211,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1211,7 +1229,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z11 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile6x32Int8AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile6x32Int8AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1352,6 +1370,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $96, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -1505,7 +1525,7 @@ outliers:
 	VFMADD231PS Z25, Z27, Z11
 	ADDQ $96, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -1537,7 +1557,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1553,7 +1575,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z13 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile7x32Int8AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile7x32Int8AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1709,6 +1731,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $112, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -1882,7 +1906,7 @@ outliers:
 	VFMADD231PS Z25, Z26, Z13
 	ADDQ $112, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -1917,7 +1941,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1933,7 +1959,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z15 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile8x32Int8AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile8x32Int8AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2104,6 +2130,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $128, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -2297,7 +2325,7 @@ outliers:
 	VFMADD231PS Z25, Z27, Z15
 	ADDQ $128, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -2335,7 +2363,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -2351,7 +2381,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z17 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile9x32Int8AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile9x32Int8AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2537,6 +2567,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $144, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -2664,6 +2696,8 @@ outliers:
 	JNZ  outliers
 	SUBQ $16, AX
 	ADDQ $144, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  outliers
 
@@ -2704,7 +2738,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -2720,7 +2756,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z19 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile10x32Int8AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile10x32Int8AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2921,6 +2957,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $160, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -3059,6 +3097,8 @@ outliers:
 	JNZ  outliers
 	SUBQ $16, AX
 	ADDQ $160, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  outliers
 
@@ -3102,7 +3142,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -3118,7 +3160,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z21 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile11x32Int8AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile11x32Int8AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -3334,6 +3376,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $176, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -3483,6 +3527,8 @@ outliers:
 	JNZ  outliers
 	SUBQ $16, AX
 	ADDQ $176, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  outliers
 
@@ -3529,7 +3575,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -3545,7 +3593,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z23 c (two for each row), from Z24 on b and a.
 // Requires: AVX-512 F, BW
-TEXT ·tile12x32Int8AVX512(SB), NOSPLIT, $0-112
+TEXT ·tile12x32Int8AVX512(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -3776,6 +3824,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $192, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -3936,6 +3986,8 @@ outliers:
 	JNZ  outliers
 	SUBQ $16, AX
 	ADDQ $192, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  outliers
 
@@ -3985,7 +4037,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile

@@ -11,7 +11,7 @@
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z1 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile1x32AVX512VNNI(SB), NOSPLIT, $0-112
+TEXT ·tile1x32AVX512VNNI(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -76,7 +76,7 @@ loop:
 	VPDPBUSD Z29, Z30, Z1
 	ADDQ $16, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -130,7 +130,7 @@ outliers:
 	VFMADD231PS Z29, Z30, Z1
 	ADDQ $16, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -147,7 +147,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -163,7 +165,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z3 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile2x32AVX512VNNI(SB), NOSPLIT, $0-112
+TEXT ·tile2x32AVX512VNNI(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -243,7 +245,7 @@ loop:
 	VPDPBUSD Z29, Z31, Z3
 	ADDQ $32, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -317,7 +319,7 @@ outliers:
 	VFMADD231PS Z29, Z31, Z3
 	ADDQ $32, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -337,7 +339,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -353,7 +357,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z5 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile3x32AVX512VNNI(SB), NOSPLIT, $0-112
+TEXT ·tile3x32AVX512VNNI(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -448,7 +452,7 @@ loop:
 	VPDPBUSD Z29, Z30, Z5
 	ADDQ $48, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -542,7 +546,7 @@ outliers:
 	VFMADD231PS Z29, Z30, Z5
 	ADDQ $48, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -565,7 +569,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -581,7 +587,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z7 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile4x32AVX512VNNI(SB), NOSPLIT, $0-112
+TEXT ·tile4x32AVX512VNNI(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -691,7 +697,7 @@ loop:
 	VPDPBUSD Z29, Z31, Z7
 	ADDQ $64, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -805,7 +811,7 @@ outliers:
 	VFMADD231PS Z29, Z31, Z7
 	ADDQ $64, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -831,7 +837,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -847,7 +855,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z9 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile5x32AVX512VNNI(SB), NOSPLIT, $0-112
+TEXT ·tile5x32AVX512VNNI(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -972,7 +980,7 @@ loop:
 	VPDPBUSD Z29, Z30, Z9
 	ADDQ $80, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -1106,7 +1114,7 @@ outliers:
 	VFMADD231PS Z29, Z30, Z9
 	ADDQ $80, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -1135,7 +1143,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1151,7 +1161,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z11 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile6x32AVX512VNNI(SB), NOSPLIT, $0-112
+TEXT ·tile6x32AVX512VNNI(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1291,7 +1301,7 @@ loop:
 	VPDPBUSD Z29, Z31, Z11
 	ADDQ $96, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -1445,7 +1455,7 @@ outliers:
 	VFMADD231PS Z29, Z31, Z11
 	ADDQ $96, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -1477,7 +1487,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1493,7 +1505,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z13 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile7x32AVX512VNNI(SB), NOSPLIT, $0-112
+TEXT ·tile7x32AVX512VNNI(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -1648,7 +1660,7 @@ loop:
 	VPDPBUSD Z29, Z30, Z13
 	ADDQ $112, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -1822,7 +1834,7 @@ outliers:
 	VFMADD231PS Z29, Z30, Z13
 	ADDQ $112, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -1857,7 +1869,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -1873,7 +1887,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z15 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile8x32AVX512VNNI(SB), NOSPLIT, $0-112
+TEXT ·tile8x32AVX512VNNI(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2043,7 +2057,7 @@ loop:
 	VPDPBUSD Z29, Z31, Z15
 	ADDQ $128, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  loop
 
@@ -2237,7 +2251,7 @@ outliers:
 	VFMADD231PS Z29, Z31, Z15
 	ADDQ $128, AX
 	ADDQ $512, BX
-	ADDQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	DECQ CX
 	JNZ  outliers
 
@@ -2275,7 +2289,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -2291,7 +2307,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z17 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile9x32AVX512VNNI(SB), NOSPLIT, $0-112
+TEXT ·tile9x32AVX512VNNI(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2390,6 +2406,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $144, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -2517,6 +2535,8 @@ outliers:
 	JNZ  outliers
 	SUBQ $16, AX
 	ADDQ $144, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  outliers
 
@@ -2557,7 +2577,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -2573,7 +2595,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z19 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile10x32AVX512VNNI(SB), NOSPLIT, $0-112
+TEXT ·tile10x32AVX512VNNI(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2678,6 +2700,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $160, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -2816,6 +2840,8 @@ outliers:
 	JNZ  outliers
 	SUBQ $16, AX
 	ADDQ $160, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  outliers
 
@@ -2859,7 +2885,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -2875,7 +2903,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z21 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile11x32AVX512VNNI(SB), NOSPLIT, $0-112
+TEXT ·tile11x32AVX512VNNI(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -2986,6 +3014,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $176, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -3135,6 +3165,8 @@ outliers:
 	JNZ  outliers
 	SUBQ $16, AX
 	ADDQ $176, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  outliers
 
@@ -3181,7 +3213,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -3197,7 +3231,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z23 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile12x32AVX512VNNI(SB), NOSPLIT, $0-112
+TEXT ·tile12x32AVX512VNNI(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -3314,6 +3348,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $192, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -3474,6 +3510,8 @@ outliers:
 	JNZ  outliers
 	SUBQ $16, AX
 	ADDQ $192, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  outliers
 
@@ -3523,7 +3561,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -3539,7 +3579,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z25 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile13x32AVX512VNNI(SB), NOSPLIT, $0-112
+TEXT ·tile13x32AVX512VNNI(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -3662,6 +3702,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $208, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -3833,6 +3875,8 @@ outliers:
 	JNZ  outliers
 	SUBQ $16, AX
 	ADDQ $208, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  outliers
 
@@ -3885,7 +3929,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
@@ -3901,7 +3947,7 @@ done:
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, K1 K2 masks of the columns, Z0-Z27 c (two for each row), from Z28 on b and a.
 // Requires: AVX-512 F, VNNI
-TEXT ·tile14x32AVX512VNNI(SB), NOSPLIT, $0-112
+TEXT ·tile14x32AVX512VNNI(SB), NOSPLIT, $0-120
 	MOVQ c+0(FP), R11
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), R12
@@ -4030,6 +4076,8 @@ loop:
 	JNZ  loop
 	SUBQ $16, AX
 	ADDQ $224, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  loop
 
@@ -4212,6 +4260,8 @@ outliers:
 	JNZ  outliers
 	SUBQ $16, AX
 	ADDQ $224, AX
+	SUBQ $512, R9
+	ADDQ r_ahead+112(FP), R9
 	TESTQ CX, CX
 	JNZ  outliers
 
@@ -4267,7 +4317,9 @@ store:
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile

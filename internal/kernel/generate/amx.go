@@ -53,7 +53,7 @@ func (l amxLevel) tile(w *asm, high, wide int) {
 // bytes, R8 64, R9 next, R10 tiles left, R11 R12 R13 where the tile's c, a and b begin,
 // TMM0-TMM3 c, TMM4 TMM5 a, TMM6 TMM7 b.
 // Requires: %[6]s
-TEXT ·%[1]s(SB), NOSPLIT, $0-128
+TEXT ·%[1]s(SB), NOSPLIT, $0-136
 	MOVQ config+0(FP), AX
 `, l.name(high, wide), amxArguments, begin, 16*high, 16*wide, l.requires)
 	w.memory(tileConfig, 0, place{base: "AX"})

@@ -23,7 +23,7 @@ func (l int8Level) tile(w *asm, m int) {
 // the whole numbers in a and b, later DI c, R9 next, R10 tiles left, R11 R12 R13 where
 // the tile's c, a and b begin, %s%s-%s c (two for each row), from %s on b and a.
 // Requires: %s
-TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-112
+TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-120
 %s	MOVQ R12, AX
 	MOVQ R13, BX
 	MOVQ steps+40(FP), CX

@@ -95,7 +95,7 @@ func (l level) tile(w *asm, m int) {
 // Registers: DI c, SI ldc in bytes, AX a, BX b, %sCX steps left, R9 next, DX bias, R10 tiles left,
 // R11 R12 R13 where the tile's c, a and b begin, %s%s-%s c (two for each row), %s %s b[k], %s %s a[i][k].
 // Requires: %s
-TEXT ·tile%dx%d%s(SB), %s-112
+TEXT ·tile%dx%d%s(SB), %s-120
 %s	MOVQ R11, DI
 	MOVQ R12, AX
 	MOVQ R13, BX
@@ -244,7 +244,7 @@ func (l level) steps(w *asm, label string, m int, apart string, word func(l leve
 		}
 		w.line("ADDQ %s, AX", apart)
 		w.line("ADDQ $%d, BX", 16*panel)
-		w.line("ADDQ $%d, R9", 16*panel)
+		w.line("ADDQ %s, R9", l.ahead())
 		w.line("DECQ CX")
 		w.line("JNZ  %s", label)
 		return
@@ -260,8 +260,19 @@ func (l level) steps(w *asm, label string, m int, apart string, word func(l leve
 	w.line("JNZ  %s", label)
 	w.line("SUBQ $16, AX")
 	w.line("ADDQ %s, AX", apart)
+	w.line("SUBQ $%d, R9", 16*panel)
+	w.line("ADDQ %s, R9", l.ahead())
 	w.line("TESTQ CX, CX")
 	w.line("JNZ  %s", label)
+}
+
+// ahead returns how far a step goes on in the next panel: as the run says, where the kernel
+// has one.
+func (l level) ahead() string {
+	if l.suffix == "" {
+		return fmt.Sprintf("$%d", 16*panel)
+	}
+	return "r_ahead+112(FP)"
 }
 
 // prefetch writes the prefetch of word k of the next panel's step.
@@ -313,7 +324,9 @@ const nextTile = `
 	LEAQ (R12)(R8*4), R12
 	MOVQ r_b+88(FP), R8
 	LEAQ (R13)(R8*4), R13
-	LEAQ (R13)(R8*4), R9
+	LEAQ (R13)(R8*4), R8
+	CMPQ R8, R13
+	CMOVQNE R8, R9 // tiles of one panel go on where they are in the next
 	MOVQ r_bias+96(FP), R8
 	LEAQ (DX)(R8*4), DX
 	JMP  tile
