@@ -13,8 +13,8 @@ import (
 // is rounded, when it is packed, to whole numbers of -127 to 127 times a scale.
 //
 // A product of two groups is exact in 32 bits, and is added to the sum as one
-// fused multiply-add with the product of the scales, group after group: all sets of
-// amd64 but generic give the same bits.
+// fused multiply-add with the product of the scales, group after group: all sets but
+// those that round products first give the same bits.
 //
 // A group of a panel is 4 rows of a word for each column, then the scales. Byte i
 // of word d has term 8d+i in its low half and term 8d+4+i in its high half. A

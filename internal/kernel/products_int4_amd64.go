@@ -2,18 +2,9 @@
 
 package kernel
 
-import (
-	"sync"
-	"unsafe"
-)
-
 var int4AVX2 = product{how: "int4 by VPMADDUBSW", gelu: roughGELUAVX2, tileRows: 4, tile: tileInt4AVX2, transpose: transposeInt4, interleave: interleaveInt4, packRows: packRowsInt4AVX2}
 
 var int4AVX512 = product{how: "int4 by VPDPBUSD", gelu: roughGELUAVX512, tileRows: 9, tile: tileInt4AVX512, transpose: transposeInt4, interleave: interleaveInt4, packRows: packRowsInt4AVX2}
-
-// A rowsInt4Func is a tileFunc of one tile, of as many rows and whole columns as its
-// name says, with the scales of the first group's columns.
-type rowsInt4Func = func(c *float32, ldc int, a, b, scales, bias *float32, steps int, next *float32)
 
 var tilesInt4AVX2 = [...]rowsInt4Func{nil, tile1x16Int4AVX2, tile2x16Int4AVX2, tile3x16Int4AVX2, tile4x16Int4AVX2}
 
@@ -28,20 +19,8 @@ func tileInt4AVX512(c *float32, ldc int, a, b, bias *float32, steps, m, n int, n
 	runInt4(oneTileInt4AVX512, c, ldc, a, b, bias, steps, m, n, next, r)
 }
 
-// oneTileInt4AVX2 works on the two halves of a panel, one after the other.
 func oneTileInt4AVX2(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32) {
-	const half = Panel / 2
-	scales, second := add(b, 4*Panel), add(next, int4PanelWords/2)
-	if n < Panel {
-		whole := wholeTiles.Get().(*wholeTile)
-		defer wholeTiles.Put(whole)
-		tilesInt4AVX2[m](&whole[0], Panel, a, b, scales, bias, steps, next)
-		tilesInt4AVX2[m](&whole[half], Panel, a, add(b, half), add(scales, half/2), add(bias, half), steps, second)
-		copyColumns(c, ldc, whole[:], m, n)
-		return
-	}
-	tilesInt4AVX2[m](c, ldc, a, b, scales, bias, steps, next)
-	tilesInt4AVX2[m](add(c, half), ldc, a, add(b, half), add(scales, half/2), add(bias, half), steps, second)
+	halvesInt4(tilesInt4AVX2[m], c, ldc, a, b, bias, steps, m, n, next)
 }
 
 func oneTileInt4AVX512(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32) {
@@ -56,33 +35,8 @@ func oneTileInt4AVX512(c *float32, ldc int, a, b, bias *float32, steps, m, n int
 	tilesInt4AVX512[m](c, ldc, a, b, scales, bias, steps, next)
 }
 
-// A wholeTile is where a tile goes of which some columns are not there.
-type wholeTile [9 * Panel]float32
-
-var wholeTiles = sync.Pool{New: func() any { return new(wholeTile) }}
-
-// copyColumns copies the first n columns of m rows.
-func copyColumns(c *float32, ldc int, whole []float32, m, n int) {
-	to := unsafe.Slice(c, (m-1)*ldc+n)
-	for i := range m {
-		copy(to[i*ldc:][:n], whole[i*Panel:])
-	}
-}
-
-// packRowsInt4AVX2 leaves a short last group to packRowsInt4Generic.
 func packRowsInt4AVX2(dst, src *float32, ld, m, cols int) {
 	packWholeGroups(packGroupsInt4AVX2, dst, src, ld, m, cols)
-}
-
-// packWholeGroups has whole groups packed by groups, and the rest in plain Go.
-func packWholeGroups(groups func(dst, src *float32, ld, m, groups int), dst, src *float32, ld, m, cols int) {
-	whole := cols / int4Group
-	if whole > 0 {
-		groups(dst, src, ld, m, whole)
-	}
-	if rest := cols % int4Group; rest > 0 {
-		packRowsInt4Generic(add(dst, whole*m*int4RowWords), add(src, whole*int4Group), ld, m, rest)
-	}
 }
 
 // packGroupsInt4AVX2 is packRowsInt4Generic of whole groups; m and groups are positive.

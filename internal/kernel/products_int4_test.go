@@ -50,7 +50,10 @@ func inputRow(x []float32) int4Row {
 	return row
 }
 
-// Each SIMD set of amd64 computes each element as one chain of exactly rounded
+// int4Variants are sets with other tiles of Int4 that this CPU runs.
+var int4Variants []*Set
+
+// Each SIMD set computes each element as one chain of exactly rounded
 // multiply-adds over the groups in order, beginning at the bias, of the exact
 // product of a group and the rounded product of the scales. Generic rounds the
 // products too: 2 more roundings for each group.
@@ -67,7 +70,7 @@ func TestMultiplyInt4(t *testing.T) {
 		for j := range n {
 			weights = append(weights, weightRow(w.Row(j)))
 		}
-		for _, s := range sets {
+		for _, s := range append(int4Variants, sets...) {
 			got := tensor.NewMatrix(m, n)
 			multiplyIn(s, Int4, got, x, w, bias, Identity)
 			for i := range m {
@@ -108,7 +111,7 @@ func TestMultiplyInt4Extremes(t *testing.T) {
 				w.Data[i] = -8 * sign // the scale is ±1, exactly, and the others are at its other end
 			}
 		}
-		for _, s := range sets {
+		for _, s := range append(int4Variants, sets...) {
 			got := tensor.NewMatrix(m, n)
 			multiplyIn(s, Int4, got, x, w, nil, Identity)
 			for i, v := range got.Data {

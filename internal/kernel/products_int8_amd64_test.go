@@ -15,8 +15,8 @@ func TestProvenInt8(t *testing.T) {
 	if len(sets) == 1 {
 		t.Skip("NOT TESTED: this CPU lacks AVX2")
 	}
-	require.True(t, provenInt8(&avx2, int8PairsAVX2))
-	require.False(t, provenInt8(&avx2, product{tileRows: 4, tile: func(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
+	require.True(t, proven(&avx2, Int8, int8PairsAVX2))
+	require.False(t, proven(&avx2, Int8, product{tileRows: 4, tile: func(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
 		tileInt8AVX2(c, ldc, a, b, bias, steps, m, n, next, r)
 		*c++
 	}}))

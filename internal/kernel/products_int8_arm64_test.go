@@ -27,14 +27,14 @@ func init() { int8Variants = append(int8Variants, neonVariants...) }
 func TestInt8OfThisCPU(t *testing.T) {
 	require.Equal(t, neonVariants[len(neonVariants)-1].How(Int8), neon.How(Int8))
 	for _, v := range neonVariants {
-		require.True(t, provenInt8(&neon, v.products[Int8]), v.name)
+		require.True(t, proven(&neon, Int8, v.products[Int8]), v.name)
 		require.NoError(t, SelfTest(v))
 	}
 }
 
 // A tile that is off by one number is not used.
 func TestProvenInt8(t *testing.T) {
-	require.False(t, provenInt8(&neon, product{tileRows: 4, tile: func(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
+	require.False(t, proven(&neon, Int8, product{tileRows: 4, tile: func(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *float32, r run) {
 		tileInt8NEON(c, ldc, a, b, bias, steps, m, n, next, r)
 		*c++
 	}}))

@@ -44,7 +44,7 @@ func SelfTest(s *Set) error {
 			}
 		}
 	}
-	if err := selfTestWhole(s, Float32, BFloat16, Int8); err != nil {
+	if err := selfTestWhole(s, Float32, BFloat16, Int8, Int4); err != nil {
 		return err
 	}
 	for f := range Formats {
@@ -137,7 +137,7 @@ func selfMultiply(s *Set, f Format, dst, x, w tensor.Matrix, bias []float32, out
 }
 
 // selfTestWhole multiplies whole numbers in these formats, so small that no set rounds
-// any: in Int8 the steps of rows and columns are 1. The results are those of the generic
+// any: in Int8 and Int4 the steps of rows and columns are 1. The results are those of the generic
 // set, in tiles of all heights and widths, whole blocks of terms and parts of them, and
 // runs of tiles below and beside each other.
 func selfTestWhole(s *Set, formats ...Format) error {
@@ -160,6 +160,10 @@ func selfTestWhole(s *Set, formats ...Format) error {
 			row[2], bias[i] = 127, float32(i-20)
 		}
 		for _, f := range formats {
+			x, w := x, w
+			if f == Int4 {
+				x, w = inInt4Steps(x, 127), inInt4Steps(w, -8)
+			}
 			want, got := selfProduct(&generic, f, x, w, bias, outliers, Identity), selfProduct(s, f, x, w, bias, outliers, Identity)
 			for i := range want {
 				if want[i] != got[i] {
@@ -169,6 +173,21 @@ func selfTestWhole(s *Set, formats ...Format) error {
 		}
 	}
 	return nil
+}
+
+// inInt4Steps returns x cut to numbers of the size of end at the most, which each group of 32
+// begins with.
+func inInt4Steps(x tensor.Matrix, end float32) tensor.Matrix {
+	cut := tensor.NewMatrix(x.Rows, x.Cols)
+	for i := range x.Rows {
+		for j, v := range x.Row(i) {
+			cut.Row(i)[j] = float32(math.Mod(float64(v), float64(end)))
+			if j%int4Group == 0 {
+				cut.Row(i)[j] = end
+			}
+		}
+	}
+	return cut
 }
 
 // twice returns act(x·wᵀ)·w in format f. What lies between is packed by multiply, or where
@@ -203,10 +222,10 @@ func twice(s *Set, f Format, x, w tensor.Matrix, act Activation, multiply func(*
 	return dst.Data
 }
 
-// provenInt8 reports whether p computes in s what the generic set does: p is for CPUs
+// proven reports whether p computes in s what the generic set does in format f: p is for CPUs
 // that the tests may not have run on.
-func provenInt8(s *Set, p product) bool {
+func proven(s *Set, f Format, p product) bool {
 	with := *s
-	with.products[Int8] = p
-	return selfTestWhole(&with, Int8) == nil
+	with.products[f] = p
+	return selfTestWhole(&with, f) == nil
 }

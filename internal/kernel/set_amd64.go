@@ -14,7 +14,7 @@ func detect(permitted func() bool) []*Set {
 		sets = append(sets, &sse41)
 	}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
-		if cpu.X86.HasAVXVNNI && provenInt8(&avx2, int8AVXVNNI) {
+		if cpu.X86.HasAVXVNNI && proven(&avx2, Int8, int8AVXVNNI) {
 			avx2.products[Int8] = int8AVXVNNI
 		}
 		sets = append(sets, &avx2)

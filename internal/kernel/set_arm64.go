@@ -9,10 +9,11 @@ var sets = detect()
 func detect() []*Set {
 	for _, v := range []struct {
 		has  bool
+		f    Format
 		tile product
-	}{{cpu.ARM64.HasASIMDDP, int8SDOT}, {cpu.ARM64.HasI8MM, int8USMMLA}} {
-		if v.has && provenInt8(&neon, v.tile) {
-			neon.products[Int8] = v.tile
+	}{{cpu.ARM64.HasASIMDDP, Int8, int8SDOT}, {cpu.ARM64.HasI8MM, Int8, int8USMMLA}, {cpu.ARM64.HasASIMDDP, Int4, int4SDOT}} {
+		if v.has && proven(&neon, v.f, v.tile) {
+			neon.products[v.f] = v.tile
 		}
 	}
 	return []*Set{&generic, &neon}
@@ -25,7 +26,7 @@ var neon = Set{
 		Float32:  {how: "float32", tileRows: len(tilesNEON) - 1, tile: tileNEON, transpose: transposeNEON, interleave: interleaveNEON, packRows: packRowsNEON, packExponentials: packExponentialsNEON},
 		BFloat16: bfloat16NEON,
 		Int8:     int8NEON,
-		Int4:     int4Generic,
+		Int4:     int4NEON,
 	},
 	int8Loops: int8LoopsNEON,
 	peak:      peakNEON,

@@ -80,6 +80,8 @@ var neonFiles = map[string]func(dir string) []byte{
 	"products_tile_int8_neon_arm64.s":     neonTiles(2),
 	"products_tile_int8_sdot_arm64.s":     neonTiles(3),
 	"products_tile_int8_usmmla_arm64.s":   neonTiles(4),
+	"products_tile_int4_neon_arm64.s":     neonInt4(0),
+	"products_tile_int4_sdot_arm64.s":     neonInt4(1),
 	"products_tiles_arm64.go":             neonDeclarations,
 	"rows_neon_arm64.s":                   neonElementwise,
 	"products_bfloat16_neon_arm64.s":      neonBFloat16,
