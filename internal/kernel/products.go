@@ -60,6 +60,7 @@ func (p *Panels) resize(f Format, k, n, words int) {
 	wide := roundUp(n, Panel)
 	if need := p.size * (wide / Panel); cap(p.data) < need {
 		p.data = Floats(need)
+		adviseHugePages(p.data)
 	} else {
 		p.data = p.data[:need]
 	}
