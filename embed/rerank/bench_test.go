@@ -23,7 +23,7 @@ func BenchmarkPairs(b *testing.B) {
 	require.NoError(b, err)
 	var pairs [][2]string
 	require.NoError(b, json.Unmarshal(data, &pairs))
-	for _, p := range []embed.Precision{embed.Float32, embed.BFloat16, embed.Int8} {
+	for _, p := range []embed.Precision{embed.Float32, embed.BFloat16, embed.Int8, embed.Int4} {
 		b.Run(p.String(), func(b *testing.B) {
 			m, err := Load(b.Context(), dir, embed.Config{Precision: p})
 			require.NoError(b, err)

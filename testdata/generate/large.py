@@ -3,7 +3,8 @@
 
 usage: large.py --out DIR --tokenizer DIR [--shape 0.6B|4B|8B] [--layers N] [--seed N] [--quantized int8|int4] [--reranker]
 
---tokenizer is a folder with the tokenizer.json and tokenizer_config.json to use: the ids of its texts must be below 151665.
+--tokenizer is a folder with the tokenizer.json and tokenizer_config.json to use, of a reranker with chat_template.jinja too: the ids of its
+texts must be below 151665.
 The weights (1.2, 8 or 15 GB in bfloat16) are written in shards, one layer after the other. With --quantized they are what rhumb quantize
 writes of such a model, random codes, in int8 with four outliers of each layer. With --reranker the folder is one of Qwen3-Reranker's
 kind, whose score is the logit of one token less that of another. Not part of the tests. Needs numpy alone.
@@ -124,8 +125,9 @@ def main():
     hidden, heads, inner, layers = SHAPES[a.shape]
     a.layers = a.layers or layers
     os.makedirs(a.out)
-    for n in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(os.path.join(a.tokenizer, n), a.out)
+    for n in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        if n != "chat_template.jinja" or a.reranker:
+            shutil.copy(os.path.join(a.tokenizer, n), a.out)
     config = dict(
         architectures=["Qwen3ForCausalLM"],
         model_type="qwen3",
