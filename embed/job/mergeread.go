@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 
 	"github.com/parquet-go/parquet-go"
@@ -188,20 +187,8 @@ func (m *merger) copyRecords(to *lines, name string) (err error) {
 // there is any.
 func (m *merger) tables(out *log, rowGroup int64) error {
 	var t *table
-	var chunk bytes.Buffer
 	var shifted parquet.Row
-	var w *parquet.GenericWriter[any]
 	n := 0 // rows of the inputs in the chunk
-	flush := func() error {
-		if n == 0 {
-			return nil
-		}
-		n = 0
-		if err := w.Close(); err != nil {
-			return err
-		}
-		return t.stage(&chunk)
-	}
 	merge := func(p *mergedPart) (err error) {
 		opened, err := m.cfg.open(m.ctx, p.path)
 		if err != nil {
@@ -233,13 +220,10 @@ func (m *merger) tables(out *log, rowGroup int64) error {
 					return err
 				}
 				if n == m.chunk {
-					if err := flush(); err != nil {
+					n = 0
+					if err := t.stage(); err != nil {
 						return err
 					}
-				}
-				if n == 0 {
-					chunk.Reset()
-					w = t.NewWriter(&chunk, math.MaxInt64)
 				}
 				before = index
 				count++
@@ -250,8 +234,7 @@ func (m *merger) tables(out *log, rowGroup int64) error {
 			if !file.Errors {
 				shifted = append(shifted, parquet.NullValue().Level(0, 0, errorsAt))
 			}
-			_, err := w.WriteRows([]parquet.Row{shifted})
-			return err
+			return t.add(shifted)
 		})
 		if err != nil {
 			return err
@@ -263,8 +246,10 @@ func (m *merger) tables(out *log, rowGroup int64) error {
 			return err
 		}
 	}
-	if err := flush(); err != nil {
-		return err
+	if n > 0 {
+		if err := t.stage(); err != nil {
+			return err
+		}
 	}
 	return t.finish()
 }

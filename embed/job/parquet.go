@@ -3,7 +3,6 @@ package job
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -16,8 +15,8 @@ import (
 
 // table writes a Parquet file. A file of many small row groups would be slow to
 // read, so that chunks wait in a spool, each a Parquet file of its own behind its
-// length, until they fill a row group, which then goes into the output. What the
-// footer has to say about the row groups, at the end, waits in a third file.
+// length, until they fill a row group, which then goes into the output: their pages, as they
+// are. What the footer has to say about the row groups, at the end, waits in a third file.
 //
 // Row groups have a column of errors in any case, which is the last: whether the output
 // has one shows at the end.
@@ -28,6 +27,8 @@ type table struct {
 	out, spool, groups *log
 	most               int64                // bytes of the spool from which on it becomes a row group
 	like               *format.FileMetaData // the footer but for the row groups; nil = that of the layout
+	chunk              bytes.Buffer
+	writer             *parquet.GenericWriter[any] // of chunk
 }
 
 // parquetMagic stands at both ends of a Parquet file.
@@ -37,6 +38,7 @@ func newTable(f *folder, out *log, l *rows.Layout, most int64) (t *table, err er
 	staged := *l
 	staged.Errors, staged.About = true, nil
 	t = &table{Table: rows.NewTable(&staged), layout: l, folder: f, out: out, most: most}
+	t.begin()
 	if t.spool, err = f.openLog(spoolFile); err != nil {
 		return nil, err
 	}
@@ -45,26 +47,37 @@ func newTable(f *folder, out *log, l *rows.Layout, most int64) (t *table, err er
 }
 
 func (t *table) write(results []rows.Result) error {
-	var file bytes.Buffer
-	w := t.NewWriter(&file, math.MaxInt64)
 	for i := range results {
 		for r := range results[i].Rows() {
-			if _, err := w.WriteRows([]parquet.Row{t.Row(r)}); err != nil {
+			if err := t.add(t.Row(r)); err != nil {
 				return err
 			}
 		}
 	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	return t.stage(&file)
+	return t.stage()
 }
 
-// stage takes a chunk of rows.
-func (t *table) stage(file *bytes.Buffer) error {
-	if err := writeBlock(t.spool, file.Bytes()); err != nil {
+// add adds a row to the chunk.
+func (t *table) add(row parquet.Row) error {
+	_, err := t.writer.WriteRows([]parquet.Row{row})
+	return err
+}
+
+// begin begins a chunk.
+func (t *table) begin() {
+	t.chunk.Reset()
+	t.writer = t.NewWriter(&t.chunk, math.MaxInt64)
+}
+
+// stage ends the chunk, and begins the next one.
+func (t *table) stage() error {
+	if err := t.writer.Close(); err != nil {
 		return err
 	}
+	if err := writeBlock(t.spool, t.chunk.Bytes()); err != nil {
+		return err
+	}
+	t.begin()
 	if t.spool.size < t.most {
 		return nil
 	}
@@ -73,25 +86,17 @@ func (t *table) stage(file *bytes.Buffer) error {
 
 // flush makes a row group of the spool.
 func (t *table) flush() error {
-	var file bytes.Buffer
-	w := t.NewWriter(&file, math.MaxInt64)
-	err := readBlocks(t.spool, func(chunk []byte) error {
+	var chunks []stored
+	err := readBlocks(t.spool, func(chunk *io.SectionReader) error {
 		from, err := openParquet(chunk)
 		if err != nil {
 			return err
 		}
-		for _, group := range from.RowGroups() {
-			r := group.Rows()
-			if err := errors.Join(copyRows(w, r), r.Close()); err != nil {
-				return err
-			}
+		for i := range from.Metadata().RowGroups {
+			chunks = append(chunks, stored{chunk, &from.Metadata().RowGroups[i]})
 		}
 		return nil
 	})
-	if err = errors.Join(err, w.Close()); err != nil {
-		return err
-	}
-	whole, err := openParquet(file.Bytes())
 	if err != nil {
 		return err
 	}
@@ -100,65 +105,22 @@ func (t *table) flush() error {
 			return err
 		}
 	}
-	for _, group := range whole.Metadata().RowGroups {
-		if err := t.append(&group, file.Bytes()); err != nil {
+	if len(chunks) > 0 {
+		group, err := t.join(chunks)
+		if err != nil {
+			return err
+		}
+		meta, err := thrift.Marshal(new(thrift.CompactProtocol), group)
+		if err != nil {
+			return err
+		}
+		if err := writeBlock(t.groups, meta); err != nil {
 			return err
 		}
 	}
 	// The record of before needs the bytes that the next chunk takes the place of.
 	t.spool.size, t.folder.urgent = 0, true
 	return nil
-}
-
-// copyRows copies all rows of r, which have the columns of w.
-func copyRows(w parquet.RowWriter, r parquet.RowReader) error {
-	buf := make([]parquet.Row, 64)
-	for {
-		n, err := r.ReadRows(buf)
-		if _, err := w.WriteRows(buf[:n]); err != nil {
-			return err
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// append appends a row group of file to the output. The page indexes stay behind:
-// a reader does not need them.
-func (t *table) append(group *format.RowGroup, file []byte) error {
-	begin, end := int64(math.MaxInt64), int64(0)
-	for i := range group.Columns {
-		m := &group.Columns[i].MetaData
-		first := m.DataPageOffset
-		if m.DictionaryPageOffset != 0 {
-			first = min(first, m.DictionaryPageOffset)
-		}
-		begin, end = min(begin, first), max(end, first+m.TotalCompressedSize)
-	}
-	shift := t.out.size - begin
-	for i := range group.Columns {
-		c := &group.Columns[i]
-		m := &c.MetaData
-		m.DataPageOffset += shift
-		if m.DictionaryPageOffset != 0 {
-			m.DictionaryPageOffset += shift
-		}
-		c.FileOffset = 0 // the metadata is in the footer alone
-		c.ColumnIndexOffset, c.ColumnIndexLength, c.OffsetIndexOffset, c.OffsetIndexLength = 0, 0, 0, 0
-	}
-	group.FileOffset = t.out.size
-	if _, err := t.out.Write(file[begin:end]); err != nil {
-		return err
-	}
-	meta, err := thrift.Marshal(new(thrift.CompactProtocol), group)
-	if err != nil {
-		return err
-	}
-	return writeBlock(t.groups, meta)
 }
 
 func (t *table) finish() error {
@@ -179,7 +141,7 @@ func (t *table) finish() error {
 		if err := rows.NewTable(&final).NewWriter(&empty, math.MaxInt64).Close(); err != nil {
 			return err
 		}
-		file, err := openParquet(empty.Bytes())
+		file, err := openParquet(io.NewSectionReader(bytes.NewReader(empty.Bytes()), 0, int64(empty.Len())))
 		if err != nil {
 			return err
 		}
@@ -187,7 +149,11 @@ func (t *table) finish() error {
 	}
 	footer := *t.like
 	footer.NumRows, footer.RowGroups = 0, nil
-	err := readBlocks(t.groups, func(meta []byte) error {
+	err := readBlocks(t.groups, func(block *io.SectionReader) error {
+		meta, err := io.ReadAll(block)
+		if err != nil {
+			return err
+		}
 		var group format.RowGroup
 		if err := thrift.Unmarshal(new(thrift.CompactProtocol), meta, &group); err != nil {
 			return err
@@ -222,8 +188,8 @@ func withoutLast(group *format.RowGroup) {
 	group.Columns = group.Columns[:n]
 }
 
-func openParquet(data []byte) (*parquet.File, error) {
-	return parquet.OpenFile(bytes.NewReader(data), int64(len(data)), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+func openParquet(data *io.SectionReader) (*parquet.File, error) {
+	return parquet.OpenFile(data, data.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 }
 
 // writeBlock appends data behind its length.
@@ -238,7 +204,7 @@ func writeBlock(l *log, data []byte) error {
 }
 
 // readBlocks gives each block of l to use.
-func readBlocks(l *log, use func([]byte) error) error {
+func readBlocks(l *log, use func(*io.SectionReader) error) error {
 	for at := int64(0); at < l.size; {
 		var size [4]byte
 		if _, err := l.file.ReadAt(size[:], at); err != nil {
@@ -249,14 +215,10 @@ func readBlocks(l *log, use func([]byte) error) error {
 		if at+n > l.size {
 			return fmt.Errorf("%s: a block of %d bytes at %d, of %d", l.file.Name(), n, at, l.size)
 		}
-		data := make([]byte, n)
-		if _, err := l.file.ReadAt(data, at); err != nil {
+		if err := use(io.NewSectionReader(l.file, at, n)); err != nil {
 			return err
 		}
 		at += n
-		if err := use(data); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -133,7 +133,6 @@ func (t *Table) addMulti(name string, f encoding.Format) {
 	node := parquet.Optional(parquet.List(parquet.List(parquet.Compressed(elementNode(f), &parquet.Uncompressed))))
 	path := []string{name, "list", "element", "list", "element"}
 	t.options = append(t.options, parquet.SkipPageBounds(path...), parquet.SkipPageStatistics(path...))
-	var values []parquet.Value
 	t.columns = append(t.columns, tableColumn{name, node, func(row parquet.Row, at int, r *Result) parquet.Row {
 		switch {
 		case r.Err != nil:
@@ -142,14 +141,9 @@ func (t *Table) addMulti(name string, f encoding.Format) {
 			return append(row, parquet.NullValue().Level(0, 1, at))
 		}
 		for i := range r.Multi {
-			values = appendValues(values[:0], Elements(&r.Multi[i], f))
-			for j, v := range values {
-				repeats := 2
-				if j == 0 {
-					repeats = min(i, 1)
-				}
-				row = append(row, v.Level(repeats, 3, at))
-			}
+			before := len(row)
+			row = appendValues(row, Elements(&r.Multi[i], f))
+			setLevels(row[before:], min(i, 1), 2, 3, at)
 		}
 		return row
 	}})
@@ -194,20 +188,32 @@ func (t *Table) addValues(name string, element parquet.Node, list bool, appendTo
 	node = parquet.Optional(node) // of an error
 	defined++
 	t.options = append(t.options, parquet.SkipPageBounds(path...), parquet.SkipPageStatistics(path...))
-	var values []parquet.Value
 	t.columns = append(t.columns, tableColumn{name, node, func(row parquet.Row, at int, r *Result) parquet.Row {
-		values = appendTo(values[:0], r)
-		switch {
-		case r.Err != nil || !list && len(values) == 0:
+		if r.Err != nil {
 			return append(row, parquet.NullValue().Level(0, 0, at))
-		case len(values) == 0:
-			return append(row, parquet.NullValue().Level(0, 1, at))
 		}
-		for i, v := range values {
-			row = append(row, v.Level(min(i, 1), defined, at))
+		before := len(row)
+		row = appendTo(row, r)
+		if len(row) == before {
+			return append(row, parquet.NullValue().Level(0, defined-1, at))
 		}
+		setLevels(row[before:], 0, 1, defined, at)
 		return row
 	}})
+}
+
+// setLevels sets the levels of the values of a list in the column at: how the first repeats,
+// and the others.
+func setLevels(values []parquet.Value, first, others, defined, at int) {
+	for i := range values {
+		v := &values[i]
+		v.SetRepetitionLevel(others)
+		v.SetDefinitionLevel(defined)
+		v.SetColumnIndex(at)
+	}
+	if len(values) > 0 {
+		values[0].SetRepetitionLevel(first)
+	}
 }
 
 // elementNode returns the node of an element of a format.
