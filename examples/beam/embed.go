@@ -47,8 +47,12 @@ type Embedder struct {
 // vector does not depend on what it was computed with, nor where.
 func Embed(s beam.Scope, rows beam.PCollection, e Embedder) (vectors, refused beam.PCollection) {
 	s = s.Scope("Embed")
-	groups := beam.GroupByKey(s, beam.ParDo(s, &dealFn{e.Shards}, rows))
-	return beam.ParDo2(s, &embedFn{Embedder: e}, groups)
+	return beam.ParDo2(s, &embedFn{Embedder: e}, e.deal(s, rows))
+}
+
+// deal deals rows into groups: numbers, and the timed rows of each.
+func (e *Embedder) deal(s beam.Scope, rows beam.PCollection) beam.PCollection {
+	return beam.GroupByKey(s, beam.ParDo(s, &dealFn{e.Shards}, rows))
 }
 
 // A timed row has its timestamp with it, which a group does not keep.
@@ -86,6 +90,14 @@ func (f *embedFn) Setup() (err error) {
 
 // ProcessElement embeds the rows of one group and one window.
 func (f *embedFn) ProcessElement(ctx context.Context, _ int, rows func(*timed) bool, vector func(beam.EventTime, Vector), dead func(beam.EventTime, DeadLetter)) error {
+	return f.each(ctx, rows, dead, func(t beam.EventTime, v Vector) error {
+		vector(t, v)
+		return nil
+	})
+}
+
+// each gives the vectors of rows to use, and those that the model refuses to dead.
+func (f *embedFn) each(ctx context.Context, rows func(*timed) bool, dead func(beam.EventTime, DeadLetter), use func(beam.EventTime, Vector) error) error {
 	var waiting []timed // for the model, which reads some hundred rows ahead
 	texts := func(yield func(string) bool) {
 		for {
@@ -111,8 +123,10 @@ func (f *embedFn) ProcessElement(ctx context.Context, _ int, rows func(*timed) b
 			dead(t, DeadLetter{Source: r.Source, ID: r.ID, Row: r.Text, Error: fault.Err.Error()})
 			continue
 		}
+		if err := use(t, Vector{ID: r.ID, Embedding: e.Float32, Tokens: int32(e.Tokens), Truncated: int32(e.Truncated)}); err != nil {
+			return err
+		}
 		vectorsMade.Inc(ctx, 1)
-		vector(t, Vector{ID: r.ID, Embedding: e.Float32, Tokens: int32(e.Tokens), Truncated: int32(e.Truncated)})
 	}
 	return nil
 }

@@ -113,8 +113,7 @@ func (j *job) check(ctx context.Context) error {
 // build adds the transforms of j.
 func (j *job) build(s beam.Scope) {
 	rows, unread := Read(s, j.Input, j.Source)
-	vectors, refused := Embed(s, rows, j.Embedder)
-	WriteVectors(s, vectors, j.Output, j.Shards)
+	refused := WriteVectors(s, rows, j.Embedder, j.Output)
 	WriteDeadLetters(s, beam.Flatten(s, unread, refused),
 		cmp.Or(j.DeadLetters, inFolder(j.Output, "dead-letters.jsonl")))
 }

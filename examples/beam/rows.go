@@ -50,6 +50,5 @@ func init() {
 	}
 	register.Emitter1[Row]()
 	register.Emitter1[DeadLetter]()
-	register.Iter1[Vector]()
 	register.Iter1[DeadLetter]()
 }

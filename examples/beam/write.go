@@ -22,55 +22,54 @@ const groupBytes = 16 << 20
 const vectorsGlob = "vectors-*.parquet"
 
 func init() {
-	register.DoFn2x0[Vector, func(int, Vector)](&keyFn{})
-	register.DoFn3x1[context.Context, int, func(*Vector) bool, error](&vectorsFn{})
+	register.DoFn4x1[context.Context, int, func(*timed) bool, func(beam.EventTime, DeadLetter), error](&vectorsFn{})
 	register.DoFn3x1[context.Context, []byte, func(*DeadLetter) bool, error](&deadLettersFn{})
-	register.Emitter2[int, Vector]()
 }
 
-// WriteVectors writes vectors, which are in the global window, into one Parquet
-// file a shard in folder. A shard without rows has no file. A file has its name
-// once it is whole, and a second attempt overwrites the first.
-func WriteVectors(s beam.Scope, vectors beam.PCollection, folder string, shards int) {
+// WriteVectors embeds rows, which are in the global window, as Embed does, and writes the vectors
+// of each group into a Parquet file in folder. The worker that makes them writes them, so that
+// they do not go through the runner, which would take longer over that than a small model over them.
+// A group without vectors has no file. A file has its name once it is whole, and a second
+// attempt overwrites the first.
+func WriteVectors(s beam.Scope, rows beam.PCollection, e Embedder, folder string) (refused beam.PCollection) {
 	s = s.Scope("WriteVectors")
-	groups := beam.GroupByKey(s, beam.ParDo(s, &keyFn{shards}, vectors))
-	beam.ParDo0(s, &vectorsFn{folder, shards}, groups)
+	return beam.ParDo(s, &vectorsFn{embedFn{Embedder: e}, folder}, e.deal(s, rows))
 }
 
-// keyFn puts the shard's number before a vector.
-type keyFn struct{ Shards int }
-
-// ProcessElement does so for one vector.
-func (f *keyFn) ProcessElement(v Vector, emit func(int, Vector)) { emit(shard(v.ID, f.Shards), v) }
-
-// vectorsFn writes a file of vectors.
+// vectorsFn embeds a group and writes its vectors.
 type vectorsFn struct {
+	embedFn
 	Folder string
-	Shards int
 }
 
-// ProcessElement writes the file of one shard.
-func (f *vectorsFn) ProcessElement(ctx context.Context, shard int, vectors func(*Vector) bool) error {
-	name := inFolder(f.Folder, fmt.Sprintf("vectors-%05d-of-%05d.parquet", shard, f.Shards))
-	return write(ctx, name, func(file io.Writer) error {
-		w := parquet.NewGenericWriter[Vector](file)
-		size := 0
-		for {
-			var v Vector
-			if !vectors(&v) {
-				return w.Close()
-			}
-			if _, err := w.Write([]Vector{v}); err != nil {
+// ProcessElement writes the file of one group.
+func (f *vectorsFn) ProcessElement(ctx context.Context, group int, rows func(*timed) bool, dead func(beam.EventTime, DeadLetter)) error {
+	file := partial{ctx: ctx, name: inFolder(f.Folder, fmt.Sprintf("vectors-%05d-of-%05d.parquet", group, f.Shards))}
+	var w *parquet.GenericWriter[Vector]
+	size := 0
+	err := f.each(ctx, rows, dead, func(_ beam.EventTime, v Vector) error {
+		if w == nil {
+			if err := file.open(); err != nil {
 				return err
 			}
-			if size += 4 * len(v.Embedding); size >= groupBytes {
-				if err := w.Flush(); err != nil {
-					return err
-				}
-				size = 0
-			}
+			w = parquet.NewGenericWriter[Vector](file)
 		}
+		if _, err := w.Write([]Vector{v}); err != nil {
+			return err
+		}
+		if size += 4 * len(v.Embedding); size < groupBytes {
+			return nil
+		}
+		size = 0
+		return w.Flush()
 	})
+	if w == nil {
+		return err
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	return file.close(err)
 }
 
 // WriteDeadLetters writes letters, which are in the global window, into one file
@@ -86,36 +85,47 @@ type deadLettersFn struct{ File string }
 
 // ProcessElement writes all letters.
 func (f *deadLettersFn) ProcessElement(ctx context.Context, _ []byte, letters func(*DeadLetter) bool) error {
-	return write(ctx, f.File, func(file io.Writer) error {
-		lines := json.NewEncoder(file)
-		lines.SetEscapeHTML(false)
-		var l DeadLetter
-		for letters(&l) {
-			if err := lines.Encode(l); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	file := partial{ctx: ctx, name: f.File}
+	if err := file.open(); err != nil {
+		return err
+	}
+	lines := json.NewEncoder(file)
+	lines.SetEscapeHTML(false)
+	var err error
+	for l := (DeadLetter{}); err == nil && letters(&l); {
+		err = lines.Encode(l)
+	}
+	return file.close(err)
 }
 
 // inFolder returns the path of a file in folder, which may be a URL.
 func inFolder(folder, file string) string { return strings.TrimSuffix(folder, "/") + "/" + file }
 
-// write makes a file with what content writes, under another name until it is whole.
-func write(ctx context.Context, name string, content func(io.Writer) error) error {
-	files, err := filesystem.New(ctx, name)
-	if err != nil {
+// A partial file has another name until it is whole.
+type partial struct {
+	ctx   context.Context
+	name  string
+	under string // its other name
+	files filesystem.Interface
+	io.WriteCloser
+}
+
+// open opens the file.
+func (p *partial) open() (err error) {
+	if p.files, err = filesystem.New(p.ctx, p.name); err != nil {
 		return err
 	}
-	defer files.Close()
-	partial := name + "." + rand.Text() + ".partial"
-	file, err := files.OpenWrite(ctx, partial)
-	if err != nil {
-		return err
+	p.under = p.name + "." + rand.Text() + ".partial"
+	if p.WriteCloser, err = p.files.OpenWrite(p.ctx, p.under); err != nil {
+		err = errors.Join(err, p.files.Close())
 	}
-	if err := errors.Join(content(file), file.Close()); err != nil {
-		return err
+	return err
+}
+
+// close closes the file, and gives it its name unless err is not nil.
+func (p *partial) close(err error) error {
+	if err = errors.Join(err, p.Close()); err == nil {
+		err = filesystem.Rename(p.ctx, p.files, p.under, p.name)
 	}
-	return filesystem.Rename(ctx, files, partial, name)
+	return errors.Join(err, p.files.Close())
 }
