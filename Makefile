@@ -5,7 +5,7 @@ PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64 linu
 # Without what keeps files or serves: no locks and no mappings there.
 WASM = ./embed/minilm ./embed/rerank ./embed/sparse ./embed/multivector ./embed/m3 ./embed/chunk ./search
 
-.PHONY: test lint fuzz examples deploy image man release clients stores bench goldens real quality generate cross tidy $(MODULES)
+.PHONY: test lint fuzz examples deploy image man release clients stores bench peers goldens real quality generate cross tidy $(MODULES)
 
 test:
 	go test ./...
@@ -65,6 +65,16 @@ tidy:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# Rhumb beside ONNX Runtime, OpenVINO and PyTorch, and the tables and the picture of docs/benchmarks.md that runs.jsonl has: MODELS=DIR and
+# STS=FILE as of quality, CELLS= some of what testdata/peers/peers.py measures, UNDER= a command that timed ones run under.
+peers:
+	@test -n "$(MODELS)" || { echo "make peers: MODELS=DIR is missing, a folder of models' folders"; exit 2; }
+	python3 -m venv .venv
+	.venv/bin/pip install -r testdata/peers/requirements.txt
+	go build -o .venv/bin/rhumb ./cmd/rhumb
+	.venv/bin/python testdata/peers/peers.py --under "$(UNDER)" --sts "$(STS)" $(MODELS) .venv/peers .venv/bin/rhumb internal/plot/runs.jsonl $(CELLS)
+	go generate ./internal/plot
 
 # The tiny models of testdata. MODEL=DIR, a folder of all-MiniLM-L6-v2, adds the real model's answers. FOUR=PYTHON, one with
 # transformers 4.57.6, adds its ids of the popular ones.

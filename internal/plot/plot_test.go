@@ -12,16 +12,42 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// docs/speed.svg is what speed.json has, and is well-formed.
+// file returns what a file has.
+func file(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return strings.ReplaceAll(string(data), "\r", "")
+}
+
+// docs/speed.svg is what speed.json has.
 func TestSpeed(t *testing.T) {
-	data, err := os.ReadFile("speed.json")
+	want, err := draw([]byte(file(t, "speed.json")))
 	require.NoError(t, err)
-	want, err := draw(data)
+	require.Equal(t, string(want), file(t, "../../docs/speed.svg"), "go generate ./internal/plot")
+}
+
+// docs/benchmarks.md and docs/backends.svg have what runs.jsonl has.
+func TestRuns(t *testing.T) {
+	all, err := parse([]byte(file(t, "runs.jsonl")))
 	require.NoError(t, err)
-	have, err := os.ReadFile("../../docs/speed.svg")
+	text := file(t, "../../docs/benchmarks.md")
+	want, err := fill(text, all.tables())
 	require.NoError(t, err)
-	require.Equal(t, string(want), strings.ReplaceAll(string(have), "\r", ""), "go generate ./internal/plot")
-	d := xml.NewDecoder(strings.NewReader(string(have)))
+	require.Equal(t, want, text, "go generate ./internal/plot")
+	require.Equal(t, string(all.chart().draw()), file(t, "../../docs/backends.svg"), "go generate ./internal/plot")
+}
+
+// The pictures are well-formed.
+func TestPictures(t *testing.T) {
+	for _, name := range []string{"speed", "backends"} {
+		wellFormed(t, file(t, "../../docs/"+name+".svg"))
+	}
+}
+
+func wellFormed(t *testing.T, have string) {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader(have))
 	for {
 		_, err := d.Token()
 		if errors.Is(err, io.EOF) {
