@@ -20,7 +20,7 @@ type column struct {
 func (all records) chart() chart {
 	c := chart{
 		title: "Speed and quality, PyTorch in float32 = 1",
-		about: []string{"Speed: mean over models' shapes, 2 threads. Quality: mean over models and tasks.", all.source()},
+		about: append([]string{"Speed: mean over models' shapes, 2 threads. Quality: mean over models and tasks. docs/benchmarks.md has all figures and how to make them."}, all.source()...),
 		rows:  engines(),
 	}
 	for _, l := range lengths {

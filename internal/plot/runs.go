@@ -162,16 +162,18 @@ func (all records) distinct(of func(record) string) (values []string) {
 	return values
 }
 
-// source says where and when the runs were made, and with what.
-func (all records) source() string {
+// source says where and when the runs were made, and with what, in two lines.
+func (all records) source() []string {
 	join := func(of func(record) string) string { return strings.Join(all.distinct(of), "; ") }
-	versions := join(func(r record) string {
+	versions := func(r record) string {
 		var of []string
 		for _, name := range slices.Sorted(maps.Keys(r.Versions)) {
 			of = append(of, name+" "+r.Versions[name])
 		}
 		return strings.Join(of, ", ")
-	})
-	return fmt.Sprintf("%s; Rhumb at %s; %s; %s", join(func(r record) string { return r.CPU }), join(func(r record) string { return r.Commit }),
-		versions, join(func(r record) string { return r.Date }))
+	}
+	return []string{
+		fmt.Sprintf("%s; Rhumb at commit %s; %s;", join(func(r record) string { return r.CPU }), join(func(r record) string { return r.Commit }), join(func(r record) string { return r.Date })),
+		join(versions),
+	}
 }

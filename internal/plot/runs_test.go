@@ -31,7 +31,7 @@ func TestFigures(t *testing.T) {
 	assert.Zero(t, all.cell("base", "long", 2, seconds("Rhumb float32")), "not measured")
 	assert.InDelta(t, 3.0, at(2, seconds("Rhumb float32")), 1e-12)
 	assert.InDelta(t, 1.0, all.kept("Rhumb int8"), 1e-12) // of a half and twice
-	assert.Equal(t, "x; Rhumb at c1; a 1, b 2; d1; d2", all.source())
+	assert.Equal(t, []string{"x; Rhumb at commit c1; d1; d2;", "a 1, b 2"}, all.source())
 	assert.InDelta(t, 4.0, mean([]float64{2, 0, 8}), 1e-12)
 	assert.Zero(t, mean(nil))
 }

@@ -43,7 +43,7 @@ func (t *table) row(names []string, cells ...string) {
 // tables returns the parts of the documentation by their names.
 func (all records) tables() map[string]string {
 	return map[string]string{
-		"source":   all.source() + ".\n",
+		"source":   strings.Join(all.source(), "\n") + ".\n",
 		"backends": all.backends(),
 		"quality":  all.quality(),
 		"shapes":   all.shapes(),

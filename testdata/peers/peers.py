@@ -4,13 +4,14 @@ line, of which `go generate ./internal/plot` makes tables of docs/benchmarks.md 
     peers.py [--under COMMAND] [--sts FILE] MODELS WORK RHUMB RUNS [CELL …]
 
 MODELS is a folder of models as sentence-transformers saves them, with all-MiniLM-L6-v2; WORK gets models with random weights (seed 0) and
-what the peers read; RHUMB is the command. A CELL is MODEL:THREADS:TEXTS,TEXTS…, or MODEL:quality:TASK, which is retrieval or STS-B, the
+what the peers read; RHUMB is the command. A CELL is MODEL:THREADS:TEXTS,TEXTS…, with :PRECISION behind it for that alone, or MODEL:quality:TASK, which is retrieval or STS-B, the
 CSV file of --sts; by default all of CELLS. Each runs in a process of its own, the timed ones under COMMAND where there is one. Versions as in requirements.txt.
 
 TEXTS are lists of token ids, the same for all: BxS (B texts of S tokens), corpus (512 of 5 to 200), or short, medium and long, as long as
 the three data sets of sentence-transformers' own comparison are: 38.9 characters (deviation 13.9), 619.6 (345.3) and 9589.3 (633.4), at 0.24
-tokens a character. Peers get batches of 32 by length, padded, as SentenceTransformer.encode makes them. A call returns mean vectors of unit length,
-which the exported graphs compute themselves. Seconds are the medians of rounds.
+tokens a character: some batches out of 1,000 texts sorted by their lengths, normally distributed. Peers get batches of 32 or fewer by length, padded, as
+SentenceTransformer.encode makes them. A call returns mean vectors of unit length,
+which the exported graphs compute themselves. Seconds are the medians of rounds, after a call that does not count unless it takes more than 5 s.
 """
 import argparse
 import csv
@@ -37,8 +38,8 @@ import retrieval
 MINILM = "all-MiniLM-L6-v2"
 # Random weights: layers, hidden width, heads, positions. large and m3 have the first 6 of 24 layers, modernbert 3 of 22.
 SHAPES = {"base": (12, 768, 12, 512), "large": (6, 1024, 16, 512), "m3": (6, 1024, 16, 8192), "modernbert": (3, 768, 12, 8192)}
-# Tokens and their deviation, the texts of MiniLM and those of larger models.
-LENGTHS = {"short": (11.3, 3.3, 256, 64), "medium": (151, 83, 64, 8), "long": (2303, 152, 16, 2)}
+# Tokens and their deviation; how many batches of how many texts MiniLM gets, and larger models.
+LENGTHS = {"short": (11.3, 3.3, (8, 32), (2, 32)), "medium": (151, 83, (2, 32), (2, 8)), "long": (2303, 152, (1, 16), (1, 2))}
 LIMITS = {MINILM: 256}  # that a model's folder sets below its positions
 FLOAT32 = ["PyTorch float32", "ONNX Runtime float32", "OpenVINO float32", "Rhumb float32"]
 ENGINES = FLOAT32 + ["PyTorch bfloat16", "ONNX Runtime int8", "OpenVINO bfloat16", "OpenVINO int8", "Rhumb bfloat16", "Rhumb int8"]
@@ -159,13 +160,13 @@ def export(a, name):
     return {"ONNX Runtime float32": plain, "ONNX Runtime int8": fewer, "OpenVINO float32": graph, "OpenVINO bfloat16": graph, "OpenVINO int8": static}
 
 
-def batches(lists):
-    """Batches of 32 by length, the longest first: their places, ids and masks, padded with zeros."""
+def batches(lists, size=32):
+    """Batches of a size by length, the longest first: their places, ids and masks, padded with zeros."""
     import numpy as np
 
     order = sorted(range(len(lists)), key=lambda i: -len(lists[i]))
-    for k in range(0, len(order), 32):
-        places = order[k : k + 32]
+    for k in range(0, len(order), size):
+        places = order[k : k + size]
         ids = np.zeros((len(places), len(lists[places[0]])), np.int64)
         mask = np.zeros_like(ids)
         for row, i in enumerate(places):
@@ -207,18 +208,17 @@ def load(a, name, engine, threads, files):
 
 
 def texts_of(name, texts):
-    """Lists of random ids."""
+    """Lists of random ids, and how many are a batch."""
     if texts == "corpus":
-        sizes = [round(5 * 40 ** ((i + 0.5) / 512)) for i in range(512)]
-    elif texts in LENGTHS:
-        mean, deviation, few, fewer = LENGTHS[texts]
-        count = 1 if name == "m3" else few if name == MINILM else fewer
-        limit = LIMITS.get(name) or SHAPES[name][3]
-        sizes = [min(limit, max(3, round(mean + deviation * statistics.NormalDist().inv_cdf((i + 0.5) / count)))) for i in range(count)]
-    else:
-        b, s = map(int, texts.split("x"))
-        sizes = [s] * b
-    return random_ids(name, sizes)
+        return random_ids(name, [round(5 * 40 ** ((i + 0.5) / 512)) for i in range(512)]), 32
+    if texts not in LENGTHS:
+        count, size = map(int, texts.split("x"))
+        return random_ids(name, [size] * count), 32
+    mean, deviation, *many = LENGTHS[texts]
+    count, size = (1, 1) if name == "m3" else many[name != MINILM]
+    limit = LIMITS.get(name) or SHAPES[name][3]
+    places = [(j + 0.5) / count + (i + 0.5 - size / 2) / 1000 for j in range(count) for i in range(size)]
+    return random_ids(name, [min(limit, max(3, round(statistics.NormalDist(mean, deviation).inv_cdf(p)))) for p in places]), size
 
 
 def rhumb(a, name, engine, threads, command, *more):
@@ -252,12 +252,13 @@ def timed(run):
     return statistics.median(times)
 
 
-def speed(a, name, threads, all_texts, files):
-    engines = [e for e in ENGINES if e != "OpenVINO int8" or os.path.exists(files[e])]
+def speed(a, name, threads, all_texts, precision, files):
+    engines = [e for e in ENGINES if e.endswith(precision)]
+    engines = [e for e in engines if e != "OpenVINO int8" or os.path.exists(files[e])]
     peers = {e: load(a, name, e, threads, files) for e in engines if not e.startswith("Rhumb")}
     for texts in all_texts:
-        lists = texts_of(name, texts)
-        padded = [(ids, mask) for _, ids, mask in batches(lists)]
+        lists, size = texts_of(name, texts)
+        padded = [(ids, mask) for _, ids, mask in batches(lists, size)]
         seconds = {e: [] for e in engines}
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as f:
             f.write("".join(json.dumps(ids) + "\n" for ids in lists))
@@ -270,11 +271,14 @@ def speed(a, name, threads, all_texts, files):
                 return statistics.median(json.loads(out)["seconds"])
 
             for e in peers:
-                once(e)  # a warm-up; that of Rhumb is its own
-            for _ in range(a.rounds):
+                if (first := once(e)) > 5:  # Rhumb warms up by itself
+                    seconds[e].append(first)
+            for n in range(a.rounds):
                 for e in engines:
-                    time.sleep(0.05)  # so that no thread of the one before still spins
-                    seconds[e].append(float(f"{once(e):.4g}"))
+                    if len(seconds[e]) <= n:
+                        time.sleep(0.05)  # so that no thread of the one before still spins
+                        seconds[e].append(once(e))
+        seconds = {e: [float(f"{t:.4g}") for t in s] for e, s in seconds.items()}
         print(name, threads, texts, {e: statistics.median(s) for e, s in seconds.items()}, flush=True)
         record(a, model=name, texts=texts, threads=threads, tokens=sum(map(len, lists)), seconds=seconds)
 
@@ -341,14 +345,14 @@ def main():
             options = ["--cell", "--rounds", str(a.rounds), "--sts", a.sts]
             subprocess.run([*head, sys.executable, __file__, *options, a.models, a.work, a.rhumb, a.runs, cell], check=True)
         return
-    name, threads, texts = a.cells[0].split(":", 2)
+    name, threads, texts, *precision = a.cells[0].split(":")
     if threads == "1":
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     files = export(a, name)
     if threads == "quality":
         quality(a, name, texts, files)
     else:
-        speed(a, name, int(threads), texts.split(","), files)
+        speed(a, name, int(threads), texts.split(","), "".join(precision), files)
 
 
 if __name__ == "__main__":
