@@ -87,3 +87,21 @@ func TestServedAdapters(t *testing.T) {
 	status, body = s.ask(t, "/v1/embeddings", "", `{"model": "bert", "input": "the river"}`)
 	require.Equal(t, 200, status, body)
 }
+
+// Loading in int8 says how much of the model that does not hold.
+func TestTellFiner(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(tiny)))
+	columns := `{"encoder.layer.0.intermediate.dense.weight": null, "encoder.layer.0.output.dense.weight": null}`
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "outlier_columns.json"), []byte(columns), 0o600))
+	for _, c := range []struct{ precision, want string }{
+		{"int8", "rhumb: 2 linear layers in bfloat16, which int8 does not hold well enough\n"},
+		{"float32", ""},
+	} {
+		for _, more := range [][]string{{}, {"--as", "embedding"}} {
+			code, _, stderr := rhumb(t, "", append([]string{"embed", "a", "--model", dir, "--precision", c.precision}, more...)...)
+			assert.Equal(t, 0, code)
+			assert.Equal(t, c.want, stderr)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -97,7 +98,18 @@ func (f *modelFlags) load(ctx context.Context, c *console) (*embed.Model, error)
 	if err != nil {
 		return nil, err
 	}
-	return open(ctx, dir, cfg)
+	m, err := open(ctx, dir, cfg)
+	if err == nil {
+		tellFiner(c.stderr, m.Info())
+	}
+	return m, err
+}
+
+// tellFiner says which part of a model Int8 does not hold well enough.
+func tellFiner(to io.Writer, i embed.Info) {
+	if n := len(i.Finer); n > 0 {
+		fmt.Fprintf(to, "rhumb: %s in %v, which int8 does not hold well enough\n", counted(n, "linear layer"), embed.BFloat16)
+	}
 }
 
 // A loadedModel is an embedding model, a sparse one or a multi-vector model; the others are nil.
@@ -138,7 +150,9 @@ func (f *modelFlags) loadEither(ctx context.Context, c *console, kinds ...string
 	loaded, err := loadKind(ctx, dir, cfg, f.kind(), kinds)
 	switch l := loaded.(type) {
 	case *embed.Model:
-		m.model = l
+		if m.model = l; err == nil {
+			tellFiner(c.stderr, l.Info())
+		}
 	case *sparse.Model:
 		m.sparse = l
 	case *multivector.Model:

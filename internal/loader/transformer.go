@@ -192,6 +192,9 @@ func (e *Encoder) readOutliers(cfg *Config) error {
 		return e.Base.ErrorIn(manifest.Outliers, errors.New("expected an object with a list of whole numbers for each linear layer"))
 	}
 	e.calibrated = string(modelfolder.Canonical(data))
+	if len(e.Outliers.Finer()) > 0 {
+		e.calibrated += " and attention in float32"
+	}
 	return nil
 }
 

@@ -85,7 +85,7 @@ type Config struct {
 	Weights  *tensor.File  // must stay open as long as the model is used: the token table stays there
 	Adapter  *Adapter      // merged into the weights; its file must stay open too. nil = none
 	Set      *kernel.Set   // whose kernels linear layers are packed for; nil = they are checked and counted, not packed: the model has the same Bytes, and no Forward
-	Format   kernel.Format // of the products of linear layers, and of attention, but that is BFloat16 where this is Int8 or Int4
+	Format   kernel.Format // of the products of linear layers, and of attention, but see mixing
 	Outliers Outliers      // in Int8
 	Packed   *Model        // of OpenToMeasure, of the same weights: layers that it has in the format and with the outliers that they are to have are taken from it, which then no longer works. nil = none
 	Head     HeadKind
@@ -184,13 +184,23 @@ func (w *weights) open() (*Model, error) {
 	m.set, m.bytes = w.set, w.bytes
 	m.names = w.names
 	m.packs, m.sources, m.spare = w.packs, w.sources, w.spare
-	if m.mixing = w.format; w.format == kernel.Int8 || w.format == kernel.Int4 {
-		m.mixing = kernel.BFloat16
-	}
+	m.mixing = w.mixing()
 	m.Linears, m.Stored = w.linears, w.stores.String()
 	m.Family, m.Trusted, m.Ignored = head.ModelType, trusted, append(unreadRope(w.config, w.key), w.stores.ignored()...)
 	m.Passed = w.passedOver()
 	return m, nil
+}
+
+// mixing returns the format of the products of attention: where some layers are finer than Int8, which
+// was measured beside products in Float32, they are so too.
+func (w *weights) mixing() kernel.Format {
+	switch {
+	case w.format == kernel.Int8 && len(w.outliers.Finer()) > 0:
+		return kernel.Float32
+	case w.format == kernel.Int8 || w.format == kernel.Int4:
+		return kernel.BFloat16
+	}
+	return w.format
 }
 
 // typeOfCode returns the model_type of the family whose code auto_map names for AutoModel, "" where
