@@ -235,3 +235,16 @@ func TestErrors(t *testing.T) {
 	assert.Equal(t, 4, got[0].Vectors.Rows)
 	assert.Positive(t, got[0].Sparse.Truncated)
 }
+
+// The prompt stays where texts are cut at their start.
+func TestPromptOfCutTexts(t *testing.T) {
+	m := load(t, embed.Config{})
+	o := Options{Prompt: "b c "}
+	rest, err := m.Embed(t.Context(), []string{"d e"}, o)
+	require.NoError(t, err)
+	o.Truncate, o.MaxTokens = embed.TruncateStart, rest[0].Tokens
+	cut, err := m.Embed(t.Context(), []string{strings.Repeat("a ", 20) + "d e"}, o)
+	require.NoError(t, err)
+	assert.Positive(t, cut[0].Truncated)
+	assert.Equal(t, rest[0].Dense, cut[0].Dense)
+}

@@ -8,7 +8,6 @@ import (
 	"github.com/rhumb-go/rhumb/internal/facade"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/tensor"
-	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // Options are those of one request. The zero Options are the defaults.
@@ -44,26 +43,13 @@ func (c *call) Check() (pipeline.Request, error) {
 }
 
 // check finds what the options say.
-func (c *call) check() (err error) {
+func (c *call) check() error {
 	m, o := c.model, &c.options
 	name := o.PromptName
 	if _, ok := m.info.Prompts[c.side.task]; name == "" && o.Prompt == "" && ok {
 		name = c.side.task
 	}
-	err = c.Settle(m.loaded, facade.Options{Prompt: o.Prompt, PromptName: name, Truncate: o.Truncate, MaxTokens: o.MaxTokens})
-	if err != nil || c.Reader.Prompt == "" || c.Route.Encoder.Chat != nil {
-		return err
-	}
-	tok := c.Route.Encoder.Tokenizer
-	ids, _, err := tok.Append(nil, c.Reader.Prompt, tokenizer.Options{})
-	if err != nil {
-		return facade.OptionError(embed.OptionPrompt, "%w", err)
-	}
-	if n, limit := len(ids), c.Encode.MaxTokens; limit > 0 && n > limit {
-		return facade.OptionError(embed.OptionPrompt, "%d tokens, model reads %d", n, limit)
-	}
-	c.Encode.Prefix = len(ids) - tok.SpecialTokens()
-	return nil
+	return c.Settle(m.loaded, facade.Options{Prompt: o.Prompt, PromptName: name, Truncate: o.Truncate, MaxTokens: o.MaxTokens})
 }
 
 // least returns how many tokens a text has in any case.

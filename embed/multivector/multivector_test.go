@@ -16,6 +16,7 @@ import (
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/rerank"
 	"github.com/rhumb-go/rhumb/internal/mutate"
+	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // files returns those of a golden's folder, with the changes; one to "" has none.
@@ -177,6 +178,9 @@ func TestErrors(t *testing.T) {
 	require.NoError(t, err)
 	assert.Positive(t, cut.Truncated)
 	assert.Equal(t, cut.Truncated, scores[0].Truncated)
+	_, err = m.Score(ctx, "q", []string{"a"}, rerank.Options{MaxDocumentTokens: -1})
+	require.ErrorAs(t, err, &option)
+	assert.Equal(t, embed.OptionMaxDocumentTokens, option.Option)
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
 	_, err = m.EmbedQueries(canceled, []string{"a"}, Options{})
@@ -186,6 +190,30 @@ func TestErrors(t *testing.T) {
 	require.NoError(t, closed.Close())
 	_, err = closed.Rank(ctx, "q", []string{"a"}, 0, rerank.Options{})
 	assert.ErrorIs(t, err, embed.ErrClosed)
+}
+
+// MaxDocumentTokens leaves of a document what its first tokens cover, or its last ones.
+func TestMaxDocumentTokens(t *testing.T) {
+	m := load(t, filepath.Join(goldens, "mv-bert", "model"), embed.Config{})
+	const document = "the garden of the engine"
+	e, err := m.Tokenizer().EncodeOffsets(document, tokenizer.Options{NoSpecial: true})
+	require.NoError(t, err)
+	for _, most := range []int{1, 3, len(e.IDs), len(e.IDs) + 1} {
+		kept := min(most, len(e.IDs))
+		for direction, part := range map[embed.Truncation]string{
+			embed.TruncateEnd:   document[:e.Offsets[kept-1].End],
+			embed.TruncateStart: document[e.Offsets[len(e.IDs)-kept].Start:],
+		} {
+			want, err := m.Score(t.Context(), "a garden", []string{part}, rerank.Options{})
+			require.NoError(t, err)
+			got, err := m.Score(t.Context(), "a garden", []string{document}, rerank.Options{MaxDocumentTokens: most, Truncate: direction})
+			require.NoError(t, err)
+			want[0].Truncated = len(e.IDs) - kept
+			assert.Equal(t, want, got, "%d, %v", most, direction)
+		}
+	}
+	_, err = m.Score(t.Context(), "q", []string{document}, rerank.Options{MaxDocumentTokens: 2, Truncate: embed.TruncateNone})
+	assert.ErrorContains(t, err, "expected 2 or fewer")
 }
 
 // Scores are MaxSim of the vectors, in any company, through a queue too; documents with

@@ -12,7 +12,7 @@ import (
 // Score returns how well each document answers the query, in the documents' order: MaxSim
 // of their vectors, divided by those of the query where Info.MeanMaxSim says so. It is as
 // rerank.Model.Score, but that opts.Prompt and its name are the query's, MaxTokens is a
-// document's limit, Raw changes nothing, and Tokens and Truncated are of the query and the
+// document's limit, its prompt and special tokens included, Raw changes nothing, and Tokens and Truncated are of the query and the
 // document together, as those of a pair are. A document may be empty.
 func (m *Model) Score(ctx context.Context, query string, documents []string, opts rerank.Options) ([]rerank.Score, error) {
 	return score(ctx, m, m.run, query, documents, opts)
@@ -30,6 +30,9 @@ func score(ctx context.Context, m *Model, run runner, text string, documents []s
 	if text == "" {
 		return nil, facade.OptionError(embed.OptionQuery, "empty, expected a text")
 	}
+	if err := facade.CheckDocumentTokens(opts.MaxDocumentTokens); err != nil {
+		return nil, err
+	}
 	made, err := embedTexts(ctx, run, m.newCall(query, []string{text}, Options{
 		Prompt: opts.Prompt, PromptName: opts.PromptName, Truncate: opts.Truncate,
 	}))
@@ -41,7 +44,7 @@ func score(ctx context.Context, m *Model, run runner, text string, documents []s
 	}
 	asked := &made[0]
 	c := m.newCall(document, documents, Options{Truncate: opts.Truncate, MaxTokens: opts.MaxTokens})
-	c.Empty = true
+	c.Empty, c.Most = true, opts.MaxDocumentTokens
 	if c.scorer, err = m.NewScorer(asked.Vectors); err != nil {
 		return nil, err
 	}

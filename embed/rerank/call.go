@@ -3,7 +3,6 @@ package rerank
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 
 	"github.com/rhumb-go/rhumb/embed"
@@ -24,6 +23,7 @@ type call struct {
 	scores  bool        // of a reranker are asked for
 
 	prompt string
+	prefix int // its tokens, which stay where a single text is cut at its start
 	encode tokenizer.Options
 	frame  loader.Frame // of a model with a template
 	logits []float32    // inputs×labels
@@ -82,17 +82,19 @@ func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 	if c.prompt != "" {
 		query = c.prompt + query
 	}
-	document, dropped, err := c.cutDocument(p[1])
-	if err != nil {
+	var truncated, dropped int
+	var err error
+	tok := c.model.tokenizer()
+	if p[1], dropped, err = facade.CutDocument(tok, p[1], c.options.MaxDocumentTokens, c.encode); err != nil {
 		return dst, err
 	}
-	p[1] = document
-	var truncated int
-	switch tok := c.model.tokenizer(); {
+	switch {
 	case c.chats():
 		dst, truncated, err = c.appendChat(dst, p[0], p[1])
 	case c.single || !c.scores && p[1] == "":
-		dst.IDs, truncated, err = tok.Append(dst.IDs, query, c.encode)
+		o := c.encode
+		o.Prefix = c.prefix
+		dst.IDs, truncated, err = tok.Append(dst.IDs, query, o)
 	default:
 		dst.IDs, dst.Types, truncated, err = tok.AppendPair(dst.IDs, dst.Types, query, p[1], c.encode)
 		if !c.model.typed {
@@ -101,27 +103,6 @@ func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 	}
 	c.counts[i] = count{len(dst.IDs) - len(before.IDs), truncated + dropped}
 	return dst, err
-}
-
-// cutDocument returns the part of a document that its first tokens cover, or where texts
-// are cut at their start its last ones, as many as Options.MaxDocumentTokens says, and how
-// many tokens it drops.
-func (c *call) cutDocument(text string) (part string, dropped int, err error) {
-	most := c.options.MaxDocumentTokens
-	if most == 0 || c.single {
-		return text, 0, nil
-	}
-	e, err := c.model.tokenizer().EncodeOffsets(text, tokenizer.Options{NoSpecial: true, Done: c.encode.Done})
-	if dropped = len(e.IDs) - most; err != nil || dropped <= 0 {
-		return text, 0, err
-	}
-	switch c.encode.Truncate {
-	case tokenizer.TruncateNone:
-		return text, 0, fmt.Errorf("a document of %d tokens, expected %d or fewer", len(e.IDs), most)
-	case tokenizer.TruncateStart:
-		return text[e.Offsets[dropped].Start:], dropped, nil
-	}
-	return text[:e.Offsets[most-1].End], dropped, nil
 }
 
 // Take is that of pipeline.Sink: it keeps the one row of input i.

@@ -51,3 +51,17 @@ func TestMaxDocumentTokens(t *testing.T) {
 	cut := tokens(t, &call{model: m, scores: true, pairs: [][2]string{{"q", "day summer"}}, options: Options{MaxDocumentTokens: 1, Truncate: embed.TruncateStart}})
 	assert.Equal(t, tokens(t, &call{model: m, scores: true, pairs: [][2]string{{"q", rest}}})[0].IDs, cut[0].IDs, "the text of the last token")
 }
+
+// The prompt stays where a text by itself is cut at its start.
+func TestPromptOfCutTexts(t *testing.T) {
+	m, _ := loadGolden(t, "rerank-bert", embed.Config{})
+	const prompt = "the river "
+	rest := &call{model: m, single: true, pairs: [][2]string{{"day summer"}}, options: Options{Prompt: prompt}}
+	whole := tokens(t, rest)[0]
+	cut := &call{model: m, pairs: [][2]string{{strings.Repeat("query ", 20) + "day summer"}}, options: Options{
+		Prompt: prompt, Truncate: embed.TruncateStart, MaxTokens: len(whole.IDs),
+	}}
+	assert.Equal(t, whole.IDs, tokens(t, cut)[0].IDs)
+	cut.single = true
+	assert.Equal(t, whole.IDs, tokens(t, cut)[0].IDs)
+}

@@ -18,7 +18,7 @@ type Options struct {
 	Raw               bool             // logits in place of scores or probabilities
 }
 
-// checkLength finds how inputs are cut.
+// checkLength finds how inputs with the prompt are cut.
 func (c *call) checkLength() error {
 	m, opts := c.model, &c.options
 	least, err := c.least()
@@ -29,8 +29,8 @@ func (c *call) checkLength() error {
 	if limit := base.MaxTokens; limit > 0 && limit < least {
 		return facade.OptionError(embed.OptionMaxTokens, "the model's limit is %d, expected at least %d", limit, least)
 	}
-	if n := opts.MaxDocumentTokens; n < 0 {
-		return facade.OptionError(embed.OptionMaxDocumentTokens, "%d, expected 1 or more, or 0 for no limit", n)
+	if err := facade.CheckDocumentTokens(opts.MaxDocumentTokens); err != nil {
+		return err
 	}
 	if c.chats() {
 		if opts.Truncate == embed.TruncateStart {
@@ -38,7 +38,9 @@ func (c *call) checkLength() error {
 		}
 		base.Truncate = tokenizer.TruncateEnd // of what a template makes
 	}
-	c.encode, err = facade.Cut(base, opts.Truncate, opts.MaxTokens, least)
+	if c.encode, err = facade.Cut(base, opts.Truncate, opts.MaxTokens, least); err == nil && !c.scores && !c.chats() {
+		c.prefix, err = facade.Prefix(m.tokenizer(), c.prompt, c.encode.MaxTokens)
+	}
 	return err
 }
 

@@ -123,6 +123,26 @@ func TestErrors(t *testing.T) {
 	assert.Positive(t, got[0].Truncated)
 }
 
+// The prompt stays where texts are cut at their start, and one that leaves no room is an error.
+func TestPromptOfCutTexts(t *testing.T) {
+	m := load(t, filepath.Join(goldens, "sparse-bert-max", "model"), embed.Config{})
+	const prompt = "the garden of "
+	rest, err := m.Embed(t.Context(), []string{"summer day"}, Options{Prompt: prompt})
+	require.NoError(t, err)
+	o := Options{Prompt: prompt, Truncate: embed.TruncateStart, MaxTokens: rest[0].Tokens}
+	cut, err := m.Embed(t.Context(), []string{strings.Repeat("engine ", 20) + "summer day"}, o)
+	require.NoError(t, err)
+	assert.Positive(t, cut[0].Truncated)
+	assert.Equal(t, rest[0].Indices, cut[0].Indices)
+	assert.Equal(t, rest[0].Values, cut[0].Values)
+	o.MaxTokens = 3
+	_, err = m.Embed(t.Context(), []string{"a"}, o)
+	var fault *embed.OptionError
+	require.ErrorAs(t, err, &fault)
+	assert.Equal(t, embed.OptionPrompt, fault.Option)
+	assert.ErrorContains(t, err, "model reads 3")
+}
+
 // Queries of an inference-free model do not run its transformer, and requests take the
 // route that their prompt name chooses, else the default one; a queue does too.
 func TestRoutes(t *testing.T) {

@@ -55,6 +55,49 @@ func Cut(o tokenizer.Options, truncate embed.Truncation, limit, least int) (toke
 	return o, nil
 }
 
+// Prefix returns how many tokens a prompt has at the head of a text, which stay where that is
+// cut at its start. A prompt of more than limit tokens, 0 for any number, is an error.
+func Prefix(t *tokenizer.Tokenizer, prompt string, limit int) (int, error) {
+	if prompt == "" {
+		return 0, nil
+	}
+	ids, _, err := t.Append(nil, prompt, tokenizer.Options{})
+	if err != nil {
+		return 0, OptionError(embed.OptionPrompt, "%w", err)
+	}
+	if n := len(ids); limit > 0 && n > limit {
+		return 0, OptionError(embed.OptionPrompt, "%d tokens, model reads %d", n, limit)
+	}
+	return len(ids) - t.SpecialTokens(), nil
+}
+
+// CutDocument returns the part of a document that its first tokens cover, or where o cuts
+// texts at their start its last ones, most of them or 0 for all, and how many it drops.
+func CutDocument(t *tokenizer.Tokenizer, text string, most int, o tokenizer.Options) (part string, dropped int, err error) {
+	if most == 0 {
+		return text, 0, nil
+	}
+	e, err := t.EncodeOffsets(text, tokenizer.Options{NoSpecial: true, Done: o.Done})
+	if dropped = len(e.IDs) - most; err != nil || dropped <= 0 {
+		return text, 0, err
+	}
+	switch o.Truncate {
+	case tokenizer.TruncateNone:
+		return text, 0, fmt.Errorf("a document of %d tokens, expected %d or fewer", len(e.IDs), most)
+	case tokenizer.TruncateStart:
+		return text[e.Offsets[dropped].Start:], dropped, nil
+	}
+	return text[:e.Offsets[most-1].End], dropped, nil
+}
+
+// CheckDocumentTokens returns an error unless most is a limit of CutDocument.
+func CheckDocumentTokens(most int) error {
+	if most < 0 {
+		return OptionError(embed.OptionMaxDocumentTokens, "%d, expected 1 or more, or 0 for no limit", most)
+	}
+	return nil
+}
+
 // bytesPerToken is about how many bytes of a text a token stands for.
 const bytesPerToken = 4
 

@@ -16,6 +16,7 @@ type Texts struct {
 	Least int  // tokens that a text has in any case
 	Limit *int // that it may have, 0 = any number; nil = those of the route
 	Empty bool // a text may be empty
+	Most  int  // tokens of a text by itself, see CutDocument; 0 = all
 
 	Route  *loader.Route
 	Reader loader.Reader     // with the prompt
@@ -50,7 +51,10 @@ func (t *Texts) Settle(m *loader.Model, o Options) (err error) {
 		err = t.Reader.Frame.CheckLimit(t.Encode.MaxTokens)
 	}
 	if err != nil {
-		err = &embed.OptionError{Option: embed.OptionPrompt, Err: err}
+		return &embed.OptionError{Option: embed.OptionPrompt, Err: err}
+	}
+	if e.Chat == nil { // which has the prompt in it
+		t.Encode.Prefix, err = Prefix(e.Tokenizer, prompt, t.Encode.MaxTokens)
 	}
 	return err
 }
@@ -84,6 +88,10 @@ func (t *Texts) Append(dst pipeline.Tokens, i int) (_ pipeline.Tokens, truncated
 	if text == "" && !t.Empty {
 		return dst, 0, ErrEmptyText
 	}
+	text, dropped, err := CutDocument(t.Route.Encoder.Tokenizer, text, t.Most, t.Encode)
+	if err != nil {
+		return dst, 0, err
+	}
 	dst.IDs, truncated, err = t.Reader.Append(dst.IDs, text, t.Encode)
-	return dst, truncated, err
+	return dst, truncated + dropped, err
 }
