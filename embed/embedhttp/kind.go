@@ -131,13 +131,13 @@ func (q queues) Close(ctx context.Context) (err error) {
 	return err
 }
 
-// description returns m without its queue, if it comes and goes.
+// description returns m without its queues, if it comes and goes.
 func (m *Model) description() *Model {
 	if m.entry == nil {
 		return m
 	}
 	d := *m
-	d.Queue, d.Rerank, d.MultiVector, d.Sparse = nil, nil, nil, nil
+	d.Queue, d.Rerank, d.MultiVector, d.Sparse, d.M3 = nil, nil, nil, nil, nil
 	return &d
 }
 

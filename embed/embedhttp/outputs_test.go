@@ -162,3 +162,18 @@ func lax[T any](t testing.TB, h *Handler, path, body string) (v T) {
 	require.NoError(t, json.Unmarshal(answerOf[json.RawMessage](t, h, path, body), &v))
 	return v
 }
+
+// What answers of a model that comes and goes are made of leads to none of its weights, and
+// says of which kind it is.
+func TestDescriptionOfSeveralOutputs(t *testing.T) {
+	m, err := m3.Load(t.Context(), heads+"bge-m3/model", embed.Config{})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, m.Close()) })
+	var c Config
+	addM3(t, m)(&c)
+	served := c.Models[0]
+	served.entry, served.told = new(entry), served.kinds()
+	d := served.description()
+	assert.Nil(t, d.queue())
+	assert.Equal(t, served.kinds(), d.kinds())
+}
