@@ -124,15 +124,15 @@ out.npy those are in out.scales.npy, in the other formats in a column.`,
 			return err
 		}
 		defer func() { err = errors.Join(err, m.Close()) }()
+		if m.model == nil && found != nil {
+			return usagef("--cache: expected a model that makes an embedding of a text")
+		}
 		if err := c.spare(cfg.Output); err != nil {
 			return err
 		}
 		if streams {
 			how := weights.how(parts.how(cfg.Options))
 			return c.batchStream(ctx, m, how, &in, &cfg, as, model.progress.value)
-		}
-		if m.model == nil && found != nil {
-			return usagef("--cache: expected a model that makes an embedding of a text")
 		}
 		report, err := c.runJob(ctx, m, cfg, model.progress.value)
 		if err != nil {

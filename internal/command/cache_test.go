@@ -75,6 +75,9 @@ func TestBatchCache(t *testing.T) {
 		assert.Equal(t, c.code, code, "%v", c.flags)
 		assert.Contains(t, stderr, c.message)
 	}
+	code, _, stderr = rhumb(t, "", "batch", in, "-", "--cache", "1MB", "--model", splade)
+	assert.Equal(t, 2, code)
+	assert.Contains(t, stderr, "--cache: expected a model that makes an embedding of a text")
 }
 
 // A service with a cache answers the same bytes for the same text, tells what it found, and
