@@ -51,7 +51,6 @@ func oneTileInt4SSE41(c *float32, ldc int, a, b, bias *float32, steps, m, n int,
 	}
 }
 
-// packRowsInt4SSE41 leaves a short last group to packRowsInt4Generic.
 func packRowsInt4SSE41(dst, src *float32, ld, m, cols int) {
 	packWholeGroups(packGroupsInt4SSE41, dst, src, ld, m, cols)
 }

@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // A chart is bars of rows in columns, each of its own scale.
 type chart struct {
@@ -56,12 +60,8 @@ func (c chart) draw() []byte {
 		y += line
 		to.text(margin, y, 12, "normal", "#222", name)
 		for k, col := range c.columns {
-			most := 0.0
-			for _, v := range col.values {
-				most = max(most, v)
-			}
 			if v := col.values[i]; v > 0 {
-				to.bar(margin+names+k*wide, y, v/most*longest, name[:len(own)] == own, fmt.Sprintf("%.*f", col.digits, v))
+				to.bar(margin+names+k*wide, y, v/slices.Max(col.values)*longest, strings.HasPrefix(name, own), fmt.Sprintf("%.*f", col.digits, v))
 			}
 		}
 	}

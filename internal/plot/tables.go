@@ -76,28 +76,23 @@ func (all records) backends() string {
 	return t.String()
 }
 
-// scored returns the runs with scores.
-func (all records) scored() (some records) {
-	for _, r := range all {
-		if len(r.Scores) > 0 {
-			some = append(some, r)
-		}
-	}
-	return some
+// scored returns the models and tasks that have scores, a comma between them.
+func (all records) scored() []string {
+	some := slices.DeleteFunc(slices.Clone(all), func(r record) bool { return len(r.Scores) == 0 })
+	return some.distinct(func(r record) string { return r.Model + ", " + r.Texts })
 }
 
 // quality is the scores of all engines, by models and tasks, and their mean by that of base.
 func (all records) quality() string {
-	scored := all.scored()
-	head := append([]string{"engine"}, scored.distinct(func(r record) string { return r.Model + ", " + r.Texts })...)
+	head := append([]string{"engine"}, all.scored()...)
 	t := newTable(append(head, "mean, % of "+base)...)
 	for _, e := range engines() {
 		var cells []string
 		for _, c := range head[1:] {
 			model, task, _ := strings.Cut(c, ", ")
-			cells = append(cells, number(scored.cell(model, task, 0, func(r record) float64 { return r.Scores[e] }), 4))
+			cells = append(cells, number(all.cell(model, task, 0, func(r record) float64 { return r.Scores[e] }), 4))
 		}
-		t.row([]string{e}, append(cells, number(100*scored.kept(e), 2))...)
+		t.row([]string{e}, append(cells, number(100*all.kept(e), 2))...)
 	}
 	return t.String()
 }
@@ -105,8 +100,8 @@ func (all records) quality() string {
 // kept is the mean of an engine's scores by those of base, over all models and tasks.
 func (all records) kept(engine string) float64 {
 	var values []float64
-	for _, c := range all.scored().distinct(func(r record) string { return r.Model + "\n" + r.Texts }) {
-		model, task, _ := strings.Cut(c, "\n")
+	for _, c := range all.scored() {
+		model, task, _ := strings.Cut(c, ", ")
 		values = append(values, all.cell(model, task, 0, score(engine)))
 	}
 	return mean(values)
