@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/kernel"
@@ -49,16 +50,14 @@ The exit code is 1 where something differs by more than it may.`,
 	flags := cmd.Flags()
 	flags.StringVar(&vectors, "reference", "", "`FILE` of the other engine's vectors, a row a text: npy, or jsonl of lists or of objects with \"embedding\"")
 	flags.StringVar(&tokens, "reference-ids", "", "`FILE` of what it made on the way, jsonl, a line a text: its ids, or an object with \"ids\" and \"hidden\", its last hidden states")
-	flags.Float64Var(&tolerance, "tolerance", 0.005, "how far two vectors may be apart at unit length")
+	flags.Float64Var(&tolerance, "tolerance", 0.005, "`DISTANCE` that two vectors may be apart at unit length")
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 		if vectors == "" {
-			for _, name := range []string{"model", "reference-ids", "tolerance"} {
-				if flags.Changed(name) {
-					return usagef("--%s without --reference: expected the file of another engine's vectors", name)
-				}
-			}
 			if len(args) > 0 {
 				return usagef("TEXTS without --reference: expected the file of their vectors")
+			}
+			if err := checkMachineFlags(flags); err != nil {
+				return err
 			}
 			return c.verifyMachine(ctx, cmd, &model, *asJSON)
 		}
@@ -88,6 +87,16 @@ The exit code is 1 where something differs by more than it may.`,
 		return err
 	})
 	return cmd
+}
+
+// checkMachineFlags checks that what is given says something of the machine, not of a model.
+func checkMachineFlags(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(flag *pflag.Flag) {
+		if !slices.Contains([]string{"kernels", "precision", "json", "progress", "quiet"}, flag.Name) {
+			err = cmp.Or(err, usagef("--%s without --reference: expected the file of another engine's vectors", flag.Name))
+		}
+	})
+	return err
 }
 
 // verifyMachine runs the models inside the binary, on the kernel set and in the precision that the flags

@@ -55,6 +55,8 @@ func TestVerifyReference(t *testing.T) {
 
 	for want, args := range map[string][]string{
 		"--model without --reference":        {"--model", tiny},
+		"--prompt without --reference":       {"--prompt", "query: ", "--kernels", "generic"},
+		"--threads without --reference":      {"--threads", "1"},
 		"TEXTS without --reference":          {texts},
 		"--reference without TEXTS":          {"--reference", same},
 		"--tolerance 0: must be more than 0": {"--reference", same, "--tolerance", "0", texts},
