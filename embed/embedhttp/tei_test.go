@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -284,6 +286,32 @@ func TestTEITokens(t *testing.T) {
 			assert.Equal(t, 422, send(h, "POST", path, body).Code, "%s %s", path, body)
 		}
 	}
+}
+
+// Ids may stand for many times their bytes: what their text would have beyond the limit of a request
+// is refused, and what it has takes room.
+func TestTEIDecodeSize(t *testing.T) {
+	const size = 64 << 10
+	tiny(t)
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := served(t, func(c *Config) { c.MaxBody = 2 * size })
+		mask := func(n int) string { // of 6 bytes
+			return `{"skip_special_tokens": false, "ids": [4` + strings.Repeat(",4", n-1) + `]}`
+		}
+		w := send(h, "POST", "/decode", mask(2*size/6+1))
+		assert.Equal(t, 413, w.Code)
+		assert.Equal(t, teiError{"ids: they stand for 131076 bytes of text, expected at most 131072", "Validation"}, decode[teiError](t, w.Body))
+		assert.Equal(t, 200, send(h, "POST", "/decode", mask(2*size/6)).Code)
+		requireRoom(t, h)
+
+		full := &exchange{h: h, r: httptest.NewRequest("POST", "/", nil)}
+		full.shares = append(full.shares, share{h.room.middle, middleRoom - size})
+		require.NoError(t, h.room.middle.Acquire(t.Context(), middleRoom-size))
+		assert.Equal(t, 200, send(h, "POST", "/decode", mask(size/6)).Code)
+		assert.Equal(t, 429, send(h, "POST", "/decode", mask(size/6+1)).Code)
+		full.leave()
+		requireRoom(t, h)
+	})
 }
 
 // The tokens of texts that pass through a chat template are those that sentence-transformers

@@ -175,13 +175,32 @@ func (x *exchange) teiDecode() error {
 	if err != nil {
 		return err
 	}
+	t := c.model.queue().Tokenizer()
+	size := c.inputs.textSize(t)
+	if size > x.h.cfg.MaxBody {
+		return fail(codeTooLarge, "ids", "they stand for %d bytes of text, expected at most %d", size, x.h.cfg.MaxBody)
+	}
+	if err := x.hold(size); err != nil {
+		return err
+	}
 	texts := make([]string, len(c.inputs.ids))
 	for i, ids := range c.inputs.ids {
-		if texts[i], err = c.model.queue().Tokenizer().Decode(ids, tokenizer.DecodeOptions{KeepSpecial: c.special}); err != nil {
+		if texts[i], err = t.Decode(ids, tokenizer.DecodeOptions{KeepSpecial: c.special}); err != nil {
 			return fail(codeInvalidInput, "ids", "input %d: %v", i, err)
 		}
 	}
 	return x.json(http.StatusOK, texts)
+}
+
+// textSize returns the bytes of what all token ids stand for, which may be many times those of the request.
+func (in *inputs) textSize(t *tokenizer.Tokenizer) (n int64) {
+	for _, ids := range in.ids {
+		for _, id := range ids {
+			piece, _ := t.Token(id) // one that there is not is Decode's error
+			n += int64(len(piece))
+		}
+	}
+	return n
 }
 
 // teiAPI is the version of text-embeddings-inference whose API this is.
