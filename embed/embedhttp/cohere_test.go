@@ -93,6 +93,7 @@ func TestCohereErrors(t *testing.T) {
 		{"/v2/embed", `{"model": "cross", "texts": ["a"]}`, 400, "a reranker"},
 		{"/v2/embed", `{"model": "tiny"}`, 400, "texts: missing"},
 		{"/v2/embed", `{"model": "tiny", "texts": "a"}`, 400, "expected a list"},
+		{"/v2/embed", `{"model": "tiny", "texts": []}`, 400, "texts: an empty list"},
 		{"/v2/embed", `{"model": "tiny", "texts": [[2, 3]]}`, 400, "expected a list of texts"},
 		{"/v2/embed", `{"model": "tiny", "texts": ["a", ""]}`, 400, "input 1: empty"},
 		{"/v2/embed", `{"model": "tiny", "texts": ["a"], "images": ["b"]}`, 400, "images: unknown"},

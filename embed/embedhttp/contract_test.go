@@ -150,6 +150,8 @@ func TestErrors(t *testing.T) {
 		{`{"model":"tiny","input":[[]]}`, "invalid_input", "input", "input 0: empty"},
 		{`{"model":"tiny","input":[[3,4],[]]}`, "invalid_input", "input", "input 1: empty"},
 		{`{"model":"tiny","input":7}`, "invalid_input", "input", "found 7"},
+		{`{"model":"tiny","inputs":[]}`, "invalid_input", "inputs", "inputs: an empty list"},
+		{`{"model":"tiny","input":[[1.5]]}`, "invalid_input", "input", "input 0: token 0: found 1.5"},
 		{`{"model":"tiny","input":true}`, "invalid_input", "input", "found true"},
 		{`{"model":"tiny","input":{"text":"a"}}`, "invalid_input", "input", "found {"},
 		{`{"model":"tiny","input":[null]}`, "invalid_input", "input", "found null"},

@@ -1,6 +1,7 @@
 package embedhttp
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -21,9 +22,7 @@ func (c *call) frame(of kind) error {
 		return nil
 	}
 	if of != embedding {
-		f := fail(codeInvalidInput, "", "token ids, expected texts")
-		f.param = c.inputs.field
-		return f
+		return c.inputs.failure(errors.New("token ids, expected texts"))
 	}
 	head, tail, err := c.model.Queue.Frame(c.promptName.value)
 	if err != nil {
@@ -42,10 +41,8 @@ func (c *call) frame(of kind) error {
 		if n >= special && slices.Equal(ids[:len(head)], head) && slices.Equal(ids[n-len(tail):], tail) {
 			continue
 		}
-		f := fail(codeInvalidInput, "", "input %d: %stoken ids without the special tokens of this model's tokenizer, %v before a text and %v after it, as another tokenizer's would be: send texts (with LangChain's OpenAIEmbeddings check_embedding_ctx_length=False), or add_special_tokens true where only those are missing",
-			i, c.unknown(ids), head, tail)
-		f.param = c.inputs.field
-		return f
+		return c.inputs.failure(fmt.Errorf("input %d: %stoken ids without the special tokens of this model's tokenizer, %v before a text and %v after it, as another tokenizer's would be: send texts (with LangChain's OpenAIEmbeddings check_embedding_ctx_length=False), or add_special_tokens true where only those are missing",
+			i, c.unknown(ids), head, tail))
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 
 // inputs are those of a request, texts or token ids.
 type inputs struct {
-	field string
+	field string // for messages
 	texts []string
 	ids   [][]int32
 }
@@ -20,9 +20,7 @@ func (in *inputs) count() int { return len(in.texts) + len(in.ids) }
 func (c *call) setInputs(h *Handler, field string, value []byte) error {
 	in := inputs{field: field}
 	if err := in.read(h, value); err != nil {
-		f := fail(codeInvalidInput, "", "%v", err)
-		f.param = field
-		return f
+		return in.failure(err)
 	}
 	old := &c.inputs
 	if old.field != "" && !(slices.Equal(old.texts, in.texts) && slices.EqualFunc(old.ids, in.ids, slices.Equal)) {
@@ -34,14 +32,21 @@ func (c *call) setInputs(h *Handler, field string, value []byte) error {
 	return nil
 }
 
-// read reads a text, a list of texts, token ids, or a list of them. The library
-// says what is wrong with an empty one.
+// failure is that of an error of read.
+func (in *inputs) failure(err error) *failure {
+	f := fail(codeInvalidInput, "", "%v", err)
+	f.param = in.field
+	return f
+}
+
+// read reads a text, a list of texts, token ids, or a list of them. An error names the input, or
+// the field where it is of all.
 func (in *inputs) read(h *Handler, value []byte) error {
 	if value[0] == '"' {
 		return in.text(h, unquote(value), 0)
 	}
 	if value[0] != '[' {
-		return fmt.Errorf("input: found %s, expected a text, token ids, or a list of them", excerpt(value))
+		return fmt.Errorf("%s: found %s, expected a text, token ids, or a list of them", in.field, excerpt(value))
 	}
 	var first byte
 	i := 0
@@ -53,10 +58,13 @@ func (in *inputs) read(h *Handler, value []byte) error {
 		switch {
 		case i == 0 && (first == '-' || first-'0' <= 9): // one list of ids
 			ids, err := tokenIDs(value)
+			if err != nil {
+				return fmt.Errorf("%s: %w", in.field, err)
+			}
 			in.ids = [][]int32{ids}
-			return err
+			return nil
 		case i == h.cfg.MaxItems:
-			return fmt.Errorf("input: more than %d items", h.cfg.MaxItems)
+			return fmt.Errorf("%s: more than %d items", in.field, h.cfg.MaxItems)
 		case part[0] == '"' && first != '[':
 			err = in.text(h, unquote(part), i)
 		case part[0] == '{' && first != '[': // as Jina has it
@@ -77,7 +85,7 @@ func (in *inputs) read(h *Handler, value []byte) error {
 		i++
 	}
 	if i == 0 {
-		return errors.New("input: an empty list, expected at least one item")
+		return fmt.Errorf("%s: an empty list, expected at least one item", in.field)
 	}
 	return nil
 }
@@ -111,7 +119,7 @@ func tokenIDs(value []byte) ([]int32, error) {
 	for part := range parts(value) {
 		id, err := strconv.ParseInt(string(part), 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("input: token %d: found %s, expected a token id, an integer of 32 bits", len(ids), excerpt(part))
+			return nil, fmt.Errorf("token %d: found %s, expected a token id, an integer of 32 bits", len(ids), excerpt(part))
 		}
 		ids = append(ids, int32(id))
 	}

@@ -133,7 +133,7 @@ func (c *prediction) setInputs(h *Handler, field string, value []byte) error {
 // addPair reads a text, or a list of one or two.
 func (c *prediction) addPair(h *Handler, field string, value []byte) error {
 	i := len(c.pairs)
-	in := inputs{}
+	in := inputs{field: "pair"}
 	if err := in.read(h, value); err != nil {
 		return fail(codeInvalidInput, field, "input %d: %v", i, err)
 	}

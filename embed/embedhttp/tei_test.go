@@ -286,6 +286,13 @@ func TestTEITokens(t *testing.T) {
 			assert.Equal(t, 422, send(h, "POST", path, body).Code, "%s %s", path, body)
 		}
 	}
+	for body, want := range map[string]string{
+		`{"ids": [[1.5]]}`:    "input 0: token 0: found 1.5, expected a token id, an integer of 32 bits",
+		`{"ids": [2, 99999]}`: "ids: input 0: token 1: id 99999 is not in the vocabulary",
+		`{"ids": []}`:         "ids: an empty list, expected at least one item",
+	} {
+		assert.Equal(t, want, decode[teiError](t, send(h, "POST", "/decode", body).Body).Error)
+	}
 }
 
 // Ids may stand for many times their bytes: what their text would have beyond the limit of a request

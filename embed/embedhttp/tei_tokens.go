@@ -38,7 +38,7 @@ var (
 func (c *tokenization) setInputs(h *Handler, field string, value []byte) error {
 	c.inputs.field = field
 	if err := c.inputs.read(h, value); err != nil {
-		return fail(codeInvalidInput, field, "%v", err)
+		return c.inputs.failure(err)
 	}
 	if (field == "ids") != (c.inputs.ids != nil) {
 		return fail(codeInvalidInput, field, "found %s, expected %s", excerpt(value), map[bool]string{true: "token ids", false: "texts"}[field == "ids"])

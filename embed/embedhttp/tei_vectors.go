@@ -16,7 +16,7 @@ func (c *call) setSentences(h *Handler, field string, value []byte) error {
 	if value[0] != '{' {
 		return fail(codeInvalidInput, field, "found %s, expected an object of source_sentence and sentences", excerpt(value))
 	}
-	source, others := inputs{field: field}, inputs{field: field}
+	source, others := inputs{field: "source_sentence"}, inputs{field: "sentences"}
 	for part := range parts(value) {
 		var err error
 		switch name, value := member(part); {
@@ -34,8 +34,7 @@ func (c *call) setSentences(h *Handler, field string, value []byte) error {
 	if source.texts == nil || others.texts == nil {
 		return fail(codeInvalidInput, field, "expected source_sentence, a text, and sentences, a list of them")
 	}
-	source.texts = append(source.texts, others.texts...)
-	c.inputs = source
+	c.inputs = inputs{field: field, texts: append(source.texts, others.texts...)}
 	return nil
 }
 
