@@ -23,8 +23,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/rhumb-go/rhumb/encoding"
@@ -66,55 +64,6 @@ type Embedder interface {
 }
 
 var _, _ Embedder = (*Model)(nil), (*Queue)(nil)
-
-// Info is what a model says about itself.
-type Info struct {
-	Name                 string
-	Family               string            // config.json's model_type; "static" for a table of token vectors
-	Layers               int               // transformer blocks, 0 for a table
-	Vocabulary           int               // token ids are 0 to Vocabulary-1
-	Dimensions           int               // the most components that an embedding has
-	DefaultDimensions    int               // components where a request asks for none: truncate_dim, or all
-	Matryoshka           bool              // the model declares that it is trained to be cut
-	MatryoshkaDimensions []int             // the dimensions that it declares, ascending; nil = it declares none
-	MaxTokens            int               // of one input, special tokens and prompt included; 0 = no limit
-	Prompts              map[string]string // by name
-	DefaultPrompt        string            // the name of the prompt of requests without one; "" = none
-	Routes               []string          // prompt names that choose among several ways through the model, ascending; nil = there is one
-	Pooling              []string          // "cls", "max", "mean", …; several are put end to end
-	Normalized           bool              // the model's own modules end with unit length
-	Similarity           string            // "cosine", "dot", …; "" = the model does not say
-	Precision            Precision
-	Arithmetic           string   // how Kernels multiply in Precision, such as "bfloat16 by VDPBF16PS"
-	Finer                []string // in Int8: the linear layers that it does not hold well enough, which are in BFloat16, by their first weight; what Inspect says is what the folder's outlier_columns.json does
-	Kernels              string
-	Workers              int
-	Tasks                []string      // prompt names that choose an adapter of the model's own
-	Transformers         int           // major version of transformers as which the tokenizer's files are read, 4 or 5; 0 = there is tokenizer.json alone
-	TokenizerReading     []string      // what that reads otherwise than tokenizer.json says, a line for each
-	TrustedCode          []string      // code in config.json's auto_map that Config.TrustModelType speaks for: what it computes may be another model
-	Ignored              []string      // places in the folder's files that nothing is computed of, such as "1_Pooling/config.json: comment": keys that the reference does not read either, and how it is to compute. At most 64, and how many more
-	Stored               string        // how the folder has the weights of linear layers, such as "int8" or "GPTQ, 4 bits"; "" = as floats
-	MemoryBytes          int64         // of the weights, those that stay in their file included
-	Ranges               *quant.Ranges // of int8 and uint8, from the folder's quantization_ranges.json; nil = it has none
-}
-
-// Info returns what the model says about itself.
-func (m *Model) Info() Info {
-	i := m.info
-	i.Prompts = maps.Clone(i.Prompts)
-	i.MatryoshkaDimensions = slices.Clone(i.MatryoshkaDimensions)
-	i.Pooling = slices.Clone(i.Pooling)
-	i.Routes = slices.Clone(i.Routes)
-	i.Tasks, i.Finer = slices.Clone(i.Tasks), slices.Clone(i.Finer)
-	i.TokenizerReading, i.TrustedCode, i.Ignored = slices.Clone(i.TokenizerReading), slices.Clone(i.TrustedCode), slices.Clone(i.Ignored)
-	if r := i.Ranges; r != nil {
-		clone := *r
-		clone.Min, clone.Max = slices.Clone(r.Min), slices.Clone(r.Max)
-		i.Ranges = &clone
-	}
-	return i
-}
 
 // Fingerprint returns 128 bits, in hexadecimal, of a SHA-256 over all that makes the
 // vectors: those of two models compare where it is the same. That is sums of the

@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
 	"github.com/rhumb-go/rhumb/internal/unsupported"
-	"github.com/rhumb-go/rhumb/quant"
 )
 
 // Load loads the model in the folder dir, laid out as sentence-transformers 2
@@ -105,7 +103,7 @@ func load(ctx context.Context, fsys fs.FS, dir string, cfg Config, packing loade
 		return nil, err
 	}
 	m := &Model{loaded: loaded, route: loaded.Default}
-	if m.info, err = describe(loaded, cfg); err == nil && cfg.Cache != nil && packing == loader.ToRun {
+	if m.info, err = describe(loaded, cfg.Name); err == nil && cfg.Cache != nil && packing == loader.ToRun {
 		m.cache, err = m.newCache(ctx, cfg.Cache)
 	}
 	if err != nil {
@@ -113,41 +111,6 @@ func load(ctx context.Context, fsys fs.FS, dir string, cfg Config, packing loade
 		return nil, err
 	}
 	return m, nil
-}
-
-// describe returns what is known of a model.
-func describe(m *loader.Model, cfg Config) (Info, error) {
-	s, r, e := m.Spec, m.Default, m.Default.Encoder
-	i := Info{
-		Name: cfg.Name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: e.Runs.Vocabulary(),
-		Dimensions: r.Dimensions, DefaultDimensions: s.Dimensions, MaxTokens: e.Options().MaxTokens,
-		Prompts: m.Prompts, DefaultPrompt: s.DefaultPrompt, Tasks: m.Tasks,
-		Pooling: r.PoolingNames(), Normalized: r.Spec.Normalized, Similarity: s.Similarity, Ranges: s.Ranges,
-		Precision: cfg.Precision, Finer: e.Outliers.Finer(), Arithmetic: m.Set.How(kernel.Format(cfg.Precision)), Kernels: m.Set.Name(), Workers: m.Workers,
-		MemoryBytes: m.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: m.Trusted, Ignored: s.Ignored.List(), Stored: e.Stored(),
-	}
-	all := r.Dimensions
-	if err := m.SameDimensions(); err != nil {
-		return i, err
-	}
-	for _, o := range m.Routes {
-		i.Normalized = i.Normalized && o.Spec.Normalized
-	}
-	i.Routes = m.RouteNames()
-	if d := i.DefaultDimensions; d == 0 || d > all {
-		i.DefaultDimensions = all
-	}
-	i.MatryoshkaDimensions = slices.Sorted(slices.Values(e.Model.MatryoshkaDimensions))
-	i.Matryoshka = e.Model.IsMatryoshka || len(i.MatryoshkaDimensions) > 0
-	for _, d := range i.MatryoshkaDimensions {
-		if d < 1 || d > all {
-			return i, fmt.Errorf("config.json: matryoshka_dimensions: %d, expected 1 to %d", d, all)
-		}
-	}
-	if r := i.Ranges; r != nil && len(r.Min) > all {
-		return i, fmt.Errorf("%s: %d dimensions, expected at most %d, as the model has", quant.RangesFile, len(r.Min), all)
-	}
-	return i, nil
 }
 
 // A KindError says that a folder has a model of another kind than one that makes

@@ -267,9 +267,11 @@ func TestInfo(t *testing.T) {
 	assert.Positive(t, i.MemoryBytes)
 	i.MemoryBytes = 0
 	want := Info{
-		Name: "model", Family: "bert", Layers: 2, Vocabulary: 560, Dimensions: 40, DefaultDimensions: 40, MaxTokens: 40,
-		Prompts: map[string]string{"document": "", "query": "search_query: "}, Pooling: []string{"max", "mean"},
-		Similarity: "cosine", Arithmetic: "float32", Kernels: "generic", Workers: 3, Transformers: 5,
+		Facts: Facts{
+			Name: "model", Family: "bert", Layers: 2, Vocabulary: 560, MaxTokens: 40, Prompts: map[string]string{"document": "", "query": "search_query: "},
+			Arithmetic: "float32", Kernels: "generic", Workers: 3, Transformers: 5,
+		},
+		Dimensions: 40, DefaultDimensions: 40, Pooling: []string{"max", "mean"}, Similarity: "cosine",
 	}
 	assert.Equal(t, want, i)
 	i.Prompts["query"], i.Pooling[0] = "", ""

@@ -70,14 +70,14 @@ var layers = map[string]row{
 	}},
 	"embed/rerank": {ours: []string{
 		"tensor", "tokenizer", "embed",
-		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
+		"internal/facade", "internal/loader", "internal/modelfolder", "internal/pipeline",
 	}},
 	"embed/cache":      {},
 	"embed/cache/disk": {ours: []string{"embed/cache"}, others: []string{"go.etcd.io/bbolt"}},
 	"embed/chunk":      {ours: []string{"tokenizer"}, others: []string{"github.com/clipperhouse/uax29/v2"}},
 	"embed/m3": {ours: []string{
 		"tensor", "tokenizer", "embed", "embed/multivector", "embed/sparse",
-		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/pipeline",
+		"internal/facade", "internal/loader", "internal/modelfolder", "internal/pipeline",
 	}},
 	"embed/multivector": {ours: []string{
 		"tensor", "tokenizer", "embed", "embed/rerank",
@@ -85,7 +85,7 @@ var layers = map[string]row{
 	}, others: []string{"github.com/x448/float16"}},
 	"embed/sparse": {ours: []string{
 		"tensor", "tokenizer", "embed",
-		"internal/facade", "internal/kernel", "internal/loader", "internal/modelfolder", "internal/parallel", "internal/pipeline", "search",
+		"internal/facade", "internal/loader", "internal/modelfolder", "internal/parallel", "internal/pipeline", "search",
 	}},
 	"search":               {ours: []string{"quant", "internal/kernel", "internal/parallel"}, others: []string{"github.com/x448/float16"}},
 	"internal/cachedir":    {},

@@ -230,7 +230,7 @@ func (h *Handler) Status() []ModelStatus {
 	var list []ModelStatus
 	for _, m := range h.all() {
 		f := m.facts()
-		s := ModelStatus{Name: m.Name, Kind: string(m.kind()), Precision: f.precision, Memory: f.memory}
+		s := ModelStatus{Name: m.Name, Kind: string(m.kind()), Precision: f.Precision, Memory: f.MemoryBytes}
 		if q := m.queue(); q != nil {
 			stats := q.Stats()
 			s.Loaded, s.WaitingTexts, s.WaitingTokens = true, stats.WaitingTexts, stats.WaitingTokens

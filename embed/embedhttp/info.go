@@ -35,8 +35,8 @@ func (h *Handler) modelInfo(m *Model) modelInfo {
 		Kinds:       append([]kind{}, m.kinds()...),
 		Aliases:     append([]string{}, m.Aliases...),
 		Dimensions:  m.Info.DefaultDimensions,
-		MaxTokens:   m.facts().maxTokens,
-		Prompts:     append([]string{}, names(m.facts().prompts)...),
+		MaxTokens:   m.facts().MaxTokens,
+		Prompts:     append([]string{}, names(m.facts().Prompts)...),
 		Fingerprint: m.Fingerprint,
 		Loaded:      m.queue() != nil,
 	}

@@ -196,30 +196,17 @@ func (m *Model) ranker() ranker {
 	return m.Rerank
 }
 
-// facts are what models of each kind say of themselves.
-type facts struct {
-	family    string
-	prompts   map[string]string // by name
-	maxTokens int               // of an input, or of a pair; 0 = no limit
-	precision embed.Precision
-	workers   int
-	memory    int64 // of the weights, in bytes
-}
-
-func (m *Model) facts() facts {
+// facts returns what models of every kind say of themselves.
+func (m *Model) facts() *embed.Facts {
 	switch m.kind() {
 	case reranker, classifier:
-		i := &m.RerankInfo
-		return facts{i.Family, i.Prompts, i.MaxTokens, i.Precision, i.Workers, i.MemoryBytes}
+		return &m.RerankInfo.Facts
 	case multiKind:
-		i := &m.MultiVectorInfo
-		return facts{i.Family, i.Prompts, i.DocumentTokens, i.Precision, i.Workers, i.MemoryBytes}
+		return &m.MultiVectorInfo.Facts
 	case sparseKind:
-		i := &m.SparseInfo
-		return facts{i.Family, i.Prompts, i.MaxTokens, i.Precision, i.Workers, i.MemoryBytes}
+		return &m.SparseInfo.Facts
 	}
-	i := &m.Info
-	return facts{i.Family, i.Prompts, i.MaxTokens, i.Precision, i.Workers, i.MemoryBytes}
+	return &m.Info.Facts
 }
 
 // find returns the model of that name, loaded or not, or an error for the client.

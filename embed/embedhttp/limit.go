@@ -32,7 +32,7 @@ func (x *exchange) reserve(c *basics, texts int) error {
 		return nil
 	}
 	n := int(max(x.size, c.size)/4) + texts
-	if most := c.model.facts().maxTokens; most > 0 {
+	if most := c.model.facts().MaxTokens; most > 0 {
 		n = min(n, most*texts)
 	}
 	if f := x.account.reserve(n); f != nil {

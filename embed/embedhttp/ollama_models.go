@@ -37,14 +37,14 @@ type ollamaDetails struct {
 
 func (m *Model) ollamaDetails() ollamaDetails {
 	f := m.facts()
-	return ollamaDetails{Format: "safetensors", Family: f.family, Families: []string{f.family}, QuantizationLevel: f.precision.String()}
+	return ollamaDetails{Format: "safetensors", Family: f.Family, Families: []string{f.Family}, QuantizationLevel: f.Precision.String()}
 }
 
 // ollamaModel describes m under one of its names.
 func (h *Handler) ollamaModel(m *Model, name string) ollamaModel {
 	return ollamaModel{
 		Name: name, Model: name, ModifiedAt: h.created.UTC().Format(time.RFC3339), Digest: m.Fingerprint,
-		Size: m.facts().memory, Details: m.ollamaDetails(),
+		Size: m.facts().MemoryBytes, Details: m.ollamaDetails(),
 	}
 }
 
@@ -75,7 +75,7 @@ func (x *exchange) ollamaRunning() error {
 		}
 		for _, name := range m.allNames() {
 			one := x.h.ollamaModel(m, name)
-			one.ExpiresAt, one.SizeVRAM, one.ContextLength = expires.UTC().Format(time.RFC3339Nano), new(int64), m.facts().maxTokens
+			one.ExpiresAt, one.SizeVRAM, one.ContextLength = expires.UTC().Format(time.RFC3339Nano), new(int64), m.facts().MaxTokens
 			list = append(list, one)
 		}
 	}
@@ -149,7 +149,7 @@ func (x *exchange) ollamaShow() error {
 	details := m.ollamaDetails()
 	answer := ollamaDescription{
 		Details: details, Capabilities: []string{}, ModifiedAt: x.h.created.UTC().Format(time.RFC3339),
-		ModelInfo: map[string]any{"general.architecture": details.Family, details.Family + ".context_length": m.facts().maxTokens},
+		ModelInfo: map[string]any{"general.architecture": details.Family, details.Family + ".context_length": m.facts().MaxTokens},
 	}
 	if m.kind() == embedding {
 		answer.Capabilities = append(answer.Capabilities, "embedding")

@@ -71,7 +71,7 @@ func (c *call) holdTokens(h *Handler, dimensions int) error {
 	c.size = 0
 	for _, text := range c.inputs.texts {
 		tokens := len(c.prompt) + len(text)
-		if most := c.model.facts().maxTokens; most > 0 {
+		if most := c.model.facts().MaxTokens; most > 0 {
 			tokens = min(tokens, most)
 		}
 		c.size += int64(tokens) * int64(dimensions) * 4

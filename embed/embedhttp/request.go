@@ -107,7 +107,7 @@ func (c *call) complete(h *Handler, s *spelling) error {
 // options returns the request's for the library.
 func (c *call) options() embed.Options {
 	maxTokens := c.maxTokens.value
-	if most := c.model.facts().maxTokens; most > 0 && maxTokens > most { // which limits nothing
+	if most := c.model.facts().MaxTokens; most > 0 && maxTokens > most { // which limits nothing
 		maxTokens = 0
 	}
 	return embed.Options{

@@ -223,7 +223,7 @@ func (s *Set) fits(e *entry, m *Model) bool {
 	told := *e.told
 	told.Info, told.RerankInfo, told.MultiVectorInfo, told.SparseInfo, told.told = m.Info, m.RerankInfo, m.MultiVectorInfo, m.SparseInfo, m.told
 	e.told = &told
-	memory := m.facts().memory
+	memory := m.facts().MemoryBytes
 	if most := s.cfg.Memory; most > 0 && memory > e.memory && s.memory-e.memory+memory > most {
 		s.memory -= e.memory
 		e.memory = 0
@@ -245,7 +245,7 @@ func (s *Set) reserve(e *entry, l *loading) (*Source, error) {
 		s.mu.Lock()
 	}
 	defer s.mu.Unlock()
-	need := e.told.facts().memory
+	need := e.told.facts().MemoryBytes
 	if most := s.cfg.Memory; most > 0 && need > most {
 		return nil, fail(codeModelTooLarge, "model", "%.100q has %d bytes of weights, more than the %d that all models together may have", e.source.Name, need, most)
 	}

@@ -237,8 +237,8 @@ func (x *exchange) teiInfo() error {
 	}
 	f := m.facts()
 	info := teiDescription{
-		ModelID: m.Name, ServedModelName: m.Name, ModelDType: f.precision.String(), MaxInputLength: f.maxTokens, AutoTruncate: true, Version: teiAPI,
-		MaxConcurrentRequests: queueTexts, MaxBatchTokens: queueTokens, MaxClientBatchSize: x.h.cfg.MaxItems, TokenizationWorkers: f.workers,
+		ModelID: m.Name, ServedModelName: m.Name, ModelDType: f.Precision.String(), MaxInputLength: f.MaxTokens, AutoTruncate: true, Version: teiAPI,
+		MaxConcurrentRequests: queueTexts, MaxBatchTokens: queueTokens, MaxClientBatchSize: x.h.cfg.MaxItems, TokenizationWorkers: f.Workers,
 	}
 	switch m.kind() {
 	case embedding:

@@ -137,18 +137,14 @@ func Run(ctx context.Context, m *embed.Model, cfg Config) (Report, error) {
 // in jsonl, and columns of these names in Parquet. Of Config.Options it takes Prompt,
 // PromptName, Truncate and MaxTokens; others, Late and LongMean are an error, and so is npy.
 func RunSparse(ctx context.Context, m *sparse.Model, cfg Config) (Report, error) {
-	i := m.Info()
-	return run(ctx, cfg, func(how fill.How) (*fill.Filler, error) { return fill.NewSparse(m, how) },
-		embed.Info{Kernels: i.Kernels, MaxTokens: i.MaxTokens, Precision: i.Precision})
+	return run(ctx, cfg, func(how fill.How) (*fill.Filler, error) { return fill.NewSparse(m, how) }, embed.Info{Facts: m.Info().Facts})
 }
 
 // RunMultiVector is Run for a multi-vector model, whose embeddings are lists of vectors; npy
 // has no place for them. Texts are documents, but for the prompt name "query". Of Config.Options
 // it takes Prompt, PromptName, Truncate, MaxTokens and Formats; others, chunks and LongMean are an error.
 func RunMultiVector(ctx context.Context, m *multivector.Model, cfg Config) (Report, error) {
-	i := m.Info()
-	return run(ctx, cfg, func(how fill.How) (*fill.Filler, error) { return fill.NewMulti(ctx, m, how) },
-		embed.Info{Kernels: i.Kernels, MaxTokens: i.DocumentTokens, Precision: i.Precision})
+	return run(ctx, cfg, func(how fill.How) (*fill.Filler, error) { return fill.NewMulti(ctx, m, how) }, embed.Info{Facts: m.Info().Facts})
 }
 
 // run runs a job with a model of which info is what its settings hold.

@@ -89,7 +89,7 @@ func (c *call) Take(i int, rows tensor.Matrix) error {
 			return embed.ErrNotFinite
 		}
 	}
-	o, d, n := &c.outputs[i], c.model.info.Dimensions, c.model.info.VectorDimensions
+	o, d, n := &c.outputs[i], c.model.loaded.Default.Dimensions, c.model.loaded.Default.TokenDimensions
 	o.Dense = slices.Clone(rows.Row(0)[:d])
 	pipeline.ScaleToUnit(o.Dense)
 	tokens := rows.Slice(1, rows.Rows)
@@ -113,7 +113,7 @@ func (m *Model) weights(ids []int32, tokens tensor.Matrix) (v sparse.Vector) {
 	}
 	var all []weight
 	for t, id := range ids {
-		if w := tokens.Row(t)[m.info.VectorDimensions]; w > 0 && !m.skip[id] {
+		if w := tokens.Row(t)[m.loaded.Default.TokenDimensions]; w > 0 && !m.skip[id] {
 			all = append(all, weight{id, w})
 		}
 	}

@@ -17,14 +17,11 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"maps"
-	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/multivector"
 	"github.com/rhumb-go/rhumb/embed/sparse"
 	"github.com/rhumb-go/rhumb/internal/facade"
-	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
 	"github.com/rhumb-go/rhumb/tokenizer"
@@ -33,7 +30,7 @@ import (
 // A Model embeds texts. It is read-only: any number of calls may run at the same time.
 type Model struct {
 	loaded *loader.Model
-	info   Info
+	name   string
 	skip   map[int32]bool // tokens without a weight
 
 	embedding   *embed.Model // these have the weights of loaded
@@ -43,26 +40,9 @@ type Model struct {
 
 // Info is what a model says about itself.
 type Info struct {
-	Name             string
-	Family           string            // config.json's model_type
-	Layers           int               // transformer blocks
-	Vocabulary       int               // token ids, and the indices of a sparse vector, are 0 to Vocabulary-1
-	Dimensions       int               // of an embedding
-	VectorDimensions int               // of the vector of a token
-	MaxTokens        int               // of a text, special tokens included; 0 = no limit
-	Prompts          map[string]string // by name
-	DefaultPrompt    string            // the name of the prompt of requests without one; "" = none
-	Precision        embed.Precision
-	Arithmetic       string // how Kernels multiply in Precision, such as "bfloat16 by VDPBF16PS"
-	Kernels          string
-	Workers          int
-	MemoryBytes      int64 // of the weights, those that stay in their file included
-
-	Transformers     int      // major version of transformers as which the tokenizer's files are read, 4 or 5; 0 = there is tokenizer.json alone
-	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
-	TrustedCode      []string // code in config.json's auto_map that embed.Config.TrustModelType speaks for
-	Ignored          []string // places in the folder's files that nothing is computed of, as in embed.Info
-	Stored           string   // see embed.Info
+	embed.Facts
+	Dimensions       int // of an embedding
+	VectorDimensions int // of the vector of a token
 }
 
 // Load loads the model in the folder dir: an embedding model as embed.Load loads it, with
@@ -98,14 +78,7 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 	if err != nil {
 		return nil, err
 	}
-	e := l.Default.Encoder
-	m := &Model{loaded: l, skip: map[int32]bool{}, info: Info{
-		Name: cfg.Name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: e.Runs.Vocabulary(),
-		Dimensions: l.Default.Dimensions, VectorDimensions: l.Default.TokenDimensions, MaxTokens: e.Options().MaxTokens,
-		Prompts: l.Prompts, DefaultPrompt: l.Spec.DefaultPrompt,
-		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
-		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: l.Trusted, Ignored: l.Spec.Ignored.List(), Stored: e.Stored(),
-	}}
+	m := &Model{loaded: l, name: cfg.Name, skip: map[int32]bool{}}
 	for _, id := range l.Spec.M3.Skip {
 		m.skip[id] = true
 	}
@@ -139,9 +112,8 @@ func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.loaded.Default.Encod
 
 // Info returns what the model says about itself.
 func (m *Model) Info() Info {
-	i := m.info
-	i.Prompts, i.TokenizerReading, i.TrustedCode, i.Ignored = maps.Clone(i.Prompts), slices.Clone(i.TokenizerReading), slices.Clone(i.TrustedCode), slices.Clone(i.Ignored)
-	return i
+	r := m.loaded.Default
+	return Info{facade.Facts(m.loaded, m.name), r.Dimensions, r.TokenDimensions}
 }
 
 // Fingerprint is embed.Model's, and is of all that makes the outputs.

@@ -33,6 +33,10 @@ func TestPartsAreTheFoldersModels(t *testing.T) {
 		assert.Equal(t, e.Info(), m.Embedding().Info())
 		assert.Equal(t, s.Info(), m.Sparse().Info())
 		assert.Equal(t, v.Info(), m.MultiVector().Info())
+		for _, facts := range []embed.Facts{e.Info().Facts, s.Info().Facts, v.Info().Facts} {
+			facts.MemoryBytes = m.Info().MemoryBytes // which has all heads
+			assert.Equal(t, m.Info().Facts, facts)
+		}
 		type model interface {
 			Fingerprint(context.Context) (string, error)
 		}

@@ -245,8 +245,10 @@ func TestInfo(t *testing.T) {
 	assert.Positive(t, i.MemoryBytes)
 	i.MemoryBytes, i.Kernels = 0, ""
 	assert.Equal(t, rhumb.Info{
-		Name: "all-MiniLM-L6-v2", Family: "bert", Layers: 6, Vocabulary: 30522, Dimensions: 384, DefaultDimensions: 384,
-		MaxTokens: 256, Pooling: []string{"mean"}, Normalized: true, Arithmetic: "float32", Workers: 2, Transformers: 4,
+		Facts: rhumb.Facts{
+			Name: "all-MiniLM-L6-v2", Family: "bert", Layers: 6, Vocabulary: 30522, MaxTokens: 256, Arithmetic: "float32", Workers: 2, Transformers: 4,
+		},
+		Dimensions: 384, DefaultDimensions: 384, Pooling: []string{"mean"}, Normalized: true,
 	}, i)
 }
 

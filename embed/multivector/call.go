@@ -46,7 +46,7 @@ func (c *call) Check() (pipeline.Request, error) {
 func (c *call) check() error {
 	m, o := c.model, &c.options
 	name := o.PromptName
-	if _, ok := m.info.Prompts[c.side.task]; name == "" && o.Prompt == "" && ok {
+	if _, ok := m.loaded.Prompts[c.side.task]; name == "" && o.Prompt == "" && ok {
 		name = c.side.task
 	}
 	return c.Settle(m.loaded, facade.Options{Prompt: o.Prompt, PromptName: name, Truncate: o.Truncate, MaxTokens: o.MaxTokens})

@@ -6,7 +6,6 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/facade"
-	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
 )
@@ -33,18 +32,10 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 	if err != nil {
 		return nil, err
 	}
-	e, s := l.Default.Encoder, l.Spec.Multi
-	m := &Model{loaded: l, info: Info{
-		Name: cfg.Name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: e.Runs.Vocabulary(),
-		Dimensions: l.Default.Dimensions, Prompts: l.Prompts, DefaultPrompt: l.Spec.DefaultPrompt, MeanMaxSim: s.Mean,
-		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
-		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: l.Trusted, Ignored: l.Spec.Ignored.List(), Stored: e.Stored(),
-	}}
+	s := l.Spec.Multi
+	m := &Model{loaded: l, name: cfg.Name}
 	m.sides = [2]side{query: newSide("query", l, &s.Query), document: newSide("document", l, &s.Document)}
-	if m.sides[query].expand = s.Expansion; s.Expansion != nil {
-		m.info.ExpandedTokens = s.Expansion.Length
-	}
-	m.info.QueryTokens, m.info.DocumentTokens = m.sides[query].limit, m.sides[document].limit
+	m.sides[query].expand = s.Expansion
 	return m, nil
 }
 

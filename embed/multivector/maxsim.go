@@ -42,7 +42,7 @@ func NewScorer(query tensor.Matrix) (*Scorer, error) { return newScorer(kernel.B
 func (m *Model) NewScorer(query tensor.Matrix) (*Scorer, error) {
 	s, err := newScorer(m.loaded.Set, query)
 	if err == nil {
-		s.mean = m.info.MeanMaxSim
+		s.mean = m.loaded.Spec.Multi.Mean
 	}
 	return s, err
 }

@@ -14,8 +14,6 @@ package multivector
 import (
 	"context"
 	"io/fs"
-	"maps"
-	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/facade"
@@ -26,34 +24,17 @@ import (
 // A Model embeds texts. It is read-only: any number of calls may run at the same time.
 type Model struct {
 	loaded *loader.Model
-	info   Info
+	name   string
 	sides  [2]side
 }
 
 // Info is what a model says about itself.
 type Info struct {
-	Name           string
-	Family         string            // config.json's model_type
-	Layers         int               // transformer blocks
-	Vocabulary     int               // token ids are 0 to Vocabulary-1
-	Dimensions     int               // of a vector
-	QueryTokens    int               // of a query at most, special tokens included; 0 = no limit
-	DocumentTokens int               // and of a document
-	ExpandedTokens int               // that a query has at least; 0 = no more than its text
-	Prompts        map[string]string // by name
-	DefaultPrompt  string            // the name of the prompt where there is none for the task; "" = none
-	MeanMaxSim     bool              // Score divides by the vectors of the query
-	Precision      embed.Precision
-	Arithmetic     string // how Kernels multiply in Precision, such as "bfloat16 by VDPBF16PS"
-	Kernels        string
-	Workers        int
-	MemoryBytes    int64 // of the weights, those that stay in their file included
-
-	Transformers     int      // major version of transformers as which the tokenizer's files are read, 4 or 5; 0 = there is tokenizer.json alone
-	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
-	TrustedCode      []string // code in config.json's auto_map that embed.Config.TrustModelType speaks for
-	Ignored          []string // places in the folder's files that nothing is computed of, as in embed.Info
-	Stored           string   // see embed.Info
+	embed.Facts
+	Dimensions     int  // of a vector
+	QueryTokens    int  // of a query at most, special tokens included; 0 = no limit
+	ExpandedTokens int  // that a query has at least; 0 = no more than its text
+	MeanMaxSim     bool // Score divides by the vectors of the query
 }
 
 // Load loads the multi-vector model in the folder dir, as sentence-transformers'
@@ -86,8 +67,15 @@ func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, err
 
 // Info returns what the model says about itself.
 func (m *Model) Info() Info {
-	i := m.info
-	i.Prompts, i.TokenizerReading, i.TrustedCode, i.Ignored = maps.Clone(i.Prompts), slices.Clone(i.TokenizerReading), slices.Clone(i.TrustedCode), slices.Clone(i.Ignored)
+	q := &m.sides[query]
+	i := Info{
+		Facts: facade.Facts(m.loaded, m.name), Dimensions: m.loaded.Default.Dimensions,
+		QueryTokens: q.limit, MeanMaxSim: m.loaded.Spec.Multi.Mean,
+	}
+	if q.expand != nil {
+		i.ExpandedTokens = q.expand.Length
+	}
+	i.MaxTokens = m.sides[document].limit
 	return i
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/facade"
-	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
@@ -32,7 +31,7 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 // complete sets what follows from what was loaded.
 func (m *Model) complete(cfg embed.Config) (err error) {
 	l := m.loaded
-	s, e, c := l.Spec, l.Default.Encoder, l.Spec.Cross
+	e, c := l.Default.Encoder, l.Spec.Cross
 	if n := l.Default.Dimensions; n != len(c.Labels) && c.Logit == nil && n > 0 { // 0 of a Dense that was not packed
 		return fmt.Errorf("%d outputs, expected %d, one for each label", n, len(c.Labels))
 	}
@@ -43,11 +42,8 @@ func (m *Model) complete(cfg embed.Config) (err error) {
 		return err
 	}
 	m.info = Info{
-		Name: cfg.Name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: e.Runs.Vocabulary(),
-		Labels: c.Labels, Overruled: c.Overruled, MultiLabel: c.Problem == "multi_label_classification", MaxTokens: e.Options().MaxTokens,
-		Prompts: l.Prompts, DefaultPrompt: s.DefaultPrompt, Activation: c.Activation[strings.LastIndexByte(c.Activation, '.')+1:],
-		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
-		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: l.Trusted, Ignored: l.Spec.Ignored.List(), Stored: e.Stored(),
+		Facts: facade.Facts(l, cfg.Name), Labels: c.Labels, MultiLabel: c.Problem == "multi_label_classification",
+		Activation: c.Activation[strings.LastIndexByte(c.Activation, '.')+1:], Overruled: c.Overruled,
 	}
 	if t := e.Transformer; t != nil {
 		m.typed = e.Types && t.Types() > 1

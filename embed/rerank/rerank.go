@@ -12,7 +12,6 @@ package rerank
 import (
 	"context"
 	"io/fs"
-	"maps"
 	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
@@ -35,28 +34,11 @@ type Model struct {
 
 // Info is what a model says about itself.
 type Info struct {
-	Name          string
-	Family        string            // config.json's model_type
-	Layers        int               // transformer blocks
-	Vocabulary    int               // token ids are 0 to Vocabulary-1
-	Labels        []string          // of a classifier, in the order of its outputs; one of a reranker
-	MultiLabel    bool              // each label is true or not by itself
-	MaxTokens     int               // of a pair, special tokens included; 0 = no limit
-	Prompts       map[string]string // by name
-	DefaultPrompt string            // the name of the prompt of requests without one; "" = none
-	Overruled     bool              // the folder says that it is an embedding model, see Load
-	Activation    string            // of a score: the class of torch.nn, "Sigmoid", "Identity" …
-	Precision     embed.Precision
-	Arithmetic    string // how Kernels multiply in Precision, such as "bfloat16 by VDPBF16PS"
-	Kernels       string
-	Workers       int
-	MemoryBytes   int64 // of the weights, those that stay in their file included
-
-	Transformers     int      // major version of transformers as which the tokenizer's files are read, 4 or 5; 0 = there is tokenizer.json alone
-	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
-	TrustedCode      []string // code in config.json's auto_map that embed.Config.TrustModelType speaks for
-	Ignored          []string // places in the folder's files that nothing is computed of, as in embed.Info
-	Stored           string   // see embed.Info
+	embed.Facts
+	Labels     []string // of a classifier, in the order of its outputs; one of a reranker
+	MultiLabel bool     // each label is true or not by itself
+	Activation string   // of a score: the class of torch.nn, "Sigmoid", "Identity" …
+	Overruled  bool     // the folder says that it is an embedding model, see Load
 }
 
 // Load loads the reranker or the classifier in the folder dir, as sentence-transformers'
@@ -92,7 +74,7 @@ func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, err
 // Info returns what the model says about itself.
 func (m *Model) Info() Info {
 	i := m.info
-	i.Labels, i.Prompts, i.TokenizerReading, i.TrustedCode, i.Ignored = slices.Clone(i.Labels), maps.Clone(i.Prompts), slices.Clone(i.TokenizerReading), slices.Clone(i.TrustedCode), slices.Clone(i.Ignored)
+	i.Facts, i.Labels = facade.Facts(m.loaded, i.Name), slices.Clone(i.Labels)
 	return i
 }
 

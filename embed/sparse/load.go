@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"io/fs"
-	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/facade"
-	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/modelfolder"
 )
@@ -23,15 +21,7 @@ func open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 		_ = l.Close() // err says more
 		return nil, err
 	}
-	e := l.Default.Encoder
-	return &Model{loaded: l, info: Info{
-		Name: cfg.Name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: l.Default.Dimensions,
-		Overruled: l.Spec.Overruled, MaxActive: maxActive(l, l.Default), MaxTokens: e.Options().MaxTokens,
-		Prompts: l.Prompts, DefaultPrompt: l.Spec.DefaultPrompt, Routes: l.RouteNames(),
-		Precision: cfg.Precision, Arithmetic: l.Set.How(kernel.Format(cfg.Precision)), Kernels: l.Set.Name(), Workers: l.Workers,
-		MemoryBytes: l.Bytes, Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: l.Trusted, Ignored: l.Spec.Ignored.List(), Stored: e.Stored(),
-		Latents: slices.ContainsFunc(l.Default.Spec.Modules, func(m *modelfolder.Module) bool { return m.Class == modelfolder.SparseAutoEncoder }),
-	}}, nil
+	return &Model{l, cfg.Name}, nil
 }
 
 // maxActive returns how many weights m keeps at most of a text that takes route r; 0 = all.

@@ -13,45 +13,28 @@ package sparse
 import (
 	"context"
 	"io/fs"
-	"maps"
 	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/facade"
 	"github.com/rhumb-go/rhumb/internal/loader"
+	"github.com/rhumb-go/rhumb/internal/modelfolder"
 	"github.com/rhumb-go/rhumb/tokenizer"
 )
 
 // A Model embeds texts. It is read-only: any number of calls may run at the same time.
 type Model struct {
 	loaded *loader.Model
-	info   Info
+	name   string
 }
 
 // Info is what a model says about itself.
 type Info struct {
-	Name          string
-	Family        string            // config.json's model_type
-	Layers        int               // transformer blocks
-	Vocabulary    int               // indices of a vector, which are token ids but of a SparseAutoEncoder, are 0 to Vocabulary-1
-	Latents       bool              // indices are those of a SparseAutoEncoder's latents, and not token ids
-	Overruled     bool              // the folder says that it is an embedding model, a masked-language model without modules.json
-	MaxActive     int               // weights that a vector has at most; 0 = all that are not zero
-	MaxTokens     int               // of a text, special tokens included; 0 = no limit
-	Prompts       map[string]string // by name
-	DefaultPrompt string            // the name of the prompt of requests without one; "" = none
-	Routes        []string          // prompt names that choose among several ways through the model, ascending; nil = there is one
-	Precision     embed.Precision
-	Arithmetic    string // how Kernels multiply in Precision, such as "bfloat16 by VDPBF16PS"
-	Kernels       string
-	Workers       int
-	MemoryBytes   int64 // of the weights, those that stay in their file included
-
-	Transformers     int      // major version of transformers as which the tokenizer's files are read, 4 or 5; 0 = there is tokenizer.json alone
-	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
-	TrustedCode      []string // code in config.json's auto_map that embed.Config.TrustModelType speaks for
-	Ignored          []string // places in the folder's files that nothing is computed of, as in embed.Info
-	Stored           string   // see embed.Info
+	embed.Facts
+	Latents   bool     // indices are those of a SparseAutoEncoder's latents, and not token ids
+	Overruled bool     // the folder says that it is an embedding model, a masked-language model without modules.json
+	MaxActive int      // weights that a vector has at most; 0 = all that are not zero
+	Routes    []string // prompt names that choose among several ways through the model, ascending; nil = there is one
 }
 
 // Load loads the sparse model in the folder dir. What sentence-transformers' SparseEncoder
@@ -90,8 +73,12 @@ func Fingerprint(ctx context.Context, dir string, cfg embed.Config) (string, err
 
 // Info returns what the model says about itself.
 func (m *Model) Info() Info {
-	i := m.info
-	i.Prompts, i.Routes, i.TokenizerReading, i.TrustedCode, i.Ignored = maps.Clone(i.Prompts), slices.Clone(i.Routes), slices.Clone(i.TokenizerReading), slices.Clone(i.TrustedCode), slices.Clone(i.Ignored)
+	l := m.loaded
+	i := Info{
+		Facts: facade.Facts(l, m.name), Overruled: l.Spec.Overruled, MaxActive: maxActive(l, l.Default), Routes: l.RouteNames(),
+		Latents: slices.ContainsFunc(l.Default.Spec.Modules, func(m *modelfolder.Module) bool { return m.Class == modelfolder.SparseAutoEncoder }),
+	}
+	i.Vocabulary = l.Default.Dimensions
 	return i
 }
 

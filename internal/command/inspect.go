@@ -123,22 +123,12 @@ func describe(ctx context.Context, dir string, cfg embed.Config, as string) (d d
 	case asSparse:
 		m, err := sparse.Inspect(ctx, dir, cfg)
 		d.sparse = &m
-		d.Info = embed.Info{
-			Name: m.Name, Family: m.Family, Layers: m.Layers, Vocabulary: m.Vocabulary, MaxTokens: m.MaxTokens,
-			Prompts: m.Prompts, DefaultPrompt: m.DefaultPrompt, Routes: m.Routes,
-			Precision: m.Precision, Arithmetic: m.Arithmetic, Kernels: m.Kernels, Workers: m.Workers, MemoryBytes: m.MemoryBytes,
-			Transformers: m.Transformers, TokenizerReading: m.TokenizerReading, TrustedCode: m.TrustedCode, Ignored: m.Ignored, Stored: m.Stored,
-		}
+		d.Facts, d.Routes = m.Facts, m.Routes
 		return d, err
 	case asMultiVector:
 		m, err := multivector.Inspect(ctx, dir, cfg)
 		d.multi = &m
-		d.Info = embed.Info{
-			Name: m.Name, Family: m.Family, Layers: m.Layers, Vocabulary: m.Vocabulary, MaxTokens: m.DocumentTokens,
-			Prompts: m.Prompts, DefaultPrompt: m.DefaultPrompt,
-			Precision: m.Precision, Arithmetic: m.Arithmetic, Kernels: m.Kernels, Workers: m.Workers, MemoryBytes: m.MemoryBytes,
-			Transformers: m.Transformers, TokenizerReading: m.TokenizerReading, TrustedCode: m.TrustedCode, Ignored: m.Ignored, Stored: m.Stored,
-		}
+		d.Facts = m.Facts
 		return d, err
 	case asRerank, asClassify:
 		c, err := rerank.Inspect(ctx, dir, cfg)
@@ -146,12 +136,7 @@ func describe(ctx context.Context, dir string, cfg embed.Config, as string) (d d
 			err = checkCross(c, as)
 		}
 		d.cross = &c
-		d.Info = embed.Info{
-			Name: c.Name, Family: c.Family, Layers: c.Layers, Vocabulary: c.Vocabulary, MaxTokens: c.MaxTokens,
-			Prompts: c.Prompts, DefaultPrompt: c.DefaultPrompt,
-			Precision: c.Precision, Arithmetic: c.Arithmetic, Kernels: c.Kernels, Workers: c.Workers, MemoryBytes: c.MemoryBytes,
-			Transformers: c.Transformers, TokenizerReading: c.TokenizerReading, TrustedCode: c.TrustedCode, Ignored: c.Ignored, Stored: c.Stored,
-		}
+		d.Facts = c.Facts
 		return d, err
 	}
 	d.Info, err = embed.Inspect(ctx, dir, cfg)

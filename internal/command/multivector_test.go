@@ -310,7 +310,7 @@ func TestChunkForMultiVectorModel(t *testing.T) {
 	defer model.Close()
 	reading, err := model.Reading(multivector.Options{})
 	require.NoError(t, err)
-	require.Equal(t, model.Info().DocumentTokens, reading.MaxTokens)
+	require.Equal(t, model.Info().MaxTokens, reading.MaxTokens)
 	rows := parse[struct {
 		Index, Chunk, Start, End, Tokens int
 		Text                             string

@@ -97,15 +97,6 @@ func (m *Model) openTransformer(ctx context.Context, spec *modelfolder.Encoder) 
 	return e, nil
 }
 
-// Stored returns how the folder has the weights of linear layers, see transformer.Model;
-// "" for a table.
-func (e *Encoder) Stored() string {
-	if e.Transformer == nil {
-		return ""
-	}
-	return e.Transformer.Stored
-}
-
 // headOf returns the head of a cross-encoder's transformer, and the tokens that it is for.
 func headOf(c *modelfolder.Cross, r *modelfolder.Route) (transformer.HeadKind, []int32) {
 	switch {

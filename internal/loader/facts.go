@@ -1,0 +1,46 @@
+package loader
+
+import (
+	"maps"
+	"slices"
+)
+
+// Facts are embed.Facts, which says what each is, and is converted from these: P is
+// embed.Precision.
+type Facts[P ~uint8] struct {
+	Name             string
+	Family           string
+	Layers           int
+	Vocabulary       int
+	MaxTokens        int
+	Prompts          map[string]string
+	DefaultPrompt    string
+	Precision        P
+	Arithmetic       string
+	Finer            []string
+	Kernels          string
+	Workers          int
+	Transformers     int
+	TokenizerReading []string
+	TrustedCode      []string
+	Ignored          []string
+	Stored           string
+	MemoryBytes      int64
+}
+
+// Describe returns the facts of a model of that name, which share no memory with it: of its
+// default route, where it has several.
+func Describe[P ~uint8](m *Model, name string) Facts[P] {
+	e := m.Default.Encoder
+	f := Facts[P]{
+		Name: name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: e.Runs.Vocabulary(), MaxTokens: e.limit,
+		Prompts: maps.Clone(m.Prompts), DefaultPrompt: m.Spec.DefaultPrompt,
+		Precision: P(m.config.Format), Arithmetic: m.Set.How(m.config.Format), Finer: e.Outliers.Finer(), Kernels: m.Set.Name(), Workers: m.Workers,
+		Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: slices.Clone(m.Trusted),
+		Ignored: m.Spec.Ignored.List(), MemoryBytes: m.Bytes,
+	}
+	if t := e.Transformer; t != nil {
+		f.Stored = t.Stored
+	}
+	return f
+}
