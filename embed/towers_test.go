@@ -70,8 +70,8 @@ func TestTowersAreListed(t *testing.T) {
 	}
 	require.Equal(t, []string{"lasttoken"}, m.Info().Pooling)
 	require.False(t, m.Info().Normalized)
-	_, err = m.Embed(t.Context(), []string{"a river <|endoftext|> a mountain"}, Options{})
-	require.ErrorContains(t, err, "ends a text: expected it there alone")
+	_, err = m.EmbedIDs(t.Context(), [][]int32{{1, 2}}, Options{})
+	require.ErrorContains(t, err, ", which ends a text")
 	_, err = Load(t.Context(), filepath.Join(towers, "clip-openai", "model"), Config{Pooling: "mean"})
 	require.ErrorContains(t, err, `pooling: "mean" given, and a clip has the vector of a text in its last token`)
 	_, err = Load(t.Context(), filepath.Join(towers, "clip-openai", "model"), Config{Pooling: "last"})

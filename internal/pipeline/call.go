@@ -137,6 +137,9 @@ func (t *tokenizing) Run(worker, i int) {
 	if err == nil {
 		err = c.Way.Encoder.Check(tokens)
 	}
+	if t, ok := c.Way.Encoder.(Transformer); ok && err == nil && c.Way.reads() != nil {
+		tokens.IDs = t.ended(tokens.IDs)
+	}
 	if ended := c.ctx.Err(); err != nil && ended != nil {
 		c.fail(ended)
 		return

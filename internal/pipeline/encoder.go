@@ -59,8 +59,8 @@ func (t Transformer) Check(sequence Tokens) error {
 	if n := sequence.Seen; n > 0 && (n > len(sequence.IDs) || !t.Model.HidesTokens()) {
 		return fmt.Errorf("%d of %d tokens are seen, which this model does not do", n, len(sequence.IDs))
 	}
-	if end := t.Model.End; end != nil && slices.Index(sequence.IDs, *end) != len(sequence.IDs)-1 {
-		return fmt.Errorf("token id %d, which ends a text: expected it there alone", *end)
+	if end := t.Model.End; end != nil && !slices.Contains(sequence.IDs, *end) {
+		return fmt.Errorf("no token id %d, which ends a text", *end)
 	}
 	for _, id := range t.Model.Placeholders {
 		if slices.Contains(sequence.IDs, id) {
@@ -68,6 +68,15 @@ func (t Transformer) Check(sequence Tokens) error {
 		}
 	}
 	return checkRange(sequence.IDs, t.Vocabulary())
+}
+
+// ended returns those of ids that come no later than the first one that ends a text, where the
+// model has such a token. No other sees those behind it.
+func (t Transformer) ended(ids []int32) []int32 {
+	if end := t.Model.End; end != nil {
+		return ids[:slices.Index(ids, *end)+1]
+	}
+	return ids
 }
 
 // checkRange checks that ids are those of a vocabulary of n tokens.

@@ -43,7 +43,7 @@ type Model struct {
 	Head         *Head    // that the model was opened with
 	Tasks        []Task   // that a batch may ask for
 	Task         int      // of a batch that asks for none, as in Batch; 0 = none
-	End          *int32   // the id that a sequence ends with, and has nowhere else; nil = any
+	End          *int32   // the id of the token, the first of its kind, that has the vector of a text; nil = none
 	Placeholders []int32  // ids that stand for what is no text: no batch may have them
 	Stored       string   // how the file has the weights of linear layers, such as "int8" or "GPTQ, 4 bits"; "" = as floats
 	// Linears has the tensors with the weights of linear layers that may be

@@ -24,6 +24,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 torch.set_num_threads(1)
 TEXTS = ["river", "The Mountain and the  river", " x  y ", "Wie weit ist es bis zum Fluß?", "a b c d e f g h i j k l m n o p " * 4, "3.14, 2026!"]
+ENDED = ["a river <|endoftext|> a mountain", "<|endoftext|>river", "river <|endoftext|><|endoftext|>", "the river " * 12 + "<|endoftext|> the mountain"]  # CLIP's end token
 CORPUS = "the mountain and the river the other bank of the river wie weit ist es bis zum fluss der fluss ist weit".split()
 VERSION = {"sentence_transformers": "6.2.0", "transformers": "5.23.0", "pytorch": "2.15.0"}
 
@@ -84,20 +85,21 @@ def clip_pieces(steps=60):
     return {piece: i for i, piece in enumerate(vocab)}, merges
 
 
-def answers(st, prompts):
+def answers(st, prompts, texts=TEXTS):
     """The ids and vectors of the texts, each encoded alone."""
     ids, vectors = {}, {}
     for label, prompt in [("plain", "")] + list(prompts.items()):
-        rows = [st.preprocess([prompt + t]) for t in TEXTS]
+        rows = [st.preprocess([prompt + t]) for t in texts]
         ids[label] = [r["input_ids"][0][r["attention_mask"][0].bool()].tolist() for r in rows]
-        vectors[label] = torch.from_numpy(st.encode(TEXTS, prompt=prompt, batch_size=1, convert_to_numpy=True))
+        vectors[label] = torch.from_numpy(st.encode(texts, prompt=prompt, batch_size=1, convert_to_numpy=True))
     return ids, vectors
 
 
 def finish(d, name, prompts, ids, vectors):
     save_file({k: v.detach().float().contiguous() for k, v in vectors.items()}, os.path.join(d, "answers.safetensors"))
     with open(os.path.join(d, "cases.json"), "w") as f:
-        json.dump(dict(texts=TEXTS, prompts=prompts, ids=ids), f, indent=0)
+        texts = TEXTS + ENDED if name.startswith("clip") else TEXTS
+        json.dump(dict(texts=texts, prompts=prompts, ids=ids), f, indent=0)
     plain = vectors["plain"]
     print(f"{name:28s} {plain.shape[1]} dimensions, standard deviation {plain.std():.3f}", flush=True)
 
@@ -150,7 +152,7 @@ def clip(name, d, folder):
         os.rename(saved, folder)
         path = os.path.join(folder, "model.safetensors")
         save(load_file(path), path)
-    return answers(SentenceTransformer(folder, **load).eval(), {}) + ({},)
+    return answers(SentenceTransformer(folder, **load).eval(), {}, TEXTS + ENDED) + ({},)
 
 
 def pieces(kind, **args):
