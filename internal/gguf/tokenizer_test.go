@@ -143,6 +143,30 @@ func (p *published) tables(t *testing.T, kind string) map[string]any {
 	return values
 }
 
+// A textCase is a text, and its ids with special tokens.
+type textCase struct {
+	Text   string
+	RawB64 *string `json:"raw_b64"` // of one that is no Unicode
+	Framed []int32 `json:"ids_special"`
+}
+
+// casesOf reads those of a vocabulary.
+func casesOf(t *testing.T, name string) (cases []textCase) {
+	lines := bufio.NewScanner(bytes.NewReader(gunzip(t, name+"/cases.jsonl.gz")))
+	lines.Buffer(nil, 1<<24)
+	for lines.Scan() {
+		var line textCase
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &line))
+		if line.RawB64 != nil {
+			raw, err := base64.StdEncoding.DecodeString(*line.RawB64)
+			require.NoError(t, err)
+			line.Text = string(raw)
+		}
+		cases = append(cases, line)
+	}
+	return cases
+}
+
 // The ids of real vocabularies in the tables of GGUF are those that the published files have
 // in tokenizers, with and without special tokens.
 func TestTokenizerIDs(t *testing.T) {
@@ -177,22 +201,8 @@ func TestTokenizerIDs(t *testing.T) {
 			require.NoError(t, err)
 			tok, err := tokenizers.LoadFS(folder)
 			require.NoError(t, err)
-			lines := bufio.NewScanner(bytes.NewReader(gunzip(t, c.name+"/cases.jsonl.gz")))
-			lines.Buffer(nil, 1<<24)
 			count := 0
-			for lines.Scan() {
-				var line struct {
-					Text   string
-					RawB64 *string `json:"raw_b64"`
-					IDs    []int32
-					Framed []int32 `json:"ids_special"`
-				}
-				require.NoError(t, json.Unmarshal(lines.Bytes(), &line))
-				if line.RawB64 != nil {
-					raw, err := base64.StdEncoding.DecodeString(*line.RawB64)
-					require.NoError(t, err)
-					line.Text = string(raw)
-				}
+			for _, line := range casesOf(t, c.name) {
 				e, err := tok.Encode(line.Text, tokenizers.Options{})
 				require.NoError(t, err)
 				require.Equal(t, slices.Concat(c.first, line.Framed), e.IDs, "%.200q", line.Text)
