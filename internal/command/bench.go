@@ -74,9 +74,9 @@ same run.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object a line")
 	cmd.Flags().BoolVar(&scaling, "scaling", false, "measure with 1, 2, 4 … threads, up to --threads, one after the other")
 	cmd.Flags().BoolVar(&gemm, "gemm", false, "measure the matrix products of the model's layers by themselves, on one thread")
-	cmd.MarkFlagsMutuallyExclusive("gemm", "input")
-	cmd.MarkFlagsMutuallyExclusive("gemm", "scaling")
-	cmd.MarkFlagsMutuallyExclusive("input", "scaling")
+	for _, pair := range [][2]string{{"gemm", "input"}, {"gemm", "scaling"}, {"gemm", "shapes"}, {"gemm", "threads"}, {"input", "scaling"}, {"input", "shapes"}} {
+		cmd.MarkFlagsMutuallyExclusive(pair[0], pair[1])
+	}
 	cmd.RunE = action(func(ctx context.Context, cmd *cobra.Command, _ []string) (err error) {
 		if seconds < 0 || math.IsNaN(seconds) || seconds > 1e6 {
 			return usagef("--seconds %v: must be 0 to 1e6", seconds)

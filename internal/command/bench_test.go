@@ -1,6 +1,8 @@
 package command
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"runtime"
 	"strings"
@@ -78,6 +80,39 @@ func TestBenchGEMM(t *testing.T) {
 		assert.Equal(t, "generic", p.Kernels)
 	}
 	require.False(t, d.More())
+}
+
+// An interruption ends a product that would go on for long.
+func TestBenchGEMMInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var stderr bytes.Buffer
+	code := run(ctx, []string{"bench", "--model", tiny, "--gemm", "--seconds", "1e6"}, strings.NewReader(""), cancelling{cancel}, &stderr)
+	assert.Equal(t, 1, code)
+	assert.Equal(t, "rhumb: interrupted\n", stderr.String())
+}
+
+// cancelling is interrupted by what is written to it.
+type cancelling struct{ cancel func() }
+
+func (c cancelling) Write(p []byte) (int, error) {
+	c.cancel()
+	return len(p), nil
+}
+
+// What measures something else is not passed over.
+func TestBenchFlags(t *testing.T) {
+	for args, want := range map[string]string{
+		"--gemm --threads 2":                  "--gemm and --threads: give one of them",
+		"--gemm --shapes 1x16":                "--gemm and --shapes: give one of them",
+		"--input in.txt --shapes 1x16":        "--input and --shapes: give one of them",
+		"--input in.txt --scaling":            "--input and --scaling: give one of them",
+		"--gemm --model " + t.TempDir() + "/": "config.json: no such file or directory; --gemm takes",
+	} {
+		code, _, stderr := rhumb(t, "", append([]string{"bench"}, strings.Fields(args)...)...)
+		assert.NotZero(t, code)
+		assert.Contains(t, stderr, want)
+	}
 }
 
 func TestBenchScaling(t *testing.T) {

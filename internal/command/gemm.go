@@ -49,11 +49,11 @@ func (b *benchmark) gemm(ctx context.Context, model *modelFlags, asJSON bool) er
 	}
 	for _, nk := range [][2]int{{hidden, hidden}, {3 * hidden, hidden}, {intermediate, hidden}, {hidden, intermediate}} {
 		for _, m := range []int{16, 32, 64, 128, 256, 512} {
-			if err := ctx.Err(); err != nil {
+			n, k := nk[0], nk[1]
+			seconds, err := b.product(ctx, m, n, k)
+			if err != nil {
 				return err
 			}
-			n, k := nk[0], nk[1]
-			seconds := b.product(m, n, k)
 			rate := 2 * float64(m) * float64(n) * float64(k) / seconds / 1e9
 			if err := show(productTime{m, n, k, seconds, rate, b.peak / 1e9, b.format.String(), b.set.Name(), 1}); err != nil {
 				return err
@@ -64,7 +64,7 @@ func (b *benchmark) gemm(ctx context.Context, model *modelFlags, asJSON bool) er
 }
 
 // product returns the median seconds of C(m×n) = A(m×k)·B(k×n).
-func (b *benchmark) product(m, n, k int) float64 {
+func (b *benchmark) product(ctx context.Context, m, n, k int) (float64, error) {
 	random := rand.New(rand.NewPCG(1, 2))
 	fill := func(rows, cols int) tensor.Matrix {
 		x := tensor.NewMatrix(rows, cols)
@@ -96,11 +96,14 @@ func (b *benchmark) product(m, n, k int) float64 {
 	b.peak = max(b.peak, peak(b.set, b.format, 1))
 	var seconds []float64
 	for begin := time.Now(); len(seconds) < 2 || time.Since(begin) < b.seconds/4; {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
 		start := time.Now()
 		run()
 		seconds = append(seconds, time.Since(start).Seconds())
 	}
-	return median(seconds)
+	return median(seconds), nil
 }
 
 // layerShape returns the widths of the model's layers.
@@ -115,7 +118,7 @@ func layerShape(ctx context.Context, c *console, model *modelFlags) (hidden, int
 	path := filepath.Join(dir, "config.json")
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, fmt.Errorf("%w; --gemm takes the widths of layers of a folder's config.json", err)
 	}
 	var config struct {
 		Hidden       int `json:"hidden_size"`
