@@ -12,7 +12,7 @@ import (
 
 // everyCommand returns all commands, those below others too.
 func everyCommand() []*cobra.Command {
-	root := (&console{}).rootCommand()
+	root := Root()
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	list := []*cobra.Command{root}

@@ -2,6 +2,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ func Main(store job.Store) int {
 // Root returns the command rhumb with all that are under it, for what describes them. It reads
 // nothing and writes nowhere.
 func Root() *cobra.Command {
-	return (&console{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard}).rootCommand()
+	return (&console{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard}).rootCommand(io.Discard)
 }
 
 // A console is the three streams of one run of the command, and what else it reads.
@@ -46,9 +47,13 @@ type console struct {
 // run runs the command line args and returns the exit code.
 func (c *console) run(ctx context.Context, args []string) int {
 	stderr := c.stderr // of errors, whatever --quiet says of the rest
-	root := c.rootCommand()
+	out := &told{Writer: c.stdout}
+	root := c.rootCommand(out)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
+	if out.err != nil {
+		err = &failure{out.err}
+	}
 	if err == nil {
 		return 0
 	}
@@ -64,8 +69,20 @@ func (c *console) run(ctx context.Context, args []string) int {
 	return 1
 }
 
-// rootCommand returns the command rhumb with all that are under it.
-func (c *console) rootCommand() *cobra.Command {
+// told is where cobra writes help, versions and scripts for shells, and keeps the error that cobra does not return.
+type told struct {
+	io.Writer
+	err error // the first one
+}
+
+func (t *told) Write(p []byte) (n int, err error) {
+	n, err = t.Writer.Write(p)
+	t.err = cmp.Or(t.err, err)
+	return n, err
+}
+
+// rootCommand returns the command rhumb with all that are under it; out takes what cobra writes.
+func (c *console) rootCommand(out io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "rhumb",
 		Short: "Text embeddings on the CPU",
@@ -81,7 +98,7 @@ is 0 when all is done, 1 when something failed, 2 for a wrong command line.`,
 	}
 	root.SetVersionTemplate("rhumb {{.Version}}\n")
 	root.SetIn(c.stdin)
-	root.SetOut(c.stdout)
+	root.SetOut(out)
 	root.SetErr(c.stderr)
 	root.SetFlagErrorFunc(explain)
 	serve := c.serveCommand()

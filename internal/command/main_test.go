@@ -189,6 +189,7 @@ func TestFullDevice(t *testing.T) {
 		"rerank --query winter --model " + reranker + " summer", "rerank --query winter --sort=false --model " + reranker + " summer",
 		"classify --model " + classifier + " summer",
 		"bench --seconds 0 --shapes 1x16", "bench --seconds 0 --shapes 1x16 --json", "bench --seconds 0 --gemm",
+		"--help", "--version", "help embed", "serve --help", "completion bash", "completion zsh",
 	} {
 		t.Run(args, func(t *testing.T) {
 			t.Setenv("RHUMB_MODEL", tiny)
