@@ -75,7 +75,7 @@ func groupsOf(cmd, serve *cobra.Command) []helpGroup {
 // of serve with the variables that give them.
 func setHelp(root *cobra.Command, serve *cobra.Command) {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
-		about := cmd.Long
+		about := strings.TrimSpace(cmd.Long)
 		if about == "" {
 			about = wrap(cmd.Short, "", "")
 		}

@@ -18,6 +18,7 @@ func TestHelpWidth(t *testing.T) {
 	for _, cmd := range commands {
 		code, help, stderr := rhumb(t, "", append(under(cmd), "--help")...)
 		require.Zero(t, code, stderr)
+		assert.NotContains(t, help, "\n\n\n", cmd.CommandPath())
 		for line := range strings.Lines(help) {
 			assert.LessOrEqual(t, len([]rune(strings.TrimSuffix(line, "\n"))), helpWidth, "%s: %s", cmd.CommandPath(), line)
 		}
