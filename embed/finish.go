@@ -3,7 +3,6 @@ package embed
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/rhumb-go/rhumb/encoding"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
@@ -75,7 +74,7 @@ func (r *request) Take(i int, rows tensor.Matrix) error {
 // unit length unless that is for an unnormalized vector.
 func (r *request) take(dst *encoding.Vector, row []float32) error {
 	v := row[:r.dimensions]
-	if sum := pipeline.Squares(v); math.IsNaN(sum) || math.IsInf(sum, 0) {
+	if !pipeline.Finite(v) {
 		return ErrNotFinite
 	}
 	if !r.unnormalized {

@@ -2,7 +2,6 @@ package embed
 
 import (
 	"context"
-	"math"
 	"slices"
 	"time"
 
@@ -125,7 +124,7 @@ func (t *tokenTexts) Take(i int, rows tensor.Matrix) error {
 	for j := range rows.Rows {
 		v := vectors[j*d : (j+1)*d : (j+1)*d]
 		copy(v, rows.Row(j))
-		if sum := pipeline.Squares(v); math.IsNaN(sum) || math.IsInf(sum, 0) {
+		if !pipeline.Finite(v) {
 			return ErrNotFinite
 		}
 		t.result.Texts[i].Tokens[j].Float32 = v

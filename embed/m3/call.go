@@ -3,7 +3,6 @@ package m3
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 
 	"github.com/rhumb-go/rhumb/embed"
@@ -85,7 +84,7 @@ func (c *call) Append(dst pipeline.Tokens, i int) (_ pipeline.Tokens, err error)
 // are those of its tokens, the vector and behind it the weight.
 func (c *call) Take(i int, rows tensor.Matrix) error {
 	for r := range rows.Rows {
-		if sum := pipeline.Squares(rows.Row(r)); math.IsNaN(sum) || math.IsInf(sum, 0) {
+		if !pipeline.Finite(rows.Row(r)) {
 			return embed.ErrNotFinite
 		}
 	}

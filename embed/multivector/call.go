@@ -2,7 +2,6 @@ package multivector
 
 import (
 	"context"
-	"math"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/facade"
@@ -99,7 +98,7 @@ func (c *call) Take(i int, rows tensor.Matrix) error {
 			continue
 		}
 		row := rows.Row(t)
-		if sum := pipeline.Squares(row); math.IsNaN(sum) || math.IsInf(sum, 0) {
+		if !pipeline.Finite(row) {
 			return embed.ErrNotFinite
 		}
 		copy(rows.Row(kept), row)
@@ -111,7 +110,7 @@ func (c *call) Take(i int, rows tensor.Matrix) error {
 	}
 	if c.scorer != nil {
 		score, err := c.scorer.Score(vectors)
-		if x := float64(score); err == nil && (math.IsNaN(x) || math.IsInf(x, 0)) {
+		if err == nil && !pipeline.Finite([]float32{score}) {
 			err = embed.ErrNotFinite
 		}
 		c.scores[i] = score

@@ -3,7 +3,6 @@ package rerank
 import (
 	"context"
 	"errors"
-	"math"
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/internal/facade"
@@ -112,10 +111,8 @@ func (c *call) Take(i int, rows tensor.Matrix) error {
 		row[0] -= row[1]
 		row = row[:1]
 	}
-	for _, x := range row {
-		if x := float64(x); math.IsNaN(x) || math.IsInf(x, 0) {
-			return embed.ErrNotFinite
-		}
+	if !pipeline.Finite(row) {
+		return embed.ErrNotFinite
 	}
 	copy(c.row(i), row)
 	return nil

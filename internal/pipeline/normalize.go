@@ -18,18 +18,24 @@ func (Normalize) Apply(_ *Scratch, x tensor.Matrix) tensor.Matrix {
 	return x
 }
 
-// Squares returns the sum of the squares of v. Each square is exact in float64,
+// squares returns the sum of the squares of v. Each square is exact in float64,
 // and none overflows; they are added in order.
-func Squares(v []float32) (sum float64) {
+func squares(v []float32) (sum float64) {
 	for _, x := range v {
 		sum += float64(float64(x) * float64(x))
 	}
 	return sum
 }
 
+// Finite reports whether v has neither a NaN nor an infinity.
+func Finite(v []float32) bool {
+	sum := squares(v)
+	return !math.IsNaN(sum) && !math.IsInf(sum, 0)
+}
+
 // ScaleToUnit divides v by its L2 length, in float64. A zero vector stays zero.
 func ScaleToUnit(v []float32) {
-	sum := Squares(v)
+	sum := squares(v)
 	if sum == 0 {
 		return
 	}

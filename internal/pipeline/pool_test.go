@@ -68,6 +68,16 @@ func TestScaleToUnit(t *testing.T) {
 	}
 }
 
+func TestFinite(t *testing.T) {
+	most, inf := float32(math.MaxFloat32), float32(math.Inf(1))
+	for _, v := range [][]float32{nil, {0}, {most, -most, most, -most}} {
+		assert.True(t, Finite(v), v)
+	}
+	for _, v := range [][]float32{{inf}, {1, -inf}, {inf, -inf, 1}, {1, float32(math.NaN())}} {
+		assert.False(t, Finite(v), v)
+	}
+}
+
 // BenchmarkPooling is the mean of 128 tokens of all-MiniLM-L6-v2.
 func BenchmarkPooling(b *testing.B) {
 	h := tensor.NewMatrix(128, 384)
