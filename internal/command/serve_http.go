@@ -63,12 +63,13 @@ func newServer(handler *embedhttp.Handler, metrics http.Handler, log *slog.Logge
 // ServeHTTP answers r, which has a time for each piece of the answer, but none
 // for the work before.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w = &timedAnswer{w, http.NewResponseController(w), &s.leaving}
 	get := r.Method == http.MethodGet || r.Method == http.MethodHead
 	if r.URL.Path == "/metrics" && get && s.handler.Answers(r) {
 		s.metrics.ServeHTTP(w, r)
 		return
 	}
-	s.handler.ServeHTTP(&timedAnswer{w, http.NewResponseController(w), &s.leaving}, r)
+	s.handler.ServeHTTP(w, r)
 }
 
 // A timedAnswer has a deadline for each piece, and asks the client to close its

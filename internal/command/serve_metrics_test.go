@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"runtime"
 	"slices"
@@ -14,11 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rhumb-go/rhumb/embed"
+	"github.com/rhumb-go/rhumb/embed/embedhttp"
 )
 
 // measured starts a service with models of two kinds and a cache that was asked this and
@@ -45,6 +49,34 @@ func TestMetricsLint(t *testing.T) {
 	}
 	s.client.CloseIdleConnections()
 	s.end(t, syscall.SIGTERM)
+}
+
+// A deadlined records the last time that an answer may take.
+type deadlined struct {
+	*httptest.ResponseRecorder
+	end time.Time
+}
+
+func (d *deadlined) SetWriteDeadline(end time.Time) error {
+	d.end = end
+	return nil
+}
+
+// Who is slow to take an answer does not hold its connection for ever, that of metrics either.
+func TestAnswersAreTimed(t *testing.T) {
+	set, err := embedhttp.NewSet(embedhttp.SetConfig{}, nil)
+	require.NoError(t, err)
+	handler, err := embedhttp.New(embedhttp.Config{Set: set})
+	require.NoError(t, err)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "a_total", Help: "A metric."}))
+	s := newServer(handler, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), slog.New(slog.DiscardHandler))
+	for _, path := range []string{"/health", "/metrics"} {
+		w := &deadlined{ResponseRecorder: httptest.NewRecorder()}
+		s.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		assert.Equal(t, 200, w.Code, path)
+		assert.WithinDuration(t, time.Now().Add(answerTime), w.end, time.Minute, path)
+	}
 }
 
 // Gauges say what is there when they are asked.
