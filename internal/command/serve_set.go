@@ -77,6 +77,9 @@ func (f *serveFlags) folders(ctx context.Context, c *console, kinds map[string]s
 	if f.set.dir == "" {
 		return nil, nil
 	}
+	if hasModel(f.set.dir) {
+		return nil, usagef("--models-dir %s: the folder of one model, expected one with such folders in it: --model serves a model", f.set.dir)
+	}
 	flags := f.model
 	flags.name = builtin // of which there is no folder to find
 	_, cfg, err := flags.find(ctx, c)

@@ -169,6 +169,7 @@ func TestServeSetFlags(t *testing.T) {
 		"--memory 8 --models-dir " + dir:                      "--memory 8: expected a size such as 512MB or 4GiB",
 		"--memory 0GiB --models-dir " + dir:                   "--memory 0GiB: must be 1 byte or more",
 		"--models-dir nope":                                   "open nope: ",
+		"--models-dir " + tiny:                                "--models-dir " + tiny + ": the folder of one model",
 		"--models-dir " + dir + " --default nope":             "--default nope: no --model is called that",
 		"--models-dir " + dir + " --as nope=rerank":           "--as nope=rerank: no --model is called nope",
 		"--models-dir " + dir + " --model minilm=" + reranker: `two models are called "minilm"`,
