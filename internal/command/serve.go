@@ -158,7 +158,7 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 	if f.cert != "" {
 		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
 		if err != nil {
-			return err
+			return fmt.Errorf("--tls-cert %s, --tls-key %s: %w", f.cert, f.key, err)
 		}
 		secure = &tls.Config{Certificates: []tls.Certificate{pair}}
 	}

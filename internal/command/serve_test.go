@@ -345,7 +345,8 @@ func TestServeExitCodes(t *testing.T) {
 		{1, `two models are called "a"`, "--model a=" + tiny + " --model a=" + tiny},
 		{1, "no-keys.txt", "--api-keys no-keys.txt"},
 		{1, "no API keys", "--api-keys " + empty},
-		{1, "no-cert.pem", "--tls-cert no-cert.pem --tls-key no-key.pem"},
+		{1, "--tls-cert no-cert.pem, --tls-key no-key.pem: open no-cert.pem", "--tls-cert no-cert.pem --tls-key no-key.pem"},
+		{1, "--tls-cert " + empty, "--tls-cert " + empty + " --tls-key " + empty},
 		{1, "address already in use", "--addr " + busy.Addr().String()},
 		{1, "listen", "--addr nonsense"},
 	} {
