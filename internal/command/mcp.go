@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -114,6 +115,9 @@ func (f *mcpFlags) run(ctx context.Context, c *console) (err error) {
 	go func() { ended <- session.Wait() }()
 	select {
 	case err := <-ended:
+		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+			err = fmt.Errorf("stdin: %w; expected messages of the Model Context Protocol, as agents send them", err)
+		}
 		return err
 	case <-ctx.Done(): // a usual end too
 		_ = session.Close()

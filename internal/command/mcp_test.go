@@ -296,6 +296,9 @@ func TestMCPUsage(t *testing.T) {
 	code, stdout, stderr := rhumb(t, "", "mcp", "--model", model)
 	assert.Zero(t, code, stderr)
 	assert.Empty(t, stdout)
+	code, _, stderr = rhumb(t, "summer\n", "mcp", "--model", model)
+	assert.Equal(t, 1, code)
+	assert.Equal(t, "rhumb: stdin: invalid character 's' looking for beginning of value; expected messages of the Model Context Protocol, as agents send them\n", stderr)
 }
 
 // What is written to standard output is the protocol, a message a line, whatever comes in.
