@@ -28,4 +28,7 @@ func TestQuantize(t *testing.T) {
 	code, _, stderr = rhumb(t, "", "quantize", "--precision", "int3", tiny, out+"3")
 	assert.Equal(t, 2, code)
 	assert.Contains(t, stderr, "there is int8, int4")
+	code, _, stderr = rhumb(t, "", "quantize", "no/model", out+"4")
+	assert.Equal(t, 1, code)
+	assert.Equal(t, "rhumb: stat no/model: no such file or directory; expected the folder of a model: rhumb models says where those of ids are\n", stderr)
 }
