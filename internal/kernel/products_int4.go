@@ -109,22 +109,26 @@ func quantizeInt4(codes []byte, scales []float32, w []float32) {
 		x := w[g*int4Group : min((g+1)*int4Group, len(w))]
 		scale := int4Scale(x)
 		scales[g] = scale
-		var group [int4Group]byte
 		inverse := float32(0)
 		if scale != 0 {
 			inverse = 1 / scale
 		}
-		for i := range group {
-			group[i] = 8
-			if i < len(x) && scale == scale {
-				group[i] = byte(int(int4Level(float32(x[i]*inverse))) + 8)
-			}
+		putInt4(codes[g*Int4GroupBytes:][:Int4GroupBytes], x, inverse)
+	}
+}
+
+// putInt4 writes the codes of a group, those nearest to x times inverse, where that is not NaN. Elements beyond x have the code 8.
+func putInt4(codes []byte, x []float32, inverse float32) {
+	var group [int4Group]byte
+	for i := range group {
+		group[i] = 8
+		if i < len(x) && inverse == inverse {
+			group[i] = byte(int(int4Level(float32(x[i]*inverse))) + 8)
 		}
-		to := codes[g*Int4GroupBytes:][:Int4GroupBytes]
-		for i := range to {
-			at := i/4*8 + i%4
-			to[i] = group[at] | group[at+4]<<4
-		}
+	}
+	for i := range codes {
+		at := i/4*8 + i%4
+		codes[i] = group[at] | group[at+4]<<4
 	}
 }
 

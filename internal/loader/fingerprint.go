@@ -16,7 +16,7 @@ import (
 
 // numerics is counted up with a change of this module after which a model gives
 // other bits.
-const numerics = 4
+const numerics = 5
 
 // refined is counted up with such a change of the products that some rerankers and
 // classifiers refine in Int8.

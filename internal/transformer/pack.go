@@ -19,6 +19,7 @@ type rowsOf struct {
 	update    *lowRank
 	bias      tensor.Tensor // where the layer has one, in the file
 	from, to  int
+	grids     bool // in Int4: groups lie on a grid, see kernel.KeepInt4
 }
 
 // rowsOf returns the rows of p, each of in elements, false where they are not there.
@@ -121,6 +122,35 @@ func (r *rowsOf) read(s *kernel.Set, dst tensor.Matrix, from int, sum []float32)
 	}
 }
 
+// isInt4 reports whether r has codes of Int4, of this module.
+func (r *rowsOf) isInt4() bool {
+	return r.quantized != nil && r.quantized.Scheme == weight.Int4 && r.update == nil
+}
+
+// findGrids finds out, of a layer in Int4, which sources other tools had in 4 bits, whatever they are in now: by three of
+// their rows.
+func (t *panelTask) findGrids() {
+	if t.dst.Format != kernel.Int4 {
+		return
+	}
+	in, groups := t.dst.K, kernel.Int4Groups(t.dst.K)
+	row, sum := tensor.NewMatrix(1, in), make([]float32, in)
+	codes, scales := make([]byte, groups*kernel.Int4GroupBytes), make([]float32, groups)
+	for k := range t.sources {
+		s := &t.sources[k]
+		if s.isInt4() {
+			continue
+		}
+		on, off := 0, 0
+		for _, i := range []int{s.from, (s.from + s.to) / 2, s.to - 1} {
+			s.read(t.set, row, i, sum)
+			more, others := kernel.KeepInt4(codes, scales, row.Row(0))
+			on, off = on+more, off+others
+		}
+		s.grids = 8*on > off // of zero points that differ some groups alone
+	}
+}
+
 // packMemory is what a worker packs a panel with.
 type packMemory struct {
 	rows   []float32
@@ -220,8 +250,8 @@ func (m *packMemory) take(q *weight.Matrix, from, rows int) {
 // addCodes appends the codes and scales of rows from, from+1, … of s, as they are
 // where s has them; rows is memory for all of them.
 func (m *packMemory) addCodes(set *kernel.Set, s *rowsOf, rows tensor.Matrix, from int) {
-	if q := s.quantized; q != nil && q.Scheme == weight.Int4 && s.update == nil {
-		m.take(q, from, rows.Rows)
+	if s.isInt4() {
+		m.take(s.quantized, from, rows.Rows)
 		return
 	}
 	s.read(set, rows, from, m.rows[kernel.Panel*rows.Cols:][:rows.Cols])
@@ -231,5 +261,8 @@ func (m *packMemory) addCodes(set *kernel.Set, s *rowsOf, rows tensor.Matrix, fr
 		m.codes = slices.Grow(m.codes, groups*kernel.Int4GroupBytes)[:codes+groups*kernel.Int4GroupBytes]
 		m.scales = slices.Grow(m.scales, groups)[:scales+groups]
 		set.QuantizeInt4(m.codes[codes:], m.scales[scales:], rows.Row(i))
+		if s.grids {
+			kernel.KeepInt4(m.codes[codes:], m.scales[scales:], rows.Row(i))
+		}
 	}
 }

@@ -168,6 +168,7 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 			w.packing = append(w.packing, packMemory{})
 		}
 		pack.memory = w.packing
+		pack.findGrids()
 		team.ForLong(l.Count(), &pack)
 		for _, s := range pack.sources {
 			for _, t := range append(s.beside, s.tensor) {
