@@ -124,46 +124,22 @@ func (r *request) checkPrompt() (err error) {
 		return err
 	}
 	r.Task = slices.Index(r.route.Encoder.Runs.Tasks(), name) + 1
-	if r.reader, err = r.route.Encoder.Reader(prompt, r.options.PromptName); err == nil {
-		err = r.reader.Frame.CheckLimit(r.encode.MaxTokens)
-	}
-	if err != nil {
+	if r.reader, err = r.route.Encoder.Reader(prompt, r.options.PromptName, r.encode.MaxTokens); err != nil {
 		return &OptionError{OptionPrompt, err}
 	}
-	if prompt == "" || r.route.Encoder.Chat != nil { // which has the prompt pooled
-		return nil
-	}
-	tok := r.route.Encoder.Tokenizer
-	e, err := tok.Encode(prompt, tokenizer.Options{})
-	if err != nil {
-		return &OptionError{OptionPrompt, err}
-	}
-	n, limit := len(e.IDs), r.encode.MaxTokens
-	if limit > 0 && n > limit {
-		return optionError(OptionPrompt, "%d tokens, model reads %d", n, limit)
-	}
-	r.encode.Prefix = n - tok.SpecialTokens()
-	if p := r.route.Spec.Pooling; p != nil && !p.IncludePrompt && n > 0 {
-		// As in sentence-transformers 6.2, Transformer._get_prompt_length.
-		if r.Skip = n; tok.Special(e.IDs[n-1]) {
-			r.Skip--
-		}
+	r.encode.Prefix = r.reader.Prefix
+	if p := r.route.Spec.Pooling; p != nil && !p.IncludePrompt {
+		r.Skip = r.reader.Skip
 	}
 	return nil
 }
-
-// errEmptyText is the fault of an input that is none.
-var errEmptyText = errors.New("empty text")
-
-// bytesPerToken is about how many bytes of a text a token stands for.
-const bytesPerToken = 4
 
 // Size is that of pipeline.Inputs.
 func (t *texts) Size() (tokens, bytes int) {
 	for _, text := range t.inputs {
 		n := len(t.reader.Prompt) + len(text)
 		bytes += n
-		tokens += modelfolder.Lowest(t.encode.MaxTokens, t.reader.Frame.Tokens+1+n/bytesPerToken)
+		tokens += t.reader.Frame.Size(n, t.encode.MaxTokens)
 	}
 	return tokens, bytes
 }
@@ -188,7 +164,7 @@ func (t *texts) Begin(ctx context.Context) {
 func (t *texts) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 	text := t.inputs[i]
 	if text == "" {
-		return dst, errEmptyText
+		return dst, loader.ErrEmptyText
 	}
 	if t.options.Spans != nil {
 		return t.appendSpans(dst, i)

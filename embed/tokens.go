@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rhumb-go/rhumb/encoding"
+	"github.com/rhumb-go/rhumb/internal/loader"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/tensor"
 	"github.com/rhumb-go/rhumb/tokenizer"
@@ -100,7 +101,7 @@ func (t *tokenTexts) Begin(ctx context.Context) {
 // Append is that of pipeline.Inputs.
 func (t *tokenTexts) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 	if t.inputs[i] == "" {
-		return dst, errEmptyText
+		return dst, loader.ErrEmptyText
 	}
 	e, err := t.located(t.inputs[i])
 	if err != nil {

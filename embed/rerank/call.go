@@ -58,7 +58,7 @@ func (c *call) Size() (tokens, bytes int) {
 	for _, p := range c.pairs {
 		n := len(c.prompt) + len(p[0]) + len(p[1])
 		bytes += n
-		tokens += facade.Tokens(n, c.frame.Tokens, c.encode.MaxTokens)
+		tokens += c.frame.Size(n, c.encode.MaxTokens)
 	}
 	return tokens, bytes
 }
@@ -75,7 +75,7 @@ func (c *call) Append(dst pipeline.Tokens, i int) (pipeline.Tokens, error) {
 	before := dst
 	p := c.pairs[i]
 	if p[0] == "" {
-		return dst, facade.ErrEmptyText
+		return dst, loader.ErrEmptyText
 	}
 	query := p[0]
 	if c.prompt != "" {

@@ -39,7 +39,9 @@ func (c *call) checkLength() error {
 		base.Truncate = tokenizer.TruncateEnd // of what a template makes
 	}
 	if c.encode, err = facade.Cut(base, opts.Truncate, opts.MaxTokens, least); err == nil && !c.scores && !c.chats() {
-		c.prefix, err = facade.Prefix(m.tokenizer(), c.prompt, c.encode.MaxTokens)
+		if c.prefix, _, err = m.loaded.Default.Encoder.Prefix(c.prompt, c.encode.MaxTokens); err != nil {
+			err = &embed.OptionError{Option: embed.OptionPrompt, Err: err}
+		}
 	}
 	return err
 }

@@ -49,6 +49,3 @@ func Outcome(err error) error {
 	}
 	return err
 }
-
-// ErrEmptyText is the fault of an input that is none.
-var ErrEmptyText = errors.New("empty text")

@@ -55,22 +55,6 @@ func Cut(o tokenizer.Options, truncate embed.Truncation, limit, least int) (toke
 	return o, nil
 }
 
-// Prefix returns how many tokens a prompt has at the head of a text, which stay where that is
-// cut at its start. A prompt of more than limit tokens, 0 for any number, is an error.
-func Prefix(t *tokenizer.Tokenizer, prompt string, limit int) (int, error) {
-	if prompt == "" {
-		return 0, nil
-	}
-	ids, _, err := t.Append(nil, prompt, tokenizer.Options{})
-	if err != nil {
-		return 0, OptionError(embed.OptionPrompt, "%w", err)
-	}
-	if n := len(ids); limit > 0 && n > limit {
-		return 0, OptionError(embed.OptionPrompt, "%d tokens, model reads %d", n, limit)
-	}
-	return len(ids) - t.SpecialTokens(), nil
-}
-
 // CutDocument returns the part of a document that its first tokens cover, or where o cuts
 // texts at their start its last ones, most of them or 0 for all, and how many it drops.
 func CutDocument(t *tokenizer.Tokenizer, text string, most int, o tokenizer.Options) (part string, dropped int, err error) {
@@ -96,13 +80,4 @@ func CheckDocumentTokens(most int) error {
 		return OptionError(embed.OptionMaxDocumentTokens, "%d, expected 1 or more, or 0 for no limit", most)
 	}
 	return nil
-}
-
-// bytesPerToken is about how many bytes of a text a token stands for.
-const bytesPerToken = 4
-
-// Tokens returns about how many tokens a text of so many bytes has that is cut to limit
-// tokens, 0 for no limit, where frame come with it in any case.
-func Tokens(bytes, frame, limit int) int {
-	return modelfolder.Lowest(limit, frame+1+bytes/bytesPerToken)
 }

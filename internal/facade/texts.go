@@ -47,16 +47,11 @@ func (t *Texts) Settle(m *loader.Model, o Options) (err error) {
 	if t.Encode, err = Cut(plain, o.Truncate, o.MaxTokens, e.Tokenizer.SpecialTokens()); err != nil {
 		return err
 	}
-	if t.Reader, err = e.Reader(prompt, o.PromptName); err == nil {
-		err = t.Reader.Frame.CheckLimit(t.Encode.MaxTokens)
-	}
-	if err != nil {
+	if t.Reader, err = e.Reader(prompt, o.PromptName, t.Encode.MaxTokens); err != nil {
 		return &embed.OptionError{Option: embed.OptionPrompt, Err: err}
 	}
-	if e.Chat == nil { // which has the prompt in it
-		t.Encode.Prefix, err = Prefix(e.Tokenizer, prompt, t.Encode.MaxTokens)
-	}
-	return err
+	t.Encode.Prefix = t.Reader.Prefix
+	return nil
 }
 
 // Reading returns how they are read.
@@ -73,7 +68,7 @@ func (t *Texts) Size() (tokens, bytes int) {
 	for _, text := range t.List {
 		n := len(t.Reader.Prompt) + len(text)
 		bytes += n
-		tokens += max(Tokens(n, t.Reader.Frame.Tokens, t.Encode.MaxTokens), t.Least)
+		tokens += max(t.Reader.Frame.Size(n, t.Encode.MaxTokens), t.Least)
 	}
 	return tokens, bytes
 }
@@ -86,7 +81,7 @@ func (t *Texts) Begin(ctx context.Context) { t.Encode.Done = ctx.Done() }
 func (t *Texts) Append(dst pipeline.Tokens, i int) (_ pipeline.Tokens, truncated int, err error) {
 	text := t.List[i]
 	if text == "" && !t.Empty {
-		return dst, 0, ErrEmptyText
+		return dst, 0, loader.ErrEmptyText
 	}
 	text, dropped, err := CutDocument(t.Route.Encoder.Tokenizer, text, t.Most, t.Encode)
 	if err != nil {

@@ -79,6 +79,12 @@ func (c *Chat) Append(dst []int32, text string, f Frame, o tokenizer.Options) (i
 	return ids, truncated, err
 }
 
+// Size returns about how many tokens a text of so many bytes has, the prompt included, that
+// is cut to limit tokens, 0 for no limit: one for four of its bytes.
+func (f *Frame) Size(bytes, limit int) int {
+	return modelfolder.Lowest(limit, f.Tokens+1+bytes/4)
+}
+
 // restore puts the tail at the end of ids where they reached the limit, and returns how
 // many of them it is.
 func (f *Frame) restore(ids []int32, limit int) int {
@@ -89,25 +95,55 @@ func (f *Frame) restore(ids []int32, limit int) int {
 	return copy(ids[len(ids)-len(tail):], tail)
 }
 
+// ErrEmptyText is the fault of an input that is none.
+var ErrEmptyText = errors.New("empty text")
+
 // A Reader makes tokens of the texts of one request.
 type Reader struct {
 	Prompt  string // before each text, or a message of role system before it
 	Encoder *Encoder
 	Frame   Frame // of the Encoder's chat template
+	Prefix  int   // tokens of the prompt at the head of each text; 0 with a chat template, which has it in it
+	Skip    int   // leading tokens that are left out where the prompt is not to be pooled
 	task    string
 }
 
-// Reader returns that of requests with a prompt, "" for none, and the prompt name that
-// they came with. The error is about the prompt.
-func (e *Encoder) Reader(prompt, name string) (r Reader, err error) {
+// Reader returns that of requests with a prompt, "" for none, the prompt name that they
+// came with, and the limit of a text, 0 for none. The error is about the prompt.
+func (e *Encoder) Reader(prompt, name string, limit int) (r Reader, err error) {
 	r = Reader{Prompt: prompt, Encoder: e}
 	if name == "query" || name == "document" {
 		r.task = name
 	}
 	if e.Chat != nil {
-		r.Frame, err = e.Chat.Frame(r.render)
+		if r.Frame, err = e.Chat.Frame(r.render); err == nil {
+			err = r.Frame.checkLimit(limit)
+		}
+		return r, err
 	}
+	r.Prefix, r.Skip, err = e.Prefix(prompt, limit)
 	return r, err
+}
+
+// Prefix returns how many tokens a prompt has at the head of a text, which stay where that
+// is cut at its start, and how many a reader skips that leaves it out, as in
+// sentence-transformers 6.2, Transformer._get_prompt_length. A prompt of more than limit
+// tokens, 0 for any number, is an error.
+func (e *Encoder) Prefix(prompt string, limit int) (n, skip int, err error) {
+	if prompt == "" {
+		return 0, 0, nil
+	}
+	ids, _, err := e.Tokenizer.Append(nil, prompt, tokenizer.Options{})
+	if err != nil {
+		return 0, 0, err
+	}
+	if n = len(ids); limit > 0 && n > limit {
+		return 0, 0, fmt.Errorf("%d tokens, model reads %d", n, limit)
+	}
+	if skip = n; n > 0 && e.Tokenizer.Special(ids[n-1]) {
+		skip--
+	}
+	return n - e.Tokenizer.SpecialTokens(), skip, nil
 }
 
 // Renderer returns what the chat template makes of texts with the prompt, nil where there
@@ -193,8 +229,8 @@ func (r *Reader) place(text string) (rendered string, start int, err error) {
 	return rendered, start, nil
 }
 
-// CheckLimit returns an error where a limit leaves nothing of a text.
-func (f *Frame) CheckLimit(limit int) error {
+// checkLimit returns an error where a limit leaves nothing of a text.
+func (f *Frame) checkLimit(limit int) error {
 	if limit > 0 && limit <= f.around {
 		return fmt.Errorf("%d tokens with the chat template, model reads %d", f.around, limit)
 	}
