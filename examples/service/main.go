@@ -57,10 +57,14 @@ func serve(ctx context.Context, listener net.Listener) (err error) {
 	queue := embed.NewQueue(model, embed.QueueConfig{})
 	defer queue.Close(context.Background())
 
-	handler, err := embedhttp.New(embedhttp.Config{
+	cfg := embedhttp.Config{
 		Models: []embedhttp.Model{{Name: "minilm", Queue: queue, Info: model.Info()}},
 		Logger: slog.Default(),
-	})
+	}
+	if at, ok := listener.Addr().(*net.TCPAddr); ok && at.IP.IsLoopback() {
+		cfg.Hosts = []string{} // localhost alone, not a web page whose own name leads here
+	}
+	handler, err := embedhttp.New(cfg)
 	if err != nil {
 		return err
 	}
@@ -72,7 +76,7 @@ func serve(ctx context.Context, listener net.Listener) (err error) {
 	mux.Handle("GET /ready", handler)
 
 	// No ReadTimeout: it would end requests that compute for longer.
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{Handler: checkHost(handler, mux), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	if err := handler.Warm(ctx); err != nil && ctx.Err() == nil {
@@ -89,4 +93,15 @@ func serve(ctx context.Context, listener net.Listener) (err error) {
 	drain, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	return errors.Join(server.Shutdown(drain), queue.Close(drain))
+}
+
+// checkHost has routes answer requests to the hosts that handler answers.
+func checkHost(handler *embedhttp.Handler, routes http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !handler.Answers(r) {
+			http.Error(w, "the host: expected localhost", http.StatusMisdirectedRequest)
+			return
+		}
+		routes.ServeHTTP(w, r)
+	})
 }

@@ -119,6 +119,23 @@ func TestBadRequests(t *testing.T) {
 	require.NoError(t, stop())
 }
 
+// A web page whose own name leads to the service at localhost is not answered.
+func TestHosts(t *testing.T) {
+	base, stop := start(t)
+	for _, path := range []string{"/notes?q=nothing", "/v1/models"} {
+		for host, want := range map[string]int{"localhost:8080": http.StatusOK, "evil.example": http.StatusMisdirectedRequest} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+path, nil)
+			require.NoError(t, err)
+			req.Host = host
+			resp, err := http.DefaultClient.Do(req)
+			require.NoError(t, err)
+			resp.Body.Close()
+			assert.Equal(t, want, resp.StatusCode, "%s %s", host, path)
+		}
+	}
+	require.NoError(t, stop())
+}
+
 // A request under way when the service ends is answered.
 func TestShutdown(t *testing.T) {
 	base, stop := start(t)
