@@ -74,6 +74,8 @@ func TestInspectInt8(t *testing.T) {
 	seen, err := Inspect(t.Context(), dir, Config{Precision: Int8})
 	require.NoError(t, err)
 	loaded := loadGolden(t, "bert", Config{Precision: Int8}).Info()
+	require.Positive(t, loaded.Loss.Texts)
+	loaded.Loss = Loss{} // which takes running it
 	require.Equal(t, loaded, seen)
 	require.Less(t, seen.MemoryBytes, loadGolden(t, "bert", Config{}).Info().MemoryBytes)
 }
@@ -100,6 +102,8 @@ func TestFinerLayers(t *testing.T) {
 	}
 	found := loadFiles(t, files, Config{Precision: Int8})
 	assert.Contains(t, found.Info().Finer, layer)
+	assert.Greater(t, found.Info().Loss.Texts, 38, "and those that the layers were not chosen for")
+	assert.False(t, found.Info().Loss.Over(Int8))
 	assert.Greater(t, least(found), 0.998)
 
 	dir := t.TempDir()

@@ -141,6 +141,19 @@ func ExampleQuantize() {
 	// int4
 }
 
+func ExampleLoss_Over() {
+	l := embed.Loss{Texts: 39, Mean: 4e-3, Worst: 0.06}
+	mean, worst := embed.Int4.MostLoss()
+	fmt.Println(l.Over(embed.Int4), mean, worst)
+	// Output: true 0.01 0.03
+}
+
+func ExamplePrecision_MostLoss() {
+	mean, worst := embed.Int8.MostLoss()
+	fmt.Println(mean, worst)
+	// Output: 0.0005 0.002
+}
+
 func ExampleModel_Embed() {
 	model := load()
 	defer model.Close()

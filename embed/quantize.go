@@ -27,6 +27,7 @@ import (
 type Quantized struct {
 	Before, After int64           // bytes of all weights of the transformers
 	Kinds         []QuantizedKind // by name
+	Loss          Loss            // of the copy at its precision, of texts that no weights were rounded for; the zero Loss where none were measured
 }
 
 // A QuantizedKind is the weights of the linear layers at one place of each block.
@@ -49,7 +50,7 @@ type QuantizedKind struct {
 // not grow with the number of layers. In Int8 the outliers of docs/int8.md are
 // found first, as Load finds them. In Int4 the weights of models of up to 10⁹ of them a token are rounded first, held in
 // memory, so that their errors make up for each other on built-in texts: closer than Load's rounding of the original, which
-// takes each weight alone. Progress, where it is not nil, is told how many
+// takes each weight alone. At the end the copy of a model of that size, but not of a classifier's, is loaded to measure what it loses. Progress, where it is not nil, is told how many
 // bytes of the weights in dir are done. Out is there complete or not at all; that it
 // exists is an error, and so are another precision, weights that are quantized
 // already or not finite, and a model without linear layers.
@@ -79,7 +80,13 @@ func Quantize(ctx context.Context, dir, out string, p Precision, progress func(d
 	}
 	defer os.RemoveAll(work) //nolint:errcheck // what is left of it after an error
 	q := &quantizer{model: m, seen: seen, out: work, scheme: scheme, progress: progress, kinds: map[string]*kindSum{}, rounded: new(loader.Rounded)}
-	if err := m.Guard(func() error { return q.run(ctx) }); err != nil {
+	err = m.Guard(func() error {
+		if err := q.run(ctx); err != nil {
+			return err
+		}
+		return q.measure(ctx, loader.Config{Format: kernel.Format(p)})
+	})
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	if err := os.Chmod(work, 0o755); err != nil {
@@ -147,6 +154,7 @@ type quantizer struct {
 	before, after int64
 	kinds         map[string]*kindSum
 	rounded       *loader.Rounded // of the transformer at hand
+	loss          Loss
 }
 
 func (q *quantizer) run(ctx context.Context) (err error) {

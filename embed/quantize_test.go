@@ -182,6 +182,32 @@ func TestQuantizedTensors(t *testing.T) {
 	}
 }
 
+// What a copy loses is measured where its model is: not of a classifier, whose head has the answer.
+func TestQuantizedLoss(t *testing.T) {
+	for _, p := range []Precision{Int8, Int4} {
+		made, err := Quantize(t.Context(), filepath.Join(goldens, "bert", "model"), filepath.Join(t.TempDir(), "out"), p, nil)
+		require.NoError(t, err)
+		require.Greater(t, made.Loss.Texts, 30)
+		require.Positive(t, made.Loss.Mean)
+		require.Greater(t, made.Loss.Worst, made.Loss.Mean)
+		require.Less(t, made.Loss.Worst, 0.2)
+	}
+}
+
+// A loss is over what docs/int8.md and docs/quantization.md say where its mean is, or its worst.
+func TestLossOver(t *testing.T) {
+	for _, tt := range []struct {
+		mean, worst float64
+		precision   Precision
+		over        bool
+	}{
+		{4e-4, 1e-3, Int8, false}, {6e-4, 1e-3, Int8, true}, {4e-4, 3e-3, Int8, true},
+		{9e-3, 2e-2, Int4, false}, {2e-2, 2e-2, Int4, true}, {9e-3, 4e-2, Int4, true}, {1, 1, Float32, false}, {1, 1, BFloat16, false},
+	} {
+		assert.Equal(t, tt.over, Loss{Texts: 1, Mean: tt.mean, Worst: tt.worst}.Over(tt.precision), "%+v", tt)
+	}
+}
+
 // What cannot be copied is an error that names it, and leaves nothing behind.
 func TestQuantizeErrors(t *testing.T) {
 	bert := filepath.Join(goldens, "bert", "model")

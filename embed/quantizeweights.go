@@ -30,7 +30,7 @@ type kindSum struct {
 }
 
 func (q *quantizer) summary() *Quantized {
-	s := &Quantized{Before: q.before, After: q.after}
+	s := &Quantized{Before: q.before, After: q.after, Loss: q.loss}
 	for name, k := range q.kinds {
 		kind := QuantizedKind{Name: name, Tensors: k.tensors, Weights: k.weights}
 		if k.total > 0 {

@@ -105,11 +105,21 @@ func (f *modelFlags) load(ctx context.Context, c *console) (*embed.Model, error)
 	return m, err
 }
 
-// tellFiner says which part of a model Int8 does not hold well enough.
+// tellFiner says which part of a model Int8 does not hold well enough, and what is lost still.
 func tellFiner(to io.Writer, i embed.Info) {
 	if n := len(i.Finer); n > 0 {
 		fmt.Fprintf(to, "rhumb: %s in %v, which int8 does not hold well enough\n", counted(n, "linear layer"), embed.BFloat16)
 	}
+	if i.Loss.Over(i.Precision) {
+		fmt.Fprintf(to, "rhumb: %s\n", lossOver(i.Loss, i.Precision))
+	}
+}
+
+// lossOver says that l is more than p should lose.
+func lossOver(l embed.Loss, p embed.Precision) string {
+	mean, worst := p.MostLoss()
+	return fmt.Sprintf("%v loses %.1e of %s in the mean and %.1e of the worst (1 - cosine to float32), expected %g and %g at the most",
+		p, l.Mean, counted(l.Texts, "text"), l.Worst, mean, worst)
 }
 
 // A loadedModel is an embedding model, a sparse one or a multi-vector model; the others are nil.

@@ -19,7 +19,8 @@ func (c *console) quantizeCommand() *cobra.Command {
 		Short: "Copy a model with its weights in 8 bits or 4",
 		Long: `Write a copy of the model in the folder DIR to the new folder OUT, with the weights
 of its linear layers in 8 bits (a scale for each row) or in 4 (a scale for each 32
-columns), and print its size and the errors. It loads like any other folder, at any
+columns), and print its size, the errors, and what vectors lose of some built-in texts,
+plain and hard ones, with a warning where it is more than it should be. It loads like any other folder, at any
 precision: to compute with 4 bits, give --precision int4 there too.`,
 		Example: `  rhumb quantize --precision int4 Qwen3-Embedding-8B Qwen3-Embedding-8B-int4
   rhumb embed --model Qwen3-Embedding-8B-int4 --precision int4 "one text"`,
@@ -43,6 +44,9 @@ precision: to compute with 4 bits, give --precision int4 there too.`,
 			return err
 		}
 		bar.clear()
+		if made.Loss.Over(p) {
+			fmt.Fprintf(c.stderr, "rhumb: %s: %s\n", escaped(args[1]), lossOver(made.Loss, p))
+		}
 		if *asJSON {
 			return writeReport(c.stdout, newQuantizedJSON(args[1], made))
 		}
@@ -57,6 +61,14 @@ type quantizedJSON struct {
 	Before int64               `json:"bytes_before"` // of the weights
 	After  int64               `json:"bytes"`
 	Kinds  []quantizedKindJSON `json:"kinds"`
+	Loss   *quantizedLossJSON  `json:"loss,omitempty"` // none where it was not measured
+}
+
+// quantizedLossJSON is what vectors lose: 1 - the cosine to those in float32.
+type quantizedLossJSON struct {
+	Texts int     `json:"texts"`
+	Mean  float64 `json:"mean"` // of plain texts
+	Worst float64 `json:"worst"`
 }
 
 type quantizedKindJSON struct {
@@ -67,7 +79,10 @@ type quantizedKindJSON struct {
 }
 
 func newQuantizedJSON(dir string, q *embed.Quantized) quantizedJSON {
-	made := quantizedJSON{dir, q.Before, q.After, nil}
+	made := quantizedJSON{dir, q.Before, q.After, nil, nil}
+	if q.Loss.Texts > 0 {
+		made.Loss = new(quantizedLossJSON(q.Loss))
+	}
 	for _, k := range q.Kinds {
 		made.Kinds = append(made.Kinds, quantizedKindJSON(k))
 	}
@@ -82,6 +97,11 @@ func writeQuantized(w io.Writer, dir string, q *embed.Quantized) error {
 	fmt.Fprintf(&b, "%8s %14s %10s  %s\n", "tensors", "weights", "RMS error", "kind")
 	for _, k := range q.Kinds {
 		fmt.Fprintf(&b, "%8d %14d %9.3f%%  %s\n", k.Tensors, k.Weights, 100*k.Error, k.Name)
+	}
+	if l := q.Loss; l.Texts > 0 {
+		fmt.Fprintf(&b, "of %s it loses %.1e in the mean, %.1e of the worst (1 - cosine to float32)\n", counted(l.Texts, "text"), l.Mean, l.Worst)
+	} else {
+		b.WriteString("what it loses of texts was not measured\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -197,7 +197,7 @@ func (f *serveFlags) run(ctx context.Context, c *console) (err error) {
 			continue
 		}
 		p.cfg.Cache = store
-		model, served, err := f.load(ctx, m, p)
+		model, served, err := f.load(ctx, m, log, p)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -208,8 +209,8 @@ func (p place) open(ctx context.Context) (servedModel, error) {
 	return loadKind(ctx, p.dir, p.cfg, p.as, allKinds)
 }
 
-// load loads the model at p and makes its queues.
-func (f *serveFlags) load(ctx context.Context, m *metrics, p place) (servedModel, embedhttp.Model, error) {
+// load loads the model at p and makes its queues, and logs what Int8 does not hold of it.
+func (f *serveFlags) load(ctx context.Context, m *metrics, log *slog.Logger, p place) (servedModel, embedhttp.Model, error) {
 	served := embedhttp.Model{Name: p.name, Aliases: p.aliases}
 	model, err := p.open(ctx)
 	if err != nil {
@@ -233,6 +234,12 @@ func (f *serveFlags) load(ctx context.Context, m *metrics, p place) (servedModel
 		served.MultiVector, served.MultiVectorInfo = multivector.NewQueue(model, cfg), model.Info()
 	case *sparse.Model:
 		served.Sparse, served.SparseInfo = sparse.NewQueue(model, cfg), model.Info()
+	}
+	if n := len(served.Info.Finer); n > 0 {
+		log.Info("linear layers are in "+embed.BFloat16.String()+", which int8 does not hold well enough", "model", served.Name, "layers", n)
+	}
+	if l := served.Info.Loss; l.Over(served.Info.Precision) {
+		log.Warn(lossOver(l, served.Info.Precision), "model", served.Name)
 	}
 	return model, served, nil
 }

@@ -166,7 +166,7 @@ func (f *serveFlags) sources(ctx context.Context, m *metrics, places []place, ca
 			list[i].Model = embedhttp.Model{Name: p.name, Aliases: p.aliases}
 			list[i].Load = func(ctx context.Context) (served embedhttp.Model, end func() error, err error) {
 				p.cfg.Cache = cache
-				model, served, err := f.load(ctx, m, p)
+				model, served, err := f.load(ctx, m, log, p)
 				if err != nil {
 					return served, nil, err
 				}

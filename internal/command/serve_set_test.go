@@ -292,3 +292,18 @@ func TestServeManyModels(t *testing.T) {
 	assert.Empty(t, has)
 	assert.Greater(t, loads, calls/2)
 }
+
+// The log says which part of a model int8 does not hold well enough, when it is loaded.
+func TestServeTellsFiner(t *testing.T) {
+	needSignals(t)
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "fine"), os.DirFS(tiny)))
+	columns := `{"encoder.layer.0.intermediate.dense.weight": null, "encoder.layer.0.output.dense.weight": null}`
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "fine", "outlier_columns.json"), []byte(columns), 0o600))
+	s := serve(t, "--precision", "int8", "--log-format", "json", "--models-dir", dir)
+	_, _, err := s.post(`{"model":"fine","input":"a"}`, "")
+	require.NoError(t, err)
+	line := s.line(t, "linear layers are in bfloat16, which int8 does not hold well enough")
+	assert.Contains(t, line, `"model":"fine","layers":2`)
+	s.end(t, syscall.SIGTERM)
+}

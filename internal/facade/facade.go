@@ -37,7 +37,7 @@ func Open(ctx context.Context, fsys fs.FS, dir string, cfg embed.Config, packing
 
 // Facts returns those of a model of that name.
 func Facts(m *loader.Model, name string) embed.Facts {
-	return embed.Facts(loader.Describe[embed.Precision](m, name))
+	return embed.Facts(loader.Describe[embed.Precision, embed.Loss](m, name))
 }
 
 // Outcome returns the error of a call that ended with err: faults of its inputs become an

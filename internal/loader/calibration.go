@@ -37,7 +37,7 @@ func (m *Model) Calibrate(ctx context.Context, e *Encoder) (transformer.Outliers
 	team := parallel.NewTeam(m.Workers)
 	defer team.Close()
 	lines := calibrationLines()
-	batch, err := m.sample(e, lines, calibrationWork)
+	batch, err := m.sample(e, lines, calibrationMost, calibrationWork)
 	if err != nil {
 		return nil, err
 	}
@@ -51,13 +51,13 @@ func (m *Model) Calibrate(ctx context.Context, e *Encoder) (transformer.Outliers
 	return outliers, m.keepFiner(ctx, team, e, outliers, lines)
 }
 
-// sample returns the tokens of texts behind the model's default prompt, of as many as take
+// sample returns the tokens of texts behind the model's default prompt, tokens at the most of each and of as many as take
 // that work, in floating-point operations.
-func (m *Model) sample(e *Encoder, texts []string, most float64) (transformer.Batch, error) {
+func (m *Model) sample(e *Encoder, texts []string, tokens int, most float64) (transformer.Batch, error) {
 	prompt := m.Spec.Prompts[m.Spec.DefaultPrompt]
 	batch := transformer.Batch{Starts: []int{0}}
 	options := e.Options()
-	options.MaxTokens = modelfolder.Lowest(calibrationMost, e.Transformer.MaxPositions) // whatever the caller's limit is
+	options.MaxTokens = modelfolder.Lowest(tokens, e.Transformer.MaxPositions) // whatever the caller's limit is
 	runs := pipeline.Transformer{Model: e.Transformer}
 	work := 0.0
 	for i, text := range texts {

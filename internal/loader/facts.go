@@ -6,8 +6,11 @@ import (
 )
 
 // Facts are embed.Facts, which says what each is, and is converted from these: P is
-// embed.Precision.
-type Facts[P ~uint8] struct {
+// embed.Precision, and L embed.Loss.
+type Facts[P ~uint8, L ~struct {
+	Texts       int
+	Mean, Worst float64
+}] struct {
 	Name             string
 	Family           string
 	Layers           int
@@ -18,6 +21,7 @@ type Facts[P ~uint8] struct {
 	Precision        P
 	Arithmetic       string
 	Finer            []string
+	Loss             L
 	Kernels          string
 	Workers          int
 	Transformers     int
@@ -30,12 +34,15 @@ type Facts[P ~uint8] struct {
 
 // Describe returns the facts of a model of that name, which share no memory with it: of its
 // default route, where it has several.
-func Describe[P ~uint8](m *Model, name string) Facts[P] {
+func Describe[P ~uint8, L ~struct {
+	Texts       int
+	Mean, Worst float64
+}](m *Model, name string) Facts[P, L] {
 	e := m.Default.Encoder
-	f := Facts[P]{
+	f := Facts[P, L]{
 		Name: name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: e.Runs.Vocabulary(), MaxTokens: e.limit,
 		Prompts: maps.Clone(m.Prompts), DefaultPrompt: m.Spec.DefaultPrompt,
-		Precision: P(m.config.Format), Arithmetic: m.Set.How(m.config.Format), Finer: e.Outliers.Finer(), Kernels: m.Set.Name(), Workers: m.Workers,
+		Precision: P(m.config.Format), Arithmetic: m.Set.How(m.config.Format), Finer: e.Outliers.Finer(), Loss: L(e.Loss), Kernels: m.Set.Name(), Workers: m.Workers,
 		Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: slices.Clone(m.Trusted),
 		Ignored: m.Spec.Ignored.List(), MemoryBytes: m.Bytes,
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/internal/transformer"
@@ -26,25 +25,12 @@ const (
 	lossLargest = 2e9
 )
 
-// alikeTexts are of tokens that are all alike, so that they have the same error, which grows
-// with the number of them: of MPNet at its limit to more than twice that of a short text.
-var alikeTexts = []string{
-	strings.Repeat("word ", 32), strings.Repeat("word ", 120), strings.Repeat("\U0001F642", 24), strings.Repeat("0123456789 ", 6), strings.Repeat("! ? . , ; ", 8),
-}
-
-// rareTexts are of few tokens, or rare ones, which have errors that no others make up for.
-var rareTexts = []string{
-	"x", "?", ".", "0", "the", "\\frac{a}{b} = c", "№ ½ ² ™ …", "\tif (x) {\n\t\treturn;\n\t}", "ñ ç ß ÀÉÎÕÜ", "𝓕𝓸𝓷𝓽 ﾊﾝｶｸ", "ZXJyb3I6IG5vbmU=", "سلام کتاب\u200cها",
-}
-
 // keepFiner marks in o the layers of e that have to be in a finer format than Int8 for texts
 // to lose little: those whose outputs are off most, for their size. It measures texts, some
-// of lines and hard ones, in float32 and in Int8 with these layers, until it is enough.
+// of lines and hard ones, in float32 and in Int8 with these layers, until it is enough, or all are
+// finer; e.Loss is what was measured last.
 func (m *Model) keepFiner(ctx context.Context, team *parallel.Team, e *Encoder, o transformer.Outliers, lines []string) error {
-	if e.opens.Head == transformer.ClassificationHead { // its products are refined
-		return nil
-	}
-	if e.Transformer.Operations([]int{1}) > lossLargest {
+	if !e.Measures() {
 		return nil
 	}
 	texts := slices.Clone(alikeTexts)
@@ -53,7 +39,7 @@ func (m *Model) keepFiner(ctx context.Context, team *parallel.Team, e *Encoder, 
 	}
 	plain := [2]int{len(alikeTexts), len(texts)}
 	texts = append(texts, rareTexts...)
-	b, err := m.sample(e, texts, lossWork)
+	b, err := m.sample(e, texts, calibrationMost, lossWork)
 	if err != nil {
 		return err
 	}
@@ -70,12 +56,16 @@ func (m *Model) keepFiner(ctx context.Context, team *parallel.Team, e *Encoder, 
 		if err := t.Forward(ctx, team, got, b); err != nil {
 			return err
 		}
-		over := m.overLoss(e, want, got, b.Starts, plain)
+		e.Loss = m.loss(e, want, got, b.Starts, plain)
+		over := e.Loss.over()
 		if math.IsNaN(over) { // of weights that are not finite, which another format does not mend
 			return nil
 		}
-		if step == 1 && over <= 1 || over <= lossEnd || len(layers) == 0 {
+		if step == 1 && over <= 1 {
 			return nil
+		}
+		if over <= lossEnd || len(layers) == 0 {
+			return m.loseMore(ctx, team, e, t)
 		}
 		if step == lossSteps {
 			over = math.Inf(1)
@@ -100,6 +90,16 @@ func (m *Model) keepFiner(ctx context.Context, team *parallel.Team, e *Encoder, 
 	}
 }
 
+// loseMore adds to e.Loss what t, with the layers that were chosen, loses of texts that these were not chosen for.
+func (m *Model) loseMore(ctx context.Context, team *parallel.Team, e *Encoder, t *transformer.Model) error {
+	l, err := m.lost(ctx, team, e, t, finerTexts, lossWork/2, [2]int{})
+	if err != nil {
+		return err
+	}
+	e.Loss.Texts, e.Loss.Worst = e.Loss.Texts+l.Texts, max(e.Loss.Worst, l.Worst)
+	return nil
+}
+
 // openFiner opens the transformer of e to measure it with these outliers. Where it is to run,
 // its layers stay packed, and those that are the same are not packed again in the next one.
 func (m *Model) openFiner(ctx context.Context, e *Encoder, o transformer.Outliers) (*transformer.Model, error) {
@@ -116,23 +116,24 @@ func (m *Model) openFiner(ctx context.Context, e *Encoder, o transformer.Outlier
 	return t, err
 }
 
-// overLoss returns how many times the loss of got, beside want, is what it may be: the mean
-// of sequences plain[0] to plain[1] (exclusive), or the worst of all.
-func (m *Model) overLoss(e *Encoder, want, got tensor.Matrix, starts []int, plain [2]int) float64 {
-	var sum, worst float64
+// loss returns that of got, beside want, of which sequences plain[0] to plain[1] (exclusive) are plain ones.
+func (m *Model) loss(e *Encoder, want, got tensor.Matrix, starts []int, plain [2]int) Loss {
+	l := Loss{Texts: len(starts) - 1}
+	var sum float64
 	losses := 0
 	for i := range len(starts) - 1 {
 		from, to := starts[i], starts[i+1]
 		for _, rows := range m.pooled(e, from, to) {
-			loss := 1 - cosineOfMeans(want.Slice(rows[0], rows[1]), got.Slice(rows[0], rows[1]))
-			worst = max(worst, loss)
+			loss := max(1-cosineOfMeans(want.Slice(rows[0], rows[1]), got.Slice(rows[0], rows[1])), 0)
+			l.Worst = max(l.Worst, loss)
 			if i >= plain[0] && i < plain[1] {
 				sum += loss
 				losses++
 			}
 		}
 	}
-	return max(sum/float64(max(losses, 1))/lossMean, worst/lossWorst)
+	l.Mean = sum / float64(max(losses, 1))
+	return l
 }
 
 // pooled returns which tokens, from and to (exclusive), of a sequence make a vector each by their mean:

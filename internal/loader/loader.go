@@ -87,6 +87,7 @@ type Encoder struct {
 	Chat        *Chat                // that texts pass through; nil = none
 	Outliers    transformer.Outliers // of the transformer, in Int8
 	Weights     int                  // index of the file with its weights in Model.Files
+	Loss        Loss                 // in Int8, where outliers were found, of texts that they were found for, see keepFiner
 	calibrated  string               // what Outliers come of, in the recipe
 	opens       transformer.Config   // that Transformer was opened with
 	limit       int                  // of one input; 0 = none

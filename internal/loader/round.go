@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rhumb-go/rhumb/internal/modelfolder"
 	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/internal/transformer"
@@ -19,16 +20,20 @@ const (
 	// and 4.5 for others, 4.73 bits in all, and 4.75 with outliers.
 	roundFiner = 0.065
 
-	roundWork  = 4 * calibrationWork
-	roundLong  = 32 // texts that are made of roundLines
+	roundWork  = 8 * calibrationWork
+	roundMost  = 512 // tokens of one text
+	roundLong  = 32  // texts that are made of roundLines
 	roundLines = 8
+	roundAlike = 8  // sequences of one token over and over
+	roundTries = 20 // tokens that are tried for one of these
+	roundEvery = 4  // tokens of a text that repeats itself count for all
 )
 
-// roundTexts returns texts to round weights for: short ones, hard ones, and long ones of lines in no order,
-// for layers have other inputs far from the beginning and among others.
+// roundTexts returns texts to round weights for: short ones, hard ones, some of them to the limit of most models, and
+// from long on those that are made of lines in no order, for layers have other inputs far from the beginning and among others.
 func roundTexts() (texts []string, long int) {
 	lines := calibrationLines()
-	texts = slices.Concat(lines, alikeTexts, rareTexts)
+	texts = slices.Concat(lines, alikeTexts, rareTexts, limitTexts)
 	long = len(texts)
 	random := rand.New(rand.NewPCG(1, 2))
 	for range roundLong {
@@ -39,6 +44,26 @@ func roundTexts() (texts []string, long int) {
 		texts = append(texts, strings.Join(some, " "))
 	}
 	return texts, long
+}
+
+// addAlike adds sequences of one token over and over to b, of length tokens, half, a quarter and an eighth of that in turn, which
+// begin and end as its first sequence does: no texts have the error of each token of the vocabulary times the length of a text. Those are tokens that
+// check has nothing against.
+func addAlike(b *transformer.Batch, length, vocabulary int, check func(ids []int32) error) {
+	random := rand.New(rand.NewPCG(5, 6))
+	first := slices.Clone(b.IDs[:b.Starts[1]])
+	for i := range roundAlike {
+		n := max(length>>(i%4), 3)
+		for range roundTries {
+			ids := slices.Repeat([]int32{int32(random.IntN(vocabulary))}, n)
+			ids[0], ids[n-1] = first[0], first[len(first)-1]
+			if check(ids) == nil {
+				b.IDs = append(b.IDs, ids...)
+				b.Starts = append(b.Starts, len(b.IDs))
+				break
+			}
+		}
+	}
 }
 
 // mixTokens makes half of the tokens of every second sequence of b, from sequence first on, any of the
@@ -72,12 +97,22 @@ func (m *Model) Round(ctx context.Context, e *Encoder) (*Rounded, error) {
 	team := parallel.NewTeam(m.Workers)
 	defer team.Close()
 	texts, long := roundTexts()
-	batch, err := m.sample(e, texts, roundWork)
+	most := modelfolder.Lowest(roundMost, e.limit)
+	batch, err := m.sample(e, texts, most, roundWork)
 	if err != nil || len(batch.IDs) == 0 {
 		return new(Rounded), err
 	}
 	runs := pipeline.Transformer{Model: e.Transformer}
-	mixTokens(batch, long, runs.Vocabulary(), func(ids []int32) error { return runs.Check(pipeline.Tokens{IDs: ids}) })
+	check := func(ids []int32) error { return runs.Check(pipeline.Tokens{IDs: ids}) }
+	mixTokens(batch, long, runs.Vocabulary(), check)
+	alike := batch.Sequences()
+	addAlike(&batch, most, runs.Vocabulary(), check)
+	every := make([]int, batch.Sequences())
+	for i := range every {
+		if i >= long-len(limitTexts) && i < long || i >= alike {
+			every[i] = roundEvery
+		}
+	}
 	config := e.opens
 	config.Set = m.Set
 	t, err := transformer.OpenToRound(ctx, config)
@@ -99,7 +134,7 @@ func (m *Model) Round(ctx context.Context, e *Encoder) (*Rounded, error) {
 			left -= weights
 		}
 	}
-	return t.Round(ctx, team, batch, finer)
+	return t.Round(ctx, team, batch, every, finer)
 }
 
 // worstLayers returns the names of layers, those first whose outputs are off most for their size.

@@ -16,6 +16,7 @@ func TestRoundTexts(t *testing.T) {
 	again, _ := roundTexts()
 	require.Equal(t, texts, again)
 	require.Len(t, texts[long:], roundLong)
+	require.Equal(t, limitTexts, texts[long-len(limitTexts):long])
 	for _, text := range texts[long:] {
 		assert.Greater(t, len(text), 200)
 	}
@@ -54,5 +55,37 @@ func TestMixTokens(t *testing.T) {
 		} else {
 			assert.Zero(t, other, i)
 		}
+	}
+}
+
+// Sequences of one token are as long as asked for, or shorter, and begin and end as the first one does.
+func TestAddAlike(t *testing.T) {
+	b := transformer.Batch{IDs: []int32{1, 5, 6, 2}, Starts: []int{0, 4}}
+	addAlike(&b, 40, 1000, func(ids []int32) error {
+		if ids[1]%2 == 0 {
+			return errors.New("even")
+		}
+		return nil
+	})
+	require.Equal(t, 1+roundAlike, b.Sequences())
+	for i := 1; i < b.Sequences(); i++ {
+		ids := b.IDs[b.Starts[i]:b.Starts[i+1]]
+		require.Len(t, ids, []int{40, 20, 10, 5}[(i-1)%4])
+		assert.EqualValues(t, 1, ids[0])
+		assert.EqualValues(t, 2, ids[len(ids)-1])
+		for _, id := range ids[1 : len(ids)-1] {
+			assert.Equal(t, ids[1], id)
+			assert.EqualValues(t, 1, id%2)
+		}
+	}
+}
+
+// No text that losses are measured on is one that weights are rounded for.
+func TestHeldTexts(t *testing.T) {
+	held, plain := heldTexts()
+	require.Greater(t, plain, 20)
+	rounded, _ := roundTexts()
+	for _, text := range append(held, finerTexts...) {
+		assert.NotContains(t, rounded[:len(rounded)-roundLong], text)
 	}
 }

@@ -2,6 +2,7 @@ package transformer
 
 import (
 	"math"
+	"slices"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
@@ -13,6 +14,7 @@ const (
 	roundBlock   = 4 * kernel.Int4Group // columns that are rounded before what they leave is taken to the others
 	roundRows    = 8                    // of a part
 	roundDamping = 0.3                  // of the mean diagonal, which is added to all of it: docs/quantization.md
+	countedMost  = 2                    // medians, see counts
 )
 
 // A compensation rounds the rows of w to to, see compensate.
@@ -28,7 +30,7 @@ type compensation struct {
 // compensate rounds the rows of w to to. x has the inputs of the layer in its first half, and those that it
 // has behind rounded layers, x', in the second.
 //
-// H is x'ᵀ·x' with a part of its mean diagonal added to the diagonal, and H = R·Rᵀ where R is upper triangular.
+// H is x'ᵀ·x' of the tokens that are counted, as counts says, with a part of its mean diagonal added to the diagonal, and H = R·Rᵀ where R is upper triangular.
 // What is made small is the square of (w - rounded)·R + V, where V·Rᵀ is w·(x - x')ᵀ·x': the difference of the
 // outputs x·wᵀ and x'·roundedᵀ, but for what no weights change. Column after column is rounded to the level that is
 // nearest to w[i] + (Σ (w[j] - rounded[j])·R[j,i] + V[i])/R[i,i], of the columns j before it: the numbers of GPTQ, whose
@@ -37,18 +39,21 @@ type compensation struct {
 // Where the layer is biased, x and x' are less their means, and what the means then have off goes to the bias of
 // r.rounded, which has that of the layer.
 func (r *rounding) compensate(p *pass, team *parallel.Team, to *weight.Matrix, w, x tensor.Matrix, biased bool) {
-	k := w.Cols
+	k, tokens := w.Cols, len(r.counted)
 	before, after := columns(x.Slice(0, r.tokens), 0, k), columns(x.Slice(r.tokens, 2*r.tokens), 0, k)
+	counts := r.counts(before, after)
 	means := [2][]float64{make([]float64, k), make([]float64, k)}
 	if biased {
-		means = [2][]float64{meanRow(before), meanRow(after)}
+		means = [2][]float64{r.meanRow(before, counts), r.meanRow(after, counts)}
 	}
-	turned, moved, left := tensor.NewMatrix(k, r.tokens), tensor.NewMatrix(r.tokens, k), tensor.NewMatrix(r.tokens, k)
-	for i := range r.tokens {
-		for j, v := range after.Row(i)[:k] {
+	turned, moved, left := tensor.NewMatrix(k, tokens), tensor.NewMatrix(tokens, k), tensor.NewMatrix(tokens, k)
+	for i, c := range r.counted {
+		by := float32(math.Sqrt(counts[i]))
+		for j, v := range after.Row(c.token)[:k] {
 			v -= float32(means[1][j])
+			moved.Row(i)[j] = by * (before.Row(c.token)[j] - float32(means[0][j]) - v)
+			v *= by
 			turned.Row(j)[i], left.Row(i)[j] = v, v
-			moved.Row(i)[j] = before.Row(i)[j] - float32(means[0][j]) - v
 		}
 	}
 	h, v := tensor.NewMatrix(k, k), tensor.NewMatrix(w.Rows, k)
@@ -76,16 +81,50 @@ func (r *rounding) compensate(p *pass, team *parallel.Team, to *weight.Matrix, w
 	}
 }
 
-// meanRow returns the mean of the rows of x.
-func meanRow(x tensor.Matrix) []float64 {
-	mean := make([]float64, x.Cols)
-	for i := range x.Rows {
-		for j, v := range x.Row(i)[:x.Cols] {
-			mean[j] += float64(v)
+// counts returns what each of the tokens that are counted counts, by its rows of the inputs before and after layers are rounded: its times, but one
+// whose input is longer than countedMost medians, or off by more than as many medians of its length, no more than if it were that.
+// A few tokens, the first or a full stop, are ten times as long as others in many models, and
+// what they have off is no worse for that: norms behind the layers make all alike. And what is far off already, no weights bring back.
+func (r *rounding) counts(before, after tensor.Matrix) []float64 {
+	squares, off := make([]float64, len(r.counted)), make([]float64, len(r.counted))
+	for i, c := range r.counted {
+		x := before.Row(c.token)
+		for j, v := range after.Row(c.token)[:after.Cols] {
+			d := float64(x[j]) - float64(v)
+			squares[i] += float64(v) * float64(v)
+			off[i] += float64(d * d)
+		}
+		off[i] /= max(squares[i], 1e-300)
+	}
+	counts := make([]float64, len(r.counted))
+	mostSquare, mostOff := countedMost*countedMost*median(squares), countedMost*countedMost*median(off)
+	for i, c := range r.counted {
+		counts[i] = c.times
+		if squares[i] > mostSquare {
+			counts[i] *= mostSquare / squares[i]
+		}
+		if off[i] > mostOff {
+			counts[i] *= mostOff / off[i]
 		}
 	}
+	return counts
+}
+
+// median returns the upper one of x, which has an element at least.
+func median(x []float64) float64 { return slices.Sorted(slices.Values(x))[len(x)/2] }
+
+// meanRow returns the mean of the rows of x that are counted, each of which counts so much.
+func (r *rounding) meanRow(x tensor.Matrix, counts []float64) []float64 {
+	mean := make([]float64, x.Cols)
+	var all float64
+	for i, c := range r.counted {
+		for j, v := range x.Row(c.token)[:x.Cols] {
+			mean[j] += float64(counts[i] * float64(v))
+		}
+		all += counts[i]
+	}
 	for j := range mean {
-		mean[j] /= float64(x.Rows)
+		mean[j] /= max(all, 1e-300)
 	}
 	return mean
 }

@@ -110,6 +110,11 @@ func OpenToCalibrate(ctx context.Context, c Config) (*Model, error) {
 	return openToCalibrate(ctx, c, kernel.Int8, new(kernel.Panels))
 }
 
+// OpenExact is OpenToCalibrate in Float32, for Forward.
+func OpenExact(ctx context.Context, c Config) (*Model, error) {
+	return openToCalibrate(ctx, c, kernel.Float32, new(kernel.Panels))
+}
+
 // OpenToMeasure is OpenToCalibrate, but linear layers stay packed: with the memory of a
 // model in Int8, for one that runs several times and is the Packed of the next.
 func OpenToMeasure(ctx context.Context, c Config) (*Model, error) {

@@ -19,6 +19,7 @@ type Rounded struct {
 // A rounding is what Round has while it runs.
 type rounding struct {
 	tokens  int // of one of the two copies of the batch
+	counted []countedToken
 	tensors map[string]*weight.Matrix
 	rows    map[string]int          // of a tensor that are rounded
 	biases  map[string]*roundedBias // by the name of the tensor with the weight
@@ -47,14 +48,15 @@ func OpenToRound(ctx context.Context, c Config) (*Model, error) {
 // there are any, make up for the mean of what is left. Weights that are not
 // floats in the file are not among them, nor are those of layers that are used twice, or for some tokens alone.
 // Layers with the names finer, as in Outliers, are in Int8, with their outliers for these tokens.
+// Of each sequence of b every so many tokens count for all of them: every first one where there is no number for it.
 // m was made by OpenToRound, and must not be in use.
-func (m *Model) Round(ctx context.Context, team *parallel.Team, b Batch, finer map[string]bool) (*Rounded, error) {
+func (m *Model) Round(ctx context.Context, team *parallel.Team, b Batch, every []int, finer map[string]bool) (*Rounded, error) {
 	n := len(b.IDs)
 	twice := Batch{IDs: slices.Concat(b.IDs, b.IDs), Starts: slices.Clone(b.Starts)} // as they are, and behind rounded layers
 	for _, at := range b.Starts[1:] {
 		twice.Starts = append(twice.Starts, n+at)
 	}
-	r := &rounding{tokens: n, rows: map[string]int{}, seen: map[*Linear]bool{}, finer: finer,
+	r := &rounding{tokens: n, counted: countedTokens(b, every), rows: map[string]int{}, seen: map[*Linear]bool{}, finer: finer,
 		tensors: map[string]*weight.Matrix{}, biases: map[string]*roundedBias{}}
 	m.rounding = r
 	defer func() { m.rounding = nil }()
@@ -70,6 +72,26 @@ func (m *Model) Round(ctx context.Context, team *parallel.Team, b Batch, finer m
 		}
 	}
 	return to, nil
+}
+
+// A countedToken is a token that counts for so many.
+type countedToken struct {
+	token int
+	times float64
+}
+
+// countedTokens returns every so many of the tokens of each sequence of b, see Round.
+func countedTokens(b Batch, every []int) (tokens []countedToken) {
+	for i := range b.Sequences() {
+		step := 1
+		if i < len(every) {
+			step = max(every[i], 1)
+		}
+		for at := b.Starts[i]; at < b.Starts[i+1]; at += step {
+			tokens = append(tokens, countedToken{at, float64(min(step, b.Starts[i+1]-at))})
+		}
+	}
+	return tokens
 }
 
 // rounds reports whether round is to apply w.

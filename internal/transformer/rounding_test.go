@@ -110,7 +110,7 @@ func TestCompensatedMean(t *testing.T) {
 		}
 	}
 	for _, biased := range []bool{true, false} {
-		r := &rounding{tokens: tokens}
+		r := &rounding{tokens: tokens, counted: countedTokens(Batch{Starts: []int{0, tokens}}, nil)}
 		p.model.rounding = r
 		r.rounded.Resize(kernel.Int4, k, n)
 		to := weight.NewMatrix(weight.Int4, n, k)
@@ -134,6 +134,20 @@ func TestCompensatedMean(t *testing.T) {
 	}
 }
 
+// Every so many tokens of a sequence count for all of them, and those that are far longer than others, or farther off, for less.
+func TestCounts(t *testing.T) {
+	counted := countedTokens(Batch{Starts: []int{0, 3, 9, 11}}, []int{1, 4})
+	require.Equal(t, []countedToken{{0, 1}, {1, 1}, {2, 1}, {3, 4}, {7, 2}, {9, 1}, {10, 1}}, counted)
+	before, after := tensor.NewMatrix(11, 2), tensor.NewMatrix(11, 2)
+	for i := range 11 {
+		before.Row(i)[0], after.Row(i)[0], after.Row(i)[1] = 1, 1, 0.1
+	}
+	before.Row(1)[0], after.Row(1)[0], after.Row(1)[1] = 10, 10, 1 // ten times as long
+	after.Row(3)[1] = 0.4                                          // four times as far
+	counts := (&rounding{counted: counted}).counts(before, after)
+	assert.InDeltaSlice(t, []float64{1, 0.04, 1, 4 * 0.25 * 1.16 / 1.01, 2, 1, 1}, counts, 1e-6)
+}
+
 func openToRound(t *testing.T, name string) *Model {
 	config, file := openFiles(t, modelFolder(name))
 	m, err := OpenToRound(t.Context(), Config{JSON: config, Weights: file, Set: kernel.Best()})
@@ -151,7 +165,7 @@ func TestRound(t *testing.T) {
 	for name, least := range map[string]int{"bert": 12, "modernbert": 8, "qwen3": 14, "t5": 12, "albert-groups": 0, "nomic-moe": 2} {
 		g := readGolden(t, name)
 		m := openToRound(t, name)
-		rounded, err := m.Round(t.Context(), nil, g.batch, nil)
+		rounded, err := m.Round(t.Context(), nil, g.batch, nil, nil)
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, len(rounded.Weights), least, name)
 		if least == 0 {
@@ -162,7 +176,7 @@ func TestRound(t *testing.T) {
 			assert.Len(t, rounded.Biases, n, name)
 		}
 		team := parallel.NewTeam(3)
-		again, err := m.Round(t.Context(), team, g.batch, nil)
+		again, err := m.Round(t.Context(), team, g.batch, nil, nil)
 		team.Close()
 		require.NoError(t, err)
 		require.Equal(t, rounded, again, name)
@@ -239,7 +253,7 @@ func TestRoundFiner(t *testing.T) {
 		assert.Less(t, math.Sqrt(e.Error), 0.3, layer)
 		finer[layer] = strings.Contains(layer, "attention")
 	}
-	rounded, err := m.Round(t.Context(), nil, g.batch, finer)
+	rounded, err := m.Round(t.Context(), nil, g.batch, nil, finer)
 	require.NoError(t, err)
 	require.Len(t, rounded.Weights, 12)
 
