@@ -34,11 +34,12 @@ type Team struct {
 	panic   atomic.Pointer[Panic]
 	closed  atomic.Bool
 	workers sync.WaitGroup
-	started int          // of workers, without the caller
-	asleep  atomic.Int32 // how many of sleeper[1:] are
-	sleeper []sleeper    // of each worker
-	yield   func()       // see NewYieldingTeam; nil = none
-	alone   *Team
+	started int           // of workers, without the caller
+	asleep  atomic.Int32  // how many of sleeper[1:] are
+	sleeper []sleeper     // of each worker
+	yield   func()        // see NewYieldingTeam; nil = none
+	yielded time.Duration // time at which the caller last let other goroutines run
+	alone   []Team        // of each worker, where there are several
 }
 
 // A Panic is what a part of a task panicked with, and where.
@@ -58,22 +59,27 @@ func Recovered(r any) *Panic {
 
 func (p *Panic) Error() string { return fmt.Sprintf("panic: %v\n%s", p.Value, p.Stack) }
 
-// NewTeam returns a team of so many workers. The team of one is nil. Their goroutines start
+// NewTeam returns a team of so many workers, at least 1. Their goroutines start
 // now, since the first task may begin before they run, but for those that contention leaves
 // out for the time being.
-func NewTeam(workers int) *Team {
-	if workers <= 1 {
-		return nil
-	}
-	return newTeam(workers, nil)
-}
+func NewTeam(workers int) *Team { return NewYieldingTeam(workers, nil) }
 
-func newTeam(workers int, yield func()) *Team {
-	t := &Team{size: workers, sleeper: make([]sleeper, workers), yield: yield}
-	for w := range t.sleeper {
-		t.sleeper[w].wake = make(chan struct{}, 1)
+// NewYieldingTeam is NewTeam for workers that call yield, at the same time too,
+// after each part, where a long part calls Yield, and while they wait for others. What
+// yield does may take long: the other workers go on, and For returns when the parts have
+// ended. It may not use the team.
+func NewYieldingTeam(workers int, yield func()) *Team {
+	t := &Team{size: max(1, workers), yield: yield, yielded: now()}
+	if t.size == 1 {
+		return t
 	}
-	t.start(crowded.width(workers))
+	t.sleeper, t.alone = make([]sleeper, t.size), make([]Team, t.size)
+	for w := range t.size {
+		t.sleeper[w].wake = make(chan struct{}, 1)
+		own := &t.alone[w]
+		own.size, own.yield, own.yielded = 1, yield, t.yielded
+	}
+	t.start(crowded.width(t.size))
 	return t
 }
 
@@ -100,33 +106,22 @@ func Once(workers, n int, task Task) {
 	for w := 1; w < t.size; w++ {
 		t.workers.Go(func() {
 			debug.SetPanicOnFault(true)
-			t.work(w, new(patience))
+			t.work(w, &patience{yielded: now()})
 		})
 	}
-	t.work(0, new(patience))
+	t.work(0, &patience{yielded: now()})
 	t.workers.Wait()
 	if p := t.panic.Load(); p != nil {
 		panic(p)
 	}
 }
 
-// NewYieldingTeam is NewTeam for workers that call yield, at the same time too,
-// after each part, where a long part calls Yield, and while they wait for others. What
-// yield does may take long: the other workers go on, and For returns when the parts have
-// ended. It may not use the team.
-func NewYieldingTeam(workers int, yield func()) *Team {
-	t := newTeam(max(1, workers), yield)
-	t.alone = &Team{size: 1, yield: yield}
-	return t
-}
-
-// Alone returns a team of the caller alone, which yields as t does. It serves any
-// number of callers at a time.
-func (t *Team) Alone() *Team {
-	if t == nil {
-		return nil
+// Alone returns the team of a worker alone, for a part that this runs. It yields as t does.
+func (t *Team) Alone(worker int) *Team {
+	if t.Size() == 1 {
+		return t
 	}
-	return t.alone
+	return &t.alone[worker]
 }
 
 // Yield lets other goroutines run, and first what a yielding team lets in. Parts
@@ -136,6 +131,24 @@ func (t *Team) Yield() {
 		t.yield()
 	}
 	runtime.Gosched()
+}
+
+// turn is how long workers run parts before other goroutines may run. After each part that
+// would cost more than it gains: where a processor is idle, Go's scheduler may go on
+// there, without what the part left in the caches of the one before.
+const turn = 200 * time.Microsecond
+
+// between is Yield after a part of a worker that last let other goroutines run at that time,
+// and returns when it did now.
+func (t *Team) between(yielded time.Duration) time.Duration {
+	if now()-yielded >= turn {
+		t.Yield()
+		return now()
+	}
+	if t.yield != nil {
+		t.yield()
+	}
+	return yielded
 }
 
 // Close ends the team's goroutines and waits for them.
@@ -156,7 +169,7 @@ func (t *Team) Size() int {
 }
 
 // For runs task.Run(w, i) for every i in [0, n) and returns when all have
-// ended. Workers take the next part as they become free. After each part other
+// ended. Workers take the next part as they become free. Between parts, from time to time, other
 // goroutines may run: else the garbage collector, and every call that waits for
 // a processor, would wait for the 10 ms after which Go's scheduler steps in. A
 // part that panics ends; once the others have ended too, For panics with the
@@ -173,7 +186,11 @@ func (t *Team) run(n int, task Task, short bool) {
 	if t.Size() == 1 || n <= 1 {
 		for i := range n {
 			task.Run(0, i)
-			t.Yield()
+			if t == nil {
+				runtime.Gosched()
+			} else {
+				t.yielded = t.between(t.yielded)
+			}
 		}
 		return
 	}
@@ -187,7 +204,7 @@ func (t *Team) run(n int, task Task, short bool) {
 	t.state.Store((t.state.Load()>>32+1)<<32 | uint64(n))
 	t.start(width)
 	t.rouse(min(n, width))
-	var wait patience
+	wait := patience{yielded: t.yielded}
 	t.work(0, &wait)
 	for ended := func() bool { return t.done.Load() == int64(n) }; !ended(); {
 		if t.over(&wait) {
@@ -197,7 +214,7 @@ func (t *Team) run(n int, task Task, short bool) {
 	if short && width > 1 {
 		crowded.tasks.Add(int64(now() - t.judged))
 	}
-	t.task = nil
+	t.task, t.yielded = nil, wait.yielded
 	if p := t.panic.Swap(nil); p != nil {
 		panic(p)
 	}
@@ -208,14 +225,14 @@ func (t *Team) run(n int, task Task, short bool) {
 func (t *Team) serve(worker int) {
 	debug.SetPanicOnFault(true)
 	called := func() bool { return t.closed.Load() || t.open(worker) }
-	for wait := (patience{}); !t.closed.Load(); {
+	for wait := (patience{yielded: now()}); !t.closed.Load(); {
 		switch {
 		case t.work(worker, &wait):
 		case t.over(&wait):
 			t.asleep.Add(1)
 			t.sleeper[worker].sleep(called)
 			t.asleep.Add(-1)
-			wait = patience{}
+			wait = patience{yielded: now()}
 		}
 	}
 }
@@ -248,9 +265,9 @@ func (t *Team) work(worker int, wait *patience) (any bool) {
 			continue
 		}
 		// The task cannot end before this part has: its fields hold still.
-		*wait = patience{task: state >> 32, parts: int64(t.parts), judged: t.judged}
+		*wait = patience{task: state >> 32, parts: int64(t.parts), judged: t.judged, yielded: wait.yielded}
 		t.do(worker, t.parts-int(left))
-		t.Yield()
+		wait.yielded = t.between(wait.yielded)
 		any = true
 	}
 }
@@ -271,12 +288,13 @@ func (t *Team) do(worker, i int) {
 
 // A patience is how long a worker has waited since its last part.
 type patience struct {
-	spins  int
-	waited time.Duration // without what other goroutines took of it
-	task   uint64        // of the part
-	parts  int64         // of the task
-	judged time.Duration // Team.judged
-	short  bool          // the task was, when the wait began
+	spins   int
+	waited  time.Duration // without what other goroutines took of it
+	task    uint64        // of the part
+	parts   int64         // of the task
+	judged  time.Duration // Team.judged
+	short   bool          // the task was, when the wait began
+	yielded time.Duration // time at which the worker last let other goroutines run
 }
 
 // wakeful is how many spins, some microseconds, nothing else is done for.
@@ -292,7 +310,8 @@ func (t *Team) over(p *patience) bool {
 		p.short = p.judged > 0 && before-p.judged < shortTasks
 	}
 	t.Yield()
-	p.waited += min(now()-before, 5*time.Microsecond)
+	p.yielded = now()
+	p.waited += min(p.yielded-before, 5*time.Microsecond)
 	long := p.waited >= stalled
 	if long && p.short && t.done.Load() < p.parts && t.state.Load()>>32 == p.task {
 		crowded.stall(int(t.width.Load()))

@@ -265,15 +265,15 @@ func TestYield(t *testing.T) {
 		var yields atomic.Int32
 		team := NewYieldingTeam(workers, func() { yields.Add(1) })
 		require.Equal(t, workers, team.Size())
-		require.Equal(t, 1, team.Alone().Size())
+		require.Equal(t, 1, team.Alone(0).Size())
 		c := &count{ran: make([]atomic.Int32, 20), busy: make([]atomic.Int32, workers)}
 		team.For(20, c)
-		team.Alone().For(20, &count{ran: make([]atomic.Int32, 20), busy: make([]atomic.Int32, 1)})
-		team.Alone().Yield()
+		team.Alone(0).For(20, &count{ran: make([]atomic.Int32, 20), busy: make([]atomic.Int32, 1)})
+		team.Alone(0).Yield()
 		team.Close()
 		require.GreaterOrEqual(t, yields.Load(), int32(41)) // and while they wait
 		require.False(t, c.bad.Load())
 	}
-	require.Nil(t, (*Team)(nil).Alone())
+	require.Nil(t, (*Team)(nil).Alone(0))
 	(*Team)(nil).Yield()
 }

@@ -17,15 +17,15 @@ const leastBatchTokens = 32
 // several whose Requests let them go together.
 type pass struct {
 	model  *Model
-	alone  *parallel.Team // of a worker that runs a batch
-	items  []item         // longest first once they are cut
-	starts []int          // batch b is items[starts[b]:starts[b+1]]
-	whole  int            // the batches from this one on are run by a worker each
+	team   *parallel.Team
+	items  []item // longest first once they are cut
+	starts []int  // batch b is items[starts[b]:starts[b+1]]
+	whole  int    // the batches from this one on are run by a worker each
 }
 
 // run gives the rows of p.items to their calls.
 func (p *pass) run(m *Model, team *parallel.Team) {
-	p.model, p.alone = m, team.Alone()
+	p.model, p.team = m, team
 	if prefix := p.share(team); prefix != nil {
 		defer m.prefixes.Put(prefix)
 	}
@@ -103,7 +103,7 @@ func (p *pass) firstWhole(total, workers int) int {
 type forwarding pass
 
 // Run does batch whole+i.
-func (f *forwarding) Run(_, i int) { (*pass)(f).forward(f.alone, f.whole+i) }
+func (f *forwarding) Run(worker, i int) { (*pass)(f).forward(f.team.Alone(worker), f.whole+i) }
 
 // forward runs the items of batch b, but for those that nobody waits for.
 func (p *pass) forward(team *parallel.Team, b int) {
