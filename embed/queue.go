@@ -11,10 +11,16 @@ import (
 // ErrQueueFull is the error of calls that find too much waiting in a Queue.
 var ErrQueueFull = pipeline.ErrQueueFull
 
+// The bounds of a Queue where QueueConfig has none.
+const (
+	DefaultQueueTexts  = pipeline.DefaultQueueInputs // 16384
+	DefaultQueueTokens = pipeline.DefaultQueueTokens // 1048576
+)
+
 // QueueConfig says how much may wait in a Queue, and who is told what it does.
 type QueueConfig struct {
-	MaxTexts  int              // waiting inputs, and those of one call; 0 = 16384
-	MaxTokens int              // waiting tokens; 0 = 1048576
+	MaxTexts  int              // waiting inputs, and those of one call; 0 = DefaultQueueTexts
+	MaxTokens int              // waiting tokens; 0 = DefaultQueueTokens
 	Observe   func(QueueEvent) // called after each batch, one at a time, before the next begins; nil = nobody is told
 }
 

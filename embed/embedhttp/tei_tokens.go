@@ -238,7 +238,7 @@ func (x *exchange) teiInfo() error {
 	f := m.facts()
 	info := teiDescription{
 		ModelID: m.Name, ServedModelName: m.Name, ModelDType: f.Precision.String(), MaxInputLength: f.MaxTokens, AutoTruncate: true, Version: teiAPI,
-		MaxConcurrentRequests: queueTexts, MaxBatchTokens: queueTokens, MaxClientBatchSize: x.h.cfg.MaxItems, TokenizationWorkers: f.Workers,
+		MaxConcurrentRequests: embed.DefaultQueueTexts, MaxBatchTokens: embed.DefaultQueueTokens, MaxClientBatchSize: x.h.cfg.MaxItems, TokenizationWorkers: f.Workers,
 	}
 	switch m.kind() {
 	case embedding:
@@ -256,9 +256,3 @@ func (x *exchange) teiInfo() error {
 	}
 	return x.json(http.StatusOK, info)
 }
-
-// The bounds of a queue of embed.QueueConfig's default.
-const (
-	queueTexts  = 16384
-	queueTokens = 1 << 20
-)

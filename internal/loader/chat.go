@@ -39,7 +39,7 @@ func NewChat(c *modelfolder.Chat, modelType string, t *tokenizer.Tokenizer) (*Ch
 // A Frame is what a chat template puts around the texts of one request.
 type Frame struct {
 	Tail   []int32 // behind each text, kept whatever is cut
-	Tokens int     // that it has with a short text
+	tokens int     // that it has with a short text
 	around int     // that it has beside its text
 }
 
@@ -63,7 +63,7 @@ func (c *Chat) Frame(render func(filler string) (string, error)) (f Frame, err e
 	for n < most && ids[0][len(ids[0])-1-n] == ids[1][len(ids[1])-1-n] {
 		n++
 	}
-	f.Tokens, f.around = len(ids[0]), max(0, len(ids[0])-len(alone.IDs))
+	f.tokens, f.around = len(ids[0]), max(0, len(ids[0])-len(alone.IDs))
 	if n < most && !c.cut {
 		f.Tail = ids[0][len(ids[0])-n:]
 	}
@@ -82,7 +82,7 @@ func (c *Chat) Append(dst []int32, text string, f Frame, o tokenizer.Options) (i
 // Size returns about how many tokens a text of so many bytes has, the prompt included, that
 // is cut to limit tokens, 0 for no limit: one for four of its bytes.
 func (f *Frame) Size(bytes, limit int) int {
-	return modelfolder.Lowest(limit, f.Tokens+1+bytes/4)
+	return modelfolder.Lowest(limit, f.tokens+1+bytes/4)
 }
 
 // restore puts the tail at the end of ids where they reached the limit, and returns how

@@ -10,9 +10,10 @@ import (
 	"time"
 )
 
+// The bounds of a queue where QueueConfig has none.
 const (
-	defaultQueueInputs = 16384   // eight requests of the largest size that OpenAI's endpoint takes
-	defaultQueueTokens = 1 << 20 // 4 MiB of ids
+	DefaultQueueInputs = 16384   // eight requests of the largest size that OpenAI's endpoint takes
+	DefaultQueueTokens = 1 << 20 // 4 MiB of ids
 )
 
 // longBytes is what a call has at most to be tokenized whatever else is: a millisecond
@@ -24,8 +25,8 @@ var ErrQueueFull = errors.New("the queue is full")
 
 // QueueConfig says how much may wait in a Queue, and who is told what it does.
 type QueueConfig struct {
-	MaxInputs int         // waiting inputs, and those of one call; 0 = 16384
-	MaxTokens int         // waiting tokens; 0 = 1048576
+	MaxInputs int         // waiting inputs, and those of one call; 0 = DefaultQueueInputs
+	MaxTokens int         // waiting tokens; 0 = DefaultQueueTokens
 	Observe   func(Event) // called after each pass, one at a time, before the next begins; nil = nobody is told
 }
 
@@ -88,10 +89,10 @@ type queued struct {
 // NewQueue returns a queue of calls to m. A negative bound is 0.
 func NewQueue(m *Model, cfg QueueConfig) *Queue {
 	if cfg.MaxInputs <= 0 {
-		cfg.MaxInputs = defaultQueueInputs
+		cfg.MaxInputs = DefaultQueueInputs
 	}
 	if cfg.MaxTokens <= 0 {
-		cfg.MaxTokens = defaultQueueTokens
+		cfg.MaxTokens = DefaultQueueTokens
 	}
 	return &Queue{
 		model: m, cfg: cfg, stopping: make(chan struct{}), clients: map[string]int{},
