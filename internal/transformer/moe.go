@@ -50,7 +50,7 @@ func (c *expertsConfig) hasExperts(i int) bool { return c.NumExperts > 0 && i%c.
 // experts returns those under w's path, of m's kind, whose weights lie one below the
 // other, without a bias.
 func (c *expertsConfig) experts(w *weights, m MLP, hidden, inner int) *Experts {
-	if _, ok := w.tensor("experts.mlp.w1", c.NumExperts*inner, hidden); !ok {
+	if _, ok := w.rowsOf(part{"experts.mlp.w1", c.NumExperts * inner, 0, c.NumExperts * inner}, hidden); !ok {
 		return new(Experts)
 	}
 	e := &Experts{
