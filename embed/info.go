@@ -61,7 +61,9 @@ func (m *Model) Info() Info {
 }
 
 // facts returns those of a model of that name.
-func facts(m *loader.Model, name string) Facts { return Facts(loader.Describe[Precision, Loss](m, name)) }
+func facts(m *loader.Model, name string) Facts {
+	return Facts(loader.Describe[Precision, Loss](m, name))
+}
 
 // describe returns what is known of a model of that name.
 func describe(m *loader.Model, name string) (Info, error) {
