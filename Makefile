@@ -111,6 +111,7 @@ quality:
 generate:
 	go generate ./internal/...
 
+# Compiles all packages, and links the command alone.
 cross:
-	$(foreach p,$(PLATFORMS),CGO_ENABLED=0 GOOS=$(subst /, GOARCH=,$(p)) go build ./... &&) true
+	$(foreach p,$(PLATFORMS),export CGO_ENABLED=0 GOOS=$(subst /, GOARCH=,$(p)) && go list -export ./... >/dev/null && go build -o /dev/null ./cmd/rhumb &&) true
 	CGO_ENABLED=0 GOOS=js GOARCH=wasm go build $(WASM)
