@@ -139,6 +139,8 @@ func (s *Set) PackTransposed(p *Panels, i int, w tensor.Matrix) {
 		return
 	}
 	_ = w.Data[(w.Rows-1)*w.Stride+w.Cols-1]
+	readsRows(w.Data, w.Stride, w.Rows, w.Cols)
+	writes(dst)
 	s.products[p.Format].transpose(&dst[0], &w.Data[0], w.Stride, w.Rows, w.Cols)
 }
 
@@ -158,6 +160,8 @@ func (s *Set) Pack(p *Panels, i int, b tensor.Matrix) {
 	}
 	clear(dst[b.Rows/p.Format.terms()*Panel:])
 	if b.Rows > 0 {
+		readsRows(columns.Data, b.Stride, b.Rows, columns.Cols)
+		writes(dst)
 		s.products[p.Format].interleave(&dst[0], &columns.Data[0], b.Stride, b.Rows, columns.Cols)
 	}
 }
@@ -245,6 +249,8 @@ func (s *Set) PackTile(r *Rows, t int, x tensor.Matrix) {
 }
 
 func (s *Set) packTile(dst []float32, r *Rows, x tensor.Matrix) {
+	readsRows(x.Data, x.Stride, x.Rows, x.Cols)
+	writes(dst)
 	switch {
 	case x.Cols == 0:
 	case r.format == Int8:
@@ -365,11 +371,15 @@ func (m *multiplication) most(tiles, rows int) int {
 //go:noinline
 func (m *multiplication) tiles(c []float32, a *Rows, from, rows int, b *Panels, p, n, next int, r run) {
 	ldc, s := m.dst.Stride, m.set
-	s.products[b.Format].tile(&c[0], ldc, &a.data[from*a.words], &b.panel(p)[0], &b.Bias[p*Panel], m.steps, rows, n, &b.panel(next)[0], r)
-	high, wide := r.count*rows, n
+	high, wide, panels := r.count*rows, n, 1
 	if r.b != 0 { // side by side
-		high, wide = rows, (r.count-1)*Panel+n
+		high, wide, panels = rows, (r.count-1)*Panel+n, r.count
 	}
+	reads(a.data[from*a.words:][:high*a.words])
+	reads(b.data[p*b.size:][:(panels-1)*b.size+len(b.panel(p))])
+	reads(b.Bias[p*Panel:][:wide])
+	writesRows(c, ldc, high, wide)
+	s.products[b.Format].tile(&c[0], ldc, &a.data[from*a.words], &b.panel(p)[0], &b.Bias[p*Panel], m.steps, rows, n, &b.panel(next)[0], r)
 	if gelu := s.products[b.Format].gelu; m.act == GELU && gelu != nil {
 		gelu(c, ldc, high, wide)
 	} else {
@@ -380,6 +390,8 @@ func (m *multiplication) tiles(c []float32, a *Rows, from, rows int, b *Panels, 
 	}
 	at := m.packed.format.rowWords(p*Panel) * rows
 	for i := range r.count {
-		m.pack(&m.packed.data[(from+i*rows)*m.packed.words+at], &c[i*rows*ldc], ldc, rows, n)
+		to := m.packed.data[(from+i*rows)*m.packed.words+at:]
+		writes(to[:m.packed.format.rowWords(n)*rows])
+		m.pack(&to[0], &c[i*rows*ldc], ldc, rows, n)
 	}
 }

@@ -22,6 +22,9 @@ func directAVX512(c *float32, ldc int, a *float32, lda int, b, bias *float32, te
 	directsAVX512[m](c, ldc, a, lda, b, bias, terms, n, next)
 }
 
+// directAVX2 works on the two halves of a panel. What is prefetched may end before the second one.
+//
+//go:nocheckptr
 func directAVX2(c *float32, ldc int, a *float32, lda int, b, bias *float32, terms, m, n int, next *float32) {
 	directsAVX2[m](c, ldc, a, lda, b, bias, terms, min(n, 16), next)
 	if n > 16 {

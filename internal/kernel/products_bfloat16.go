@@ -30,6 +30,8 @@ func (s *Set) PackBFloat16(p *Panels, i int, halves []byte) {
 		}
 		src = &aligned[0]
 	}
+	reads(halves)
+	writes(dst)
 	s.products[Float32].transpose(&dst[0], src, words, rows, words)
 }
 

@@ -67,6 +67,9 @@ func (s *Set) QuantizeInt4(codes []byte, scales []float32, w []float32) {
 	defer int4Memories.Put(memory)
 	for ; len(w) >= many; w = w[many:] {
 		to, eight := codes[:8*Int4GroupBytes], (*[8]float32)(scales)
+		reads(w[:many])
+		writes(to)
+		writes(eight[:])
 		s.int4.scales(eight, &w[0], &memory.of)
 		memory.inverses = [8]float32{}
 		finite := true

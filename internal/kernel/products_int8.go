@@ -84,6 +84,7 @@ func (s *Set) packInt8(p *Panels, dst []float32, w tensor.Matrix) {
 		for o, j := range p.Outliers {
 			outliers[o] = row[j]
 		}
+		reads(row)
 		scale, inverse := s.int8Column(p, row)
 		s.quantize(&terms[0], 16, &row[0], &p.kept[0], len(p.kept), inverse, 0)
 		return scale
@@ -119,6 +120,7 @@ func (s *Set) packInt8Columns(p *Panels, dst []float32, columns int, column func
 	terms := (*scratch)[:columns*words]
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&terms[0])), 4*len(terms))
 
+	writes(dst)
 	tail := dst[words*Panel:]
 	clear(tail)
 	scales, sums, outliers := tail[:Panel], tail[Panel:2*Panel], tail[2*Panel:]
@@ -173,6 +175,8 @@ func (s *Set) QuantizeInt8(p *Panels, codes []byte, outliers, w []float32) (scal
 	if len(w) == 0 {
 		return 0
 	}
+	reads(w)
+	writes(codes)
 	for o, j := range p.Outliers {
 		outliers[o] = w[j]
 	}
@@ -198,6 +202,7 @@ func (s *Set) Int8RowRest(dst, x []float32, p *Panels) {
 	if len(x) == 0 {
 		return
 	}
+	reads(x)
 	low, high := s.extremes(&x[0], &p.kept[0], len(p.kept))
 	scale, inverse := int8Steps(high-low, 255)
 	zero := int32(math.RoundToEven(float64(float32(-low * inverse))))

@@ -56,9 +56,9 @@ func (m *MaxDots) Add(x tensor.Matrix) {
 		return
 	}
 	_ = x.Data[(x.Rows-1)*x.Stride+x.Cols-1]
-	p := m.prefetch(unsafe.Pointer(&x.Data[0]), 4*x.Stride)
+	p := m.prefetch(unsafe.Pointer(&x.Data[0]), 4*x.Stride, 4*((x.Rows-1)*x.Stride+x.Cols))
 	for from, to := range m.tiles(x.Rows) {
-		m.add(x.Slice(from, to), p.next(from, to, x.Rows))
+		m.add(x.Slice(from, to), p.next(from, to))
 	}
 }
 
@@ -76,7 +76,10 @@ func (m *MaxDots) AddInt8(x []byte, scales []float32) {
 	m.widen(len(scales), len(x)-k*len(scales), unsafe.Pointer(unsafe.SliceData(x)), k, func(dst tensor.Matrix, from, to int) {
 		if k%block == 0 && k <= maxWork {
 			for i := from; i < to; i++ {
-				m.set.fromInt8(dst.Row(i-from), x[i*k:(i+1)*k], scales[i])
+				row := x[i*k : (i+1)*k]
+				reads(row)
+				writes(dst.Row(i - from))
+				m.set.fromInt8(dst.Row(i-from), row, scales[i])
 			}
 			return
 		}
@@ -114,11 +117,11 @@ func (m *MaxDots) widen(rows, rest int, base unsafe.Pointer, size int, convert f
 		n := m.set.products[Float32].tileRows
 		m.wider = tensor.Matrix{Rows: n, Cols: m.query.K, Stride: m.query.K, Data: Floats(n * m.query.K)}
 	}
-	p := m.prefetch(base, size)
+	p := m.prefetch(base, size, rows*size)
 	for from, to := range m.tiles(rows) {
 		x := m.wider.Slice(0, to-from)
 		convert(x, from, to)
-		m.add(x, p.next(from, to, rows))
+		m.add(x, p.next(from, to))
 	}
 }
 
@@ -127,26 +130,29 @@ func (m *MaxDots) widen(rows, rest int, base unsafe.Pointer, size int, convert f
 type prefetch struct {
 	base  unsafe.Pointer
 	size  int // bytes of a row
+	all   int // bytes of all rows
 	bytes int // that a tile prefetches
 	none  *float32
 	ahead int // the bytes before are on their way
 }
 
-// prefetch returns that of rows from base on.
-func (m *MaxDots) prefetch(base unsafe.Pointer, size int) prefetch {
-	return prefetch{base: base, size: size, bytes: 4 * len(m.query.panel(0)), none: &m.query.panel(0)[0]}
+// prefetch returns that of rows from base on, size bytes apart, which end after all bytes.
+func (m *MaxDots) prefetch(base unsafe.Pointer, size, all int) prefetch {
+	return prefetch{base: base, size: size, all: all, bytes: 4 * len(m.query.panel(0)), none: &m.query.panel(0)[0]}
 }
 
 // next returns where the tile of rows from, to (exclusive) is to prefetch from on: what is
 // behind that, where less than two more tiles are on their way. At the end of the rows it is
-// what lies behind them, often the next document.
-func (p *prefetch) next(from, to, rows int) *float32 {
+// what lies behind them, often the next document. The last byte may be no whole float32, which is not read.
+//
+//go:nocheckptr
+func (p *prefetch) next(from, to int) *float32 {
 	end := to * p.size
 	if end+2*(to-from)*p.size <= p.ahead {
 		return p.none
 	}
 	p.ahead = max(p.ahead, end)
-	at := unsafe.Add(p.base, min(p.ahead, rows*p.size-1))
+	at := unsafe.Add(p.base, min(p.ahead, p.all-1))
 	p.ahead += p.bytes
 	return (*float32)(at)
 }
@@ -170,6 +176,10 @@ func (m *MaxDots) tiles(rows int) iter.Seq2[int, int] {
 //go:noinline
 func (m *MaxDots) add(x tensor.Matrix, next *float32) {
 	q, p := m.query, &m.set.products[Float32]
+	readsRows(x.Data, x.Stride, x.Rows, x.Cols)
+	reads(q.data)
+	reads(q.Bias)
+	writes(m.products)
 	if p.direct == nil {
 		m.rows.Resize(m.set, x.Rows, q)
 		m.set.PackRows(&m.rows, 0, x)

@@ -79,6 +79,7 @@ func (s *Set) Activate(a Activation, x []float32, ld, rows, cols int) {
 	default:
 		panic("kernel: unknown " + a.String())
 	}
+	writesRows(x, ld, rows, cols)
 	if cols > maxWork {
 		for i := range rows {
 			row := x[i*ld:][:cols]
@@ -122,6 +123,7 @@ func (s *Set) Exponentials(x []float32, scale float32) float32 {
 	if !(scale > 0) {
 		panic(fmt.Sprintf("kernel: softmax with scale %v", scale))
 	}
+	writes(x)
 	total, _ := s.softmax(x, scale*log2e, float32(math.Inf(-1)))
 	return total
 }
@@ -136,6 +138,11 @@ func (s *Set) LayerNorm(dst, x, add, gamma, beta []float32, eps float32) {
 		same("layer norm", n, len(add))
 	}
 	if n > 0 {
+		reads(x)
+		reads(add)
+		reads(gamma)
+		reads(beta)
+		writes(dst)
 		s.layerNorm(dst, x, add, gamma, beta, eps)
 	}
 }
@@ -153,7 +160,12 @@ func (s *Set) LayerNorms(dst, x, add tensor.Matrix, gamma, beta []float32, eps f
 		var more *float32
 		if add.Data != nil {
 			more = &add.Slice(i, i+4).Data[0]
+			readsRows(add.Data[i*add.Stride:], add.Stride, 4, dst.Cols)
 		}
+		readsRows(x.Data[i*x.Stride:], x.Stride, 4, dst.Cols)
+		reads(gamma)
+		reads(beta)
+		writesRows(dst.Data[i*dst.Stride:], dst.Stride, 4, dst.Cols)
 		s.layerNorm4(&dst.Slice(i, i+4).Data[0], &x.Slice(i, i+4).Data[0], more, dst.Stride, x.Stride, add.Stride, dst.Cols, &gamma[0], &beta[0], eps)
 	}
 	for ; i < dst.Rows; i++ {
@@ -170,6 +182,9 @@ func (s *Set) LayerNorms(dst, x, add tensor.Matrix, gamma, beta []float32, eps f
 func (s *Set) RMSNorm(dst, x, gamma []float32, eps float32) {
 	same("RMS norm", len(dst), len(x), len(gamma))
 	if len(dst) > 0 {
+		reads(x)
+		reads(gamma)
+		writes(dst)
 		s.rmsNorm(dst, x, gamma, eps)
 	}
 }
@@ -177,6 +192,8 @@ func (s *Set) RMSNorm(dst, x, gamma []float32, eps float32) {
 // Axpy adds a·x to dst, which has the length of x.
 func (s *Set) Axpy(dst, x []float32, a float32) {
 	same("axpy", len(dst), len(x))
+	reads(x)
+	writes(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxWork)
 		s.axpy(dst[:n], x[:n], a)
@@ -187,6 +204,8 @@ func (s *Set) Axpy(dst, x []float32, a float32) {
 // Mul multiplies each element of dst by that of x, which has the length of dst.
 func (s *Set) Mul(dst, x []float32) {
 	same("mul", len(dst), len(x))
+	reads(x)
+	writes(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxWork)
 		s.mul(dst[:n], x[:n])
@@ -199,6 +218,8 @@ func (s *Set) Mul(dst, x []float32) {
 // negative if one is.
 func (s *Set) Max(dst, x []float32) {
 	same("max", len(dst), len(x))
+	reads(x)
+	writes(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxWork)
 		s.max(dst[:n], x[:n])
@@ -208,6 +229,7 @@ func (s *Set) Max(dst, x []float32) {
 
 // Scale multiplies dst by a.
 func (s *Set) Scale(dst []float32, a float32) {
+	writes(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxWork)
 		s.scale(dst[:n], a)

@@ -26,10 +26,15 @@ func (s *Set) PackExponentials(r *Rows, t int, x tensor.Matrix, scale float32, h
 	}
 	if pack := s.products[r.format].packExponentials; pack != nil && x.Cols > 0 {
 		_ = x.Data[(x.Rows-1)*x.Stride+x.Cols-1]
+		writesRows(x.Data, x.Stride, x.Rows, x.Cols)
+		writes(r.data[from*r.words : to*r.words])
+		writes(highest[:x.Rows])
+		writes(totals[:x.Rows])
 		pack(&r.data[from*r.words], &x.Data[0], x.Stride, x.Rows, x.Cols, scale*log2e, &highest[0], &totals[0])
 		return
 	}
 	for i := range x.Rows {
+		writes(x.Row(i))
 		totals[i], highest[i] = s.softmax(x.Row(i), scale*log2e, highest[i])
 	}
 	s.packTile(r.data[from*r.words:to*r.words], r, x)
@@ -42,6 +47,8 @@ func (s *Set) DivideRows(x tensor.Matrix, totals []float32) {
 	}
 	if s.divideRows != nil && x.Rows > 0 && x.Cols > 0 {
 		_ = x.Data[(x.Rows-1)*x.Stride+x.Cols-1]
+		writesRows(x.Data, x.Stride, x.Rows, x.Cols)
+		reads(totals[:x.Rows])
 		s.divideRows(&x.Data[0], x.Stride, x.Rows, x.Cols, &totals[0])
 		return
 	}
@@ -60,6 +67,9 @@ func (s *Set) AddScaled(dst, x tensor.Matrix, factors []float32) {
 		return
 	}
 	_, _ = x.Data[(x.Rows-1)*x.Stride+x.Cols-1], dst.Data[(x.Rows-1)*dst.Stride+x.Cols-1]
+	readsRows(x.Data, x.Stride, x.Rows, x.Cols)
+	reads(factors[:x.Rows])
+	writesRows(dst.Data, dst.Stride, x.Rows, x.Cols)
 	s.addScaled(&dst.Data[0], &x.Data[0], dst.Stride, x.Stride, x.Rows, x.Cols, &factors[0])
 }
 

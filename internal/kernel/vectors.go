@@ -57,6 +57,7 @@ const block = 16
 // where one of x is.
 func (s *Set) MaxAbs(x []float32) float32 {
 	var most uint32
+	reads(x)
 	for len(x) >= block {
 		n := min(len(x), maxWork) &^ (block - 1)
 		most = max(most, s.maxBits(x[:n]))
@@ -70,6 +71,8 @@ func (s *Set) MaxAbs(x []float32) float32 {
 // uint8. dst has the length of x.
 func (s *Set) ToInt8(dst []byte, x []float32, factor, divisor float32, flip byte) {
 	same("int8", len(dst), len(x))
+	reads(x)
+	writes(dst)
 	for len(x) >= block {
 		n := min(len(x), maxWork) &^ (block - 1)
 		s.toInt8(dst[:n], x[:n], factor, divisor, flip)
@@ -83,6 +86,10 @@ func (s *Set) ToInt8(dst []byte, x []float32, factor, divisor float32, flip byte
 // int8. All have the length of x.
 func (s *Set) ToRanges(dst []byte, x, low, high []float32, flip byte) {
 	same("ranges", len(dst), len(x), len(low), len(high))
+	reads(x)
+	reads(low)
+	reads(high)
+	writes(dst)
 	for len(x) >= block {
 		n := min(len(x), maxWork) &^ (block - 1)
 		s.toRanges(dst[:n], x[:n], low[:n], high[:n], flip)
@@ -96,6 +103,8 @@ func (s *Set) ToRanges(dst []byte, x, low, high []float32, flip byte) {
 // eight of x.
 func (s *Set) ToSigns(dst []byte, x []float32, flip byte) {
 	same("signs", len(dst), (len(x)+7)/8)
+	reads(x)
+	writes(dst)
 	for len(x) >= block {
 		n := min(len(x), maxWork) &^ (block - 1)
 		s.toSigns(dst[:n/8], x[:n], flip)
@@ -108,6 +117,8 @@ func (s *Set) ToSigns(dst []byte, x []float32, flip byte) {
 // become an infinity. dst has the length of x.
 func (s *Set) ToFloat16(dst []uint16, x []float32) {
 	same("float16", len(dst), len(x))
+	reads(x)
+	writes(dst)
 	for len(x) >= block {
 		n := min(len(x), maxWork) &^ (block - 1)
 		s.toFloat16(dst[:n], x[:n])

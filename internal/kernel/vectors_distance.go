@@ -143,6 +143,8 @@ func each[R float32 | int32 | DotSquare, Q float32 | byte | uint16, E float32 | 
 ) {
 	n := len(dst)
 	same("rows", len(rows), n*s.row)
+	reads(query)
+	reads(rows)
 	if n == 0 {
 		return
 	}

@@ -22,6 +22,8 @@ func (s *Set) Float32sAt(dst []float32, t tensor.Tensor, offset int) error {
 		return t.Float32sAt(dst, offset) // which says what was asked for
 	}
 	src := t.Data[2*offset : 2*(offset+whole)]
+	reads(src)
+	writes(dst[:whole])
 	for dst = dst[:whole]; len(dst) > 0; {
 		n := min(len(dst), maxWork)
 		convert(&dst[0], &src[0], n/block)

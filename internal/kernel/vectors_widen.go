@@ -6,6 +6,8 @@ import "math"
 // length of x.
 func (s *Set) FromFloat16(dst []float32, x []uint16) {
 	same("from float16", len(dst), len(x))
+	reads(x)
+	writes(dst)
 	for len(x) >= block {
 		n := min(len(x), maxWork) &^ (block - 1)
 		s.fromHalves(dst[:n], x[:n])
@@ -17,6 +19,8 @@ func (s *Set) FromFloat16(dst []float32, x []uint16) {
 // FromInt8 writes each int8 of x times scale, rounded once. dst has the length of x.
 func (s *Set) FromInt8(dst []float32, x []byte, scale float32) {
 	same("from int8", len(dst), len(x))
+	reads(x)
+	writes(dst)
 	for len(x) >= block {
 		n := min(len(x), maxWork) &^ (block - 1)
 		s.fromInt8(dst[:n], x[:n], scale)
@@ -29,6 +33,8 @@ func (s *Set) FromInt8(dst []float32, x []byte, scale float32) {
 // zero. x has a byte for each eight of dst.
 func (s *Set) FromSigns(dst []float32, x []byte) {
 	same("from signs", (len(dst)+7)/8, len(x))
+	reads(x)
+	writes(dst)
 	for len(dst) >= block {
 		n := min(len(dst), maxWork) &^ (block - 1)
 		s.fromSigns(dst[:n], x[:n/8])
