@@ -20,8 +20,8 @@ func (c *console) quantizeCommand() *cobra.Command {
 		Long: `Write a copy of the model in the folder DIR to the new folder OUT, with the weights
 of its linear layers in 8 bits (a scale for each row) or in 4 (a scale for each 32
 columns), and print its size, the errors, and what vectors lose of some built-in texts,
-plain and hard ones, with a warning where it is more than it should be. It loads like any other folder, at any
-precision: to compute with 4 bits, give --precision int4 there too.`,
+plain and hard ones, with a warning where it is more than it should be. It loads like
+any other folder, at any precision: to compute with 4 bits, give --precision int4 there too.`,
 		Example: `  rhumb quantize --precision int4 Qwen3-Embedding-8B Qwen3-Embedding-8B-int4
   rhumb embed --model Qwen3-Embedding-8B-int4 --precision int4 "one text"`,
 		Args: arguments(2, 2),

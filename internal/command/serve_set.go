@@ -77,7 +77,7 @@ func (f *serveFlags) folders(ctx context.Context, c *console, kinds map[string]s
 	if f.set.dir == "" {
 		return nil, nil
 	}
-	if hasModel(f.set.dir) {
+	if isModel(f.set.dir) {
 		return nil, usagef("--models-dir %s: the folder of one model, expected one with such folders in it: --model serves a model", f.set.dir)
 	}
 	flags := f.model
@@ -141,6 +141,15 @@ func hasModel(dir string) bool {
 	return slices.ContainsFunc([]string{"modules.json", "config.json", adapterConfig}, func(name string) bool {
 		_, err := os.Stat(filepath.Join(dir, name))
 		return err == nil
+	})
+}
+
+// isModel reports whether a folder that may have models in it is that of one itself: a file that
+// is called config.json alone may be another one.
+func isModel(dir string) bool {
+	files, _ := os.ReadDir(dir)
+	return hasModel(dir) && slices.ContainsFunc(files, func(f os.DirEntry) bool {
+		return f.Name() == "modules.json" || slices.Contains([]string{".safetensors", ".bin", ".gguf"}, filepath.Ext(f.Name()))
 	})
 }
 
