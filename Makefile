@@ -5,7 +5,7 @@ PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64 linu
 # Without what keeps files or serves: no locks and no mappings there.
 WASM = ./embed/minilm ./embed/rerank ./embed/sparse ./embed/multivector ./embed/m3 ./embed/chunk ./search
 
-.PHONY: test lint fuzz examples deploy image man release clients stores bench peers goldens real quality generate cross tidy $(MODULES)
+.PHONY: test lint fuzz examples deploy image man release clients stores bench peers goldens real quality generate cross $(PLATFORMS:%=cross/%) tidy $(MODULES)
 
 test:
 	go test ./...
@@ -112,6 +112,9 @@ generate:
 	go generate ./internal/...
 
 # Compiles all packages, and links the command alone.
-cross:
-	$(foreach p,$(PLATFORMS),export CGO_ENABLED=0 GOOS=$(subst /, GOARCH=,$(p)) && go list -export ./... >/dev/null && go build -o /dev/null ./cmd/rhumb &&) true
+cross: $(PLATFORMS:%=cross/%)
 	CGO_ENABLED=0 GOOS=js GOARCH=wasm go build $(WASM)
+
+$(PLATFORMS:%=cross/%): cross/%:
+	CGO_ENABLED=0 GOOS=$(*D) GOARCH=$(*F) go list -export ./... >/dev/null
+	CGO_ENABLED=0 GOOS=$(*D) GOARCH=$(*F) go build -o /dev/null ./cmd/rhumb
