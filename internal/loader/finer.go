@@ -47,11 +47,12 @@ func (m *Model) keepFiner(ctx context.Context, team *parallel.Team, e *Encoder, 
 	if err != nil {
 		return err
 	}
-	want, got := tensor.NewMatrix(len(b.IDs), t.Hidden), tensor.NewMatrix(len(b.IDs), t.Hidden)
+	want := tensor.NewMatrix(len(b.IDs), t.Hidden)
 	layers, err := t.Errors(ctx, team, want, b)
 	if err != nil {
 		return err
 	}
+	got := tensor.NewMatrix(len(b.IDs), t.Hidden) // not before Errors, which takes the most memory
 	for step := 1; ; step++ {
 		if err := t.Forward(ctx, team, got, b); err != nil {
 			return err
