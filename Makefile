@@ -2,10 +2,11 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GQA = eurobert gemma3 llama qwen2 qwen3
 MODULES = $(dir $(wildcard examples/*/go.mod cmd/*/go.mod embed/embedhttp/*/go.mod deploy/*/go.mod))
 PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64 linux/386 linux/riscv64
+CROSS = $(PLATFORMS:%=cross/%)
 # Without what keeps files or serves: no locks and no mappings there.
 WASM = ./embed/minilm ./embed/rerank ./embed/sparse ./embed/multivector ./embed/m3 ./embed/chunk ./search
 
-.PHONY: test lint fuzz examples deploy image man release clients stores bench peers goldens real quality generate cross $(PLATFORMS:%=cross/%) tidy $(MODULES)
+.PHONY: test lint fuzz examples deploy image man release clients stores bench peers goldens real quality generate cross $(CROSS) tidy $(MODULES)
 
 test:
 	go test ./...
@@ -112,9 +113,9 @@ generate:
 	go generate ./internal/...
 
 # Compiles all packages, and links the command alone.
-cross: $(PLATFORMS:%=cross/%)
+cross: $(CROSS)
 	CGO_ENABLED=0 GOOS=js GOARCH=wasm go build $(WASM)
 
-$(PLATFORMS:%=cross/%): cross/%:
+$(CROSS): cross/%:
 	CGO_ENABLED=0 GOOS=$(*D) GOARCH=$(*F) go list -export ./... >/dev/null
 	CGO_ENABLED=0 GOOS=$(*D) GOARCH=$(*F) go build -o /dev/null ./cmd/rhumb

@@ -5,12 +5,17 @@ import (
 	"slices"
 )
 
+// loss is Loss under another name.
+type loss interface {
+	~struct {
+		Texts       int
+		Mean, Worst float64
+	}
+}
+
 // Facts are embed.Facts, which says what each is, and is converted from these: P is
 // embed.Precision, and L embed.Loss.
-type Facts[P ~uint8, L ~struct {
-	Texts       int
-	Mean, Worst float64
-}] struct {
+type Facts[P ~uint8, L loss] struct {
 	Name             string
 	Family           string
 	Layers           int
@@ -34,10 +39,7 @@ type Facts[P ~uint8, L ~struct {
 
 // Describe returns the facts of a model of that name, which share no memory with it: of its
 // default route, where it has several.
-func Describe[P ~uint8, L ~struct {
-	Texts       int
-	Mean, Worst float64
-}](m *Model, name string) Facts[P, L] {
+func Describe[P ~uint8, L loss](m *Model, name string) Facts[P, L] {
 	e := m.Default.Encoder
 	f := Facts[P, L]{
 		Name: name, Family: e.Runs.Family(), Layers: e.Runs.Layers(), Vocabulary: e.Runs.Vocabulary(), MaxTokens: e.limit,
