@@ -83,10 +83,12 @@ func check(t *testing.T, tok *tokenizer.Tokenizer, text string, c chunk.Config) 
 	chunks, err := chunk.Split(tok, text, c)
 	if err != nil {
 		// There is a code point that is over the limit by itself.
-		for _, r := range text {
-			if tok.Count(c.Prompt+string(r), tokenizer.Options{}) > c.MaxTokens {
+		for i := 0; i < len(text); {
+			_, n := utf8.DecodeRuneInString(text[i:])
+			if tok.Count(c.Prompt+text[i:i+n], tokenizer.Options{}) > c.MaxTokens {
 				return nil
 			}
+			i += n
 		}
 		require.NoError(t, err)
 	}
@@ -245,6 +247,7 @@ func TestSplitErrors(t *testing.T) {
 func FuzzSplit(f *testing.F) {
 	f.Add("One two. Three\n\nfour 👩‍👩‍👧‍👦 e\u0301 \xff", "query: ", uint8(20), uint8(3), uint8(0))
 	f.Add(strings.Repeat("字", 40), "", uint8(5), uint8(2), uint8(3))
+	f.Add("\x97", " \xf2\xf2\xa4\xb6", uint8(5), uint8(0), uint8(0x9e)) // the text's byte ends the prompt's character
 	f.Fuzz(func(t *testing.T, text, prompt string, limit, overlap, which uint8) {
 		tok := load(t, names[int(which)%len(names)])
 		c := chunk.Config{MaxTokens: int(limit), Overlap: int(overlap), Prompt: prompt}

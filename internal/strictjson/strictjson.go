@@ -33,7 +33,7 @@ func (e *Error) Error() string { return e.message }
 func Unmarshal(data []byte, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
 		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-			wrong.Field = withoutEmbedded(wrong.Field, reflect.TypeOf(v).Elem())
+			wrong.Field = withoutEmbedded(wrong.Field, reflect.TypeOf(v))
 		}
 		return explain(err)
 	}
@@ -48,9 +48,15 @@ func faultOf(err error) error {
 	return &Error{err.Error()}
 }
 
-// withoutEmbedded returns the path of a key of t, a struct, without the names of
-// the structs embedded in it, which encoding/json puts before.
+// withoutEmbedded returns the path of a key of t, or of what it points to, without the
+// names of the structs embedded in it, which encoding/json puts before.
 func withoutEmbedded(path string, t reflect.Type) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return path
+	}
 	first, rest, _ := strings.Cut(path, ".")
 	if f, ok := t.FieldByName(first); ok && f.Anonymous {
 		return withoutEmbedded(rest, f.Type)

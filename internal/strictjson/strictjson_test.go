@@ -24,6 +24,8 @@ type outer struct {
 func TestErrors(t *testing.T) {
 	known := func(data []byte, v *outer) error { return UnmarshalKnown(data, v) }
 	any := func(data []byte, v *outer) error { return Unmarshal(data, v) }
+	null := func(data []byte, v *outer) error { return Unmarshal(data, &v) } // which null sets to nil
+	list := func(data []byte, v *outer) error { return Unmarshal(data, &v.Parts) }
 	for _, c := range []struct {
 		read      func([]byte, *outer) error
 		data      string
@@ -34,6 +36,11 @@ func TestErrors(t *testing.T) {
 		{known, ` {"name": "a", "parts": [{"size": 1}]} `, "", true},
 		{any, `{"name": 1}`, "name: found number, expected string", true},
 		{any, `{"own": {"size": "s"}}`, "own.size: found string, expected int", true},
+		{null, `null`, "", true},
+		{null, `5`, "found number, expected object", true},
+		{null, `{"own": {"size": "s"}}`, "own.size: found string, expected int", true},
+		{list, `5`, "found number, expected list", true},
+		{list, `[{"size": "s"}]`, "size: found string, expected int", true},
 		{any, `{"own": []}`, "own: found array, expected object", true},
 		{any, `{"parts": {}}`, "parts: found object, expected list", true},
 		{any, `{"Name": "a"}`, `key "Name", expected "name"`, true},
