@@ -28,6 +28,7 @@ type Facts struct {
 	TokenizerReading []string // what that reads otherwise than tokenizer.json says, a line for each
 	TrustedCode      []string // code in config.json's auto_map that Config.TrustModelType speaks for: what it computes may be another model
 	Ignored          []string // places in the folder's files that nothing is computed of, such as "1_Pooling/config.json: comment": keys that the reference does not read either, and how it is to compute. At most 64, and how many more
+	FileFormat       string   // of the weights: "safetensors", "pytorch" or "gguf"
 	Stored           string   // how the folder has the weights of linear layers, such as "int8" or "GPTQ, 4 bits"; "" = as floats
 	MemoryBytes      int64    // of the weights, those that stay in their file included
 }

@@ -269,7 +269,7 @@ func TestInfo(t *testing.T) {
 	want := Info{
 		Facts: Facts{
 			Name: "model", Family: "bert", Layers: 2, Vocabulary: 560, MaxTokens: 40, Prompts: map[string]string{"document": "", "query": "search_query: "},
-			Arithmetic: "float32", Kernels: "generic", Workers: 3, Transformers: 5,
+			Arithmetic: "float32", Kernels: "generic", Workers: 3, Transformers: 5, FileFormat: "safetensors",
 		},
 		Dimensions: 40, DefaultDimensions: 40, Pooling: []string{"max", "mean"}, Similarity: "cosine",
 	}

@@ -65,7 +65,9 @@ func Quantize(ctx context.Context, dir, out string, p Precision, progress func(d
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+	if info, err := loader.Stat(dir); err != nil {
+		return nil, err
+	} else if !info.IsDir() {
 		return nil, fmt.Errorf("%s: a file, expected the folder of a model", dir)
 	}
 	seen := &seenFiles{fsys: os.DirFS(dir), names: map[string]bool{}}

@@ -229,7 +229,8 @@ func TestQuantizeErrors(t *testing.T) {
 		{"infinite, 4 bits", infinite, "model.safetensors: tensor encoder.layer.1.output.dense.weight: row 0: component 5 is +Inf", Int4},
 		{"floats", bert, "precision: float32, expected int8 or int4", Float32},
 		{"unknown precision", bert, "precision: Precision(9), expected int8 or int4", 9},
-		{"no folder", filepath.Join(bert, "none"), "no such file", Int4},
+		{"no folder", filepath.Join(bert, "none"), filepath.Join(bert, "none") + ": no such file", Int4},
+		{"an id", "org/none", "stat org/none: no such file or directory; expected the folder of a model: of an id at the Hugging Face hub, hub.Resolve returns it, and rhumb models lists it", Int4},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			parent := t.TempDir()

@@ -35,6 +35,7 @@ type QueueEvent struct {
 // tokens are one.
 type QueueStats struct {
 	WaitingTexts, WaitingTokens int   // not yet in a batch
+	MaxTexts, MaxTokens         int   // the bounds of those
 	Batches, Texts, Tokens      int64 // that were run, or are being run, all together
 }
 
@@ -85,7 +86,7 @@ func (q *Queue) Tokenizer() *tokenizer.Tokenizer { return q.model.Tokenizer() }
 // Stats returns the state of q. It is cheap.
 func (q *Queue) Stats() QueueStats {
 	s := q.queue.Stats()
-	return QueueStats{s.WaitingInputs, s.WaitingTokens, s.Passes, s.Inputs, s.Tokens}
+	return QueueStats{s.WaitingInputs, s.WaitingTokens, s.MaxInputs, s.MaxTokens, s.Passes, s.Inputs, s.Tokens}
 }
 
 // Full reports whether so much waits in q that it takes no call, of whatever size.

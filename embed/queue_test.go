@@ -165,7 +165,7 @@ func TestQueueErrors(t *testing.T) {
 	cancel()
 	_, err = q.Embed(canceled, []string{"a"}, Options{})
 	assert.Equal(t, context.Canceled, err)
-	assert.Equal(t, QueueStats{}, q.Stats())
+	assert.Equal(t, QueueStats{MaxTexts: DefaultQueueTexts, MaxTokens: DefaultQueueTokens}, q.Stats())
 
 	require.NoError(t, q.Close(ctx))
 	require.NoError(t, q.Close(ctx))
@@ -284,7 +284,7 @@ func TestQueueEvents(t *testing.T) {
 	assert.Equal(t, 3, e.Texts)
 	assert.Equal(t, stats.WaitingTokens, e.Tokens)
 	assert.Positive(t, e.Compute)
-	assert.Equal(t, QueueStats{Batches: 2, Texts: 4, Tokens: stats.Tokens + int64(e.Tokens)}, q.Stats())
+	assert.Equal(t, QueueStats{MaxTexts: DefaultQueueTexts, MaxTokens: DefaultQueueTokens, Batches: 2, Texts: 4, Tokens: stats.Tokens + int64(e.Tokens)}, q.Stats())
 	g.open()
 	for _, c := range []chan reply{a, b} {
 		r := <-c

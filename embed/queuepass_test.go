@@ -58,7 +58,7 @@ func TestQueueLetsShortTextsIn(t *testing.T) {
 			require.NoError(t, r.err)
 			assert.Equal(t, embedTexts(t, m, inputs[i], opts).Embeddings, r.result.Embeddings)
 		}
-		assert.Equal(t, QueueStats{Batches: 4, Texts: 5, Tokens: q.Stats().Tokens}, q.Stats())
+		assert.Equal(t, QueueStats{MaxTexts: DefaultQueueTexts, MaxTokens: DefaultQueueTokens, Batches: 4, Texts: 5, Tokens: q.Stats().Tokens}, q.Stats())
 		require.NoError(t, q.Close(ctx))
 		noGoroutines(t)
 	}

@@ -53,6 +53,7 @@ func TestGGUFValues(t *testing.T) {
 	f, err := Open("testdata/gguf/values.gguf")
 	require.NoError(t, err)
 	defer f.Close()
+	assert.Equal(t, "gguf", f.Format())
 	v := f.Values()
 	for key, want := range map[string]any{
 		"general.architecture": "test", "general.alignment": uint32(64),

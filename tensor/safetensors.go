@@ -40,6 +40,7 @@ type File struct {
 	name     string
 	tensors  map[string]Tensor
 	names    []string // sorted
+	format   string
 	metadata map[string]string
 	values   map[string]any // of a GGUF file
 	stored   []Tensor       // as they are in the file, where others have taken their place
@@ -91,6 +92,10 @@ func (f *File) Name() string { return f.name }
 // Files returns the paths of the files that f was read from, as Name is: the
 // index, where there is one, and then the shards.
 func (f *File) Files() []string { return slices.Clone(f.files) }
+
+// Format returns what f was read from: "safetensors", "pytorch" for a state dict, or "gguf". Of shards
+// it is that of the last.
+func (f *File) Format() string { return f.format }
 
 // Names returns the names of all tensors, sorted.
 func (f *File) Names() []string {
@@ -286,14 +291,18 @@ func (f *File) parse(data []byte, check func(Tensor) error) error {
 	var err error
 	switch {
 	case isGGUF(data):
+		f.format = "gguf"
 		tensors, f.values, err = parseGGUF(data)
 	case isTorchZip(data):
+		f.format = "pytorch"
 		tensors, err = parseTorchZip(data)
 	case isTorchLegacy(data):
+		f.format = "pytorch"
 		tensors, err = parseTorchLegacy(data)
 	case bytes.HasPrefix(data, []byte("version https://git-lfs")):
 		err = errors.New("a pointer of Git LFS, expected the file that it stands for")
 	default:
+		f.format = "safetensors"
 		tensors, metadata, err = parseSafetensors(data)
 	}
 	if err != nil {

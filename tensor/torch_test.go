@@ -304,6 +304,7 @@ func TestParseTorchLegacy(t *testing.T) {
 	f, err := Parse(legacyFile(little, pickle, key, data))
 	require.NoError(t, err)
 	assert.Equal(t, map[string]Tensor{"a": {Name: "a", DType: F32, Shape: []int{2, 2}, Data: []byte(data)}}, all(t, f))
+	assert.Equal(t, "pytorch", f.Format())
 
 	version := legacyFile(little, pickle, key, data)
 	version[18]++

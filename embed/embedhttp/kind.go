@@ -110,10 +110,16 @@ type queues []queue
 // Full reports whether any is: they share what computes.
 func (q queues) Full() bool { return slices.ContainsFunc(q, queue.Full) }
 
-// Stats are the sums of all.
+// Stats are the sums of all, with the least of their bounds.
 func (q queues) Stats() (sum embed.QueueStats) {
-	for _, one := range q {
+	for i, one := range q {
 		s := one.Stats()
+		if i == 0 || s.MaxTexts < sum.MaxTexts {
+			sum.MaxTexts = s.MaxTexts
+		}
+		if i == 0 || s.MaxTokens < sum.MaxTokens {
+			sum.MaxTokens = s.MaxTokens
+		}
 		sum.WaitingTexts, sum.WaitingTokens = sum.WaitingTexts+s.WaitingTexts, sum.WaitingTokens+s.WaitingTokens
 		sum.Batches, sum.Texts, sum.Tokens = sum.Batches+s.Batches, sum.Texts+s.Texts, sum.Tokens+s.Tokens
 	}

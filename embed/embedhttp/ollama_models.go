@@ -37,7 +37,7 @@ type ollamaDetails struct {
 
 func (m *Model) ollamaDetails() ollamaDetails {
 	f := m.facts()
-	return ollamaDetails{Format: "safetensors", Family: f.Family, Families: []string{f.Family}, QuantizationLevel: f.Precision.String()}
+	return ollamaDetails{Format: f.FileFormat, Family: f.Family, Families: []string{f.Family}, QuantizationLevel: f.Precision.String()}
 }
 
 // ollamaModel describes m under one of its names.

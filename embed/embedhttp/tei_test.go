@@ -386,10 +386,22 @@ func TestTEIInfo(t *testing.T) {
 		assert.Equal(t, "float32", info.ModelDType)
 		assert.Contains(t, info.ModelType, kind)
 		assert.Positive(t, info.MaxInputLength)
+		assert.Equal(t, embed.DefaultQueueTexts, info.MaxConcurrentRequests)
+		assert.Equal(t, embed.DefaultQueueTokens, info.MaxBatchTokens)
 		assert.True(t, info.AutoTruncate)
 	}
 	h := servedAll(t, nil)
 	assert.Equal(t, "tiny", decode[teiDescription](t, send(h, "GET", "/info", "").Body).ModelID, "the only one that embeds")
+
+	bounded := embed.NewQueue(tiny(t), embed.QueueConfig{MaxTexts: 70, MaxTokens: 900})
+	t.Cleanup(func() { _ = bounded.Close(context.Background()) })
+	h, _ = served(t, func(c *Config) { c.Models[0].Queue = bounded })
+	info := decode[teiDescription](t, send(h, "GET", "/info", "").Body)
+	assert.Equal(t, []int{70, 900}, []int{info.MaxConcurrentRequests, info.MaxBatchTokens})
+	set, s, _ := servedSet(t, SetConfig{}, []Source{newFakes(t).source("a", 1)}, func(c *Config) { c.Default = "a" })
+	info = decode[teiDescription](t, send(set, "GET", "/info", "").Body)
+	assert.Equal(t, []int{0, 0}, []int{info.MaxConcurrentRequests, info.MaxBatchTokens}, "not known before it is loaded")
+	closeSet(t, s)
 }
 
 func TestTEIErrors(t *testing.T) {

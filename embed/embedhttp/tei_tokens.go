@@ -213,9 +213,9 @@ type teiDescription struct {
 	ModelDType            string         `json:"model_dtype"`
 	ServedModelName       string         `json:"served_model_name"`
 	ModelType             map[string]any `json:"model_type"`
-	MaxConcurrentRequests int            `json:"max_concurrent_requests"`
-	MaxInputLength        int            `json:"max_input_length"` // tokens
-	MaxBatchTokens        int            `json:"max_batch_tokens"` // that wait
+	MaxConcurrentRequests int            `json:"max_concurrent_requests"` // texts that wait; 0 = not known before the model is loaded
+	MaxInputLength        int            `json:"max_input_length"`        // tokens
+	MaxBatchTokens        int            `json:"max_batch_tokens"`        // that wait; 0 = not known before the model is loaded
 	MaxBatchRequests      *int           `json:"max_batch_requests"`
 	MaxClientBatchSize    int            `json:"max_client_batch_size"`
 	AutoTruncate          bool           `json:"auto_truncate"`
@@ -238,7 +238,11 @@ func (x *exchange) teiInfo() error {
 	f := m.facts()
 	info := teiDescription{
 		ModelID: m.Name, ServedModelName: m.Name, ModelDType: f.Precision.String(), MaxInputLength: f.MaxTokens, AutoTruncate: true, Version: teiAPI,
-		MaxConcurrentRequests: embed.DefaultQueueTexts, MaxBatchTokens: embed.DefaultQueueTokens, MaxClientBatchSize: x.h.cfg.MaxItems, TokenizationWorkers: f.Workers,
+		MaxClientBatchSize: x.h.cfg.MaxItems, TokenizationWorkers: f.Workers,
+	}
+	if q := m.queue(); q != nil {
+		s := q.Stats()
+		info.MaxConcurrentRequests, info.MaxBatchTokens = s.MaxTexts, s.MaxTokens
 	}
 	switch m.kind() {
 	case embedding:

@@ -246,7 +246,7 @@ func TestInfo(t *testing.T) {
 	i.MemoryBytes, i.Kernels = 0, ""
 	assert.Equal(t, rhumb.Info{
 		Facts: rhumb.Facts{
-			Name: "all-MiniLM-L6-v2", Family: "bert", Layers: 6, Vocabulary: 30522, MaxTokens: 256, Arithmetic: "float32", Workers: 2, Transformers: 4,
+			Name: "all-MiniLM-L6-v2", Family: "bert", Layers: 6, Vocabulary: 30522, MaxTokens: 256, Arithmetic: "float32", Workers: 2, Transformers: 4, FileFormat: "safetensors",
 		},
 		Dimensions: 384, DefaultDimensions: 384, Pooling: []string{"mean"}, Normalized: true,
 	}, i)

@@ -2,6 +2,8 @@ package command
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,6 +69,11 @@ func TestServeGGUF(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		assert.Equal(t, 200, resp.StatusCode, name)
+		resp, err = s.client.Post(s.url+"/api/show", "", strings.NewReader(`{"model":"`+name+`"}`))
+		require.NoError(t, err)
+		shown, err := io.ReadAll(resp.Body)
+		require.NoError(t, errors.Join(err, resp.Body.Close()))
+		assert.Contains(t, string(shown), `"format":"gguf"`, name)
 	}
 	s.end(t, syscall.SIGTERM)
 }

@@ -2,11 +2,8 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/rhumb-go/rhumb/embed"
@@ -33,9 +30,6 @@ any other folder, at any precision: to compute with 4 bits, give --precision int
 		p, err := embed.ParsePrecision(precision.value)
 		if err != nil {
 			return err
-		}
-		if _, err := os.Stat(args[0]); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%w; expected the folder of a model: rhumb models says where those of ids are", err)
 		}
 		bar := c.newBar(progress.value, false)
 		defer bar.clear()

@@ -30,5 +30,5 @@ func TestQuantize(t *testing.T) {
 	assert.Contains(t, stderr, "there is int8, int4")
 	code, _, stderr = rhumb(t, "", "quantize", "no/model", out+"4")
 	assert.Equal(t, 1, code)
-	assert.Equal(t, "rhumb: stat no/model: no such file or directory; expected the folder of a model: rhumb models says where those of ids are\n", stderr)
+	assert.Equal(t, "rhumb: stat no/model: no such file or directory; expected the folder of a model: of an id at the Hugging Face hub, hub.Resolve returns it, and rhumb models lists it\n", stderr)
 }

@@ -33,7 +33,8 @@ func (q Queue) Run(ctx context.Context, c pipeline.Call) (wait time.Duration, er
 func (q Queue) Stats() embed.QueueStats {
 	s := q.queue.Stats()
 	return embed.QueueStats{
-		WaitingTexts: s.WaitingInputs, WaitingTokens: s.WaitingTokens, Batches: s.Passes, Texts: s.Inputs, Tokens: s.Tokens,
+		WaitingTexts: s.WaitingInputs, WaitingTokens: s.WaitingTokens, MaxTexts: s.MaxInputs, MaxTokens: s.MaxTokens,
+		Batches: s.Passes, Texts: s.Inputs, Tokens: s.Tokens,
 	}
 }
 

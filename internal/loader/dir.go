@@ -17,10 +17,7 @@ import (
 // InDir returns what open makes of the files in the folder dir, or of the GGUF file that
 // dir is; name is the folder's, "" where it has none, or the file's without its ending. Errors begin with dir.
 func InDir[M any](dir string, open func(fsys fs.FS, name string) (M, error)) (m M, err error) {
-	info, err := os.Stat(dir)
-	if errors.Is(err, fs.ErrNotExist) && fs.ValidPath(dir) && strings.Count(dir, "/") <= 1 { // as an id is written
-		return m, fmt.Errorf("%w; expected the folder of a model: of an id at the Hugging Face hub, hub.Resolve returns it", err)
-	}
+	info, err := Stat(dir)
 	if err != nil {
 		return m, err
 	}
@@ -30,7 +27,7 @@ func InDir[M any](dir string, open func(fsys fs.FS, name string) (M, error)) (m 
 	}
 	if info.IsDir() {
 		fsys = os.DirFS(dir)
-	} else if !info.Mode().IsRegular() || !IsGGUF(dir) {
+	} else if !info.Mode().IsRegular() || !isGGUF(dir) {
 		return m, fmt.Errorf("%s: a file, expected the folder of a model, or a GGUF file", dir)
 	} else {
 		folder, file := filepath.Split(dir)
@@ -45,8 +42,17 @@ func InDir[M any](dir string, open func(fsys fs.FS, name string) (M, error)) (m 
 	return m, err
 }
 
-// IsGGUF reports whether the regular file at path begins as a GGUF file, whatever its name.
-func IsGGUF(path string) bool {
+// Stat returns what dir is. Where there is nothing, and it may be an id, the error says how to come to a folder.
+func Stat(dir string) (fs.FileInfo, error) {
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) && fs.ValidPath(dir) && strings.Count(dir, "/") <= 1 { // as an id is written
+		return nil, fmt.Errorf("%w; expected the folder of a model: of an id at the Hugging Face hub, hub.Resolve returns it, and rhumb models lists it", err)
+	}
+	return info, err
+}
+
+// isGGUF reports whether the regular file at path begins as a GGUF file, whatever its name.
+func isGGUF(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
 		return false

@@ -33,6 +33,7 @@ type Facts[P ~uint8, L loss] struct {
 	TokenizerReading []string
 	TrustedCode      []string
 	Ignored          []string
+	FileFormat       string
 	Stored           string
 	MemoryBytes      int64
 }
@@ -46,7 +47,7 @@ func Describe[P ~uint8, L loss](m *Model, name string) Facts[P, L] {
 		Prompts: maps.Clone(m.Prompts), DefaultPrompt: m.Spec.DefaultPrompt,
 		Precision: P(m.config.Format), Arithmetic: m.Set.How(m.config.Format), Finer: e.Outliers.Finer(), Loss: L(e.Loss), Kernels: m.Set.Name(), Workers: m.Workers,
 		Transformers: e.Tokenizer.Version(), TokenizerReading: e.Tokenizer.Reading(), TrustedCode: slices.Clone(m.Trusted),
-		Ignored: m.Spec.Ignored.List(), MemoryBytes: m.Bytes,
+		Ignored: m.Spec.Ignored.List(), FileFormat: m.Files[e.Weights].Format(), MemoryBytes: m.Bytes,
 	}
 	if t := e.Transformer; t != nil {
 		f.Stored = t.Stored

@@ -39,6 +39,7 @@ type Event struct {
 // Stats are the state of a Queue, and what it did.
 type Stats struct {
 	WaitingInputs, WaitingTokens int   // not yet in a pass
+	MaxInputs, MaxTokens         int   // the bounds of those
 	Passes, Inputs, Tokens       int64 // that were run, or are being run, all together
 }
 
@@ -95,7 +96,7 @@ func NewQueue(m *Model, cfg QueueConfig) *Queue {
 		cfg.MaxTokens = DefaultQueueTokens
 	}
 	return &Queue{
-		model: m, cfg: cfg, stopping: make(chan struct{}), clients: map[string]int{},
+		model: m, cfg: cfg, stats: Stats{MaxInputs: cfg.MaxInputs, MaxTokens: cfg.MaxTokens}, stopping: make(chan struct{}), clients: map[string]int{},
 		long: make(chan struct{}, max(1, m.Workers/2)),
 	}
 }

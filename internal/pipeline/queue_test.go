@@ -180,7 +180,7 @@ func TestQueueCancel(t *testing.T) {
 	require.NoError(t, got.err)
 	assert.Equal(t, run(t, m, Request{Way: way}, ids), got.rows)
 	require.NoError(t, q.Close(context.Background()))
-	assert.Equal(t, Stats{Passes: 2, Inputs: 3, Tokens: q.Stats().Tokens}, q.Stats())
+	assert.Equal(t, Stats{MaxInputs: DefaultQueueInputs, MaxTokens: DefaultQueueTokens, Passes: 2, Inputs: 3, Tokens: q.Stats().Tokens}, q.Stats())
 }
 
 func TestQueueFull(t *testing.T) {

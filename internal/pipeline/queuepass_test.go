@@ -48,7 +48,7 @@ func TestOpeningShares(t *testing.T) {
 	o.spent.Store(0)
 	o.yield()
 	<-c.done
-	assert.Equal(t, Stats{Passes: 1, Inputs: 2, Tokens: 6}, q.Stats())
+	assert.Equal(t, Stats{MaxInputs: DefaultQueueInputs, MaxTokens: DefaultQueueTokens, Passes: 1, Inputs: 2, Tokens: 6}, q.Stats())
 	assert.Positive(t, o.spent.Load())
 	o.yield()
 	assert.Equal(t, q.arrivals.Load(), o.looked.Load())

@@ -41,8 +41,8 @@ func (s Scheme) String() string {
 	return fmt.Sprintf("Scheme(%d)", uint8(s))
 }
 
-// ParseScheme returns the Scheme of that name.
-func ParseScheme(name string) (Scheme, error) {
+// parseScheme returns the Scheme of that name.
+func parseScheme(name string) (Scheme, error) {
 	for _, s := range Schemes() {
 		if s.String() == name {
 			return s, nil
@@ -282,7 +282,7 @@ func (s *Scheme) UnmarshalJSON(data []byte) (err error) {
 	if c.Method != Method || c.Version != version {
 		return unsupported.Errorf("quantization_config: found quantized weights, expected none or those of quant_method %q, version %d", Method, version)
 	}
-	if *s, err = ParseScheme(c.Scheme); err != nil {
+	if *s, err = parseScheme(c.Scheme); err != nil {
 		return fmt.Errorf("quantization_config: %w", err)
 	}
 	return nil

@@ -174,7 +174,7 @@ func TestSchemeJSON(t *testing.T) {
 		var back Scheme
 		require.NoError(t, back.UnmarshalJSON(data))
 		require.Equal(t, s, back)
-		parsed, err := ParseScheme(s.String())
+		parsed, err := parseScheme(s.String())
 		require.NoError(t, err)
 		require.Equal(t, s, parsed)
 	}
