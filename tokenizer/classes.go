@@ -64,24 +64,21 @@ func unpackRuns(text string) (runs []categoryRun) {
 // A pageTable is a table of all code points, in pages of 256, of which equal ones
 // are one.
 type pageTable struct {
-	index [(utf8.MaxRune + 1) >> 8]uint8
+	index [(utf8.MaxRune + 1) >> 8]uint16
 	pages [][256]uint8
 }
 
 // of returns the entry of r.
 func (t *pageTable) of(r rune) uint8 { return t.pages[t.index[r>>8]][r&0xFF] }
 
-// paged cuts a table of all code points into pages, of which there are at most 256.
+// paged cuts a table of all code points into pages.
 func paged(flat []uint8) (t pageTable) {
-	seen := map[[256]uint8]uint8{}
+	seen := map[[256]uint8]uint16{}
 	for i := range t.index {
 		page := [256]uint8(flat[i<<8:])
 		n, ok := seen[page]
 		if !ok {
-			if len(t.pages) == 256 {
-				panic("too many pages")
-			}
-			n = uint8(len(t.pages))
+			n = uint16(len(t.pages))
 			seen[page] = n
 			t.pages = append(t.pages, page)
 		}

@@ -79,6 +79,22 @@ func FuzzScanners(f *testing.F) {
 	})
 }
 
+// A set may have another part of each 256 code points.
+func TestScannedSetOfManyPages(t *testing.T) {
+	var set []rune
+	for i := range rune(300) {
+		set = append(set, 0x10000+i<<8+i%256, 0x10000+i<<8+i/2)
+	}
+	expression := "[" + string(set) + "]+"
+	scan, ok := scanner(expression)
+	require.True(t, ok)
+	compiled, err := compile(expression)
+	require.NoError(t, err)
+	for _, r := range set {
+		sameMatches(t, expression, scan, compiled, string([]rune{'a', r - 1, r, r + 1, r}))
+	}
+}
+
 func TestUnsupportedExpressions(t *testing.T) {
 	for expression, want := range map[string]string{
 		"(a":          "unpaired (",
