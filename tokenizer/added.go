@@ -139,10 +139,10 @@ type matcher struct {
 
 func newMatcher() *matcher { return &matcher{forms: newVocabulary(0), start: -1} }
 
-// add reports whether form, which is not empty, was new.
-func (m *matcher) add(form string, token addedToken) bool {
+// add adds a token by its form, which is not empty, unless one before it has that.
+func (m *matcher) add(form string, token addedToken) {
 	if !m.forms.add(form, int32(len(m.tokens))) {
-		return false
+		return
 	}
 	m.long.add(form, int32(len(m.tokens)))
 	m.tokens = append(m.tokens, token)
@@ -159,7 +159,6 @@ func (m *matcher) add(form string, token addedToken) bool {
 		pair := uint(first)<<8 | uint(form[1])
 		m.pairs[pair>>6] |= 1 << (pair & 63)
 	}
-	return true
 }
 
 // A match is a token in a text, with the white space that it takes.

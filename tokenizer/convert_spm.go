@@ -86,7 +86,11 @@ func (c *conversion) setUnknown(m *unigram, id int) error {
 func (c *conversion) bpe(spm *sentencePiece, unknown string, renamed []specialToken) (*bpe, error) {
 	type merge struct{ left, right, result int32 }
 	var merges []merge
-	spm.merges(func(left, right, result int32) { merges = append(merges, merge{left, right, result}) })
+	merged := make([]bool, len(spm.pieces)) // has a merge to do with the piece
+	spm.merges(func(left, right, result int32) {
+		merges = append(merges, merge{left, right, result})
+		merged[left], merged[right], merged[result] = true, true, true
+	})
 	known := map[string]bool{}
 	for _, s := range spm.pieces {
 		known[s.piece] = len(renamed) > 0
@@ -96,10 +100,8 @@ func (c *conversion) bpe(spm *sentencePiece, unknown string, renamed []specialTo
 			continue
 		}
 		old := spm.pieces[token.id].piece
-		for _, m := range merges {
-			if m.left == token.id || m.right == token.id || m.result == token.id {
-				return nil, c.args.get(decoderKey).errorf("%q for id %d, which %s has merges of as %q", token.content, token.id, c.file, old)
-			}
+		if merged[token.id] {
+			return nil, c.args.get(decoderKey).errorf("%q for id %d, which %s has merges of as %q", token.content, token.id, c.file, old)
 		}
 		known[old], known[token.content] = false, true
 		spm.pieces[token.id].piece = token.content
