@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -129,8 +130,9 @@ func copyFile(to, from string) error {
 	return err
 }
 
-// lock locks the blob of etag against other processes until unlock.
-func (c *cache) lock(etag string) (unlock func(), err error) {
+// lock locks the blob of etag against other processes until unlock. While one of them has it
+// locked it waits, no longer than ctx.
+func (c *cache) lock(ctx context.Context, etag string) (unlock func(), err error) {
 	dir := filepath.Join(c.root, ".locks", c.name)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
@@ -139,7 +141,7 @@ func (c *cache) lock(etag string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := filelock.Lock(file); err != nil {
+	if err := filelock.Lock(ctx, file); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", file.Name(), err), file.Close())
 	}
 	return func() { _ = file.Close() }, nil // which unlocks

@@ -65,6 +65,21 @@ func filesIn(t testing.TB, dir string) (names []string) {
 	return names
 }
 
+// A download that waits for another process's ends with its context.
+func TestLock(t *testing.T) {
+	c := cache{root: t.TempDir(), name: "models--owner--model"}
+	unlock, err := c.lock(t.Context(), "etag")
+	require.NoError(t, err)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	_, err = c.lock(ended, "etag")
+	require.ErrorIs(t, err, context.Canceled)
+	unlock()
+	unlock, err = c.lock(ended, "etag")
+	require.NoError(t, err)
+	unlock()
+}
+
 func TestPull(t *testing.T) {
 	withoutEnvironment(t)
 	h := newFakeHub(t, "owner/model", modelFiles())

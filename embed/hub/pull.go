@@ -167,7 +167,7 @@ func (r *repo) fetch(ctx context.Context, commit, file string, most int64) error
 	if err := os.MkdirAll(r.cache.path("blobs"), 0o777); err != nil {
 		return err
 	}
-	unlock, err := r.cache.lock(remote.etag)
+	unlock, err := r.cache.lock(ctx, remote.etag)
 	if err != nil {
 		return err
 	}

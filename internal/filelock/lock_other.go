@@ -4,8 +4,5 @@ package filelock
 
 import "os"
 
-// Lock does nothing: the system has no locks that huggingface_hub knows.
-func Lock(*os.File) error { return nil }
-
-// TryLock does nothing, as Lock, and reports true.
+// TryLock does nothing, and reports true: the system has no locks that huggingface_hub knows.
 func TryLock(*os.File) (bool, error) { return true, nil }
