@@ -185,11 +185,7 @@ func (m *model) tensors() ([]tensor.Tensor, error) {
 		}
 		base, ok := all[p.base]
 		if !ok {
-			made, err := m.arranged(t, &n, p, stored)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, made...)
+			list = append(list, m.arranged(t, &n, p)...)
 			continue
 		}
 		if p.base == "ffn_up" && m.name == "t5encoder" && m.has(fmt.Sprintf("enc.blk.%d.ffn_gate.weight", p.layer)) {
@@ -225,9 +221,9 @@ func (m *model) changed(t tensor.Tensor, n *names, p place, name string, stored 
 }
 
 // arranged returns what is made of t, which has no name of its own in transformers.
-func (m *model) arranged(t tensor.Tensor, n *names, p place, stored map[string]tensor.Tensor) ([]tensor.Tensor, error) {
+func (m *model) arranged(t tensor.Tensor, n *names, p place) []tensor.Tensor {
 	if p.layer >= 0 && m.name == "jina-bert-v2" && p.base == "ffn_gate" {
-		return nil, nil // in what ffn_up is joined with
+		return nil // in what ffn_up is joined with
 	}
 	if p.layer >= 0 && m.name == "nomic-bert-moe" && len(t.Shape) == 3 && p.end == ".weight" {
 		p.end = ""
@@ -236,12 +232,12 @@ func (m *model) arranged(t tensor.Tensor, n *names, p place, stored map[string]t
 			t.Name, t.Shape = n.full(p, "mlp.experts.mlp.w1"), []int{t.Shape[0] * t.Shape[1], t.Shape[2]}
 			// Its bias, which all experts share, is not in the file.
 			bias := tensor.FromFloat32s(n.full(p, "mlp.experts.bias"), []int{m.hidden}, make([]float32, m.hidden))
-			return []tensor.Tensor{t, bias}, nil
+			return []tensor.Tensor{t, bias}
 		case "ffn_down_exps":
-			return []tensor.Tensor{transposed(t, n.full(p, "mlp.experts.mlp.w2"))}, nil
+			return []tensor.Tensor{transposed(t, n.full(p, "mlp.experts.mlp.w2"))}
 		}
 	}
-	return []tensor.Tensor{t}, nil
+	return []tensor.Tensor{t}
 }
 
 // split returns the three parts of queries, keys and values in one tensor.

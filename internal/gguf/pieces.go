@@ -151,6 +151,10 @@ func (t *tokenizer) scoredMerges(vocabulary map[string]int) [][2]string {
 		lengths     [2]int
 	}
 	var merges []merge
+	sizes := map[int]bool{} // of tokens, in bytes: to look up a part of another size is in vain, and takes as long as it is
+	for _, token := range t.tokens {
+		sizes[len(token)] = true
+	}
 	for id, token := range t.tokens {
 		score, begin, runes := t.scores[id], len(merges), utf8.RuneCountInString(token)
 		if k := t.kinds[id]; k == controlToken || k == userToken {
@@ -160,6 +164,9 @@ func (t *tokenizer) scoredMerges(vocabulary map[string]int) [][2]string {
 		for i := range token {
 			if i > 0 {
 				before++
+				if !sizes[i] || !sizes[len(token)-i] {
+					continue
+				}
 				left, ok := vocabulary[token[:i]]
 				if !ok {
 					continue

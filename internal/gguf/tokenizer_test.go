@@ -167,6 +167,16 @@ func casesOf(t *testing.T, name string) (cases []textCase) {
 	return cases
 }
 
+// The merges of a token of any length take time by its length.
+func TestMergesOfALongToken(t *testing.T) {
+	k := &tokenizer{tokens: []string{"a", "b", "ab", "aab", strings.Repeat("ab", 1<<21)}, kinds: make([]int32, 5), scores: make([]float32, 5)}
+	vocabulary := map[string]int{}
+	for id, token := range k.tokens {
+		vocabulary[token] = id
+	}
+	assert.ElementsMatch(t, [][2]string{{"a", "b"}, {"a", "ab"}}, k.scoredMerges(vocabulary))
+}
+
 // The ids of real vocabularies in the tables of GGUF are those that the published files have
 // in tokenizers, with and without special tokens.
 func TestTokenizerIDs(t *testing.T) {
