@@ -147,6 +147,18 @@ func TestTasksSameBits(t *testing.T) {
 	}
 }
 
+// linearsOf returns the layers of the attention and the MLP of l, nil where a part is not there.
+func linearsOf(l *Layer) []*Linear {
+	all := []*Linear{l.Attention.QKV, l.Attention.Output, l.MLP.Up, l.MLP.Down}
+	if e := l.MLP.Experts; e != nil {
+		all = append(all, e.Router)
+		for i := range e.MLPs {
+			all = append(all, e.MLPs[i].Up, e.MLPs[i].Down)
+		}
+	}
+	return all
+}
+
 // What a model says about its memory is what was allocated for it, in sum, and
 // the same without packing.
 func TestBytes(t *testing.T) {
@@ -162,7 +174,7 @@ func TestBytes(t *testing.T) {
 		seen := map[*Linear]bool{}
 		for i := range m.Layers {
 			l := &m.Layers[i]
-			all := append(l.Attention.linears(), l.MLP.linears()...)
+			all := linearsOf(l)
 			if c := l.Short; c != nil {
 				all = append(all, c.In, c.Out)
 			}

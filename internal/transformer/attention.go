@@ -27,8 +27,6 @@ type Attention struct {
 	Window                  int           // the farthest token that is seen, in tokens; 0 = no limit
 }
 
-func (a *Attention) linears() []*Linear { return []*Linear{a.QKV, a.Output} }
-
 // sees returns the tokens from, to (exclusive) that token i of a sequence sees.
 func (a *Attention) sees(i, length int) (from, to int) {
 	to = length
@@ -136,7 +134,7 @@ func (t *attentionTask) Run(worker, i int) {
 			from = t.p.batch.Read[sequence] - t.p.batch.Starts[sequence]
 			q = q.Slice(from, from+1)
 		}
-		own.mix(set, mixing, a, q, q, from, t.team)
+		own.mix(set, a, q, q, from, t.team)
 	}
 }
 

@@ -247,7 +247,7 @@ func TestMixYields(t *testing.T) {
 		dst := tensor.NewMatrix(length, dim)
 		q := qkv.Slice(0, length)
 		h.pack(s, kernel.Float32, joined{after: columns(q, dim, 2*dim)}, joined{after: columns(q, 2*dim, 3*dim)})
-		h.mix(s, kernel.Float32, a, dst, columns(q, 0, dim), 0, team)
+		h.mix(s, a, dst, columns(q, 0, dim), 0, team)
 		return dst.Data
 	}
 	yields := 0
@@ -274,7 +274,7 @@ func BenchmarkMix(b *testing.B) {
 				var h head
 				for b.Loop() {
 					h.pack(s, kernel.Float32, joined{after: columns(qkv, 12*dim, 13*dim)}, joined{after: columns(qkv, 24*dim, 25*dim)})
-					h.mix(s, kernel.Float32, a, dst, columns(qkv, 0, dim), 0, nil)
+					h.mix(s, a, dst, columns(qkv, 0, dim), 0, nil)
 				}
 				rate := 4 * float64(length*length*dim) * float64(b.N) / b.Elapsed().Seconds()
 				b.ReportMetric(rate/1e9, "GFLOP/s")
@@ -301,7 +301,7 @@ func BenchmarkMixDisentangled(b *testing.B) {
 			for b.Loop() {
 				h.positions.prepare(s, kernel.Float32, a.Disentangled, 0, k)
 				h.pack(s, kernel.Float32, joined{after: k}, joined{after: columns(qkv, 2*dim, 3*dim)})
-				h.mix(s, kernel.Float32, a, dst, columns(qkv, 0, dim), 0, nil)
+				h.mix(s, a, dst, columns(qkv, 0, dim), 0, nil)
 			}
 			ops := 4*float64(length*length*dim) + a.Disentangled.operations(length)
 			b.ReportMetric(ops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")

@@ -129,10 +129,14 @@ func (c *disentangledConfig) disentangled(w *weights, hidden int, table tensor.M
 		return d
 	}
 	own := func(name string) tensor.Matrix {
-		bytes := w.bytes // the layer is not kept
+		bytes, rests := w.bytes, len(w.rests)
 		l := w.linear(hidden, withBias, whole(name, hidden))
-		w.bytes = bytes
-		return w.keep(w.constant(table, l), 0, hidden)
+		all := w.constant(table, l)
+		w.bytes, w.rests = bytes, w.rests[:rests] // the layer is not kept
+		delete(w.names, l)
+		delete(w.packs, l)
+		delete(w.sources, l)
+		return w.keep(all, 0, hidden)
 	}
 	if c.byKey {
 		d.Keys = own("pos_key_proj")

@@ -57,6 +57,19 @@ func TestInt8NearTheReference(t *testing.T) {
 	}
 }
 
+// What was multiplied once, when a model was opened, is not kept.
+func TestInt8KeepsLayersThatRun(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"deberta-c2p", "deberta-v3"} {
+		m := openAs(t, name, kernel.Best(), kernel.Int8)
+		var run []*Linear
+		for i := range m.Layers {
+			run = append(run, linearsOf(&m.Layers[i])...)
+		}
+		assert.ElementsMatch(t, run, slices.Collect(maps.Keys(m.names)), name)
+	}
+}
+
 // In Int8, too, a sequence has the same bits alone and in a batch, and on
 // several workers.
 func TestSameBitsInInt8(t *testing.T) {

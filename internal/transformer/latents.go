@@ -41,7 +41,7 @@ func (t *latentTask) Run(worker, i int) {
 	own.keys, own.values = l.Keys[head], l.Values[head]
 	width := own.values.N
 	q := columns(t.queries.Slice(from, min(from+latentRows, t.queries.Rows)), head*width, (head+1)*width)
-	own.mix(t.p.model.set, own.keys.Format, &t.attention, q, q, 0, t.team)
+	own.mix(t.p.model.set, &t.attention, q, q, 0, t.team)
 }
 
 // latents computes l of p.x, in place.

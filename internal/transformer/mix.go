@@ -46,7 +46,7 @@ type head struct {
 //
 // The keys are taken block by block, and what is mixed so far is scaled down where a block has a
 // higher score (arXiv:1805.02867, 3; arXiv:2205.14135, algorithm 1).
-func (h *head) mix(s *kernel.Set, f kernel.Format, a *Attention, dst, q tensor.Matrix, at int, team *parallel.Team) {
+func (h *head) mix(s *kernel.Set, a *Attention, dst, q tensor.Matrix, at int, team *parallel.Team) {
 	h.queries.Resize(s, q.Rows, &h.keys)
 	for t := range h.queries.Tiles() {
 		s.PackRows(&h.queries, t, q)

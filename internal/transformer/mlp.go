@@ -16,13 +16,6 @@ type MLP struct {
 	Experts  *Experts
 }
 
-func (m *MLP) linears() []*Linear {
-	if m.Experts != nil {
-		return m.Experts.linears()
-	}
-	return []*Linear{m.Up, m.Down}
-}
-
 // operations returns those of one token.
 func (m *MLP) operations() float64 {
 	if m.Experts != nil {

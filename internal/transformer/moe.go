@@ -67,14 +67,6 @@ func (c *expertsConfig) experts(w *weights, m MLP, hidden, inner int) *Experts {
 	return e
 }
 
-func (e *Experts) linears() []*Linear {
-	list := []*Linear{e.Router}
-	for i := range e.MLPs {
-		list = append(list, e.MLPs[i].linears()...)
-	}
-	return list
-}
-
 func (e *Experts) operations() float64 {
 	return operations(e.Router) + float64(e.Top)*e.MLPs[0].operations()
 }

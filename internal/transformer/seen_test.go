@@ -59,7 +59,7 @@ func TestSeenOutsideTheWindow(t *testing.T) {
 	h := &head{hidden: n - 3}
 	a := &Attention{Heads: 1, KVHeads: 1, HeadDim: dim, Scale: 1, Window: 4}
 	h.pack(s, kernel.Float32, joined{after: columns(qkv, dim, 2*dim)}, joined{after: columns(qkv, 2*dim, 3*dim)})
-	h.mix(s, kernel.Float32, a, dst, columns(qkv, 0, dim), 0, nil)
+	h.mix(s, a, dst, columns(qkv, 0, dim), 0, nil)
 	for i := range n {
 		sum := float32(0)
 		for _, v := range dst.Row(i) {
