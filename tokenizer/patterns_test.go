@@ -43,7 +43,12 @@ func sameMatches(t *testing.T, expression string, scan, compiled pattern, text s
 		require.Greater(t, end, i)
 		i = end
 	}
-	return assert.Equal(t, compiled.all([]byte(text), &scratch{}), found, "%s in %q", expression, text)
+	var s scratch
+	expected := compiled.all([]byte(text), &s)
+	if s.err != nil {
+		t.Skip(s.err) // of a long text regexp2 takes too long
+	}
+	return assert.Equal(t, expected, found, "%s in %q", expression, text)
 }
 
 // TestScanners holds the scanners against the regular expressions on regexp2.
