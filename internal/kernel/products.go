@@ -113,9 +113,14 @@ func PanelsBytes(f Format, k, n int) int64 {
 }
 
 // MoveMemory gives p, for a content of its shape, the memory that from has, in
-// place of its own. It has to be enough, as it is when from was resized to that.
+// place of its own, or where that is not enough new memory.
 func (p *Panels) MoveMemory(from *Panels) {
-	p.data, from.data = from.data[:p.size*p.Count()], nil
+	need := p.size * p.Count()
+	p.data, from.data = from.data, nil
+	if cap(p.data) < need {
+		p.data = Floats(need)
+	}
+	p.data = p.data[:need]
 }
 
 // Bytes returns the memory that p holds.

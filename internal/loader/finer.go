@@ -7,7 +7,6 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/internal/transformer"
-	"github.com/rhumb-go/rhumb/tensor"
 )
 
 // The loss of a text in Int8 is 1 - the cosine of what is pooled of its hidden states to the
@@ -43,21 +42,19 @@ func (m *Model) keepFiner(ctx context.Context, team *parallel.Team, e *Encoder, 
 	if err != nil {
 		return err
 	}
-	t, err := m.openFiner(ctx, e, o)
+	want, layers, err := m.errors(ctx, team, e, o, b)
 	if err != nil {
 		return err
 	}
-	want := tensor.NewMatrix(len(b.IDs), t.Hidden)
-	layers, err := t.Errors(ctx, team, want, b)
-	if err != nil {
-		return err
-	}
-	got := tensor.NewMatrix(len(b.IDs), t.Hidden) // not before Errors, which takes the most memory
+	want.plain = plain
 	for step := 1; ; step++ {
-		if err := t.Forward(ctx, team, got, b); err != nil {
+		t, err := m.openFiner(ctx, e, o)
+		if err != nil {
 			return err
 		}
-		e.Loss = m.loss(e, want, got, b.Starts, plain)
+		if e.Loss, err = want.loss(ctx, team, t); err != nil {
+			return err
+		}
 		over := e.Loss.over()
 		if math.IsNaN(over) { // of weights that are not finite, which another format does not mend
 			return nil
@@ -85,10 +82,21 @@ func (m *Model) keepFiner(ctx context.Context, team *parallel.Team, e *Encoder, 
 			o[name] = nil
 			delete(layers, name)
 		}
-		if t, err = m.openFiner(ctx, e, o); err != nil {
-			return err
-		}
 	}
+}
+
+// errors returns what is pooled of b in float32, and what Int8 costs each linear layer, see transformer.Model.Errors. It takes the
+// most memory, and is done before there is a model in Int8.
+func (m *Model) errors(ctx context.Context, team *parallel.Team, e *Encoder, o transformer.Outliers, b transformer.Batch) (*pooled, map[string]transformer.LayerError, error) {
+	config := e.opens
+	config.Set, config.Outliers = m.Set, o
+	t, err := transformer.OpenToCalibrate(ctx, config)
+	if err != nil {
+		return nil, nil, err
+	}
+	want := &pooled{m: m, e: e, batch: b}
+	layers, err := t.Errors(ctx, team, b, want.keep)
+	return want, layers, err
 }
 
 // loseMore adds to e.Loss what t, with the layers that were chosen, loses of texts that these were not chosen for.
@@ -117,26 +125,6 @@ func (m *Model) openFiner(ctx context.Context, e *Encoder, o transformer.Outlier
 	return t, err
 }
 
-// loss returns that of got, beside want, of which sequences plain[0] to plain[1] (exclusive) are plain ones.
-func (m *Model) loss(e *Encoder, want, got tensor.Matrix, starts []int, plain [2]int) Loss {
-	l := Loss{Texts: len(starts) - 1}
-	var sum float64
-	losses := 0
-	for i := range len(starts) - 1 {
-		from, to := starts[i], starts[i+1]
-		for _, rows := range m.pooled(e, from, to) {
-			loss := max(1-cosineOfMeans(want.Slice(rows[0], rows[1]), got.Slice(rows[0], rows[1])), 0)
-			l.Worst = max(l.Worst, loss)
-			if i >= plain[0] && i < plain[1] {
-				sum += loss
-				losses++
-			}
-		}
-	}
-	l.Mean = sum / float64(max(losses, 1))
-	return l
-}
-
 // pooled returns which tokens, from and to (exclusive), of a sequence make a vector each by their mean:
 // the first or the last one, all, or where nothing is pooled each.
 func (m *Model) pooled(e *Encoder, from, to int) [][2]int {
@@ -159,21 +147,4 @@ func (m *Model) pooled(e *Encoder, from, to int) [][2]int {
 		each = append(each, [2]int{i, i + 1})
 	}
 	return each
-}
-
-// cosineOfMeans returns that of the means of the rows of a and b; 1 where one is zero.
-func cosineOfMeans(a, b tensor.Matrix) float64 {
-	var ab, aa, bb float64
-	for j := range a.Cols {
-		var x, y float64
-		for i := range a.Rows {
-			x += float64(a.Row(i)[j])
-			y += float64(b.Row(i)[j])
-		}
-		ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
-	}
-	if aa == 0 || bb == 0 {
-		return 1
-	}
-	return ab / math.Sqrt(aa*bb)
 }

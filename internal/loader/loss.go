@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -72,12 +73,86 @@ func (m *Model) lost(ctx context.Context, team *parallel.Team, e *Encoder, t *tr
 	if err != nil {
 		return Loss{}, err
 	}
-	want, got := tensor.NewMatrix(len(b.IDs), t.Hidden), tensor.NewMatrix(len(b.IDs), t.Hidden)
-	if err := exact.Forward(ctx, team, want, b); err != nil {
+	want := &pooled{m: m, e: e, batch: b, plain: plain}
+	if err := exact.InParts(ctx, team, b, want.keep); err != nil {
 		return Loss{}, err
 	}
-	if err := t.Forward(ctx, team, got, b); err != nil {
-		return Loss{}, err
+	return want.loss(ctx, team, t)
+}
+
+// A pooled is what is pooled of the hidden states of texts in float32.
+type pooled struct {
+	m     *Model
+	e     *Encoder
+	batch transformer.Batch
+	plain [2]int      // the texts from and to (exclusive) that are plain ones
+	sums  [][]float64 // of the rows of each vector, in the order of texts
+}
+
+// keep adds what is pooled of sequences from, from+1, … to (exclusive), a transformer.Part.
+func (p *pooled) keep(from, to int, states tensor.Matrix) {
+	for _, rows := range p.rows(from, to, states) {
+		p.sums = append(p.sums, sumOf(make([]float64, states.Cols), rows.states))
 	}
-	return m.loss(e, want, got, b.Starts, plain), nil
+}
+
+// loss returns what t loses of the texts.
+func (p *pooled) loss(ctx context.Context, team *parallel.Team, t *transformer.Model) (Loss, error) {
+	l := Loss{Texts: p.batch.Sequences()}
+	var sum float64
+	at, losses, got := 0, 0, make([]float64, t.Hidden)
+	err := t.InParts(ctx, team, p.batch, func(from, to int, states tensor.Matrix) {
+		for _, rows := range p.rows(from, to, states) {
+			loss := max(1-cosine(p.sums[at], sumOf(got, rows.states)), 0)
+			at++
+			l.Worst = max(l.Worst, loss)
+			if rows.text >= p.plain[0] && rows.text < p.plain[1] {
+				sum += loss
+				losses++
+			}
+		}
+	})
+	l.Mean = sum / float64(max(losses, 1))
+	return l, err
+}
+
+// A pooledRows is the hidden states of a text that make a vector by their mean.
+type pooledRows struct {
+	text   int
+	states tensor.Matrix
+}
+
+// rows returns those of texts from, from+1, … to (exclusive), whose hidden states these are.
+func (p *pooled) rows(from, to int, states tensor.Matrix) (list []pooledRows) {
+	first := p.batch.Starts[from]
+	for i := from; i < to; i++ {
+		for _, r := range p.m.pooled(p.e, p.batch.Starts[i]-first, p.batch.Starts[i+1]-first) {
+			list = append(list, pooledRows{i, states.Slice(r[0], r[1])})
+		}
+	}
+	return list
+}
+
+// sumOf returns the sum of the rows of a, in dst.
+func sumOf(dst []float64, a tensor.Matrix) []float64 {
+	clear(dst)
+	for i := range a.Rows {
+		for j, v := range a.Row(i) {
+			dst[j] += float64(v)
+		}
+	}
+	return dst
+}
+
+// cosine returns that of a and b; 1 where one is zero.
+func cosine(a, b []float64) float64 {
+	var ab, aa, bb float64
+	for j, x := range a {
+		y := b[j]
+		ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
+	}
+	if aa == 0 || bb == 0 {
+		return 1
+	}
+	return ab / math.Sqrt(aa*bb)
 }

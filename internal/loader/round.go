@@ -12,7 +12,6 @@ import (
 	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/internal/pipeline"
 	"github.com/rhumb-go/rhumb/internal/transformer"
-	"github.com/rhumb-go/rhumb/tensor"
 )
 
 const (
@@ -119,7 +118,7 @@ func (m *Model) Round(ctx context.Context, e *Encoder) (*Rounded, error) {
 	if err != nil {
 		return nil, err
 	}
-	layers, err := t.Errors(ctx, team, tensor.NewMatrix(len(batch.IDs), t.Hidden), batch)
+	layers, err := t.Errors(ctx, team, batch, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -41,14 +41,14 @@ type compared struct {
 	rough []float32
 }
 
-// Errors writes the last hidden states of b (tokens×hidden) to dst, as Forward does but
+// Errors gives use the last hidden states of b, as InParts does but
 // with linear layers in float32, and returns what Int8 costs each on the same inputs, by
 // name as in Outliers. m was made by OpenToCalibrate or OpenToMeasure, with the outliers that Int8 is to have,
 // or by OpenToRound, where it is Int4's cost, and must not be in use.
-func (m *Model) Errors(ctx context.Context, team *parallel.Team, dst tensor.Matrix, b Batch) (map[string]LayerError, error) {
+func (m *Model) Errors(ctx context.Context, team *parallel.Team, b Batch, use Part) (map[string]LayerError, error) {
 	m.errors = map[string]*sumOfErrors{}
 	defer func() { m.errors = nil }()
-	if err := m.Forward(ctx, team, dst, b); err != nil {
+	if err := m.InParts(ctx, team, b, use); err != nil {
 		return nil, err
 	}
 	errs := map[string]LayerError{}

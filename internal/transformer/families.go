@@ -110,9 +110,13 @@ func OpenToCalibrate(ctx context.Context, c Config) (*Model, error) {
 	return openToCalibrate(ctx, c, kernel.Int8, new(kernel.Panels))
 }
 
-// OpenExact is OpenToCalibrate in Float32, for Forward.
+// OpenExact is OpenToCalibrate in Float32, for InParts.
 func OpenExact(ctx context.Context, c Config) (*Model, error) {
-	return openToCalibrate(ctx, c, kernel.Float32, new(kernel.Panels))
+	m, err := openToCalibrate(ctx, c, kernel.Float32, new(kernel.Panels))
+	if err == nil {
+		m.exact = true
+	}
+	return m, err
 }
 
 // OpenToMeasure is OpenToCalibrate, but linear layers stay packed: with the memory of a
@@ -188,7 +192,7 @@ func (w *weights) open() (*Model, error) {
 	}
 	m.set, m.bytes = w.set, w.bytes
 	m.names = w.names
-	m.packs, m.sources, m.spare = w.packs, w.sources, w.spare
+	m.packs, m.sources, m.spare, m.layers = w.packs, w.sources, w.spare, w.layers
 	m.mixing = w.mixing()
 	m.Linears, m.Stored = w.linears, w.stores.String()
 	m.Family, m.Trusted, m.Ignored = head.ModelType, trusted, append(unreadRope(w.config, w.key), w.stores.ignored()...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 
+	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
 	"github.com/rhumb-go/rhumb/tensor"
 )
@@ -12,10 +13,13 @@ import (
 // packed again for each part, and leastPacked where they stay packed.
 const leastPart, leastPacked = 256, 64
 
-// partTokens returns how many tokens, and what its last sequence has more, a model of
-// OpenToCalibrate runs at once: as many as take a third of the memory of the weights, or of
-// OpenToMeasure, which has these too, a twelfth. What lies between the layers of small models
-// would take several times that of all the texts.
+// A Part gets the last hidden states of sequences from, from+1, … to (exclusive) of a batch, one
+// below the other, in memory that the next part has; nil = nothing is done with them.
+type Part func(from, to int, states tensor.Matrix)
+
+// partTokens returns how many tokens, and what its last sequence has more, InParts runs at once: as
+// many as take a third of the memory of the weights in Int8, where that is not held as well, or a twelfth.
+// What lies between the layers of small models would take several times that of all the texts.
 func (m *Model) partTokens() int {
 	widest := 0
 	for i := range m.Layers {
@@ -28,31 +32,47 @@ func (m *Model) partTokens() int {
 	}
 	each := 4 * 4 * (widest + m.Hidden) // what goes into four products, and comes out
 	least, share := leastPart, int64(3)
-	if m.spare == nil {
-		if least, share = leastPacked, 12; m.errors != nil { // which packs layers in float32 too
-			least = 2 * leastPacked
-		}
+	switch {
+	case m.spare == nil:
+		least, share = leastPacked, 12
+	case m.exact: // weights have four times the bytes, and there may be a model in Int8
+		least, share = leastPacked, 12
 	}
 	return max(least, int(min(m.bytes/share/int64(each), 1<<30)))
 }
 
-// forwardInParts is Forward of some sequences after the other, which makes the same bits.
-func (m *Model) forwardInParts(ctx context.Context, team *parallel.Team, dst tensor.Matrix, b Batch) error {
+// InParts runs some sequences of b after the other, and gives use what it makes of them, which has the bits
+// of Forward. m is not in use. The memory of all this is free again when it returns.
+func (m *Model) InParts(ctx context.Context, team *parallel.Team, b Batch, use Part) error {
 	most := m.partTokens()
-	p := &pass{model: m} // not of a pool, which would keep it
+	var p *pass // not of a pool, which would keep it
+	var memory []float32
+	largest := 0
 	for from, to := 0, 0; from < b.Sequences(); from = to {
 		for to = from + 1; to < b.Sequences() && b.Starts[to]-b.Starts[from] < most; {
 			to++
 		}
-		if err := p.forward(ctx, team, dst.Slice(b.Starts[from], b.Starts[to]), b.sequences(from, to), nil); err != nil {
+		tokens := b.Starts[to] - b.Starts[from]
+		if tokens > largest {
+			p, memory, largest = &pass{model: m}, nil, tokens
+			runtime.GC() // what grows has no use of the smaller one,
+		}
+		states := reuse(&memory, tokens, m.Hidden)
+		if err := p.forward(ctx, team, states, b.sequences(from, to), nil); err != nil {
 			return err
 		}
+		if use != nil {
+			use(from, to, states)
+		}
 		if to < b.Sequences() {
-			runtime.GC() // so that the next part has the memory of what it left,
+			runtime.GC() // the next part of what this one left,
 		}
 	}
-	p = nil
-	runtime.GC() // and what is packed next that of p
+	p, memory = nil, nil
+	if m.spare != nil {
+		*m.spare = kernel.Panels{}
+	}
+	runtime.GC() // and what is packed next of all
 	return nil
 }
 

@@ -9,9 +9,8 @@ import (
 	"github.com/rhumb-go/rhumb/tensor"
 )
 
-// A model of OpenToCalibrate runs many sequences in parts, and makes of each what it makes of
-// it alone.
-func TestForwardInParts(t *testing.T) {
+// InParts makes of each of many sequences what Forward makes of it alone.
+func TestInParts(t *testing.T) {
 	for _, name := range []string{"bert", "deberta-v2", "qwen3", "modernbert"} {
 		config, file := openFiles(t, modelFolder(name))
 		m, err := OpenToCalibrate(t.Context(), Config{JSON: config, Weights: file, Set: kernel.Best()})
@@ -25,14 +24,21 @@ func TestForwardInParts(t *testing.T) {
 			}
 		}
 		require.Less(t, m.partTokens(), len(all.IDs))
-		want, got := tensor.NewMatrix(len(one.IDs), m.Hidden), tensor.NewMatrix(len(all.IDs), m.Hidden)
+		want, parts := tensor.NewMatrix(len(one.IDs), m.Hidden), 0
 		require.NoError(t, m.Forward(t.Context(), nil, want, one))
-		require.NoError(t, m.Forward(t.Context(), nil, got, all))
-		for at := 0; at < got.Rows; at += want.Rows {
-			for i := range want.Rows {
-				require.Equal(t, want.Row(i), got.Row(at+i), name)
+		next := 0
+		require.NoError(t, m.InParts(t.Context(), nil, all, func(from, to int, got tensor.Matrix) {
+			require.Equal(t, next, from)
+			require.Equal(t, all.Starts[to]-all.Starts[from], got.Rows)
+			for i := range got.Rows {
+				require.Equal(t, want.Row((all.Starts[from]+i)%want.Rows), got.Row(i), name)
 			}
-		}
+			next = to
+			parts++
+		}))
+		require.Equal(t, all.Sequences(), next)
+		require.Greater(t, parts, 2)
+		require.NoError(t, m.InParts(t.Context(), nil, all, nil), "once more")
 	}
 }
 

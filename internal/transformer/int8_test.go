@@ -13,7 +13,6 @@ import (
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
-	"github.com/rhumb-go/rhumb/tensor"
 )
 
 // calibrated opens a model in Int8 with the outliers that b has.
@@ -235,12 +234,14 @@ func TestPacked(t *testing.T) {
 		measured, err := OpenToMeasure(t.Context(), c)
 		require.NoError(t, err)
 		require.Equal(t, forward(t, deferred, nil, g.batch).Data, forward(t, measured, nil, g.batch).Data, name)
-		n := tensor.NewMatrix(len(g.batch.IDs), m.Hidden)
-		want, err := deferred.Errors(t.Context(), nil, n, g.batch)
+		want, err := deferred.Errors(t.Context(), nil, g.batch, nil)
 		require.NoError(t, err)
-		got, err := measured.Errors(t.Context(), nil, n, g.batch)
+		got, err := measured.Errors(t.Context(), nil, g.batch, nil)
 		require.NoError(t, err)
-		require.Equal(t, want, got, name)
+		require.Len(t, got, len(want), name)
+		for layer, e := range want { // in other parts the sums of a layer that is used twice have another order
+			require.InEpsilon(t, e.Error, got[layer].Error, 1e-12, "%s: %s", name, layer)
+		}
 
 		for _, layer := range slices.Sorted(maps.Values(m.names))[:len(m.names)/2] {
 			o[layer] = nil

@@ -37,7 +37,7 @@ func (m *Model) Calibrate(ctx context.Context, team *parallel.Team, b Batch) (Ou
 	m.mixing = kernel.Float32
 	m.reaches = map[*Linear][]float32{}
 	defer func() { m.mixing, m.reaches = mixing, nil }()
-	if err := m.Forward(ctx, team, tensor.NewMatrix(len(b.IDs), m.Hidden), b); err != nil {
+	if err := m.InParts(ctx, team, b, nil); err != nil {
 		return nil, err
 	}
 	byName := map[string][]float32{}

@@ -58,6 +58,7 @@ func (w *weights) resize(l *Linear, in, out int, p part, sources ...rowsOf) bool
 	}
 	if format != kernel.Int8 {
 		if w.set != nil {
+			w.take(l, w.name(p), format, in, out, nil)
 			l.Resize(format, in, out)
 		}
 		return true
@@ -75,6 +76,7 @@ func (w *weights) resize(l *Linear, in, out int, p part, sources ...rowsOf) bool
 	}
 	w.bytes += mostOutliers * 4 * int64(out)
 	if l.Outliers = columns; w.set != nil {
+		w.take(l, w.name(p), format, in, out, columns)
 		l.ResizeInt8(in, out, columns)
 	}
 	return true
@@ -170,13 +172,21 @@ func (w *weights) unlisted(in int, b bias, parts ...part) *Linear {
 		pack.memory = w.packing
 		pack.findGrids()
 		team.ForLong(l.Count(), &pack)
-		for _, s := range pack.sources {
-			for _, t := range append(s.beside, s.tensor) {
-				w.file.Release(t)
-			}
-		}
+		w.release(&pack)
 	})
+	if w.taken[l] {
+		w.release(&pack)
+	}
 	return l
+}
+
+// release gives back the memory of the file's tensors that t packs, of those too of which little was read.
+func (w *weights) release(t *panelTask) {
+	for _, s := range t.sources {
+		for _, x := range append(s.beside, s.tensor) {
+			w.file.Release(x)
+		}
+	}
 }
 
 // pack packs l, now unless the context has ended or it is packed already, or when it is used.
@@ -188,37 +198,27 @@ func (w *weights) pack(l *Linear, pack func(*Linear)) {
 		w.spare.MoveMemory(l)
 		return
 	}
-	if w.ctx.Err() == nil && !w.take(l) {
+	if w.ctx.Err() == nil && !w.taken[l] {
 		pack(l)
 	}
 }
 
-// take moves to l the memory of the layer of its name that is packed already, and reports
-// whether there is one that is packed as l is to be.
-func (w *weights) take(l *Linear) bool {
-	from := w.packed[w.names[l]]
-	if from == nil || from.Format != l.Format || from.K != l.K || from.N != l.N || !slices.Equal(from.Outliers, l.Outliers) {
-		return false
+// take moves to l, before it is resized, the memory of the layer of that name that is packed already, where there
+// is one that is packed as l is to be.
+func (w *weights) take(l *Linear, name string, f kernel.Format, in, out int, outliers []int) {
+	if w.packs != nil {
+		_, twice := w.layers[name]
+		if w.layers[name] = l; twice {
+			w.layers[name] = nil
+		}
+	}
+	from := w.packed[name]
+	if from == nil || from.Format != f || from.K != in || from.N != out || !slices.Equal(from.Outliers, outliers) {
+		return
 	}
 	l.MoveMemory(from)
-	delete(w.packed, w.names[l])
-	return true
-}
-
-// byName returns the layers of m, which may be nil, that Int8 may have, but for those that share a
-// name.
-func (m *Model) byName() map[string]*Linear {
-	all := map[string]*Linear{}
-	if m == nil {
-		return all
-	}
-	for l, name := range m.names {
-		if _, twice := all[name]; twice {
-			l = nil
-		}
-		all[name] = l
-	}
-	return all
+	delete(w.packed, name)
+	w.taken[l] = true
 }
 
 // linearTransposed returns the linear layer, without a bias, whose inputs are the

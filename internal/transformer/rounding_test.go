@@ -243,7 +243,7 @@ func TestRoundFiner(t *testing.T) {
 	}
 	g := readGolden(t, "bert")
 	m := openToRound(t, "bert")
-	errs, err := m.Errors(t.Context(), nil, tensor.NewMatrix(len(g.batch.IDs), m.Hidden), g.batch)
+	errs, err := m.Errors(t.Context(), nil, g.batch, nil)
 	require.NoError(t, err)
 	require.Len(t, errs, 8)
 	require.Len(t, m.AttentionLayers(), 4)

@@ -63,9 +63,11 @@ type Model struct {
 	rests map[*Linear]*Linear // of a model that refines products: what Int8 leaves of the weights
 
 	packs    map[*Linear]func(*Linear) // of openToCalibrate: pack a layer
+	layers   map[string]*Linear        // all, by the names of Outliers; nil = several of that name
 	sources  map[*Linear]*panelTask    // what layers are made of that Round rounds
 	rounding *rounding                 // while Round runs
 	spare    *kernel.Panels            // where that is done when it is used; nil = it is packed
+	exact    bool                      // of OpenExact
 }
 
 // A Layer is one transformer block. Each half has three places for a norm: on
@@ -168,9 +170,6 @@ func (m *Model) Forward(ctx context.Context, team *parallel.Team, dst tensor.Mat
 	tokens := len(b.IDs)
 	if dst.Rows != tokens || dst.Cols != m.Hidden || b.Starts[len(b.Starts)-1] != tokens || b.Types != nil && len(b.Types) != tokens {
 		panic("transformer: Forward: shape")
-	}
-	if m.packs != nil && m.rounding == nil { // which needs all tokens of a layer at once
-		return m.forwardInParts(ctx, team, dst, b)
 	}
 	p := m.lease(tokens)
 	defer m.give(p, tokens)

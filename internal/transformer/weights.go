@@ -43,7 +43,9 @@ type source struct {
 	packs    map[*Linear]func(*Linear) // of openToCalibrate, pack the weights of a layer; nil = they are packed once
 	sources  map[*Linear]*panelTask    // of openToCalibrate, what layers are made of whose tensors may be quantized
 	spare    *kernel.Panels            // where that is done when a layer is used; nil = all are packed at once
-	packed   map[string]*Linear        // layers in Int8 that are packed already, by name, see Config.Packed
+	layers   map[string]*Linear        // of openToCalibrate, all by the names of Outliers; nil = several of that name
+	packed   map[string]*Linear        // those of Config.Packed
+	taken    map[*Linear]bool          // those that have the memory of one of these
 	entered  string                    // where the file has the model's own names
 	stored   func(name string) string  // the name in the file of a tensor; nil = the same
 	bytes    int64                     // of what was handed out
@@ -58,9 +60,13 @@ type source struct {
 }
 
 func newWeights(ctx context.Context, c Config) *weights {
+	var packed map[string]*Linear
+	if c.Packed != nil {
+		packed = c.Packed.layers
+	}
 	return &weights{format: c.Format, source: &source{
 		ctx: ctx, config: c.JSON, head: c.Head, ids: c.Tokens, trust: c.TrustModelType, tasks: c.Tasks, file: c.Weights, adapter: c.Adapter, set: c.Set, format: c.Format, outliers: c.Outliers,
-		packed: c.Packed.byName(), linears: map[string]string{}, names: map[*Linear]string{}, read: map[string]bool{},
+		packed: packed, layers: map[string]*Linear{}, taken: map[*Linear]bool{}, linears: map[string]string{}, names: map[*Linear]string{}, read: map[string]bool{},
 	}}
 }
 
