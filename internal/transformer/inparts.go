@@ -21,16 +21,7 @@ type Part func(from, to int, states tensor.Matrix)
 // many as take a third of the memory of the weights in Int8, where that is not held as well, or a twelfth.
 // What lies between the layers of small models would take several times that of all the texts.
 func (m *Model) partTokens() int {
-	widest := 0
-	for i := range m.Layers {
-		l := &m.Layers[i]
-		for _, w := range []*Linear{l.first(), l.MLP.Up} {
-			if w != nil {
-				widest = max(widest, w.N)
-			}
-		}
-	}
-	each := 4 * 4 * (widest + m.Hidden) // what goes into four products, and comes out
+	each := 4 * 4 * (m.widest() + m.Hidden) // what goes into four products, and comes out
 	least, share := leastPart, int64(3)
 	switch {
 	case m.spare == nil:
@@ -39,6 +30,19 @@ func (m *Model) partTokens() int {
 		least, share = leastPacked, 12
 	}
 	return max(least, int(min(m.bytes/share/int64(each), 1<<30)))
+}
+
+// widest returns how many numbers a token has inside attention or an MLP at the most.
+func (m *Model) widest() (most int) {
+	for i := range m.Layers {
+		l := &m.Layers[i]
+		for _, w := range []*Linear{l.first(), l.MLP.Up} {
+			if w != nil {
+				most = max(most, w.N)
+			}
+		}
+	}
+	return most
 }
 
 // InParts runs some sequences of b after the other, and gives use what it makes of them, which has the bits
@@ -56,6 +60,7 @@ func (m *Model) InParts(ctx context.Context, team *parallel.Team, b Batch, use P
 		if tokens > largest {
 			p, memory, largest = &pass{model: m}, nil, tokens
 			runtime.GC() // what grows has no use of the smaller one,
+			p.matrix(bufferInner, tokens, m.widest())
 		}
 		states := reuse(&memory, tokens, m.Hidden)
 		if err := p.forward(ctx, team, states, b.sequences(from, to), nil); err != nil {
