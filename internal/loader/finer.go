@@ -59,10 +59,11 @@ func (m *Model) keepFiner(ctx context.Context, team *parallel.Team, e *Encoder, 
 		if math.IsNaN(over) { // of weights that are not finite, which another format does not mend
 			return nil
 		}
-		if step == 1 && over <= 1 {
+		enough := step == 1 && over <= 1
+		if enough && b.Sequences() == len(texts) {
 			return nil
 		}
-		if over <= lossEnd || len(layers) == 0 {
+		if enough || over <= lossEnd || len(layers) == 0 {
 			return m.loseMore(ctx, team, e, t)
 		}
 		if step == lossSteps {
@@ -99,9 +100,10 @@ func (m *Model) errors(ctx context.Context, team *parallel.Team, e *Encoder, o t
 	return want, layers, err
 }
 
-// loseMore adds to e.Loss what t, with the layers that were chosen, loses of texts that these were not chosen for.
+// loseMore adds to e.Loss what t, with the layers that were chosen, loses of texts that these were not chosen for: of some of
+// each kind, where a large model was measured on few.
 func (m *Model) loseMore(ctx context.Context, team *parallel.Team, e *Encoder, t *transformer.Model) error {
-	l, err := m.lost(ctx, team, e, t, finerTexts, lossWork/2, [2]int{})
+	l, err := m.lost(ctx, team, e, t, moreTexts, lossWork/2, [2]int{})
 	if err != nil {
 		return err
 	}

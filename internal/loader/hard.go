@@ -13,9 +13,12 @@ var rareTexts = []string{
 	"x", "?", ".", "0", "the", "\\frac{a}{b} = c", "№ ½ ² ™ …", "\tif (x) {\n\t\treturn;\n\t}", "ñ ç ß ÀÉÎÕÜ", "𝓕𝓸𝓷𝓽 ﾊﾝｶｸ", "ZXJyb3I6IG5vbmU=", "سلام کتاب\u200cها",
 }
 
-// finerTexts are of the scripts that are off most in real models where layers are finer, and of one word.
-var finerTexts = []string{
-	strings.Repeat("ספר טוב مدينة قديمة ", 12), strings.Repeat("paper ", 100), strings.Repeat("o\u0308", 40), "!",
+// moreTexts are short ones of each kind that is off most in real models, which no layers are chosen for: Hebrew and Arabic in
+// turn first, where Qwen2 is far off with some words and not with others.
+var moreTexts = []string{
+	strings.Repeat("ערב טוב مساء ", 8), strings.Repeat("בוקר טוב شكرا ", 10), strings.Repeat("paper ", 100), "no no no no",
+	strings.Repeat("river река 河 نهر नदी ποταμός 강 แม่น้ำ נהר ", 2), strings.Repeat("for i in range(10):\n    print(i * i)\n", 3),
+	"d2FybjogdHdvIGJveGVzIGFyZSBlbXB0eQ==", strings.Repeat("2718281828 ", 4), strings.Repeat("o\u0308", 40), "!",
 }
 
 // limitTexts are of what is repeated, to the limit of most models.

@@ -85,7 +85,7 @@ func TestHeldTexts(t *testing.T) {
 	held, plain := heldTexts()
 	require.Greater(t, plain, 20)
 	rounded, _ := roundTexts()
-	for _, text := range append(held, finerTexts...) {
+	for _, text := range append(held, moreTexts...) {
 		assert.NotContains(t, rounded[:len(rounded)-roundLong], text)
 	}
 }
