@@ -88,12 +88,17 @@ func TestServedAdapters(t *testing.T) {
 	require.Equal(t, 200, status, body)
 }
 
-// Loading in int8 says how much of the model that does not hold.
+// Loading a model of any kind in int8 says how much of it that does not hold.
 func TestTellFiner(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(tiny)))
-	columns := `{"encoder.layer.0.intermediate.dense.weight": null, "encoder.layer.0.output.dense.weight": null}`
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "outlier_columns.json"), []byte(columns), 0o600))
+	folder := func(from string) string {
+		dir := t.TempDir()
+		require.NoError(t, os.CopyFS(dir, os.DirFS(from)))
+		columns := `{"encoder.layer.0.intermediate.dense.weight": null, "encoder.layer.0.output.dense.weight": null}`
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "outlier_columns.json"), []byte(columns), 0o600))
+		return dir
+	}
+	const heads = "../../testdata/heads/"
+	dir, ranks, multi, sparse := folder(tiny), folder(heads+"rerank-bert/model"), folder(heads+"mv-bert/model"), folder(heads+"sparse-bert-max/model")
 	for _, c := range []struct{ precision, want string }{
 		{"int8", "rhumb: 2 linear layers in bfloat16, which int8 does not hold well enough\n"},
 		{"float32", ""},
@@ -102,6 +107,11 @@ func TestTellFiner(t *testing.T) {
 			code, _, stderr := rhumb(t, "", append([]string{"embed", "a", "--model", dir, "--precision", c.precision}, more...)...)
 			assert.Equal(t, 0, code)
 			assert.Equal(t, c.want, stderr)
+		}
+		for _, args := range [][]string{{"rerank", "--query", "a", "--model", ranks, "a text"}, {"rerank", "--query", "a", "--model", multi, "a text"}, {"embed", "a", "--as", "multi-vector", "--model", multi}, {"embed", "a", "--as", "sparse", "--model", sparse}} {
+			code, _, stderr := rhumb(t, "", append(args, "--precision", c.precision)...)
+			assert.Equal(t, 0, code, args)
+			assert.Equal(t, c.want, stderr, args)
 		}
 	}
 }

@@ -101,6 +101,7 @@ func (f *crossFlags) open(ctx context.Context, c *console, cmd *cobra.Command, a
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
+	tellFiner(c.stderr, factsOf(s))
 	opts := rerank.Options{Raw: f.raw, MaxTokens: f.limits.maxTokens, Truncate: f.limits.truncation(cmd)}
 	return &crossStream{chunks: chunks{src: onlyTexts{src}}, scorer: s, model: m, opts: opts}, nil
 }

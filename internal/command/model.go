@@ -15,8 +15,10 @@ import (
 
 	"github.com/rhumb-go/rhumb/embed"
 	"github.com/rhumb-go/rhumb/embed/hub"
+	"github.com/rhumb-go/rhumb/embed/m3"
 	"github.com/rhumb-go/rhumb/embed/minilm"
 	"github.com/rhumb-go/rhumb/embed/multivector"
+	"github.com/rhumb-go/rhumb/embed/rerank"
 	"github.com/rhumb-go/rhumb/embed/sparse"
 )
 
@@ -100,13 +102,30 @@ func (f *modelFlags) load(ctx context.Context, c *console) (*embed.Model, error)
 	}
 	m, err := open(ctx, dir, cfg)
 	if err == nil {
-		tellFiner(c.stderr, m.Info())
+		tellFiner(c.stderr, factsOf(m))
 	}
 	return m, err
 }
 
+// factsOf returns what a model of any kind says about itself.
+func factsOf(m io.Closer) embed.Facts {
+	switch m := m.(type) {
+	case *embed.Model:
+		return m.Info().Facts
+	case *m3.Model:
+		return m.Info().Facts
+	case *rerank.Model:
+		return m.Info().Facts
+	case *multivector.Model:
+		return m.Info().Facts
+	case *sparse.Model:
+		return m.Info().Facts
+	}
+	return embed.Facts{}
+}
+
 // tellFiner says which part of a model Int8 does not hold well enough, and what is lost still.
-func tellFiner(to io.Writer, i embed.Info) {
+func tellFiner(to io.Writer, i embed.Facts) {
 	if n := len(i.Finer); n > 0 {
 		fmt.Fprintf(to, "rhumb: %s in %v, which int8 does not hold well enough\n", counted(n, "linear layer"), embed.BFloat16)
 	}
@@ -158,11 +177,12 @@ func (f *modelFlags) loadEither(ctx context.Context, c *console, kinds ...string
 		return m, err
 	}
 	loaded, err := loadKind(ctx, dir, cfg, f.kind(), kinds)
+	if err == nil {
+		tellFiner(c.stderr, factsOf(loaded))
+	}
 	switch l := loaded.(type) {
 	case *embed.Model:
-		if m.model = l; err == nil {
-			tellFiner(c.stderr, l.Info())
-		}
+		m.model = l
 	case *sparse.Model:
 		m.sparse = l
 	case *multivector.Model:

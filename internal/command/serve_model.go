@@ -235,11 +235,12 @@ func (f *serveFlags) load(ctx context.Context, m *metrics, log *slog.Logger, p p
 	case *sparse.Model:
 		served.Sparse, served.SparseInfo = sparse.NewQueue(model, cfg), model.Info()
 	}
-	if n := len(served.Info.Finer); n > 0 {
+	facts := factsOf(model)
+	if n := len(facts.Finer); n > 0 {
 		log.Info("linear layers are in "+embed.BFloat16.String()+", which int8 does not hold well enough", "model", served.Name, "layers", n)
 	}
-	if l := served.Info.Loss; l.Over(served.Info.Precision) {
-		log.Warn(lossOver(l, served.Info.Precision), "model", served.Name)
+	if facts.Loss.Over(facts.Precision) {
+		log.Warn(lossOver(facts.Loss, facts.Precision), "model", served.Name)
 	}
 	return model, served, nil
 }

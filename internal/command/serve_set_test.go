@@ -299,11 +299,17 @@ func TestServeTellsFiner(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(filepath.Join(dir, "fine"), os.DirFS(tiny)))
 	columns := `{"encoder.layer.0.intermediate.dense.weight": null, "encoder.layer.0.output.dense.weight": null}`
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "fine", "outlier_columns.json"), []byte(columns), 0o600))
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "ranks"), os.DirFS("../../testdata/heads/rerank-bert/model")))
+	for _, name := range []string{"fine", "ranks"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name, "outlier_columns.json"), []byte(columns), 0o600))
+	}
 	s := serve(t, "--precision", "int8", "--log-format", "json", "--models-dir", dir)
 	_, _, err := s.post(`{"model":"fine","input":"a"}`, "")
 	require.NoError(t, err)
 	line := s.line(t, "linear layers are in bfloat16, which int8 does not hold well enough")
 	assert.Contains(t, line, `"model":"fine","layers":2`)
+	s.ask(t, "/v1/rerank", "", `{"model": "ranks", "query": "a", "documents": ["a"]}`)
+	line = s.line(t, `"model":"ranks","layers":2`)
+	assert.Contains(t, line, "linear layers are in bfloat16")
 	s.end(t, syscall.SIGTERM)
 }
