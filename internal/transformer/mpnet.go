@@ -16,8 +16,8 @@ func openMPNet(w *weights) *Model {
 	c := mpnetConfig{bertConfig: bertConfig{HiddenAct: "gelu", LayerNormEps: 1e-12}, RelativeAttentionNumBuckets: 32}
 	w.decode(&c)
 	c.check(w)
-	const padding, farthest = 1, 128 // modeling_mpnet.py has these two from no config
-	w.buckets(c.RelativeAttentionNumBuckets, 4*farthest-2)
+	const padding, buckets, farthest = 1, 32, 128 // modeling_mpnet.py has these from no config
+	w.only("relative_attention_num_buckets", c.RelativeAttentionNumBuckets, buckets)
 	if c.MaxPositionEmbeddings < padding+2 {
 		w.refusef("max_position_embeddings: found %d, expected %d or more", c.MaxPositionEmbeddings, padding+2)
 	}
@@ -38,7 +38,7 @@ func openMPNet(w *weights) *Model {
 	}
 	w.maskedHead(m, robertaMasked(c.eps))
 	m.Embeddings.FirstPosition, m.Embeddings.Padding = padding+1, padding
-	bias := w.relativeBias("encoder.relative_attention_bias", c.RelativeAttentionNumBuckets, c.NumAttentionHeads, farthest)
+	bias := w.relativeBias("encoder.relative_attention_bias", buckets, c.NumAttentionHeads, farthest)
 	for i := range m.Layers {
 		l := w.at(fmt.Sprintf("encoder.layer.%d", i))
 		m.Layers[i] = Layer{
