@@ -19,8 +19,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// pushImages pushes the images of the release in dir to the repository of a registry, as one image for all their CPUs,
-// under the release's version and, unless that is one before a release, under latest. Who may is
+// pushImages pushes the images of the release in dir to the repository of a registry, as one image of the OCI for all their
+// CPUs, under the release's version and, unless that is one before a release, under latest. Who may is
 // what docker login has kept.
 func pushImages(ctx context.Context, dir, repository string) error {
 	to, err := name.NewRepository(repository)
@@ -43,11 +43,7 @@ func pushImages(ctx context.Context, dir, repository string) error {
 			return fmt.Errorf("%s: expected one image with one tag", path)
 		}
 		_, version, _ = strings.Cut(manifest[0].RepoTags[0], ":")
-		img, err := tarball.Image(opener, nil)
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		file, err := img.ConfigFile()
+		img, file, err := readImage(opener)
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -66,4 +62,28 @@ func pushImages(ctx context.Context, dir, repository string) error {
 		fmt.Printf("%s\n", to.Tag(tag))
 	}
 	return nil
+}
+
+// readImage returns the image of an archive, which is in Docker's formats, in those of the OCI, and its configuration.
+func readImage(archive tarball.Opener) (v1.Image, *v1.ConfigFile, error) {
+	from, err := tarball.Image(archive, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	file, err := from.ConfigFile()
+	if err != nil {
+		return nil, nil, err
+	}
+	layers, err := from.Layers()
+	if err != nil {
+		return nil, nil, err
+	}
+	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	for _, layer := range layers {
+		if img, err = mutate.Append(img, mutate.Addendum{Layer: layer, MediaType: types.OCILayer}); err != nil {
+			return nil, nil, err
+		}
+	}
+	img, err = mutate.ConfigFile(img, file)
+	return img, file, err
 }

@@ -22,6 +22,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -243,6 +245,20 @@ func TestPush(t *testing.T) {
 		var found []string
 		for _, m := range manifest.Manifests {
 			found = append(found, m.Platform.String())
+			assert.Equal(t, types.OCIManifestSchema1, m.MediaType)
+			img, err := index.Image(m.Digest)
+			require.NoError(t, err)
+			require.NoError(t, validate.Image(img))
+			manifest, err := img.Manifest()
+			require.NoError(t, err)
+			assert.Equal(t, types.OCIConfigJSON, manifest.Config.MediaType)
+			require.Len(t, manifest.Layers, 3)
+			for _, layer := range manifest.Layers {
+				assert.Equal(t, types.OCILayer, layer.MediaType)
+			}
+			file, err := img.ConfigFile()
+			require.NoError(t, err)
+			assert.Equal(t, []string{"/rhumb"}, file.Config.Entrypoint)
 		}
 		assert.Equal(t, []string{"linux/amd64", "linux/arm64"}, found)
 	}
