@@ -25,6 +25,7 @@ type addedTokens struct {
 	tokens  []addedToken
 	places  map[string]int // in tokens, by content
 	pieces  map[int32]string
+	shown   map[int32]string // the forms in which tokens are matched that are others than they
 	special map[string]bool
 	next    int32          // the id of the next one that the vocabulary lacks
 	said    map[int32]bool // the ids that tokenizer.json gives, right or wrong
@@ -110,16 +111,21 @@ func parseAddedToken(v value) (token addedToken, err error) {
 
 // index makes a's matchers; normalize gives the form that normalized tokens are
 // matched in. Of tokens that become the same the first is matched, of which the reference
-// takes one by chance; one of which nothing is left is never found.
+// takes one by chance; one of which nothing is left is never found. As in the reference that
+// form is the piece of the token's id.
 func (a *addedTokens) index(normalize func(string) string) {
-	a.exact, a.normal = newMatcher(), newMatcher()
+	a.exact, a.normal, a.shown = newMatcher(), newMatcher(), map[int32]string{}
 	for _, token := range a.tokens {
 		if !token.normalized {
 			a.exact.add(token.content, token)
 			continue
 		}
-		if form := normalize(token.content); form != "" {
+		form := normalize(token.content)
+		if form != "" {
 			a.normal.add(form, token)
+		}
+		if form != token.content {
+			a.shown[token.id] = form
 		}
 	}
 	a.exact.long.link()

@@ -319,8 +319,12 @@ func (t *Tokenizer) EndedBy(id int32) *Tokenizer {
 	return &ended
 }
 
-// Token returns the piece that has the id.
+// Token returns the piece that has the id: of an added token the form in which it is found in
+// a text, which may be a normalized one.
 func (t *Tokenizer) Token(id int32) (string, bool) {
+	if piece, ok := t.added.shown[id]; ok {
+		return piece, true
+	}
 	if piece, ok := t.added.pieces[id]; ok {
 		return piece, true
 	}

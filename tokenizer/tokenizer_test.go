@@ -280,3 +280,30 @@ func TestLongTexts(t *testing.T) {
 		sameIDs(t, symbols[:m.merge(symbols, &scratch{})], many)
 	}
 }
+
+// An added token that is matched in the normalized text is spelled in the form that it has
+// there, and is no special token in it: ids and pieces of Hugging Face tokenizers 0.23.3.
+func TestNormalizedAddedToken(t *testing.T) {
+	for _, c := range []struct{ normalizer, normalized, special, piece, decoded string }{
+		{`{"type":"Lowercase"}`, "true", "false", " <a>", " <a>"},
+		{`{"type":"Lowercase"}`, "true", "true", " <a>", " <a>"},
+		{`{"type":"Lowercase"}`, "false", "true", " <A>", ""},
+		{`{"type":"Prepend","prepend":"x"}`, "true", "false", "x <A>", "x <A>"},
+		{`{"type":"Strip","strip_left":true,"strip_right":true}`, "true", "false", "<A>", "<A>"},
+		{"null", "true", "true", " <A>", ""},
+	} {
+		tok, err := Parse([]byte(`{"version":"1.0","added_tokens":[{"id":2,"content":" <A>","single_word":false,"lstrip":false,"rstrip":false,"normalized":` +
+			c.normalized + `,"special":` + c.special + `}],"normalizer":` + c.normalizer + `,"model":{"type":"WordLevel","vocab":{"[U]":0,"a":1},"unk_token":"[U]"}}`))
+		require.NoError(t, err)
+		piece, ok := tok.Token(2)
+		assert.True(t, ok)
+		assert.Equal(t, c.piece, piece, "%+v", c)
+		decoded, err := tok.Decode([]int32{2}, DecodeOptions{})
+		require.NoError(t, err)
+		assert.Equal(t, c.decoded, decoded, "%+v", c)
+		id, ok := tok.ID(" <A>")
+		assert.True(t, ok)
+		assert.EqualValues(t, 2, id)
+		assert.Equal(t, c.special == "true", tok.Special(2))
+	}
+}
