@@ -83,6 +83,16 @@ func TestRopeTable(t *testing.T) {
 	}
 }
 
+// Of heads of any width a short text takes a table of few elements.
+func TestRopeTableOfWideHeads(t *testing.T) {
+	for _, dim := range []int{2, 64, 128, 1 << 14, 1 << 20} {
+		r, err := new(ropeConfig).rope(dim, 512, 10000)
+		require.NoError(t, err)
+		assert.LessOrEqual(t, len(r.upTo(3)), max(3*dim, leastTable), "%d", dim)
+		assert.GreaterOrEqual(t, len(r.upTo(7)), 7*dim, "%d", dim)
+	}
+}
+
 func TestSincos(t *testing.T) {
 	check := func(x float64) {
 		sin, cos := sincos(x)

@@ -22,6 +22,9 @@ type RoPE struct {
 	table atomic.Pointer[[]float32] // for each position: the cosines, then the sines
 }
 
+// leastTable is how many elements a table has at the least, where that is no more than 512 positions.
+const leastTable = 1 << 16
+
 // upTo returns the table for at least so many positions.
 func (r *RoPE) upTo(positions int) []float32 {
 	pairs := len(r.frequencies)
@@ -35,7 +38,7 @@ func (r *RoPE) upTo(positions int) []float32 {
 		table = *t
 	}
 	if have := len(table) / (2 * pairs); have < positions {
-		positions = max(positions, 2*have, 512)
+		positions = max(positions, 2*have, min(512, leastTable/(2*pairs)))
 		table = append(make([]float32, 0, positions*2*pairs), table...)
 		for position := have; position < positions; position++ {
 			at := len(table)
