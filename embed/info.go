@@ -21,7 +21,7 @@ type Facts struct {
 	Precision        Precision
 	Arithmetic       string   // how Kernels multiply in Precision, such as "bfloat16 by VDPBF16PS"
 	Finer            []string // in Int8: the linear layers that it does not hold well enough, which are in BFloat16, by their first weight; what Inspect says is what the folder's outlier_columns.json does
-	Loss             Loss     // in Int8, where Load found the outliers: of the texts that it chose Finer for, and where there are such layers some more. The zero Loss where the folder has outlier_columns.json, of models that are not measured, and from Inspect
+	Loss             Loss     // in Int8, where Load found the outliers: of the texts that it chose Finer for, and some of other kinds where there are such layers or a large model read few. The zero Loss where the folder has outlier_columns.json, of models that are not measured, and from Inspect
 	Kernels          string
 	Workers          int
 	Transformers     int      // major version of transformers as which the tokenizer's files are read, 4 or 5; 0 = there is tokenizer.json alone

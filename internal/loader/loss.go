@@ -48,7 +48,8 @@ func heldTexts() (texts []string, plain int) {
 	), plain
 }
 
-// Lost returns what of, a copy of the model of e, loses of texts that nothing was rounded for, up to the model's limit.
+// Lost returns what of, a copy of the model of e, loses of texts that nothing was rounded for, up to the model's limit; where
+// e was calibrated, which is of a copy in Int8, the worst is that of the texts of e.Loss, too.
 func (m *Model) Lost(ctx context.Context, e *Encoder, of *Model) (Loss, error) {
 	i := slices.IndexFunc(of.Encoders(), func(o *Encoder) bool { return o.Transformer != nil && o.Base.Path == e.Base.Path })
 	if i < 0 {
@@ -57,7 +58,9 @@ func (m *Model) Lost(ctx context.Context, e *Encoder, of *Model) (Loss, error) {
 	team := parallel.NewTeam(m.Workers)
 	defer team.Close()
 	texts, plain := heldTexts()
-	return m.lost(ctx, team, e, of.Encoders()[i].Transformer, texts, roundWork, [2]int{0, plain})
+	l, err := m.lost(ctx, team, e, of.Encoders()[i].Transformer, texts, roundWork, [2]int{0, plain})
+	l.Texts, l.Worst = l.Texts+e.Loss.Texts, max(l.Worst, e.Loss.Worst)
+	return l, err
 }
 
 // lost returns what t, of the weights of e, loses of as many of texts as take that work, of which those from plain[0] to plain[1] (exclusive)
