@@ -13,6 +13,8 @@ import (
 const (
 	roundBlock   = 4 * kernel.Int4Group // columns that are rounded before what they leave is taken to the others
 	roundRows    = 8                    // of a part
+	roundTokens  = 4096                 // whose products are summed at once
+	roundAgain   = 1                    // times that columns are rounded once more, in fitted scales
 	roundDamping = 0.3                  // of the mean diagonal, which is added to all of it: docs/quantization.md
 	countedMost  = 2                    // medians, see counts
 )
@@ -21,10 +23,12 @@ const (
 type compensation struct {
 	to        *weight.Matrix
 	w         tensor.Matrix
+	v         tensor.Matrix // rows×inputs
 	r         tensor.Matrix // inputs×inputs, upper triangular
 	errs      tensor.Matrix // w - rounded, of the columns that are done
 	sums      tensor.Matrix // Σ errs·r + v of the columns from, end (exclusive)
 	from, end int
+	scaled    bool // to has the scales already
 }
 
 // compensate rounds the rows of w to to. x has the inputs of the layer in its first half, and those that it
@@ -34,43 +38,39 @@ type compensation struct {
 // What is made small is the square of (w - rounded)·R + V, where V·Rᵀ is w·(x - x')ᵀ·x': the difference of the
 // outputs x·wᵀ and x'·roundedᵀ, but for what no weights change. Column after column is rounded to the level that is
 // nearest to w[i] + (Σ (w[j] - rounded[j])·R[j,i] + V[i])/R[i,i], of the columns j before it: the numbers of GPTQ, whose
-// inverse of H this has no need of.
+// inverse of H this has no need of. In Int4 the scales of the groups of a row are then fitted to its codes all at once, see refit, and
+// columns are rounded in these scales, which are fitted to the new codes, roundAgain times.
 //
 // Where the layer is biased, x and x' are less their means, and what the means then have off goes to the bias of
 // r.rounded, which has that of the layer.
 func (r *rounding) compensate(p *pass, team *parallel.Team, to *weight.Matrix, w, x tensor.Matrix, biased bool) {
-	k, tokens := w.Cols, len(r.counted)
+	k := w.Cols
 	before, after := columns(x.Slice(0, r.tokens), 0, k), columns(x.Slice(r.tokens, 2*r.tokens), 0, k)
 	counts := r.counts(before, after)
 	means := [2][]float64{make([]float64, k), make([]float64, k)}
 	if biased {
 		means = [2][]float64{r.meanRow(before, counts), r.meanRow(after, counts)}
 	}
-	turned, moved, left := tensor.NewMatrix(k, tokens), tensor.NewMatrix(tokens, k), tensor.NewMatrix(tokens, k)
-	for i, c := range r.counted {
-		by := float32(math.Sqrt(counts[i]))
-		for j, v := range after.Row(c.token)[:k] {
-			v -= float32(means[1][j])
-			moved.Row(i)[j] = by * (before.Row(c.token)[j] - float32(means[0][j]) - v)
-			v *= by
-			turned.Row(j)[i], left.Row(i)[j] = v, v
-		}
+	h, moved := r.products(p, team, before, after, counts, means)
+	v, aim := tensor.NewMatrix(w.Rows, k), tensor.NewMatrix(w.Rows, k)
+	p.product(team, v, w, moved.Transposed())
+	damp(h, roundDamping)
+	p.product(team, aim, w, h)
+	for i := range w.Rows {
+		p.model.set.Axpy(aim.Row(i), v.Row(i), 1)
 	}
-	h, v := tensor.NewMatrix(k, k), tensor.NewMatrix(w.Rows, k)
-	p.product(team, h, turned, moved)
-	p.product(team, v, w, h.Transposed())
-	p.product(team, h, turned, left)
-	factorize(team, h, roundDamping)
-	p.solve(team, v, h)
-
-	c := &compensation{to: to, w: w, r: h, errs: tensor.NewMatrix(w.Rows, k)}
-	for c.from = 0; c.from < k; c.from = c.end {
-		c.end = min(c.from+roundBlock, k)
-		c.sums = columns(v, c.from, c.end)
-		if c.from > 0 {
-			p.add(team, c.sums, 1, columns(c.errs, 0, c.from), columns(h.Slice(0, c.from), c.from, c.end))
+	c := &compensation{to: to, w: w, v: v, r: moved, errs: tensor.NewMatrix(w.Rows, k)} // in the memory of moved
+	copy(c.r.Data, h.Data)
+	factorize(team, c.r)
+	p.solve(team, v, c.r)
+	c.round(p, team)
+	if to.Scheme == weight.Int4 {
+		p.refit(team, c, h, aim)
+		c.scaled = true
+		for range roundAgain {
+			c.round(p, team)
+			p.refit(team, c, h, aim)
 		}
-		team.For(parts(w.Rows, roundRows), c)
 	}
 	for i := range w.Rows {
 		var off float64
@@ -78,6 +78,45 @@ func (r *rounding) compensate(p *pass, team *parallel.Team, to *weight.Matrix, w
 			off += float64(float64(v)*means[0][j]) - float64(float64(v-c.errs.Row(i)[j])*means[1][j])
 		}
 		r.rounded.Bias[i] += float32(off)
+	}
+}
+
+// products returns x'ᵀ·x' and x'ᵀ·(x - x'), inputs×inputs, of the tokens that are counted, each of which counts so much, x and x' less their means.
+func (r *rounding) products(p *pass, team *parallel.Team, before, after tensor.Matrix, counts []float64, means [2][]float64) (h, moved tensor.Matrix) {
+	k := before.Cols
+	h, moved = tensor.NewMatrix(k, k), tensor.NewMatrix(k, k)
+	turned, left, off := tensor.NewMatrix(k, roundTokens), tensor.NewMatrix(roundTokens, k), tensor.NewMatrix(roundTokens, k)
+	for from := 0; from < len(r.counted); from += roundTokens {
+		counted := r.counted[from:min(from+roundTokens, len(r.counted))]
+		for i, c := range counted {
+			by := float32(math.Sqrt(counts[from+i]))
+			for j, v := range after.Row(c.token)[:k] {
+				v -= float32(means[1][j])
+				off.Row(i)[j] = by * (before.Row(c.token)[j] - float32(means[0][j]) - v)
+				v *= by
+				turned.Row(j)[i], left.Row(i)[j] = v, v
+			}
+		}
+		n := len(counted)
+		p.add(team, h, 1, columns(turned, 0, n), left.Slice(0, n))
+		p.add(team, moved, 1, columns(turned, 0, n), off.Slice(0, n))
+	}
+	return h, moved
+}
+
+// round rounds all columns, one after the other.
+func (c *compensation) round(p *pass, team *parallel.Team) {
+	rows, k := c.w.Rows, c.w.Cols
+	for c.from = 0; c.from < k; c.from = c.end {
+		c.end = min(c.from+roundBlock, k)
+		c.sums = tensor.NewMatrix(rows, c.end-c.from)
+		for i := range rows {
+			copy(c.sums.Row(i), c.v.Row(i)[c.from:c.end])
+		}
+		if c.from > 0 {
+			p.add(team, c.sums, 1, columns(c.errs, 0, c.from), columns(c.r.Slice(0, c.from), c.from, c.end))
+		}
+		team.For(parts(rows, roundRows), c)
 	}
 }
 
@@ -146,7 +185,11 @@ func (c *compensation) Run(_, part int) {
 		}
 		for at := 0; at < len(w); at += kernel.Int4Group {
 			end := min(at+kernel.Int4Group, len(w))
-			scale := c.scale(memory[:0], w[at:end], sums[at:end], c.from+at)
+			_, scales := c.to.Row(i)
+			scale := scales[(c.from+at)/kernel.Int4Group]
+			if !c.scaled {
+				scale = c.scale(memory[:0], w[at:end], sums[at:end], c.from+at)
+			}
 			for j := at; j < end; j++ {
 				r := c.r.Row(c.from + j)[c.from:c.end]
 				level := weight.Level(w[j]+float32(sums[j]/r[j]), scale)

@@ -20,24 +20,29 @@ type factorization struct {
 	solve     bool // the rows above the block, whose columns are done but for the block's own
 }
 
-// factorize overwrites h, symmetric and positive semidefinite, with the upper triangular R where R·Rᵀ is h
-// with part of its mean diagonal added to the diagonal. It is Cholesky's method from the last column on, in
-// float64, each sum in order and without fused additions: the same bits everywhere.
-func factorize(team *parallel.Team, h tensor.Matrix, part float32) {
-	k := h.Rows
-	f := &factorization{h: make([]float64, k*k), k: k}
+// damp adds part of the mean of the diagonal of h to all of it.
+func damp(h tensor.Matrix, part float64) {
 	var mean float64
-	for i := range k {
-		for j, v := range h.Row(i)[:k] {
-			f.h[i*k+j] = float64(v)
-		}
-		mean += f.h[i*k+i] / float64(k)
+	for i := range h.Rows {
+		mean += float64(h.Row(i)[i]) / float64(h.Rows)
 	}
 	if mean == 0 {
 		mean = 1
 	}
+	for i := range h.Rows {
+		h.Row(i)[i] += float32(part * mean)
+	}
+}
+
+// factorize overwrites h, symmetric and positive definite, with the upper triangular R where R·Rᵀ is h. It is Cholesky's method from
+// the last column on, in float64, each sum in order and without fused additions: the same bits everywhere.
+func factorize(team *parallel.Team, h tensor.Matrix) {
+	k := h.Rows
+	f := &factorization{h: make([]float64, k*k), k: k}
 	for i := range k {
-		f.h[i*k+i] += float64(float64(part) * mean)
+		for j, v := range h.Row(i)[:k] {
+			f.h[i*k+j] = float64(v)
+		}
 	}
 	for f.end = k; f.end > 0; f.end = f.from {
 		f.from = (f.end - 1) / factorBlock * factorBlock

@@ -23,10 +23,15 @@ func Scales(scales, w []float32) []float32 {
 		largest = 0
 	}
 	for _, end := range int4Ends {
-		bits := math.Float32bits(largest / end)
-		scales = append(scales, math.Float32frombits((bits+0x7fff+bits>>16&1)&^0xffff)) // ties to even
+		scales = append(scales, BFloat16(largest/end))
 	}
 	return scales
+}
+
+// BFloat16 returns the bfloat16 that is nearest to x, which is finite, ties to even.
+func BFloat16(x float32) float32 {
+	bits := math.Float32bits(x)
+	return math.Float32frombits((bits + 0x7fff + bits>>16&1) &^ 0xffff)
 }
 
 // Level returns the code, in Int4 and less 8, of what is nearest to x in a scale, ties to even.
@@ -44,6 +49,14 @@ func (m *Matrix) SetLevel(i, j int, level, scale float32) {
 	scales[j/kernel.Int4Group] = scale
 	at, shift := j/8*4+j%4, j&4
 	codes[at] = codes[at]&^(15<<shift) | byte(int(level)+8)<<shift
+}
+
+// Levels writes the codes of row i of m, which is in Int4, to dst, each less 8.
+func (m *Matrix) Levels(dst []float32, i int) {
+	codes, _ := m.Row(i)
+	for j := range dst[:m.Cols] {
+		dst[j] = float32(int(codes[j/8*4+j%4]>>(j&4)&15) - 8)
+	}
 }
 
 // SetRow sets row i of m to row j of from, which has as many columns, in the same scheme and with the same outliers.

@@ -60,3 +60,15 @@ func TestRoundInt8(t *testing.T) {
 	zero := NewMatrix(Int8, 1, 1)
 	assert.Zero(t, zero.RoundInt8(0, 0, 1))
 }
+
+// Levels are those that were set.
+func TestLevels(t *testing.T) {
+	m := NewMatrix(Int4, 2, 70)
+	want, got := make([]float32, 70), make([]float32, 70)
+	for j := range want {
+		want[j] = float32((j*5)%16 - 8)
+		m.SetLevel(1, j, want[j], 0.5)
+	}
+	m.Levels(got, 1)
+	assert.Equal(t, want, got)
+}
