@@ -3,6 +3,7 @@ package loader
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -28,12 +29,20 @@ const (
 	roundEvery = 4  // tokens of a text that repeats itself count for all
 )
 
-// roundTexts returns texts to round weights for: short ones, hard ones, some of them to the limit of most models, and
-// from long on those that are made of lines in no order, for layers have other inputs far from the beginning and among others.
+// roundText is short texts of many kinds, one a line, none of which is among those of the calibration: without them weights
+// are rounded for the words of few.
+//
+//go:embed round.txt
+var roundText string
+
+// roundTexts returns texts to round weights for: short ones, hard ones, some of them to the limit of most models,
+// from long on roundLong of those that are made of lines in no order, for layers have other inputs far from the beginning and among others, and
+// more short ones at the end, for models that are small enough.
 func roundTexts() (texts []string, long int) {
-	lines := calibrationLines()
+	lines, more := calibrationLines(), strings.Split(strings.TrimSpace(roundText), "\n")
 	texts = slices.Concat(lines, alikeTexts, rareTexts, limitTexts)
 	long = len(texts)
+	lines = append(lines, more...)
 	random := rand.New(rand.NewPCG(1, 2))
 	for range roundLong {
 		var some []string
@@ -42,7 +51,7 @@ func roundTexts() (texts []string, long int) {
 		}
 		texts = append(texts, strings.Join(some, " "))
 	}
-	return texts, long
+	return append(texts, more...), long
 }
 
 // addAlike adds sequences of one token over and over to b, of length tokens, half, a quarter and an eighth of that in turn, which
@@ -65,11 +74,11 @@ func addAlike(b *transformer.Batch, length, vocabulary int, check func(ids []int
 	}
 }
 
-// mixTokens makes half of the tokens of every second sequence of b, from sequence first on, any of the
+// mixTokens makes half of the tokens of every second sequence of b, from sequence first to end (exclusive), any of the
 // vocabulary that check has nothing against: no texts of this size have them all.
-func mixTokens(b transformer.Batch, first, vocabulary int, check func(ids []int32) error) {
+func mixTokens(b transformer.Batch, first, end, vocabulary int, check func(ids []int32) error) {
 	random := rand.New(rand.NewPCG(3, 4))
-	for i := first + 1; i < b.Sequences(); i += 2 {
+	for i := first + 1; i < min(end, b.Sequences()); i += 2 {
 		ids := b.IDs[b.Starts[i]:b.Starts[i+1]]
 		for j := 1; j < len(ids)-1; j++ {
 			if random.IntN(2) != 0 {
@@ -103,7 +112,7 @@ func (m *Model) Round(ctx context.Context, e *Encoder) (*Rounded, error) {
 	}
 	runs := pipeline.Transformer{Model: e.Transformer}
 	check := func(ids []int32) error { return runs.Check(pipeline.Tokens{IDs: ids}) }
-	mixTokens(batch, long, runs.Vocabulary(), check)
+	mixTokens(batch, long, long+roundLong, runs.Vocabulary(), check)
 	alike := batch.Sequences()
 	addAlike(&batch, most, runs.Vocabulary(), check)
 	every := make([]int, batch.Sequences())
