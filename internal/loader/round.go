@@ -24,9 +24,10 @@ const (
 	roundMost  = 512 // tokens of one text
 	roundLong  = 32  // texts that are made of roundLines
 	roundLines = 8
-	roundAlike = 8  // sequences of one token over and over
+	roundAlike = 48 // sequences of few tokens over and over
 	roundTries = 20 // tokens that are tried for one of these
 	roundEvery = 4  // tokens of a text that repeats itself count for all
+	roundOf    = 9  // tokens that count, at the least, of those of few
 )
 
 // roundText is short texts of many kinds, one a line, none of which is among those of the calibration: without them weights
@@ -54,16 +55,20 @@ func roundTexts() (texts []string, long int) {
 	return append(texts, more...), long
 }
 
-// addAlike adds sequences of one token over and over to b, of length tokens, half, a quarter and an eighth of that in turn, which
+// addAlike adds sequences to b of one to three tokens of the vocabulary over and over, up to half of length tokens, which
 // begin and end as its first sequence does: no texts have the error of each token of the vocabulary times the length of a text. Those are tokens that
-// check has nothing against.
-func addAlike(b *transformer.Batch, length, vocabulary int, check func(ids []int32) error) {
+// check has nothing against. No more are added where they are most tokens.
+func addAlike(b *transformer.Batch, length, most, vocabulary int, check func(ids []int32) error) {
 	random := rand.New(rand.NewPCG(5, 6))
-	first := slices.Clone(b.IDs[:b.Starts[1]])
-	for i := range roundAlike {
-		n := max(length>>(i%4), 3)
+	first, begin := slices.Clone(b.IDs[:b.Starts[1]]), len(b.IDs)
+	for i := 0; i < roundAlike && len(b.IDs)-begin < most; i++ {
+		n := max(min([]int{length / 2, length / 8, length / 32, 6}[i%4], length), 3)
 		for range roundTries {
-			ids := slices.Repeat([]int32{int32(random.IntN(vocabulary))}, n)
+			some := make([]int32, []int{1, 1, 2, 1, 3}[i%5])
+			for j := range some {
+				some[j] = int32(random.IntN(vocabulary))
+			}
+			ids := slices.Repeat(some, n)[:n]
 			ids[0], ids[n-1] = first[0], first[len(first)-1]
 			if check(ids) == nil {
 				b.IDs = append(b.IDs, ids...)
@@ -114,10 +119,12 @@ func (m *Model) Round(ctx context.Context, e *Encoder) (*Rounded, error) {
 	check := func(ids []int32) error { return runs.Check(pipeline.Tokens{IDs: ids}) }
 	mixTokens(batch, long, long+roundLong, runs.Vocabulary(), check)
 	alike := batch.Sequences()
-	addAlike(&batch, most, runs.Vocabulary(), check)
+	addAlike(&batch, most, int(min(roundWork/4/e.Transformer.Operations([]int{1}), 1<<30)), runs.Vocabulary(), check)
 	every := make([]int, batch.Sequences())
 	for i := range every {
-		if i >= long-len(limitTexts) && i < long || i >= alike {
+		if i >= alike {
+			every[i] = max((batch.Starts[i+1]-batch.Starts[i])/roundOf, 1)
+		} else if i >= long-len(limitTexts) && i < long {
 			every[i] = roundEvery
 		}
 	}

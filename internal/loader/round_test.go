@@ -61,25 +61,38 @@ func TestMixTokens(t *testing.T) {
 	}
 }
 
-// Sequences of one token are as long as asked for, or shorter, and begin and end as the first one does.
+// Sequences of one to three tokens are as long as asked for, and begin and end as the first one does; there are no more than asked for.
 func TestAddAlike(t *testing.T) {
-	b := transformer.Batch{IDs: []int32{1, 5, 6, 2}, Starts: []int{0, 4}}
-	addAlike(&b, 40, 1000, func(ids []int32) error {
-		if ids[1]%2 == 0 {
-			return errors.New("even")
+	odd := func(ids []int32) error {
+		for _, id := range ids[1 : len(ids)-1] {
+			if id%2 == 0 {
+				return errors.New("even")
+			}
 		}
 		return nil
-	})
+	}
+	b := transformer.Batch{IDs: []int32{1, 5, 6, 2}, Starts: []int{0, 4}}
+	addAlike(&b, 320, 1e6, 1000, odd)
 	require.Equal(t, 1+roundAlike, b.Sequences())
-	for i := 1; i < b.Sequences(); i++ {
-		ids := b.IDs[b.Starts[i]:b.Starts[i+1]]
-		require.Len(t, ids, []int{40, 20, 10, 5}[(i-1)%4])
+	for i := range roundAlike {
+		ids := b.IDs[b.Starts[i+1]:b.Starts[i+2]]
+		require.Len(t, ids, []int{160, 40, 10, 6}[i%4])
 		assert.EqualValues(t, 1, ids[0])
 		assert.EqualValues(t, 2, ids[len(ids)-1])
+		seen := map[int32]bool{}
 		for _, id := range ids[1 : len(ids)-1] {
-			assert.Equal(t, ids[1], id)
 			assert.EqualValues(t, 1, id%2)
+			seen[id] = true
 		}
+		assert.Len(t, seen, []int{1, 1, 2, 1, 3}[i%5])
+	}
+	few := transformer.Batch{IDs: []int32{1, 5, 6, 2}, Starts: []int{0, 4}}
+	addAlike(&few, 320, 200, 1000, odd)
+	assert.Equal(t, []int{0, 4, 164, 204}, few.Starts)
+	short := transformer.Batch{IDs: []int32{1, 5, 6, 2}, Starts: []int{0, 4}}
+	addAlike(&short, 4, 1e6, 1000, odd)
+	for i, at := range short.Starts[1:] {
+		assert.LessOrEqual(t, at-short.Starts[i], 4)
 	}
 }
 

@@ -48,7 +48,7 @@ func OpenToRound(ctx context.Context, c Config) (*Model, error) {
 // there are any, make up for the mean of what is left. Weights that are not
 // floats in the file are not among them, nor are those of layers that are used twice, or for some tokens alone.
 // Layers with the names finer, as in Outliers, are in Int8, with their outliers for these tokens.
-// Of each sequence of b every so many tokens count for all of them: every first one where there is no number for it.
+// Of each sequence of b every so many tokens count for all of them, but for no more than roundTimes: every first one where there is no number for it.
 // m was made by OpenToRound, and must not be in use.
 func (m *Model) Round(ctx context.Context, team *parallel.Team, b Batch, every []int, finer map[string]bool) (*Rounded, error) {
 	n := len(b.IDs)
@@ -80,6 +80,9 @@ type countedToken struct {
 	times float64
 }
 
+// roundTimes is what a token counts at the most.
+const roundTimes = 4
+
 // countedTokens returns every so many of the tokens of each sequence of b, see Round.
 func countedTokens(b Batch, every []int) (tokens []countedToken) {
 	for i := range b.Sequences() {
@@ -88,7 +91,7 @@ func countedTokens(b Batch, every []int) (tokens []countedToken) {
 			step = max(every[i], 1)
 		}
 		for at := b.Starts[i]; at < b.Starts[i+1]; at += step {
-			tokens = append(tokens, countedToken{at, float64(min(step, b.Starts[i+1]-at))})
+			tokens = append(tokens, countedToken{at, float64(min(step, b.Starts[i+1]-at, roundTimes))})
 		}
 	}
 	return tokens
