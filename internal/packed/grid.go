@@ -62,11 +62,24 @@ func mustRead(t tensor.Tensor, dst []float32, at int) {
 	}
 }
 
+// The bits of float32s: the sign's, and of numbers that F16 has with all of its digits the least and what comes behind the most.
+const (
+	signBit  = 1 << 31
+	leastF16 = 0x38800000 // 2⁻¹⁴
+	pastF16  = 0x477ff000 // 65520, which is infinity there
+)
+
 // rounds rounds to dtypes of 16 bits, to nearest, ties to even.
 var rounds = map[tensor.DType]func([]float32){
 	tensor.F16: func(x []float32) {
 		for i, v := range x {
-			x[i] = float16.Fromfloat32(v).Float32()
+			switch b := math.Float32bits(v); {
+			case b<<1 == 0:
+			case b&^signBit >= leastF16 && b&^signBit < pastF16:
+				x[i] = math.Float32frombits((b + 0xfff + b>>13&1) &^ 0x1fff)
+			default:
+				x[i] = float16.Fromfloat32(v).Float32()
+			}
 		}
 	},
 	tensor.BF16: func(x []float32) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/x448/float16"
 
 	"github.com/rhumb-go/rhumb/internal/unsupported"
 	"github.com/rhumb-go/rhumb/tensor"
@@ -300,4 +301,19 @@ func FuzzConfig(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Numbers of 16 bits are those of package float16, at each power of two and around all borders.
+func TestRoundF16(t *testing.T) {
+	for high := range uint32(1 << 16) {
+		for _, low := range []uint32{0, 1, 0xfff, 0x1000, 0x1001, 0x1fff, 0x2000, 0x2fff, 0x3000, 0x3001, 0xefff, 0xf000, 0xf001, 0xffff} {
+			v := math.Float32frombits(high<<16 | low)
+			if v != v {
+				continue
+			}
+			x := []float32{v}
+			rounds[tensor.F16](x)
+			require.Equal(t, math.Float32bits(float16.Fromfloat32(v).Float32()), math.Float32bits(x[0]), "%x%04x", high, low)
+		}
+	}
 }
