@@ -69,9 +69,6 @@ func (m *Model) InParts(ctx context.Context, team *parallel.Team, b Batch, use P
 		if use != nil {
 			use(from, to, states)
 		}
-		if to < b.Sequences() {
-			runtime.GC() // the next part of what this one left,
-		}
 	}
 	p, memory = nil, nil
 	if m.spare != nil {
