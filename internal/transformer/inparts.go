@@ -23,10 +23,7 @@ type Part func(from, to int, states tensor.Matrix)
 func (m *Model) partTokens() int {
 	each := 4 * 4 * (m.widest() + m.Hidden) // what goes into four products, and comes out
 	least, share := leastPart, int64(3)
-	switch {
-	case m.spare == nil:
-		least, share = leastPacked, 12
-	case m.exact: // weights have four times the bytes, and there may be a model in Int8
+	if m.spare == nil || m.exact { // in Float32 weights have four times the bytes, and there may be a model in Int8
 		least, share = leastPacked, 12
 	}
 	return max(least, int(min(m.bytes/share/int64(each), 1<<30)))
