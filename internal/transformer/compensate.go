@@ -61,7 +61,7 @@ func (r *rounding) compensate(p *pass, team *parallel.Team, to *weight.Matrix, w
 	}
 	c := &compensation{to: to, w: w, v: v, r: moved, errs: tensor.NewMatrix(w.Rows, k)} // in the memory of moved
 	copy(c.r.Data, h.Data)
-	factorize(team, c.r)
+	p.factorize(team, c.r)
 	p.solve(team, v, c.r)
 	c.round(p, team)
 	if to.Scheme == weight.Int4 {

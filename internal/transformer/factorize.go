@@ -12,12 +12,11 @@ const (
 	factorRows  = 8  // of a part
 )
 
-// A factorization is a part of factorize: rows up to end of the columns from, end (exclusive).
+// A factorization is a part of factorize: the rows above the block from, end (exclusive) of the diagonal, which is done.
 type factorization struct {
-	h         []float64
-	k         int
+	h         tensor.Matrix
+	block     []float64 // factorBlock×factorBlock
 	from, end int
-	solve     bool // the rows above the block, whose columns are done but for the block's own
 }
 
 // damp adds part of the mean of the diagonal of h to all of it.
@@ -35,73 +34,51 @@ func damp(h tensor.Matrix, part float64) {
 }
 
 // factorize overwrites h, symmetric and positive definite, with the upper triangular R where R·Rᵀ is h. It is Cholesky's method from
-// the last column on, in float64, each sum in order and without fused additions: the same bits everywhere.
-func factorize(team *parallel.Team, h tensor.Matrix) {
+// the last column on: blocks are made of those behind them by products of the float32 kernels, and in themselves in float64, each sum in order.
+func (p *pass) factorize(team *parallel.Team, h tensor.Matrix) {
 	k := h.Rows
-	f := &factorization{h: make([]float64, k*k), k: k}
-	for i := range k {
-		for j, v := range h.Row(i)[:k] {
-			f.h[i*k+j] = float64(v)
-		}
-	}
+	f := &factorization{h: h, block: make([]float64, factorBlock*factorBlock)}
 	for f.end = k; f.end > 0; f.end = f.from {
 		f.from = (f.end - 1) / factorBlock * factorBlock
-		f.solve = false
-		team.For(parts(f.end, factorRows), f)
+		if f.end < k {
+			p.add(team, columns(h.Slice(0, f.end), f.from, f.end), -1, columns(h.Slice(0, f.end), f.end, k), columns(h.Slice(f.from, f.end), f.end, k).Transposed())
+		}
 		f.square()
-		f.solve = true
 		team.For(parts(f.from, factorRows), f)
 	}
 	for i := range k {
-		row := h.Row(i)
-		clear(row[:i])
-		for j := i; j < k; j++ {
-			row[j] = float32(f.h[i*k+j])
-		}
+		clear(h.Row(i)[:i])
 	}
 }
 
 // square factorizes the block on the diagonal.
 func (f *factorization) square() {
-	k := f.k
-	for i := f.end - 1; i >= f.from; i-- {
-		row := f.h[i*k : (i+1)*k]
-		row[i] = math.Sqrt(max(row[i]-dot(row[i+1:f.end], row[i+1:f.end]), 1e-300))
-		for j := f.from; j < i; j++ {
-			other := f.h[j*k : (j+1)*k]
-			other[i] = (other[i] - dot(other[i+1:f.end], row[i+1:f.end])) / row[i]
+	n := f.end - f.from
+	for i := n - 1; i >= 0; i-- {
+		row := f.block[i*factorBlock:][:n]
+		for j := i; j >= 0; j-- {
+			other, to := f.block[j*factorBlock:][:n], f.h.Row(f.from + j)[f.from:f.end]
+			v := float64(to[i]) - dot(other[i+1:], row[i+1:])
+			if j == i {
+				row[i] = math.Sqrt(max(v, 1e-300))
+			} else {
+				other[i] = v / row[i]
+			}
+			to[i] = float32(other[i])
 		}
 	}
 }
 
 // Run does some rows of the columns at hand.
 func (f *factorization) Run(_, part int) {
-	k := f.k
-	for j := part * factorRows; j < min((part+1)*factorRows, f.end); j++ {
-		row := f.h[j*k : (j+1)*k]
-		if f.solve {
-			if j >= f.from {
-				return
-			}
-			for i := f.end - 1; i >= f.from; i-- {
-				other := f.h[i*k : (i+1)*k]
-				row[i] = (row[i] - dot(row[i+1:f.end], other[i+1:f.end])) / other[i]
-			}
-			continue
-		}
-		x := row[f.end:]
-		for i := max(f.from, j/4*4); i < f.end; i += 4 {
-			if i+4 > f.end {
-				for ; i < f.end; i++ {
-					row[i] -= dot(x, f.h[i*k+f.end:(i+1)*k])
-				}
-				break
-			}
-			a, b, c, d := dot4(x, f.h[i*k+f.end:(i+1)*k], f.h[(i+1)*k+f.end:(i+2)*k], f.h[(i+2)*k+f.end:(i+3)*k], f.h[(i+3)*k+f.end:(i+4)*k])
-			row[i] -= a
-			row[i+1] -= b
-			row[i+2] -= c
-			row[i+3] -= d
+	var done [factorBlock]float64
+	n := f.end - f.from
+	for j := part * factorRows; j < min((part+1)*factorRows, f.from); j++ {
+		row := f.h.Row(j)[f.from:f.end]
+		for i := n - 1; i >= 0; i-- {
+			other := f.block[i*factorBlock:][:n]
+			done[i] = (float64(row[i]) - dot(done[i+1:n], other[i+1:])) / other[i]
+			row[i] = float32(done[i])
 		}
 	}
 }
@@ -113,16 +90,4 @@ func dot(x, y []float64) (sum float64) {
 		sum += float64(v * y[i])
 	}
 	return sum
-}
-
-// dot4 is dot of x and four others.
-func dot4(x, y0, y1, y2, y3 []float64) (a, b, c, d float64) {
-	y0, y1, y2, y3 = y0[:len(x)], y1[:len(x)], y2[:len(x)], y3[:len(x)]
-	for i, v := range x {
-		a += float64(v * y0[i])
-		b += float64(v * y1[i])
-		c += float64(v * y2[i])
-		d += float64(v * y3[i])
-	}
-	return a, b, c, d
 }

@@ -21,6 +21,9 @@ import (
 // those of blocks, with any number of workers.
 func TestFactorize(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
+	m := openToRound(t, "bert")
+	m.rounding = &rounding{}
+	p := m.lease(1)
 	for _, k := range []int{1, 5, 64, 67, 200} {
 		x := tensor.NewMatrix(k/2+1, k) // of less than full rank
 		for i := range x.Data {
@@ -39,7 +42,7 @@ func TestFactorize(t *testing.T) {
 		r := tensor.NewMatrix(k, k)
 		copy(r.Data, h.Data)
 		damp(r, 0.25)
-		factorize(nil, r)
+		p.factorize(nil, r)
 		for i := range k {
 			for j := range k {
 				var got float64
@@ -60,7 +63,7 @@ func TestFactorize(t *testing.T) {
 		again := tensor.NewMatrix(k, k)
 		copy(again.Data, h.Data)
 		damp(again, 0.25)
-		factorize(team, again)
+		p.factorize(team, again)
 		team.Close()
 		require.Equal(t, r.Data, again.Data)
 	}
