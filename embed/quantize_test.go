@@ -95,6 +95,35 @@ func TestQuantizedGoldens(t *testing.T) {
 	}
 }
 
+// Layers in 8 bits of a copy in 4 are of attention, and few; of causal models, any, and a quarter of the weights at the most.
+func TestFinerThanInt4(t *testing.T) {
+	for name, most := range map[string]float64{"bert": 0.065, "modernbert": 0.065, "qwen3": 0.25, "llama-gqa": 0.25} {
+		dir := t.TempDir()
+		require.NoError(t, os.CopyFS(dir, readModel(t, name)))
+		data, err := os.ReadFile(filepath.Join(quantized(t, dir, Int4), "model.safetensors"))
+		require.NoError(t, err)
+		file, err := tensor.Parse(data)
+		require.NoError(t, err)
+		var finer, all float64
+		for _, layer := range file.Names() {
+			if _, ok := file.Tensor(layer + "_scale"); !ok {
+				continue
+			}
+			w, _ := file.Tensor(layer)
+			weights := float64(w.Len())
+			if w.DType == tensor.I8 {
+				finer += weights
+				assert.True(t, most > 0.1 || strings.Contains(layer, "att"), layer)
+			} else {
+				weights *= 2
+			}
+			all += weights
+		}
+		assert.LessOrEqual(t, finer, most*all, name)
+		assert.Equal(t, most > 0.1, finer > 0.1*all, name)
+	}
+}
+
 // In 4 bits, too, the same input gives the same bits: in any company, with any
 // number of workers, on every SIMD set.
 func TestInt4IsDeterministic(t *testing.T) {

@@ -20,14 +20,17 @@ const (
 	// and 4.5 for others, 4.73 bits in all, and 4.75 with outliers.
 	roundFiner = 0.065
 
+	// roundCausal is roundFiner of causal models, of all layers, for 5.4 bits in all, where Q4_K_M of llama.cpp has as many or more.
+	roundCausal = 0.25
+
 	roundWork  = 8 * calibrationWork
 	roundMost  = 512 // tokens of one text
 	roundLong  = 32  // texts that are made of roundLines
 	roundLines = 8
-	roundAlike = 48 // sequences of few tokens over and over
-	roundTries = 20 // tokens that are tried for one of these
-	roundEvery = 4  // tokens of a text that repeats itself count for all
-	roundOf    = 9  // tokens that count, at the least, of those of few
+	roundAlike = 192 // sequences of few tokens over and over
+	roundTries = 20  // tokens that are tried for one of these
+	roundEvery = 4   // tokens of a text that repeats itself count for all
+	roundOf    = 9   // tokens that count, at the least, of those of few
 )
 
 // roundText is short texts of many kinds, one a line, none of which is among those of the calibration: without them weights
@@ -55,18 +58,21 @@ func roundTexts() (texts []string, long int) {
 	return append(texts, more...), long
 }
 
-// addAlike adds sequences to b of one to three tokens of the vocabulary over and over, up to half of length tokens, which
-// begin and end as its first sequence does: no texts have the error of each token of the vocabulary times the length of a text. Those are tokens that
-// check has nothing against. No more are added where they are most tokens.
+// addAlike adds sequences to b of one to three tokens over and over, up to an eighth of length tokens and every fourth alone, which
+// begin and end as its first sequence does: no texts have the error of each token times the length of a text. Two of three have tokens
+// of b, as often as they are there, the third any of the vocabulary, all of which check has nothing against. No more are added where they are most tokens.
 func addAlike(b *transformer.Batch, length, most, vocabulary int, check func(ids []int32) error) {
 	random := rand.New(rand.NewPCG(5, 6))
-	first, begin := slices.Clone(b.IDs[:b.Starts[1]]), len(b.IDs)
-	for i := 0; i < roundAlike && len(b.IDs)-begin < most; i++ {
-		n := max(min([]int{length / 2, length / 8, length / 32, 6}[i%4], length), 3)
+	texts := slices.Clone(b.IDs)
+	first := texts[:b.Starts[1]]
+	for i := 0; i < roundAlike && len(b.IDs)-len(texts) < most; i++ {
+		n := max([]int{length / 8, length / 32, length / 128, 1}[i%4], 3)
 		for range roundTries {
 			some := make([]int32, []int{1, 1, 2, 1, 3}[i%5])
 			for j := range some {
-				some[j] = int32(random.IntN(vocabulary))
+				if some[j] = int32(random.IntN(vocabulary)); i%3 < 2 {
+					some[j] = texts[random.IntN(len(texts))]
+				}
 			}
 			ids := slices.Repeat(some, n)[:n]
 			ids[0], ids[n-1] = first[0], first[len(first)-1]
@@ -101,8 +107,8 @@ func mixTokens(b transformer.Batch, first, end, vocabulary int, check func(ids [
 type Rounded = transformer.Rounded
 
 // Round returns the weights of e's linear layers in Int4, and their biases, see transformer.Model.Round, of calibration texts; some layers
-// are in Int8: those of attention whose outputs Int4 has most off, for their size. Of a model that is too large to be
-// measured there are none.
+// are in Int8: those of attention, or of causal models any, whose outputs Int4 has most off, for their size. Of a model that is too
+// large to be measured there are none.
 func (m *Model) Round(ctx context.Context, e *Encoder) (*Rounded, error) {
 	if e.Transformer.Operations([]int{1}) > lossLargest {
 		return new(Rounded), nil
@@ -138,13 +144,19 @@ func (m *Model) Round(ctx context.Context, e *Encoder) (*Rounded, error) {
 	if err != nil {
 		return nil, err
 	}
-	worst := worstLayers(layers)
-	attention, left, finer := t.AttentionLayers(), 0.0, map[string]bool{}
-	for _, layer := range layers {
-		left += roundFiner * float64(layer.Weights)
+	admitted, part := t.AttentionLayers(), roundFiner
+	if slices.ContainsFunc(t.Layers, func(l transformer.Layer) bool { return l.Attention.Causal }) {
+		part = roundCausal
+		for name := range layers {
+			admitted[name] = true
+		}
 	}
-	for _, name := range worst {
-		if weights := float64(layers[name].Weights); attention[name] && weights <= left {
+	left, finer := 0.0, map[string]bool{}
+	for _, layer := range layers {
+		left += part * float64(layer.Weights)
+	}
+	for _, name := range worstLayers(layers) {
+		if weights := float64(layers[name].Weights); admitted[name] && weights <= left {
 			finer[name] = true
 			left -= weights
 		}
