@@ -31,9 +31,9 @@ var heads = []string{
 var headBeside = map[string]string{"dense": "classifier"} // EuroBERT
 
 // isHead reports whether the tensor of that name is of a head that lies beside the
-// model under path, which ends in a dot or is empty, or beside what holds that. has
-// reports whether there is a tensor of a module.
-func isHead(name, path string, has func(module string) bool) bool {
+// model under path, which ends in a dot or is empty, or beside what holds that. all are
+// the names of all tensors, sorted.
+func isHead(name, path string, all []string) bool {
 	for {
 		if own, ok := strings.CutPrefix(name, path); ok {
 			in := func(module string) bool { return strings.HasPrefix(own, module+".") }
@@ -41,7 +41,8 @@ func isHead(name, path string, has func(module string) bool) bool {
 				return true
 			}
 			for module, other := range headBeside {
-				if in(module) && has(path+other) {
+				beside := path + other + "."
+				if at, _ := slices.BinarySearch(all, beside); in(module) && at < len(all) && strings.HasPrefix(all[at], beside) {
 					return true
 				}
 			}

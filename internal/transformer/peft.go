@@ -413,18 +413,13 @@ func (a *Adapter) finish(ignored []string) error {
 	if a == nil {
 		return nil
 	}
-	for _, name := range a.file.Names() {
-		own := strings.TrimPrefix(name, baseModel)
-		in := "." + own
-		if !a.used[name] && !isHead(own, a.path, a.hasModule) &&
+	all := a.file.Names()
+	for _, name := range all {
+		in := "." + strings.TrimPrefix(name, baseModel)
+		if !a.used[name] && !isHead(name, baseModel+a.path, all) &&
 			!slices.ContainsFunc(ignored, func(prefix string) bool { return strings.Contains(in, "."+prefix) }) {
 			a.errorf("tensor %s: fits no weight of the base model", name)
 		}
 	}
 	return a.err()
-}
-
-// hasModule reports whether the file has a tensor of a module of the trained model.
-func (a *Adapter) hasModule(name string) bool {
-	return slices.ContainsFunc(a.file.Names(), func(n string) bool { return strings.HasPrefix(n, baseModel+name+".") })
 }

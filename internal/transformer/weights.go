@@ -172,9 +172,10 @@ func (w *weights) errorf(format string, args ...any) {
 // finish returns what went wrong, an error for outliers of no layer, and an error for each tensor that was neither
 // read nor ignored nor is a head's.
 func (w *weights) finish() error {
-	for _, name := range w.file.Names() {
+	all := w.file.Names()
+	for _, name := range all {
 		ignored := slices.ContainsFunc(w.ignored, func(p string) bool { return strings.HasPrefix(name, p) })
-		if !w.read[name] && !ignored && !isHead(name, w.entered, w.hasModule) {
+		if !w.read[name] && !ignored && !isHead(name, w.entered, all) {
 			w.errorf("tensor %s: not used by this model", name)
 		}
 	}
@@ -188,11 +189,6 @@ func (w *weights) finish() error {
 		own[i] = strings.TrimPrefix(p, w.entered)
 	}
 	return errors.Join(w.err(), w.adapter.finish(own))
-}
-
-// hasModule reports whether the file has a tensor of the module of that full name.
-func (w *weights) hasModule(name string) bool {
-	return slices.ContainsFunc(w.file.Names(), func(n string) bool { return strings.HasPrefix(n, name+".") })
 }
 
 // err returns the errors that w remembers.
