@@ -70,12 +70,13 @@ func (c *cache) list(id string) (list []Cached, err error) {
 	return list, nil
 }
 
-// revisions returns the branches and tags that the cache knows, by commit.
+// revisions returns the branches and tags that the cache knows, by commit. No part of a name in git begins with a dot: such
+// a file is what a download that was stopped left.
 func (c *cache) revisions() (map[string][]string, error) {
 	of := map[string][]string{}
 	refs := c.path("refs")
 	err := filepath.WalkDir(refs, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
+		if err != nil || !d.Type().IsRegular() || strings.HasPrefix(d.Name(), ".") {
 			return err
 		}
 		commit, err := readSmall(path)

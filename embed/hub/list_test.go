@@ -24,6 +24,7 @@ func TestList(t *testing.T) {
 	write("models--own--model/refs/main", second+"\n")
 	write("models--own--model/refs/pr/1", first)
 	write("models--own--model/refs/v1", second)
+	write("models--own--model/refs/.ref-123", second) // what a download that was stopped left
 	write("models--own--model/snapshots/"+first+"/config.json", "12")
 	write("models--own--model/snapshots/"+second+"/config.json", "123")
 	write("models--own--model/blobs/weights", "1234567")
