@@ -11,6 +11,7 @@ import (
 )
 
 const (
+	roundColumns = 512                  // of H that are made at once
 	roundBlock   = 4 * kernel.Int4Group // columns that are rounded before what they leave is taken to the others
 	roundRows    = 8                    // of a part
 	roundTokens  = 4096                 // whose products are summed at once
@@ -98,8 +99,16 @@ func (r *rounding) products(p *pass, team *parallel.Team, before, after tensor.M
 			}
 		}
 		n := len(counted)
-		p.add(team, h, 1, columns(turned, 0, n), left.Slice(0, n))
+		for from := 0; from < k; from += roundColumns { // and what is below the diagonal is the same
+			end := min(from+roundColumns, k)
+			p.add(team, columns(h.Slice(0, end), from, end), 1, columns(turned.Slice(0, end), 0, n), columns(left.Slice(0, n), from, end))
+		}
 		p.add(team, moved, 1, columns(turned, 0, n), off.Slice(0, n))
+	}
+	for i := range k {
+		for j := range i {
+			h.Row(i)[j] = h.Row(j)[i]
+		}
 	}
 	return h, moved
 }
