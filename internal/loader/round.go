@@ -144,19 +144,17 @@ func (m *Model) Round(ctx context.Context, e *Encoder) (*Rounded, error) {
 	if err != nil {
 		return nil, err
 	}
-	admitted, part := t.AttentionLayers(), roundFiner
-	if slices.ContainsFunc(t.Layers, func(l transformer.Layer) bool { return l.Attention.Causal }) {
+	attention, part := t.AttentionLayers(), roundFiner
+	causal := slices.ContainsFunc(t.Layers, func(l transformer.Layer) bool { return l.Attention.Causal })
+	if causal {
 		part = roundCausal
-		for name := range layers {
-			admitted[name] = true
-		}
 	}
 	left, finer := 0.0, map[string]bool{}
 	for _, layer := range layers {
 		left += part * float64(layer.Weights)
 	}
 	for _, name := range worstLayers(layers) {
-		if weights := float64(layers[name].Weights); admitted[name] && weights <= left {
+		if weights := float64(layers[name].Weights); (causal || attention[name]) && weights <= left {
 			finer[name] = true
 			left -= weights
 		}

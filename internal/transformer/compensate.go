@@ -56,10 +56,8 @@ func (r *rounding) compensate(p *pass, team *parallel.Team, to *weight.Matrix, w
 	v, aim := tensor.NewMatrix(w.Rows, k), tensor.NewMatrix(w.Rows, k)
 	p.product(team, v, w, moved.Transposed())
 	damp(h, roundDamping)
-	p.product(team, aim, w, h)
-	for i := range w.Rows {
-		p.model.set.Axpy(aim.Row(i), v.Row(i), 1)
-	}
+	copy(aim.Data, v.Data)
+	p.add(team, aim, 1, w, h)
 	c := &compensation{to: to, w: w, v: v, r: moved, errs: tensor.NewMatrix(w.Rows, k)} // in the memory of moved
 	copy(c.r.Data, h.Data)
 	p.factorize(team, c.r)

@@ -41,8 +41,11 @@ func isHead(name, path string, all []string) bool {
 				return true
 			}
 			for module, other := range headBeside {
+				if !in(module) {
+					continue
+				}
 				beside := path + other + "."
-				if at, _ := slices.BinarySearch(all, beside); in(module) && at < len(all) && strings.HasPrefix(all[at], beside) {
+				if at, _ := slices.BinarySearch(all, beside); at < len(all) && strings.HasPrefix(all[at], beside) {
 					return true
 				}
 			}
