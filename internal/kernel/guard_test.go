@@ -58,6 +58,9 @@ func TestElementwiseStaysWithinItsSlices(t *testing.T) {
 					s.Axpy(a, b, 2)
 					s.Mul(a, b)
 					s.Max(a, b)
+					if n%2 == 0 {
+						s.Rotate(a, b)
+					}
 				})
 				s.Scale(a, 0.5)
 				s.Exponentials(a, 0.5)

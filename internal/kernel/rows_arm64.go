@@ -52,6 +52,11 @@ func divideRowsNEON(x *float32, ld, rows, cols int, totals *float32)
 //go:noescape
 func addScaledNEON(dst, x *float32, stride, ld, rows, cols int, factors *float32)
 
+// rotateNEON: see Set.rotate.
+//
+//go:noescape
+func rotateNEON(heads *float32, count, half int, angles *float32)
+
 // layerNormNEON writes dst = (s-mean(s))·(1/√(var(s)+eps))·gamma + beta with s = x+add, or s = x where add is empty.
 //
 //go:noescape

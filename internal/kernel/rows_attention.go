@@ -81,3 +81,31 @@ func addScaledGeneric(dst, x *float32, stride, ld, rows, cols int, factors *floa
 		}
 	}
 }
+
+// Rotate turns each head of x, as wide as angles, which are cosines and behind them sines: with
+// a and b the halves of a head, a becomes a·cos - b·sin and b becomes b·cos + a·sin, where each
+// product is rounded (RoFormer, arXiv:2104.09864, 3.4.2, in the layout of transformers' rotate_half).
+func (s *Set) Rotate(x, angles []float32) {
+	if len(angles) == 0 || len(angles)%2 != 0 || len(x)%len(angles) != 0 {
+		panic("kernel: Rotate: shape")
+	}
+	reads(angles)
+	writes(x)
+	for step := max(1, maxWork/len(angles)) * len(angles); len(x) > 0; {
+		n := min(len(x), step)
+		s.rotate(&x[0], n/len(angles), len(angles)/2, &angles[0])
+		x = x[n:]
+	}
+}
+
+func rotateGeneric(heads *float32, count, half int, angles *float32) {
+	cos, sin := unsafe.Slice(angles, half), unsafe.Slice(add(angles, half), half)
+	for i := range count {
+		a, b := unsafe.Slice(add(heads, 2*i*half), half), unsafe.Slice(add(heads, (2*i+1)*half), half)
+		for j, x := range a {
+			y := b[j]
+			a[j] = float32(x*cos[j]) - float32(y*sin[j])
+			b[j] = float32(y*cos[j]) + float32(x*sin[j])
+		}
+	}
+}

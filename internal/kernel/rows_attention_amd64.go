@@ -20,6 +20,11 @@ func divideRowsAVX2(x *float32, ld, rows, cols int, totals *float32)
 //go:noescape
 func addScaledAVX2(dst, x *float32, stride, ld, rows, cols int, factors *float32)
 
+// rotateAVX2: see Set.rotate.
+//
+//go:noescape
+func rotateAVX2(heads *float32, count, half int, angles *float32)
+
 // copyPanelAVX2 copies rows of Panel elements, ld apart in src, one behind the
 // other to dst.
 //

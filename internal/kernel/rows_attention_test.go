@@ -108,6 +108,34 @@ func TestAddScaled(t *testing.T) {
 	}
 }
 
+// Rotate has the bits of plain Go's rounded steps on all sets, and turns by an angle.
+func TestRotate(t *testing.T) {
+	rng := rand.New(rand.NewPCG(49, 50))
+	for _, s := range sets {
+		for half := 1; half <= 70; half++ {
+			angles, x := make([]float32, 2*half), randomMatrix(rng, 3, 2*half, 2*half).Data
+			for i := range half {
+				sin, cos := math.Sincos(rng.Float64() * 100)
+				angles[i], angles[half+i] = float32(cos), float32(sin)
+			}
+			got := clone(x)
+			s.Rotate(got, angles)
+			for head := 0; head < len(x); head += 2 * half {
+				for i := range half {
+					z := complex(float64(x[head+i]), float64(x[head+half+i])) * complex(float64(angles[i]), float64(angles[half+i]))
+					require.InDelta(t, real(z), got[head+i], 1e-6, "%s %d", s.name, half)
+					require.InDelta(t, imag(z), got[head+half+i], 1e-6, "%s %d", s.name, half)
+				}
+			}
+			x[half-1], angles[0] = float32(math.Inf(1)), float32(math.NaN())
+			want, got := clone(x), clone(x)
+			generic.Rotate(want, angles)
+			s.Rotate(got, angles)
+			sameBits(t, want, got, "%s %d", s.name, half)
+		}
+	}
+}
+
 // DivideRows is Scale of each row.
 func TestDivideRows(t *testing.T) {
 	rng := rand.New(rand.NewPCG(43, 44))

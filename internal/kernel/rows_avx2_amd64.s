@@ -707,6 +707,67 @@ next:
 	VZEROUPPER
 	RET
 
+// TURN: Y0 and Y1, the halves at hand, turned by the cosines Y2 and the sines Y3, to Y5 and
+// Y6. Changes Y4.
+#define TURN \
+	VMULPS Y3, Y1, Y4; \
+	VMULPS Y2, Y0, Y5; \
+	VSUBPS Y4, Y5, Y5; \         // a·cos - b·sin
+	VMULPS Y3, Y0, Y4; \
+	VMULPS Y2, Y1, Y6; \
+	VADDPS Y4, Y6, Y6             // b·cos + a·sin
+
+// func rotateAVX2(heads *float32, count, half int, angles *float32)
+// Each head turned. DI = the head's first half, R9 = its second one, SI = cosines, R10 =
+// sines, DX = heads left, CX = elements of a half in whole vectors, R11 = bytes of a half, AX =
+// the place in the halves, in bytes, BX = elements left, R8 = those of the tail, Y15 its lanes.
+// Requires: AVX2
+TEXT ·rotateAVX2(SB), NOSPLIT, $0-32
+	MOVQ heads+0(FP), DI
+	MOVQ count+8(FP), DX
+	MOVQ half+16(FP), CX
+	MOVQ angles+24(FP), SI
+	LEAQ (CX*4), R11
+	LEAQ (SI)(R11*1), R10
+	MOVQ CX, R8
+	MASK(R8)
+	MOVQ CX, R8
+	ANDQ $7, R8
+	SUBQ R8, CX
+head:
+	LEAQ (DI)(R11*1), R9
+	XORQ AX, AX
+	MOVQ CX, BX
+	TESTQ BX, BX
+	JZ tail
+vector:
+	VMOVUPS (DI)(AX*1), Y0
+	VMOVUPS (R9)(AX*1), Y1
+	VMOVUPS (SI)(AX*1), Y2
+	VMOVUPS (R10)(AX*1), Y3
+	TURN
+	VMOVUPS Y5, (DI)(AX*1)
+	VMOVUPS Y6, (R9)(AX*1)
+	ADDQ $32, AX
+	SUBQ $8, BX
+	JG vector
+tail:
+	TESTQ R8, R8
+	JZ next
+	VMASKMOVPS (DI)(AX*1), Y15, Y0
+	VMASKMOVPS (R9)(AX*1), Y15, Y1
+	VMASKMOVPS (SI)(AX*1), Y15, Y2
+	VMASKMOVPS (R10)(AX*1), Y15, Y3
+	TURN
+	VMASKMOVPS Y5, Y15, (DI)(AX*1)
+	VMASKMOVPS Y6, Y15, (R9)(AX*1)
+next:
+	LEAQ (R9)(R11*1), DI
+	DECQ DX
+	JNZ head
+	VZEROUPPER
+	RET
+
 // func divideRowsAVX2(x *float32, ld, rows, cols int, totals *float32)
 // Each row of x times 1/total. DI = the row, SI = ld in bytes, DX = rows left, R10
 // = its total, Y1 = 1/total, Y15 the lanes of the last cols&7.

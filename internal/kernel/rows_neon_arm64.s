@@ -1605,6 +1605,59 @@ next:
 	BNE  row
 	RET
 
+// func rotateNEON(heads *float32, count, half int, angles *float32)
+// Each head turned. R0 and R1 = places in its halves, R2 = heads left, R3 = half, R4 = cosines,
+// R5 and R6 = places in cosines and sines, R8 = elements left.
+TEXT ·rotateNEON(SB), NOSPLIT, $0-32
+	MOVD heads+0(FP), R0
+	MOVD count+8(FP), R2
+	MOVD half+16(FP), R3
+	MOVD angles+24(FP), R4
+head:
+	ADD  R3<<2, R0, R1
+	MOVD R4, R5
+	ADD  R3<<2, R4, R6
+	SUBS $4, R3, R8
+	BLT  tail
+loop4:
+	VLD1 (R0), [V0.S4]
+	VLD1 (R1), [V1.S4]
+	VLD1.P 16(R5), [V2.S4]
+	VLD1.P 16(R6), [V3.S4]
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	WORD $0x6e22dc05 // fmul v5.4s, v0.4s, v2.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
+	WORD $0x6e22dc26 // fmul v6.4s, v1.4s, v2.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	VST1.P [V5.S4], 16(R0)
+	VST1.P [V6.S4], 16(R1)
+	SUBS $4, R8, R8
+	BGE  loop4
+tail:
+	ADDS $4, R8, R8
+	BEQ  next
+loop1:
+	FMOVS (R0), F0
+	FMOVS (R1), F1
+	FMOVS.P 4(R5), F2
+	FMOVS.P 4(R6), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	WORD $0x6e22dc05 // fmul v5.4s, v0.4s, v2.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
+	WORD $0x6e22dc26 // fmul v6.4s, v1.4s, v2.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	FMOVS.P F5, 4(R0)
+	FMOVS.P F6, 4(R1)
+	SUBS $1, R8, R8
+	BNE  loop1
+next:
+	MOVD R1, R0
+	SUBS $1, R2, R2
+	BNE  head
+	RET
+
 // func divideRowsNEON(x *float32, ld, rows, cols int, totals *float32)
 // Each row of x times 1/total. R0 = row, R1 = ld in bytes, R2 = rows left, R4 =
 // its total, R5 = place in the row, R6 = elements left, V16 = 1/total.

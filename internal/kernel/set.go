@@ -52,6 +52,9 @@ type Set struct {
 	// addScaled multiplies each row of dst, stride apart, by its factor and adds that of x, ld
 	// apart, to it, by fused multiply-adds.
 	addScaled func(dst, x *float32, stride, ld, rows, cols int, factors *float32)
+	// rotate turns element i of each head, which lie one behind the other and have two halves,
+	// with element half+i, by the angle of cosine i and sine half+i.
+	rotate func(heads *float32, count, half int, angles *float32)
 	// layerNorm writes dst = (s-mean(s))/√(var(s)+eps)·gamma + beta with s = x+add;
 	// add may be nil. dst may be x or add.
 	layerNorm func(dst, x, add, gamma, beta []float32, eps float32)

@@ -40,6 +40,7 @@ var neon = Set{
 	softmax:    softmaxNEON,
 	divideRows: divideRowsNEON,
 	addScaled:  addScaledNEON,
+	rotate:     rotateNEON,
 	layerNorm:  layerNormNEON,
 	rmsNorm:    rmsNormNEON,
 	axpy:       axpyNEON,

@@ -20,6 +20,7 @@ var generic = Set{
 	tanh:      tanhGeneric,
 	softmax:   softmaxGeneric,
 	addScaled: addScaledGeneric,
+	rotate:    rotateGeneric,
 	layerNorm: layerNormGeneric,
 	rmsNorm:   rmsNormGeneric,
 	axpy:      axpyGeneric,

@@ -25,6 +25,7 @@ var sse41 = Set{
 	tanh:      tanhSSE41,
 	softmax:   softmaxSSE41,
 	addScaled: addScaledGeneric,
+	rotate:    rotateGeneric,
 	layerNorm: layerNormSSE41,
 	rmsNorm:   rmsNormSSE41,
 	axpy:      axpySSE41,

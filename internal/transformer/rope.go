@@ -53,19 +53,6 @@ func (r *RoPE) upTo(positions int) []float32 {
 	return table
 }
 
-// rotate turns a head, whose dimensions are those of a row of the table.
-func rotate(head, angles []float32) {
-	half := len(head) / 2
-	a, b := head[:half], head[half:][:half]
-	cos, sin := angles[:half], angles[half:][:half]
-	for i := range a {
-		x, y := a[i], b[i]
-		// Each product is rounded: no CPU may fuse it with the sum.
-		a[i] = float32(x*cos[i]) - float32(y*sin[i])
-		b[i] = float32(y*cos[i]) + float32(x*sin[i])
-	}
-}
-
 // A rotateTask norms and turns the queries and keys of embedRows tokens, and norms their values.
 type rotateTask struct {
 	p         *pass
@@ -89,9 +76,7 @@ func (t *rotateTask) Run(_, i int) {
 		// Where positions turn heads they count from 0, padding tokens like others.
 		position := int(t.p.embed.positions[j])
 		angles := t.angles[position*a.HeadDim:][:a.HeadDim]
-		for at := 0; at < len(row); at += a.HeadDim {
-			rotate(row[at:at+a.HeadDim], angles)
-		}
+		t.p.model.set.Rotate(row, angles)
 		if a.Growth != nil {
 			t.p.model.set.Scale(row[:queries], a.Growth.at(position))
 		}

@@ -13,6 +13,7 @@ func neonElementwise(dir string) []byte {
 	a.softmax()
 	a.packExponentials()
 	a.addScaled()
+	a.rotate()
 	a.divideRows()
 	a.layerNorm()
 	a.rmsNorm()
