@@ -42,8 +42,9 @@ func (p *pass) expand(team *parallel.Team, dst, x tensor.Matrix, buffer int, m *
 	inner := p.matrix(buffer, x.Rows, m.Up.N)
 	if m.Gated {
 		p.apply(team, inner, x, m.Up, kernel.Identity)
-		p.gate = gateTask{p: p, x: inner, activation: m.Act}
-		team.For(parts(x.Rows, normRows), &p.gate)
+		fed, n := p.feed(x.Rows, m.Down)
+		p.gate = gateTask{p: p, x: inner, activation: m.Act, feeds: fed}
+		team.For(n, &p.gate)
 	} else {
 		p.apply(team, inner, x, m.Up, m.Act)
 	}
@@ -51,19 +52,27 @@ func (p *pass) expand(team *parallel.Team, dst, x tensor.Matrix, buffer int, m *
 }
 
 // A gateTask replaces the first half of each row of x by activation(it) times the
-// second half.
+// second half, and packs that into p.rows where it is a product with feeds.
 type gateTask struct {
 	p          *pass
 	x          tensor.Matrix
 	activation kernel.Activation
+	feeds      *Linear
 }
 
 func (t *gateTask) Run(_, i int) {
 	s, half := t.p.model.set, t.x.Cols/2
-	block := t.x.Slice(i*normRows, min((i+1)*normRows, t.x.Rows))
+	from, to := i*normRows, min((i+1)*normRows, t.x.Rows)
+	if t.feeds != nil {
+		from, to = t.p.rows.Span(i)
+	}
+	block := t.x.Slice(from, to)
 	s.Activate(t.activation, block.Data, block.Stride, block.Rows, half)
 	for j := range block.Rows {
 		row := block.Row(j)
 		s.Mul(row[:half], row[half:])
+	}
+	if t.feeds != nil {
+		s.PackTile(&t.p.rows, i, columns(block, 0, t.feeds.K))
 	}
 }

@@ -102,17 +102,25 @@ func (t *normTask) Run(_, i int) {
 
 // norms runs t on all rows.
 func (p *pass) norms(team *parallel.Team, t normTask) {
+	var n int
 	t.p = p
-	n := parts(p.x.Rows, normRows)
-	if _, ok := p.model.rests[t.feeds]; ok {
-		t.feeds = nil // refine packs them
-	}
-	if t.feeds != nil {
-		p.rows.Resize(p.model.set, p.x.Rows, t.feeds)
-		n = p.rows.Tiles()
-	}
-	p.norm, p.ready = t, t.feeds
+	t.feeds, n = p.feed(p.x.Rows, t.feeds)
+	p.norm = t
 	team.For(n, &p.norm)
+}
+
+// feed returns in how many parts so many rows are made: tiles of p.rows, into which they are
+// packed for a product with w, or parts of normRows where w is nil, which it returns too where
+// that product packs its rows itself.
+func (p *pass) feed(rows int, w *Linear) (*Linear, int) {
+	if _, ok := p.model.rests[w]; ok {
+		w = nil // refine packs them
+	}
+	if p.ready = w; w == nil {
+		return nil, parts(rows, normRows)
+	}
+	p.rows.Resize(p.model.set, rows, w)
+	return w, p.rows.Tiles()
 }
 
 // norm returns the LayerNorm under name; gamma and beta are the names that
