@@ -313,62 +313,6 @@ row:
 	a.line("RET")
 }
 
-// rotate writes Set.rotate: four elements at a time, then one by one.
-func (a *asm) rotate() {
-	fmt.Fprint(a, `
-// func rotateNEON(heads *float32, count, half int, angles *float32)
-// Each head turned. R0 and R1 = places in its halves, R2 = heads left, R3 = half, R4 = cosines,
-// R5 and R6 = places in cosines and sines, R8 = elements left.
-TEXT ·rotateNEON(SB), NOSPLIT, $0-32
-	MOVD heads+0(FP), R0
-	MOVD count+8(FP), R2
-	MOVD half+16(FP), R3
-	MOVD angles+24(FP), R4
-head:
-	ADD  R3<<2, R0, R1
-	MOVD R4, R5
-	ADD  R3<<2, R4, R6
-`)
-	turn := func() {
-		a.do(fmul, 4, 1, 3)
-		a.do(fmul, 5, 0, 2)
-		a.do(fsub, 5, 5, 4) // a·cos - b·sin
-		a.do(fmul, 4, 0, 3)
-		a.do(fmul, 6, 1, 2)
-		a.do(fadd, 6, 6, 4) // b·cos + a·sin
-	}
-	a.line("SUBS $4, R3, R8")
-	a.line("BLT  tail")
-	a.label("loop4")
-	a.line("VLD1 (R0), [V0.S4]")
-	a.line("VLD1 (R1), [V1.S4]")
-	a.line("VLD1.P 16(R5), [V2.S4]")
-	a.line("VLD1.P 16(R6), [V3.S4]")
-	turn()
-	a.line("VST1.P [V5.S4], 16(R0)")
-	a.line("VST1.P [V6.S4], 16(R1)")
-	a.line("SUBS $4, R8, R8")
-	a.line("BGE  loop4")
-	a.label("tail")
-	a.line("ADDS $4, R8, R8")
-	a.line("BEQ  next")
-	a.label("loop1")
-	a.line("FMOVS (R0), F0")
-	a.line("FMOVS (R1), F1")
-	a.line("FMOVS.P 4(R5), F2")
-	a.line("FMOVS.P 4(R6), F3")
-	turn()
-	a.line("FMOVS.P F5, 4(R0)")
-	a.line("FMOVS.P F6, 4(R1)")
-	a.line("SUBS $1, R8, R8")
-	a.line("BNE  loop1")
-	a.label("next")
-	a.line("MOVD R1, R0") // the second half's end is the next head
-	a.line("SUBS $1, R2, R2")
-	a.line("BNE  head")
-	a.line("RET")
-}
-
 func (a *asm) layerNorm() {
 	fmt.Fprint(a, `
 // func layerNormNEON(dst, x, add, gamma, beta []float32, eps float32)
