@@ -9,7 +9,7 @@ import (
 var (
 	lengths = []string{"short", "medium", "long"}
 	// Of the chart: m3's short and medium texts are those of large, which has the same layers.
-	models = []string{"all-MiniLM-L6-v2", "base", "large", "m3"}
+	models = []string{"all-MiniLM-L6-v2", "base", "large", "m3", "qwen3"}
 	shapes = []string{"1x16", "1x128", "8x128", "32x128", "1x512", "8x512", "corpus"}
 	longs  = []string{"1x512", "1x2048", "1x8192"}
 )

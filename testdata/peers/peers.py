@@ -36,8 +36,8 @@ sys.path.append(HERE + "/../generate")
 import retrieval
 
 MINILM = "all-MiniLM-L6-v2"
-# Random weights: layers, hidden width, heads, positions. large and m3 have the first 6 of 24 layers, modernbert 3 of 22.
-SHAPES = {"base": (12, 768, 12, 512), "large": (6, 1024, 16, 512), "m3": (6, 1024, 16, 8192), "modernbert": (3, 768, 12, 8192)}
+# Random weights: layers, hidden width, heads, positions. large and m3 have the first 6 of 24 layers, modernbert 3 of 22; qwen3 is of Qwen3-Embedding-0.6B's shape, all of it, as its first layer is finer.
+SHAPES = {"base": (12, 768, 12, 512), "large": (6, 1024, 16, 512), "m3": (6, 1024, 16, 8192), "modernbert": (3, 768, 12, 8192), "qwen3": (28, 1024, 16, 8192)}
 # Tokens and their deviation; how many batches of how many texts MiniLM gets, and larger models.
 LENGTHS = {"short": (11.3, 3.3, (8, 32), (2, 32)), "medium": (151, 83, (2, 32), (2, 8)), "long": (2303, 152, (1, 16), (1, 2))}
 LIMITS = {MINILM: 256}  # that a model's folder sets below its positions
@@ -48,6 +48,7 @@ CELLS = (
     + ["m3:2:long"]
     + [f"{MINILM}:{n}:{t}" for n in (1, 2) for t in ["1x16,1x128,8x128", "32x128,1x512", "8x512", "corpus"]]
     + [f"base:{n}:{t}" for n in (1, 2) for t in ["1x16,1x128", "8x128", "1x512"]]
+    + [f"{m}:{n}:{t}" for m in ["large", "qwen3"] for n in (1, 2) for t in ["1x16,1x128", "8x128", "1x512"]]
     + [f"modernbert:{n}:{t}" for n in (1, 2) for t in ["1x512,1x2048", "1x8192"]]
     + [f"{m}:quality:retrieval" for m in [MINILM, "e5-small-v2"]]
 )
@@ -62,7 +63,7 @@ def folder(a, name):
 def random_model(a, name):
     """Writes the folder of a model of SHAPES."""
     import torch
-    from transformers import AutoTokenizer, BertConfig, BertModel, ModernBertConfig, ModernBertModel
+    from transformers import AutoTokenizer, BertConfig, BertModel, ModernBertConfig, ModernBertModel, Qwen3Config, Qwen3Model
 
     torch.manual_seed(0)
     out, (layers, hidden, heads, positions) = folder(a, name), SHAPES[name]
@@ -77,8 +78,11 @@ def random_model(a, name):
                 if p.dim() > 1:
                     p.normal_(0, 0.02)
         t.save_pretrained(out)
+    elif name == "qwen3":
+        m = Qwen3Model(Qwen3Config(vocab_size=30522, num_hidden_layers=layers, hidden_size=hidden, intermediate_size=3 * hidden, num_attention_heads=heads, num_key_value_heads=heads // 2, head_dim=128, max_position_embeddings=positions, rope_theta=1e6))
     else:
         m = BertModel(BertConfig(num_hidden_layers=layers, hidden_size=hidden, intermediate_size=4 * hidden, num_attention_heads=heads, max_position_embeddings=positions), add_pooling_layer=False)
+    if name != "modernbert":
         for f in ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]:
             shutil.copy(f"{a.models}/{MINILM}/{f}", out)
     m.float().save_pretrained(out)
@@ -155,7 +159,11 @@ def export(a, name):
             v = np.array([v], np.int64)
             return {"input_ids": v, "attention_mask": np.ones_like(v)}
 
-        m = nncf.quantize(ov.Core().read_model(graph), nncf.Dataset(calibration(a, name), item), model_type=nncf.ModelType.TRANSFORMER, subset_size=300)
+        m = ov.Core().read_model(graph)
+        if name == "qwen3":  # decoders are not calibrated: weights in 8 bits, and rounded activations, see load
+            m = nncf.compress_weights(m, mode=nncf.CompressWeightsMode.INT8_SYM)
+        else:
+            m = nncf.quantize(m, nncf.Dataset(calibration(a, name), item), model_type=nncf.ModelType.TRANSFORMER, subset_size=300)
         ov.save_model(m, static, compress_to_fp16=False)
     return {"ONNX Runtime float32": plain, "ONNX Runtime int8": fewer, "OpenVINO float32": graph, "OpenVINO bfloat16": graph, "OpenVINO int8": static}
 
@@ -202,7 +210,8 @@ def load(a, name, engine, threads, files):
     import openvino as ov
 
     hint = "bf16" if precision == "bfloat16" else "f32"
-    config = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
+    grouped = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 128} if (name, precision) == ("qwen3", "int8") else {}
+    config = grouped | {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
     request = ov.Core().compile_model(files[engine], "CPU", config).create_infer_request()
     return lambda ids, mask: request.infer({"input_ids": ids, "attention_mask": mask})[0]
 
