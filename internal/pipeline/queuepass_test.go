@@ -132,6 +132,11 @@ func TestQueueLetsShortCallsIn(t *testing.T) {
 		q := NewQueue(m, QueueConfig{})
 		var taken atomic.Int32
 		before, short := int32(0), make(chan error, 1)
+		arrived := func() {
+			for q.arrivals.Load() < 2 {
+				runtime.Gosched()
+			}
+		}
 		arrive := func() {
 			go func() {
 				_, err := q.Run(t.Context(), &lists{Request: Request{Way: way}, ids: repeat(1, 3), take: func(int) error {
@@ -140,9 +145,7 @@ func TestQueueLetsShortCallsIn(t *testing.T) {
 				}})
 				short <- err
 			}()
-			for q.arrivals.Load() < 2 {
-				runtime.Gosched()
-			}
+			arrived()
 			if workers > 1 { // this one is held up
 				require.NoError(t, <-short)
 			}
@@ -151,6 +154,7 @@ func TestQueueLetsShortCallsIn(t *testing.T) {
 			if taken.Add(1) == 1 {
 				arrive()
 			}
+			arrived() // another worker does not end its part and sleep before
 			return nil
 		}})
 		require.NoError(t, err)
