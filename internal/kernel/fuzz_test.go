@@ -155,6 +155,12 @@ func FuzzRows(f *testing.F) {
 		if b != nil {
 			sameBits(t, a, b, "largest")
 		}
+		if even := n / 2 * 2; even > 0 {
+			a, b := agree(t, "rotate", sets, on(func(s *Set, x []float32) { s.Rotate(x[:even], add[:even]) }))
+			if b != nil {
+				sameBits(t, a, b, "rotate")
+			}
+		}
 		for a := GELU; a <= QuickGELU; a++ {
 			agree(t, a.String(), sets, on(func(s *Set, x []float32) { s.Activate(a, x, n, 1, n) }))
 		}

@@ -90,6 +90,7 @@ func SelfTest(s *Set) error {
 		{"multiply", func(s *Set, x, y []float32) { s.Mul(x, y) }},
 		{"max", func(s *Set, x, y []float32) { s.Max(x, y) }},
 		{"scale", func(s *Set, x, _ []float32) { s.Scale(x, 0.7) }},
+		{"rotate", func(s *Set, x, y []float32) { s.Rotate(x[:n/2*2], y[:n/2*2]) }},
 	} {
 		err := check(kernel.name, func(s *Set) []float32 {
 			x := fill(1, n, 5000).Data
