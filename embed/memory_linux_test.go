@@ -341,6 +341,7 @@ var calibrated = []string{"float32", "float16", "GPTQ", "bitsandbytes nf4"}
 // Loading takes no more than 1.3 of the larger of the files and what stays in memory,
 // whatever the folder has its weights in and whatever they are turned into.
 func TestLoadTakesLittleMemory(t *testing.T) {
+	skipUnderRace(t)
 	if testing.Short() {
 		t.Skip("loads large models")
 	}

@@ -127,6 +127,9 @@ func TestAMXPartsEqualWhole(t *testing.T) {
 
 // What surrounds the tiles takes its memory from a pool.
 func TestAMXDoesNotAllocate(t *testing.T) {
+	if underRace {
+		t.Skip("pools drop what they hold now and then")
+	}
 	s := *amxSets(t)[0]
 	var none amxTiles
 	for i := range none {
