@@ -40,11 +40,12 @@ func TestScoresHaveTheSameBits(t *testing.T) {
 						want[i] = append(want[i], one...)
 					}
 				}
-				require.Equal(t, want[i], all, "%s: query %d, %+v", name, i, cfg)
+				wanted := want[i]
+				require.Equal(t, wanted, all, "%s: query %d, %+v", name, i, cfg)
 				callers.Go(func() {
 					queued, err := q.Score(ctx, query, g.cases.Documents, Options{})
 					assert.NoError(t, err)
-					assert.Equal(t, want[i], queued, "%s: query %d, %+v, queue", name, i, cfg)
+					assert.Equal(t, wanted, queued, "%s: query %d, %+v, queue", name, i, cfg)
 				})
 			}
 			callers.Wait()
