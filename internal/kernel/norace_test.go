@@ -2,4 +2,6 @@
 
 package kernel
 
-const underRace = false
+import "testing"
+
+func skipUnderRace(*testing.T) {}

@@ -127,9 +127,7 @@ func TestAMXPartsEqualWhole(t *testing.T) {
 
 // What surrounds the tiles takes its memory from a pool.
 func TestAMXDoesNotAllocate(t *testing.T) {
-	if underRace {
-		t.Skip("pools drop what they hold now and then")
-	}
+	skipUnderRace(t)
 	s := *amxSets(t)[0]
 	var none amxTiles
 	for i := range none {

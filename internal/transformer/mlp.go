@@ -62,11 +62,7 @@ type gateTask struct {
 
 func (t *gateTask) Run(_, i int) {
 	s, half := t.p.model.set, t.x.Cols/2
-	from, to := i*normRows, min((i+1)*normRows, t.x.Rows)
-	if t.feeds != nil {
-		from, to = t.p.rows.Span(i)
-	}
-	block := t.x.Slice(from, to)
+	block := t.x.Slice(t.p.span(i, t.x.Rows, t.feeds))
 	s.Activate(t.activation, block.Data, block.Stride, block.Rows, half)
 	for j := range block.Rows {
 		row := block.Row(j)

@@ -63,10 +63,7 @@ type normTask struct {
 
 func (t *normTask) Run(_, i int) {
 	s := t.p.model.set
-	from, to := i*normRows, min((i+1)*normRows, t.p.x.Rows)
-	if t.feeds != nil {
-		from, to = t.p.rows.Span(i)
-	}
+	from, to := t.p.span(i, t.p.x.Rows, t.feeds)
 	x := t.p.x.Slice(from, to)
 	if t.add.Data != nil {
 		y := t.add.Slice(from, to)
@@ -121,6 +118,14 @@ func (p *pass) feed(rows int, w *Linear) (*Linear, int) {
 	}
 	p.rows.Resize(p.model.set, rows, w)
 	return w, p.rows.Tiles()
+}
+
+// span returns the rows from, to (exclusive) of part i, as feed has cut so many rows for fed.
+func (p *pass) span(i, rows int, fed *Linear) (from, to int) {
+	if fed != nil {
+		return p.rows.Span(i)
+	}
+	return i * normRows, min((i+1)*normRows, rows)
 }
 
 // norm returns the LayerNorm under name; gamma and beta are the names that
