@@ -194,7 +194,7 @@ type Rows struct {
 func (r *Rows) Resize(s *Set, m int, b *Panels) {
 	r.M, r.K, r.format = m, b.K, b.Format
 	p := &s.products[b.Format]
-	r.steps, r.words = b.Format.words(b.K)/4, roundUp(b.Format.rowWords(b.K), max(1, p.block))
+	r.steps, r.words = b.Format.words(b.K)/4, p.rowWords(b.Format, b.K)
 	r.outliers, r.kept = b.Outliers, b.kept
 	if b.Format == Int8 {
 		r.words += int8RowExtra + roundUp(len(b.Outliers), 4)
@@ -323,15 +323,16 @@ func (s *Set) multiply(dst tensor.Matrix, packed *Rows, a *Rows, t0, t1 int, b *
 			if next == p1 {
 				next = min(then, b.Count()-1)
 			}
-			m.tiles(dst.Data[p*Panel:], a, first, dst.Rows, b, p, n, next, r)
+			m.tiles(dst.Data[p*Panel:], a, first, dst.Rows, b, p, n, &b.panel(next)[0], r)
 			p += r.count
 		}
 		return
 	}
+	spread, ahead := s.products[b.Format].spread, (panelStep+t1-t0-1)/(t1-t0)
 	for p := p0; p < p1; p++ {
-		next := p + 1
-		if next == p1 {
-			next = min(then, b.Count()-1)
+		next := b.panel(min(then, b.Count()-1))
+		if p+1 < p1 {
+			next = b.panel(p + 1)
 		}
 		n := min(Panel, b.N-p*Panel)
 		for t := t0; t < t1; {
@@ -344,8 +345,12 @@ func (s *Set) multiply(dst tensor.Matrix, packed *Rows, a *Rows, t0, t1 int, b *
 			} else {
 				count = min(count, len(c)/(rows*Panel))
 			}
-			m.tiles(c, a, from, rows, b, p, n, next, run{count, rows * dst.Stride, rows * a.words, 0, 0, b.first, (panelStep + count - 1) / count})
-			next = p // once is enough
+			m.tiles(c, a, from, rows, b, p, n, &next[0], run{count, rows * dst.Stride, rows * a.words, 0, 0, b.first, ahead})
+			if spread {
+				next = next[min(count*a.steps*ahead/4, len(next)-1):]
+			} else {
+				next = b.panel(p) // once is enough
+			}
 			t += count
 		}
 	}
@@ -374,7 +379,7 @@ func (m *multiplication) most(tiles, rows int) int {
 // of each tile are those of a from on, and c is where the first tile lies in dst.
 //
 //go:noinline
-func (m *multiplication) tiles(c []float32, a *Rows, from, rows int, b *Panels, p, n, next int, r run) {
+func (m *multiplication) tiles(c []float32, a *Rows, from, rows int, b *Panels, p, n int, next *float32, r run) {
 	ldc, s := m.dst.Stride, m.set
 	high, wide, panels := r.count*rows, n, 1
 	if r.b != 0 { // side by side
@@ -384,7 +389,7 @@ func (m *multiplication) tiles(c []float32, a *Rows, from, rows int, b *Panels, 
 	reads(b.data[p*b.size:][:(panels-1)*b.size+len(b.panel(p))])
 	reads(b.Bias[p*Panel:][:wide])
 	writesRows(c, ldc, high, wide)
-	s.products[b.Format].tile(&c[0], ldc, &a.data[from*a.words], &b.panel(p)[0], &b.Bias[p*Panel], m.steps, rows, n, &b.panel(next)[0], r)
+	s.products[b.Format].tile(&c[0], ldc, &a.data[from*a.words], &b.panel(p)[0], &b.Bias[p*Panel], m.steps, rows, n, next, r)
 	if gelu := s.products[b.Format].gelu; m.act == GELU && gelu != nil {
 		gelu(c, ldc, high, wide)
 	} else {
@@ -393,10 +398,11 @@ func (m *multiplication) tiles(c []float32, a *Rows, from, rows int, b *Panels, 
 	if m.packed == nil {
 		return
 	}
-	at := m.packed.format.rowWords(p*Panel) * rows
+	product := &s.products[m.packed.format]
+	at := product.rowWords(m.packed.format, p*Panel) * rows
 	for i := range r.count {
 		to := m.packed.data[(from+i*rows)*m.packed.words+at:]
-		writes(to[:m.packed.format.rowWords(n)*rows])
+		writes(to[:product.rowWords(m.packed.format, n)*rows])
 		m.pack(&to[0], &c[i*rows*ldc], ldc, rows, n)
 	}
 }

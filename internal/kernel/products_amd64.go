@@ -10,11 +10,25 @@ func tileAVX2(c *float32, ldc int, a, b, bias *float32, steps, m, n int, next *f
 	inHalves(tilesAVX2[m], c, ldc, a, b, bias, steps, n, next, r)
 }
 
-// inHalves works on the two halves of the panels, one after the other.
+// inHalves works on the two halves of each panel, one after the other, while what is prefetched
+// lies side by side, and may end before what the second one prefetches.
+//
+//go:nocheckptr
 func inHalves(tile rowsFunc, c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run) {
-	tile(c, ldc, a, b, bias, steps, min(n, 16), next, r)
-	if n > 16 {
-		tile(add(c, 16), ldc, a, add(b, 16), add(bias, 16), steps, n-16, add(next, 16), r)
+	panels := 1
+	if r.b != 0 {
+		panels, r.count = r.count, 1
+	}
+	r.ahead = (r.ahead + 1) / 2
+	for i := range panels {
+		c, b, bias, next := add(c, i*r.c), add(b, i*r.b), add(bias, i*r.bias), next
+		if i+1 < panels {
+			next = add(b, r.b)
+		}
+		tile(c, ldc, a, b, bias, steps, min(n, 16), next, r)
+		if n > 16 {
+			tile(add(c, 16), ldc, a, add(b, 16), add(bias, 16), steps, n-16, add(next, r.count*steps*r.ahead/4), r)
+		}
 	}
 }
 

@@ -8,9 +8,11 @@ var bfloat16AVX2 = product{
 	how:        expanded,
 	tileRows:   6,
 	tile:       tileBFloat16AVX2,
+	spread:     true,
 	transpose:  transposeBFloat16AVX2,
 	interleave: interleaveBFloat16AVX2,
-	packRows:   packRowsBFloat16AVX2,
+	packRows:   packWideBFloat16AVX2,
+	wide:       true,
 
 	gelu:             roughGELUAVX2,
 	packExponentials: packExponentialsBFloat16AVX2,
@@ -21,9 +23,11 @@ var bfloat16AVX512 = product{
 	how:        expanded,
 	tileRows:   14,
 	tile:       tileBFloat16AVX512,
+	spread:     true,
 	transpose:  transposeBFloat16AVX2,
 	interleave: interleaveBFloat16AVX2,
-	packRows:   packRowsBFloat16AVX2,
+	packRows:   packWideBFloat16AVX2,
+	wide:       true,
 
 	gelu:             roughGELUAVX512,
 	packExponentials: packExponentialsBFloat16AVX2,
@@ -33,6 +37,7 @@ var bfloat16Dot = product{
 	how:        "bfloat16 by VDPBF16PS",
 	tileRows:   14,
 	tile:       tileBFloat16Dot,
+	spread:     true,
 	transpose:  transposeBFloat16AVX512,
 	interleave: interleaveBFloat16AVX512,
 	packRows:   packRowsBFloat16AVX512,
@@ -64,9 +69,10 @@ func packBFloat16AVX2(dst, src *float32, ld, rows, cols, rowBytes, groupBytes in
 //go:noescape
 func packBFloat16AVX512(dst, src *float32, ld, rows, cols, rowBytes, groupBytes, blockBytes int)
 
-func packRowsBFloat16AVX2(dst, src *float32, ld, m, cols int) {
-	packBFloat16AVX2(dst, src, ld, m, cols, 16, 16*m)
-}
+// packWideBFloat16AVX2: see product.wide.
+//
+//go:noescape
+func packWideBFloat16AVX2(dst, src *float32, ld, m, cols int)
 
 func packRowsBFloat16AVX512(dst, src *float32, ld, m, cols int) {
 	packBFloat16AVX512(dst, src, ld, m, cols, 16, 16*m, 64*m)
@@ -114,8 +120,9 @@ func interleaveBFloat16AVX2(dst, src *float32, ld, rows, cols int) {
 func interleaveBFloat16AVX512(dst, src *float32, ld, rows, cols int)
 
 // exponentialsBFloat16AVX2 and exponentialsBFloat16AVX512 pack the bfloat16s of
-// 2^((x-m)·factor), m the largest of x and *highest, which it becomes, four words each
-// groupBytes from the ones before, and return their sum. x is not empty. blockBytes is as in packBFloat16AVX512.
+// 2^((x-m)·factor), m the largest of x and *highest, which it becomes, eight each
+// groupBytes from the ones before, and return their sum. x is not empty. blockBytes is as in packBFloat16AVX512,
+// and the former packs them wide, see product.wide.
 //
 //go:noescape
 func exponentialsBFloat16AVX2(dst *float32, groupBytes int, x []float32, factor float32, highest *float32) float32
@@ -125,7 +132,7 @@ func exponentialsBFloat16AVX512(dst *float32, groupBytes, blockBytes int, x []fl
 
 func packExponentialsBFloat16AVX2(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32) {
 	for i := range rows {
-		*add(totals, i) = exponentialsBFloat16AVX2(add(dst, 4*i), 16*rows, unsafe.Slice(add(x, i*ld), cols), factor, add(highest, i))
+		*add(totals, i) = exponentialsBFloat16AVX2(add(dst, 8*i), 32*rows, unsafe.Slice(add(x, i*ld), cols), factor, add(highest, i))
 	}
 }
 

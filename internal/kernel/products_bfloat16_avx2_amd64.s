@@ -46,17 +46,37 @@ DATA quiet<>+24(SB)/4, $0x00400000
 DATA quiet<>+28(SB)/4, $0x00400000
 GLOBL quiet<>(SB), RODATA|NOPTR, $32
 
-// ROUND: x = 8 bfloat16s in the low halves of the words, those of x, rounded to
-// the nearest, ties to even; a NaN stays one. Changes a, b.
-#define ROUND(x, a, b) \
+// highHalf masks the high half of each word.
+DATA highHalf<>+0(SB)/4, $0xffff0000
+DATA highHalf<>+4(SB)/4, $0xffff0000
+DATA highHalf<>+8(SB)/4, $0xffff0000
+DATA highHalf<>+12(SB)/4, $0xffff0000
+DATA highHalf<>+16(SB)/4, $0xffff0000
+DATA highHalf<>+20(SB)/4, $0xffff0000
+DATA highHalf<>+24(SB)/4, $0xffff0000
+DATA highHalf<>+28(SB)/4, $0xffff0000
+GLOBL highHalf<>(SB), RODATA|NOPTR, $32
+
+// NEAREST: x = 8 bfloat16s in the high halves of the words, those of x, rounded to
+// the nearest, ties to even; a NaN stays one. The low halves mean nothing. Changes a, b.
+#define NEAREST(x, a, b) \
 	VPSLLD $15, x, a; \
 	VPSRLD $31, a, a; \          // the lowest bit that is kept
 	VPADDD half<>(SB), a, a; \
 	VPADDD x, a, a; \
 	VCMPPS $3, x, x, b; \        // NaN
 	VPOR quiet<>(SB), x, x; \
-	VBLENDVPS b, x, a, x; \
+	VBLENDVPS b, x, a, x
+
+// ROUND: x = 8 bfloat16s in the low halves of the words. Changes a, b.
+#define ROUND(x, a, b) \
+	NEAREST(x, a, b); \
 	VPSRLD $16, x, x
+
+// ROUNDWIDE: x = 8 bfloat16s as float32s. Changes a, b.
+#define ROUNDWIDE(x, a, b) \
+	NEAREST(x, a, b); \
+	VPAND highHalf<>(SB), x, x
 
 // func packBFloat16AVX2(dst, src *float32, ld, rows, cols, rowBytes, groupBytes int)
 // Words 4g to 4g+3 of row i of src, in bfloat16, to the bytes i·rowBytes +
@@ -102,6 +122,48 @@ row8:
 	JNZ  row8
 	ADDQ $32, SI
 	ADDQ R9, DI
+	SUBQ $8, CX
+	JG   columns8
+	VZEROUPPER
+	RET
+
+// func packWideBFloat16AVX2(dst, src *float32, ld, m, cols int)
+// Terms 8g to 8g+7 of row i of src, rounded to bfloat16, to dst[(g·m+i)·8:], for i < m; terms
+// beyond cols are zero. All positive.
+// Registers: SI row 0 of the 8 columns at hand, DI their place in dst, R8 ld in
+// bytes, R11 m, CX columns left, AX DX the row and the rows left, Y4 the mask of the columns.
+// Requires: AVX2
+TEXT ·packWideBFloat16AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ ld+16(FP), R8
+	MOVQ m+24(FP), R11
+	MOVQ cols+32(FP), CX
+	SHLQ $2, R8
+	VMOVDQU lanes<>(SB), Y4
+
+columns8:
+	CMPQ CX, $8
+	JGE  rows8
+	LEAQ lanes<>(SB), R13
+	SHLQ $2, CX
+	SUBQ CX, R13
+	VMOVDQU 32(R13), Y4 // the last columns
+	MOVQ $8, CX
+
+rows8:
+	MOVQ SI, AX
+	MOVQ R11, DX
+
+row8:
+	VMASKMOVPS (AX), Y4, Y0
+	ROUNDWIDE(Y0, Y1, Y2)
+	VMOVDQU Y0, (DI)
+	ADDQ R8, AX
+	ADDQ $32, DI
+	DECQ DX
+	JNZ  row8
+	ADDQ $32, SI
 	SUBQ $8, CX
 	JG   columns8
 	VZEROUPPER
@@ -164,22 +226,20 @@ done:
 	VMASKMOVPS (SI), MASK, V; \
 	VBLENDVPS MASK, V, Y6, V
 
-// POWERS8: four words of the bfloat16s of 2^(x·factor - max·factor) for the next 8
-// x to (DI), and adds them to ACC, the high terms first. Jumps to sum at the end.
+// POWERS8: the bfloat16s of 2^(x·factor - max·factor) for the next 8 x, as float32s,
+// to (DI), and adds them to ACC, the odd terms first. Jumps to sum at the end.
 // Y8 = max·factor, Y9 = factor, Y10 = -127. Changes Y0, Y2 to Y5.
 #define POWERS8(ACC) \
 	MASKED(Y2, Y5); \
 	VFMSUB213PS Y8, Y9, Y2; \
 	VMAXPS Y2, Y10, Y2; \        // a NaN stays
 	POWER; \
-	ROUND(Y0, Y2, Y3); \
+	ROUNDWIDE(Y0, Y2, Y3); \
+	VMOVDQU Y0, (DI); \
 	VEXTRACTI128 $1, Y0, X2; \
-	VPACKUSDW X2, X0, X0; \
-	VMOVDQU X0, (DI); \
-	VPSRLD $16, X0, X2; \
-	VPSLLD $16, X2, X2; \        // the high terms
-	VADDPS X2, ACC, ACC; \
-	VPSLLD $16, X0, X0; \
+	VSHUFPS $0xdd, X2, X0, X3; \ // the odd terms
+	VADDPS X3, ACC, ACC; \
+	VSHUFPS $0x88, X2, X0, X0; \
 	VADDPS X0, ACC, ACC; \
 	ADDQ $32, SI; \
 	ADDQ R9, DI; \
@@ -187,9 +247,9 @@ done:
 	JLE sum
 
 // func exponentialsBFloat16AVX2(dst *float32, groupBytes int, x []float32, factor float32, highest *float32) float32
-// The bfloat16s of 2^((x-m)·factor), m the largest of x and *highest, which it becomes, four words each groupBytes from the ones
-// before, and returns their sum. x is not empty; what the last words have beyond it
-// is zero.
+// The bfloat16s of 2^((x-m)·factor), m the largest of x and *highest, which it becomes, as float32s,
+// eight each groupBytes from the ones before, and returns their sum. x is not empty; what the last
+// eight have beyond it is zero.
 // Registers: DI dst, R9 groupBytes, SI x, CX elements left, Y6 -∞, Y7 m, X11
 // to X14 4 partial sums each, the rest as in POWERS8.
 // Requires: AVX2, FMA

@@ -49,6 +49,15 @@ func (f Format) rowWords(k int) int {
 	return f.words(k)
 }
 
+// rowWords returns the words of a row of k terms of format f that p packs.
+func (p *product) rowWords(f Format, k int) int {
+	words := roundUp(f.rowWords(k), max(1, p.block))
+	if p.wide {
+		words *= 2
+	}
+	return words
+}
+
 // panelWords returns the words of a panel of k terms.
 func (f Format) panelWords(k int) int {
 	if f == Int4 {
@@ -83,7 +92,9 @@ type product struct {
 	tileRows int    // the most rows that tile computes at once
 	tile     tileFunc
 	direct   directFunc // tile of rows that are not packed; nil = there is no such loop
+	spread   bool       // tile prefetches by run.ahead: a share of next, in place of all of it
 	block    int        // the words of a packed row that lie together; 0 = 4, or as packRows does
+	wide     bool       // packed rows have two words for each word of terms: whole numbers in 16 bits, two even ones and two odd ones of each four, and bfloat16s as float32s
 	// transpose writes element j of row i of src to term j of column i of the panel
 	// dst, for i < rows ≤ Panel and j < cols. The columns i ≥ rows, and the terms that
 	// the last word has beyond cols, are zero.

@@ -245,7 +245,7 @@ func int8Steps(reach, steps float32) (scale, inverse float32) {
 func (s *Set) packInt8Rows(dst []float32, r *Rows, x tensor.Matrix) {
 	m, groups, steps := x.Rows, len(r.kept), (len(r.outliers)+3)/4
 	p := &s.products[Int8]
-	words := roundUp(4*groups, max(4, p.block))
+	words := p.rowWords(Int8, r.K)
 	if p.packInt8 != nil {
 		p.packInt8(&dst[0], &x.Data[0], x.Stride, m, &r.kept[0], groups, steps)
 	} else {
@@ -268,7 +268,7 @@ func (s *Set) quantizeRows(dst []float32, r *Rows, x tensor.Matrix, words, steps
 	m, groups := x.Rows, len(r.kept)
 	quantize, block := s.quantize, 4
 	if p := &s.products[Int8]; p.quantize != nil {
-		quantize, block = p.quantize, p.block
+		quantize, block = p.quantize, p.rowWords(Int8, 1)
 	}
 	// The steps of all rows first: their divisions overlap.
 	var lows, highs [MaxTileRows]float32

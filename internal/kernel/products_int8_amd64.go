@@ -4,10 +4,10 @@ package kernel
 
 // The tiles of CPUs with and without VPDPBUSD, in the order of their speed.
 var (
-	int8PairsAVX2   = product{how: pairs, tileRows: 4, tile: tileInt8AVX2, gelu: roughGELUAVX2}
-	int8PairsAVX512 = product{how: pairs, tileRows: 12, tile: tileInt8AVX512, gelu: roughGELUAVX512, packInt8: packInt8AVX512}
-	int8AVXVNNI     = product{how: "int8 by VPDPBUSD (AVX-VNNI)", tileRows: 6, tile: tileAVXVNNI, gelu: roughGELUAVX2}
-	int8AVX512VNNI  = product{how: "int8 by VPDPBUSD", tileRows: 14, tile: tileAVX512VNNI, gelu: roughGELUAVX512, packInt8: packInt8AVX512}
+	int8PairsAVX2   = product{how: pairs, tileRows: 6, tile: tileInt8AVX2, spread: true, gelu: roughGELUAVX2, wide: true, quantize: quantizeWideAVX2}
+	int8PairsAVX512 = product{how: pairs, tileRows: 14, tile: tileInt8AVX512, spread: true, gelu: roughGELUAVX512, wide: true, quantize: quantizeWideAVX2}
+	int8AVXVNNI     = product{how: "int8 by VPDPBUSD (AVX-VNNI)", tileRows: 6, tile: tileAVXVNNI, spread: true, gelu: roughGELUAVX2}
+	int8AVX512VNNI  = product{how: "int8 by VPDPBUSD", tileRows: 14, tile: tileAVX512VNNI, spread: true, gelu: roughGELUAVX512, packInt8: packInt8AVX512}
 )
 
 // pairs is how CPUs multiply that have no product of 8-bit numbers without loss.
@@ -45,6 +45,12 @@ func extremesAVX2(x *float32, kept *uint16, groups int) (low, high float32)
 //
 //go:noescape
 func quantizeAVX2(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
+
+// quantizeWideAVX2 is quantizeAVX2 with the even terms of each four in 16 bits, and then the odd
+// ones.
+//
+//go:noescape
+func quantizeWideAVX2(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
 
 // extremesAVX512 requires AVX-512 F and DQ.
 //

@@ -21,10 +21,9 @@ DATA laneBits<>+56(SB)/4, $0x4000
 DATA laneBits<>+60(SB)/4, $0x8000
 GLOBL laneBits<>(SB), RODATA|NOPTR, $64
 
-// KEPT16 sets Y0 and Y1 to the elements of the group at SI that are kept by (DX),
-// the others to zero. Y14 and Y15 hold laneBits. Changes AX, Y2, Y3.
+// KEPT16 sets Y0 and Y1 to the elements of the group at SI that are kept by AX, a word
+// of kept, the others to zero. Y14 and Y15 hold laneBits. Changes Y2, Y3.
 #define KEPT16 \
-	MOVWLZX (DX), AX; \
 	VMOVD AX, X2; \
 	VPBROADCASTD X2, Y2; \
 	VPAND Y15, Y2, Y3; \
@@ -55,7 +54,13 @@ TEXT ·extremesAVX2(SB), NOSPLIT, $0-32
 	JZ   done
 
 loop:
-	KEPT16
+	MOVWLZX (DX), AX
+	CMPL    AX, $0xffff
+	JNE     some
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+
+reach:
 	VMINPS Y4, Y0, Y4
 	VMINPS Y5, Y1, Y5
 	VMAXPS Y6, Y0, Y6
@@ -66,6 +71,12 @@ loop:
 	ADDQ $2, DX
 	DECQ CX
 	JNZ  loop
+
+	JMP  done
+
+some:
+	KEPT16
+	JMP reach
 
 done:
 	VMINPS Y5, Y4, Y4
@@ -95,6 +106,22 @@ done:
 	VZEROUPPER
 	RET
 
+// TERMS16 sets Y0 to the terms of the elements in Y0 and Y1, in 16 bits, for registers as
+// in quantizeAVX2.
+#define TERMS16 \
+	VMULPS Y4, Y0, Y0; \
+	VMULPS Y4, Y1, Y1; \
+	VCVTPS2DQ Y0, Y0; \
+	VCVTPS2DQ Y1, Y1; \
+	VPADDD Y5, Y0, Y0; \
+	VPADDD Y5, Y1, Y1; \
+	VPMINSD Y6, Y0, Y0; \
+	VPMINSD Y6, Y1, Y1; \
+	VPAND Y6, Y0, Y0; \          // the low byte
+	VPAND Y6, Y1, Y1; \
+	VPACKUSDW Y1, Y0, Y0; \      // lanes 0-3 8-11 | 4-7 12-15
+	VPERMQ $0xd8, Y0, Y0
+
 // func quantizeAVX2(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
 // Registers: DI dst, R8 stride, SI x, DX kept, CX groups left, Y0 Y1 x, Y4 inverse,
 // Y5 zero, Y6 255.
@@ -115,19 +142,14 @@ TEXT ·quantizeAVX2(SB), NOSPLIT, $0-48
 	JZ   done
 
 loop:
-	KEPT16
-	VMULPS Y4, Y0, Y0
-	VMULPS Y4, Y1, Y1
-	VCVTPS2DQ Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VPADDD Y5, Y0, Y0
-	VPADDD Y5, Y1, Y1
-	VPMINSD Y6, Y0, Y0
-	VPMINSD Y6, Y1, Y1
-	VPAND Y6, Y0, Y0           // the low byte
-	VPAND Y6, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0       // lanes 0-3 8-11 | 4-7 12-15
-	VPERMQ $0xd8, Y0, Y0
+	MOVWLZX (DX), AX
+	CMPL    AX, $0xffff
+	JNE     some
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+
+terms:
+	TERMS16
 	VEXTRACTI128 $1, Y0, X1
 	VPACKUSWB X1, X0, X0
 	VMOVDQU X0, (DI)
@@ -140,3 +162,52 @@ loop:
 done:
 	VZEROUPPER
 	RET
+
+some:
+	KEPT16
+	JMP terms
+
+// func quantizeWideAVX2(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
+// Registers: DI dst, R8 stride, SI x, DX kept, CX groups left, Y0 Y1 x, Y4 inverse,
+// Y5 zero, Y6 255.
+// Requires: AVX2
+TEXT ·quantizeWideAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ stride+8(FP), R8
+	MOVQ x+16(FP), SI
+	MOVQ kept+24(FP), DX
+	MOVQ groups+32(FP), CX
+	VMOVDQU laneBits<>+0(SB), Y14
+	VMOVDQU laneBits<>+32(SB), Y15
+	VBROADCASTSS inverse+40(FP), Y4
+	VBROADCASTSS zero+44(FP), Y5
+	VPCMPEQD Y6, Y6, Y6
+	VPSRLD $24, Y6, Y6
+	TESTQ CX, CX
+	JZ   done
+
+loop:
+	MOVWLZX (DX), AX
+	CMPL    AX, $0xffff
+	JNE     some
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+
+terms:
+	TERMS16
+	VPSHUFLW $0xd8, Y0, Y0       // the even ones of each four first
+	VPSHUFHW $0xd8, Y0, Y0
+	VMOVDQU Y0, (DI)
+	ADDQ $64, SI
+	ADDQ $2, DX
+	ADDQ R8, DI
+	DECQ CX
+	JNZ  loop
+
+done:
+	VZEROUPPER
+	RET
+
+some:
+	KEPT16
+	JMP terms

@@ -249,6 +249,8 @@ var tilesInt8AVX2 = [...]rowsFunc{
 	tile2x16Int8AVX2,
 	tile3x16Int8AVX2,
 	tile4x16Int8AVX2,
+	tile5x16Int8AVX2,
+	tile6x16Int8AVX2,
 }
 
 //go:noescape
@@ -262,6 +264,12 @@ func tile3x16Int8AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, ne
 
 //go:noescape
 func tile4x16Int8AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile5x16Int8AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile6x16Int8AVX2(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
 
 var tilesInt8AVX512 = [...]rowsFunc{
 	nil,
@@ -277,6 +285,8 @@ var tilesInt8AVX512 = [...]rowsFunc{
 	tile10x32Int8AVX512,
 	tile11x32Int8AVX512,
 	tile12x32Int8AVX512,
+	tile13x32Int8AVX512,
+	tile14x32Int8AVX512,
 }
 
 //go:noescape
@@ -314,6 +324,12 @@ func tile11x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int,
 
 //go:noescape
 func tile12x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile13x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
+
+//go:noescape
+func tile14x32Int8AVX512(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
 
 var tilesAVXVNNI = [...]rowsFunc{
 	nil,

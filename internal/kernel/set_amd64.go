@@ -40,7 +40,7 @@ func detect(permitted func() bool) []*Set {
 var avx2 = Set{
 	name: "avx2",
 	products: [Formats]product{
-		Float32:  {how: "float32", tileRows: 6, tile: tileAVX2, direct: directAVX2, transpose: transposeAVX2, interleave: interleaveAVX2, packRows: packRowsAVX2, packExponentials: packExponentialsAVX2},
+		Float32:  {how: "float32", tileRows: 6, tile: tileAVX2, spread: true, direct: directAVX2, transpose: transposeAVX2, interleave: interleaveAVX2, packRows: packRowsAVX2, packExponentials: packExponentialsAVX2},
 		BFloat16: bfloat16AVX2,
 		Int8:     int8PairsAVX2,
 		Int4:     int4AVX2,
@@ -72,7 +72,7 @@ var avx2 = Set{
 var avx512 = Set{
 	name: "avx512",
 	products: [Formats]product{
-		Float32:  {how: "float32", tileRows: 14, tile: tileAVX512, direct: directAVX512, transpose: transposeAVX2, interleave: interleaveAVX2, packRows: packRowsAVX2, packExponentials: packExponentialsAVX512, packGELU: packGELUAVX512},
+		Float32:  {how: "float32", tileRows: 14, tile: tileAVX512, spread: true, direct: directAVX512, transpose: transposeAVX2, interleave: interleaveAVX2, packRows: packRowsAVX2, packExponentials: packExponentialsAVX512, packGELU: packGELUAVX512},
 		BFloat16: bfloat16AVX512,
 		Int8:     int8PairsAVX2,
 		Int4:     int4AVX2,

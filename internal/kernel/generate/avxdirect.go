@@ -4,8 +4,8 @@ import "fmt"
 
 // directLevels are the tiles of rows that are not packed.
 var directLevels = []level{
-	{"products_direct_avx2_amd64.s", "AVX2", "Y", 6, 8, "AVX2, FMA", nil, true},
-	{"products_direct_avx512_amd64.s", "AVX512", "Z", 14, 16, "AVX512F", nil, true},
+	{"products_direct_avx2_amd64.s", "AVX2", "Y", 6, 8, "AVX2, FMA", nil, true, false},
+	{"products_direct_avx512_amd64.s", "AVX512", "Z", 14, 16, "AVX512F", nil, true, false},
 }
 
 // directName returns the name of the kernel of m rows.

@@ -6,15 +6,15 @@ import "fmt"
 type int8Level struct{ level }
 
 var int8Levels = []int8Level{
-	{level{"products_tile_int8_avx2_amd64.s", "Int8AVX2", "Y", 4, 8, "AVX2, FMA", multiplyPairs, false}},
-	{level{"products_tile_int8_avx512_amd64.s", "Int8AVX512", "Z", 12, 16, "AVX-512 F, BW", multiplyPairs, false}},
-	{level{"products_tile_int8_avxvnni_amd64.s", "AVXVNNI", "Y", 6, 8, "AVX-VNNI, FMA", multiplyWordsVEX, false}},
-	{level{"products_tile_int8_avx512vnni_amd64.s", "AVX512VNNI", "Z", 14, 16, "AVX-512 F, VNNI", multiplyWords, false}},
+	{level{"products_tile_int8_avx2_amd64.s", "Int8AVX2", "Y", 6, 8, "AVX2, FMA", multiplyPairs, false, true}},
+	{level{"products_tile_int8_avx512_amd64.s", "Int8AVX512", "Z", 14, 16, "AVX-512 F, BW", multiplyPairs, false, true}},
+	{level{"products_tile_int8_avxvnni_amd64.s", "AVXVNNI", "Y", 6, 8, "AVX-VNNI, FMA", multiplyWordsVEX, false, false}},
+	{level{"products_tile_int8_avx512vnni_amd64.s", "AVX512VNNI", "Z", 14, 16, "AVX-512 F, VNNI", multiplyWords, false, false}},
 }
 
 // tile writes the kernel of m rows.
 func (l int8Level) tile(w *asm, m int) {
-	step := fmt.Sprintf("$%d", 16*m)
+	step := 4 * l.rowWord() * m
 	fmt.Fprintf(w, `
 // func tile%dx%d%s(c *float32, ldc int, a, b, bias *float32, steps, n int, next *float32, r run)
 // c = (a·b in whole numbers)·scales + bias + a·b of the outliers, for %d rows and
@@ -32,14 +32,14 @@ TEXT ·tile%dx%d%s(SB), NOSPLIT, $0-120
 	MOVQ CX, DI
 	SHLQ $9, DI
 	ADDQ BX, DI
-`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, l.masks(), l.acc(0, 0), l.acc(m-1, 1), l.b(0), l.requires, m, 2*l.lanes, l.suffix, l.begin(), 16*m)
+`, m, 2*l.lanes, l.suffix, m, 2*l.lanes, l.masks(), l.acc(0, 0), l.acc(m-1, 1), l.b(0), l.requires, m, 2*l.lanes, l.suffix, l.begin(), step)
 	l.zeroPoints(w, m, "R8", "DI")
 	w.line("TESTQ CX, CX")
 	w.line("JZ    scale")
-	l.steps(w, "loop", m, step, l.word)
+	l.steps(w, "loop", m, l.rowWord(), fmt.Sprintf("$%d", step), l.word)
 	w.label("\nscale")
 	l.scale(w, m)
-	l.outliers(w, m, step)
+	l.outliers(w, m, fmt.Sprintf("$%d", 16*m))
 	w.line("MOVQ R11, DI")
 	l.store(w, m, l.b(0), l.b(1))
 }
@@ -82,7 +82,7 @@ func (l int8Level) outliers(w *asm, m int, apart string) {
 	w.line("ADDQ $%d, BX", 8*panel)
 	w.line("TESTL CX, CX")
 	w.line("JZ    store")
-	l.steps(w, "outliers", m, apart, level.float32Word)
+	l.steps(w, "outliers", m, 4, apart, level.float32Word)
 	w.label("\nstore")
 }
 
@@ -126,28 +126,23 @@ func multiplyWordsVEX(l level, w *asm, m, k int) {
 	}
 }
 
-// multiplyPairs writes two products of 16-bit numbers to a lane at once, twice:
-// of the even and of the odd bytes of the words.
+// multiplyPairs writes two products of 16-bit numbers to a lane at once, twice: of the even
+// and of the odd bytes of the words, which the rows have apart.
 func multiplyPairs(l level, w *asm, m, k int) {
-	l.loadWord(w, k)
-	first := 2 * l.rows
-	b := [2]string{l.reg(first), l.reg(first + 1)}
-	odd := [2]string{l.reg(first + 2), l.reg(first + 3)}
-	even, a, product := b, [2]string{l.reg(first + 4), l.reg(first + 5)}, l.reg(first+6)
-	for h := range 2 {
-		w.line("VPSRAW $8, %s, %s // odd bytes", b[h], odd[h])
-		w.line("VPSLLW $8, %s, %s", b[h], b[h])
-		w.line("VPSRAW $8, %s, %s // even bytes", b[h], b[h])
-	}
-	for r := range m {
-		w.line("VPBROADCASTD %d(AX), %s", r*16+k*4, a[0])
-		w.line("VPSRLW $8, %s, %s // odd bytes", a[0], a[1])
-		w.line("VPSLLW $8, %s, %s", a[0], a[0])
-		w.line("VPSRLW $8, %s, %s // even bytes", a[0], a[0])
+	a, product := l.a(0), l.a(1)
+	for i, bytes := range []string{"even", "odd"} {
+		l.loadWord(w, k)
 		for h := range 2 {
-			for i, terms := range [2]string{even[h], odd[h]} {
-				w.line("VPMADDWD %s, %s, %s", terms, a[i], product)
-				w.line("VPADDD %s, %s, %s", product, l.acc(r, h), l.acc(r, h))
+			if i == 0 {
+				w.line("VPSLLW $8, %s, %[1]s", l.b(h))
+			}
+			w.line("VPSRAW $8, %s, %[1]s // %s bytes", l.b(h), bytes)
+		}
+		for r := range m {
+			w.line("VPBROADCASTD %d(AX), %s", r*32+k*8+i*4, a)
+			for h := range 2 {
+				w.line("VPMADDWD %s, %s, %s", l.b(h), a, product)
+				w.line("VPADDD %s, %s, %[2]s", product, l.acc(r, h))
 			}
 		}
 	}

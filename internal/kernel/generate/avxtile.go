@@ -16,14 +16,15 @@ type level struct {
 	requires string
 	word     func(l level, w *asm, m, k int) // writes the sums with word k of 4
 	parts    bool                            // the sums are added of parts of sumTerms
+	wide     bool                            // rows have two words for each of the columns
 }
 
 var levels = []level{
-	{"products_tile_avx2_amd64.s", "AVX2", "Y", 6, 8, "AVX2, FMA", level.float32Word, true},
-	{"products_tile_avx512_amd64.s", "AVX512", "Z", 14, 16, "AVX512F", level.float32Word, true},
-	{"products_tile_bfloat16_avx2_amd64.s", "BFloat16AVX2", "Y", 6, 8, "AVX2, FMA", level.bfloat16Halves, false},
-	{"products_tile_bfloat16_avx512_amd64.s", "BFloat16AVX512", "Z", 14, 16, "AVX512F", level.bfloat16Halves, false},
-	{"products_tile_bfloat16_dot_amd64.s", "BFloat16Dot", "Z", 14, 16, "AVX512F, AVX512BF16", level.bfloat16Dot, false},
+	{"products_tile_avx2_amd64.s", "AVX2", "Y", 6, 8, "AVX2, FMA", level.float32Word, true, false},
+	{"products_tile_avx512_amd64.s", "AVX512", "Z", 14, 16, "AVX512F", level.float32Word, true, false},
+	{"products_tile_bfloat16_avx2_amd64.s", "BFloat16AVX2", "Y", 6, 8, "AVX2, FMA", level.bfloat16Halves, false, true},
+	{"products_tile_bfloat16_avx512_amd64.s", "BFloat16AVX512", "Z", 14, 16, "AVX512F", level.bfloat16Halves, false, true},
+	{"products_tile_bfloat16_dot_amd64.s", "BFloat16Dot", "Z", 14, 16, "AVX512F, AVX512BF16", level.bfloat16Dot, false, false},
 }
 
 // panel is the number of columns of a packed panel of b.
@@ -109,7 +110,7 @@ TEXT ·tile%dx%d%s(SB), %s-120
 	w.line("TESTQ %s, %[1]s", l.left())
 	w.line("JZ    store")
 	l.beginPart(w, "r_first+104(FP)", sumTerms/4)
-	l.steps(w, "loop", m, fmt.Sprintf("$%d", 16*m), l.word)
+	l.steps(w, "loop", m, l.rowWord(), fmt.Sprintf("$%d", 4*l.rowWord()*m), l.word)
 	l.endPart(w, m)
 	w.label("\nstore")
 	if l.parts {
@@ -230,9 +231,17 @@ func (l level) endPart(w *asm, m int) {
 // itself are then few enough beside it.
 const longWord = 30
 
-// steps writes the loop over CX > 0 steps of 4 words; apart is from one step of a row
-// to the next, in bytes.
-func (l level) steps(w *asm, label string, m int, apart string, word func(l level, w *asm, m, k int)) {
+// rowWord returns the bytes that a row has for a word of the columns.
+func (l level) rowWord() int {
+	if l.wide {
+		return 8
+	}
+	return 4
+}
+
+// steps writes the loop over CX > 0 steps of 4 words, of so many bytes each in a row; apart is
+// from one step of a row to the next, in bytes.
+func (l level) steps(w *asm, label string, m, rowWord int, apart string, word func(l level, w *asm, m, k int)) {
 	first := new(asm)
 	l.prefetch(first, 0)
 	word(l, first, m, 0)
@@ -252,15 +261,15 @@ func (l level) steps(w *asm, label string, m int, apart string, word func(l leve
 	w.line("SHLQ $2, CX // words")
 	w.label("\n" + label)
 	w.Write(first.Bytes())
-	w.line("ADDQ $4, AX")
+	w.line("ADDQ $%d, AX", rowWord)
 	w.line("ADDQ $%d, BX", 4*panel)
-	w.line("ADDQ $%d, R9", 4*panel)
+	w.line("ADDQ $%d, R9", 8*l.lanes)
 	w.line("DECQ CX")
 	w.line("TESTB $3, CX")
 	w.line("JNZ  %s", label)
-	w.line("SUBQ $16, AX")
+	w.line("SUBQ $%d, AX", 4*rowWord)
 	w.line("ADDQ %s, AX", apart)
-	w.line("SUBQ $%d, R9", 16*panel)
+	w.line("SUBQ $%d, R9", 32*l.lanes)
 	w.line("ADDQ %s, R9", l.ahead())
 	w.line("TESTQ CX, CX")
 	w.line("JNZ  %s", label)
@@ -270,15 +279,15 @@ func (l level) steps(w *asm, label string, m int, apart string, word func(l leve
 // has one.
 func (l level) ahead() string {
 	if l.suffix == "" {
-		return fmt.Sprintf("$%d", 16*panel)
+		return fmt.Sprintf("$%d", 32*l.lanes)
 	}
 	return "r_ahead+112(FP)"
 }
 
-// prefetch writes the prefetch of word k of the next panel's step.
+// prefetch writes the prefetch of what word k has of the next panel's step: as much as it reads.
 func (l level) prefetch(w *asm, k int) {
 	for line := 0; line < 8*l.lanes; line += 64 {
-		w.line("PREFETCHT1 %d(R9)", k*4*panel+line)
+		w.line("PREFETCHT1 %d(R9)", k*8*l.lanes+line)
 	}
 }
 

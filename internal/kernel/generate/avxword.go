@@ -10,17 +10,14 @@ func (l level) loadColumns(w *asm, k int) {
 // float32Word adds the product of one term.
 func (l level) float32Word(w *asm, m, k int) {
 	l.loadColumns(w, k)
-	l.multiplyRows(w, m, k, "")
+	l.multiplyRows(w, m, 16, 4*k)
 }
 
-// multiplyRows adds the columns at hand times each row's word, of which the
-// instruction takes one half, %[1]s, where it is not empty.
-func (l level) multiplyRows(w *asm, m, k int, half string) {
+// multiplyRows adds the columns at hand times each row's term, from bytes on in its step of
+// so many bytes.
+func (l level) multiplyRows(w *asm, m, step, from int) {
 	for r := range m {
-		w.line("VBROADCASTSS %d(AX), %s", r*16+k*4, l.a(r))
-		if half != "" {
-			w.line(half, l.a(r))
-		}
+		w.line("VBROADCASTSS %d(AX), %s", r*step+from, l.a(r))
 		for h := range 2 {
 			w.line("VFMADD231PS %s, %s, %s", l.b(h), l.a(r), l.acc(r, h))
 		}
@@ -28,18 +25,18 @@ func (l level) multiplyRows(w *asm, m, k int, half string) {
 }
 
 // bfloat16Halves adds the products of two terms, each as a float32: the high one
-// first, as VDPBF16PS does.
+// first, as VDPBF16PS does. Those of the rows are float32s in memory.
 func (l level) bfloat16Halves(w *asm, m, k int) {
 	high := "VPAND highHalf<>(SB), %[1]s, %[1]s"
 	if l.register == "Z" {
 		high = "VPANDD.BCST highHalf<>(SB), %[1]s, %[1]s"
 	}
-	for _, half := range []string{high, "VPSLLD $16, %[1]s, %[1]s"} {
+	for i, half := range []string{high, "VPSLLD $16, %[1]s, %[1]s"} {
 		l.loadColumns(w, k)
 		for h := range 2 {
 			w.line(half, l.b(h))
 		}
-		l.multiplyRows(w, m, k, half)
+		l.multiplyRows(w, m, 32, 8*k+4-4*i)
 	}
 }
 
