@@ -140,10 +140,10 @@ func multiplyPairs(l level, w *asm, m, k int) {
 		}
 		for r := range m {
 			w.line("VPBROADCASTD %d(AX), %s", r*32+k*8+i*4, a)
-			for h := range 2 {
-				w.line("VPMADDWD %s, %s, %s", l.b(h), a, product)
-				w.line("VPADDD %s, %s, %[2]s", product, l.acc(r, h))
-			}
+			w.line("VPMADDWD %s, %s, %s", l.b(0), a, product)
+			w.line("VPMADDWD %s, %s, %[2]s", l.b(1), a)
+			w.line("VPADDD %s, %s, %[2]s", product, l.acc(r, 0))
+			w.line("VPADDD %s, %s, %[2]s", a, l.acc(r, 1))
 		}
 	}
 }
