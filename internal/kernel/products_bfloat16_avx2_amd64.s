@@ -226,11 +226,10 @@ done:
 	VMASKMOVPS (SI), MASK, V; \
 	VBLENDVPS MASK, V, Y6, V
 
-// POWERS8: the bfloat16s of 2^(x·factor - max·factor) for the next 8 x, as float32s,
-// to (DI), and adds them to ACC, the odd terms first. Jumps to sum at the end.
+// POWERS8: the bfloat16s of 2^(x·factor - max·factor) for the 8 x of Y2, as float32s,
+// to (DI), and adds them to ACC, the odd terms first.
 // Y8 = max·factor, Y9 = factor, Y10 = -127. Changes Y0, Y2 to Y5.
 #define POWERS8(ACC) \
-	MASKED(Y2, Y5); \
 	VFMSUB213PS Y8, Y9, Y2; \
 	VMAXPS Y2, Y10, Y2; \        // a NaN stays
 	POWER; \
@@ -241,8 +240,13 @@ done:
 	VADDPS X3, ACC, ACC; \
 	VSHUFPS $0x88, X2, X0, X0; \
 	VADDPS X0, ACC, ACC; \
+	ADDQ R9, DI
+
+// LAST8: POWERS8 of the next of the last CX x. Jumps to sum at the end.
+#define LAST8(ACC) \
+	MASKED(Y2, Y5); \
+	POWERS8(ACC); \
 	ADDQ $32, SI; \
-	ADDQ R9, DI; \
 	SUBQ $8, CX; \
 	JLE sum
 
@@ -264,11 +268,20 @@ TEXT ·exponentialsBFloat16AVX2(SB), NOSPLIT, $0-60
 	VBROADCASTSS (R8), Y7
 
 max8:
-	MASKED(Y0, Y5)
+	SUBQ $8, CX
+	JLT  maxLast
+	VMOVUPS (SI), Y0
 	VMAXPS Y7, Y0, Y7         // a NaN is left out
 	ADDQ $32, SI
-	SUBQ $8, CX
-	JG   max8
+	JMP  max8
+
+maxLast:
+	ADDQ $8, CX
+	JZ   highest
+	MASKED(Y0, Y5)
+	VMAXPS Y7, Y0, Y7
+
+highest:
 	VMOVAPS Y7, Y0
 	MAX8
 	VMOVSS X0, (R8)
@@ -282,12 +295,29 @@ max8:
 	MOVQ x_base+16(FP), SI
 	MOVQ x_len+24(FP), CX
 
+	SUBQ $32, CX
+	JLT  last
+
 loop32:
+	VMOVUPS (SI), Y2
 	POWERS8(X11)
+	VMOVUPS 32(SI), Y2
 	POWERS8(X12)
+	VMOVUPS 64(SI), Y2
 	POWERS8(X13)
+	VMOVUPS 96(SI), Y2
 	POWERS8(X14)
-	JMP  loop32
+	ADDQ $128, SI
+	SUBQ $32, CX
+	JGE  loop32
+
+last:
+	ADDQ $32, CX
+	JZ   sum
+	LAST8(X11)
+	LAST8(X12)
+	LAST8(X13)
+	LAST8(X14)
 
 sum:
 	VADDPS X13, X11, X11      // i and i+8
