@@ -36,7 +36,7 @@ func tileAVX512VNNI(c *float32, ldc int, a, b, bias *float32, steps, m, n int, n
 
 // The loops: see int8Loops.
 
-// extremesAVX2 requires AVX2 and FMA.
+// extremesAVX2 requires AVX2.
 //
 //go:noescape
 func extremesAVX2(x *float32, kept *uint16, groups int) (low, high float32)
@@ -46,8 +46,8 @@ func extremesAVX2(x *float32, kept *uint16, groups int) (low, high float32)
 //go:noescape
 func quantizeAVX2(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
 
-// quantizeWideAVX2 is quantizeAVX2 with the even terms of each four in 16 bits, and then the odd
-// ones.
+// quantizeWideAVX2 is quantizeAVX2 of rows, whose terms are from 0 on, with the even ones of each four
+// in 16 bits, and then the odd ones.
 //
 //go:noescape
 func quantizeWideAVX2(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)

@@ -35,8 +35,8 @@ GLOBL laneBits<>(SB), RODATA|NOPTR, $64
 
 // func extremesAVX2(x *float32, kept *uint16, groups int) (low, high float32)
 // Registers: SI x, DX kept, CX groups left, Y0 Y1 x, Y4 Y5 low, Y6 Y7 high, Y8 Y9
-// Σ x·0, Y13 zero.
-// Requires: AVX2, FMA
+// the bits of x·0, Y13 zero.
+// Requires: AVX2
 TEXT ·extremesAVX2(SB), NOSPLIT, $0-32
 	MOVQ x+0(FP), SI
 	MOVQ kept+8(FP), DX
@@ -65,8 +65,10 @@ reach:
 	VMINPS Y5, Y1, Y5
 	VMAXPS Y6, Y0, Y6
 	VMAXPS Y7, Y1, Y7
-	VFMADD231PS Y13, Y0, Y8    // x·0: NaN where x is not finite
-	VFMADD231PS Y13, Y1, Y9
+	VMULPS Y13, Y0, Y0         // NaN where x is not finite
+	VMULPS Y13, Y1, Y1
+	VORPS Y0, Y8, Y8
+	VORPS Y1, Y9, Y9
 	ADDQ $64, SI
 	ADDQ $2, DX
 	DECQ CX
@@ -81,46 +83,30 @@ some:
 done:
 	VMINPS Y5, Y4, Y4
 	VMAXPS Y7, Y6, Y6
-	VADDPS Y9, Y8, Y8
+	VORPS Y9, Y8, Y8
 	VEXTRACTF128 $1, Y4, X5
 	VEXTRACTF128 $1, Y6, X7
 	VEXTRACTF128 $1, Y8, X9
 	VMINPS X5, X4, X4
 	VMAXPS X7, X6, X6
-	VADDPS X9, X8, X8
+	VORPS X9, X8, X8
 	VPERMILPS $0x4e, X4, X5
 	VPERMILPS $0x4e, X6, X7
 	VPERMILPS $0x4e, X8, X9
 	VMINPS X5, X4, X4
 	VMAXPS X7, X6, X6
-	VADDPS X9, X8, X8
+	VORPS X9, X8, X8
 	VPERMILPS $0xb1, X4, X5
 	VPERMILPS $0xb1, X6, X7
 	VPERMILPS $0xb1, X8, X9
 	VMINSS X5, X4, X4
 	VMAXSS X7, X6, X6
-	VADDSS X9, X8, X8
+	VORPS X9, X8, X8
 	VADDSS X8, X6, X6          // NaN where an element was not finite
 	VMOVSS X4, low+24(FP)
 	VMOVSS X6, high+28(FP)
 	VZEROUPPER
 	RET
-
-// TERMS16 sets Y0 to the terms of the elements in Y0 and Y1, in 16 bits, for registers as
-// in quantizeAVX2.
-#define TERMS16 \
-	VMULPS Y4, Y0, Y0; \
-	VMULPS Y4, Y1, Y1; \
-	VCVTPS2DQ Y0, Y0; \
-	VCVTPS2DQ Y1, Y1; \
-	VPADDD Y5, Y0, Y0; \
-	VPADDD Y5, Y1, Y1; \
-	VPMINSD Y6, Y0, Y0; \
-	VPMINSD Y6, Y1, Y1; \
-	VPAND Y6, Y0, Y0; \          // the low byte
-	VPAND Y6, Y1, Y1; \
-	VPACKUSDW Y1, Y0, Y0; \      // lanes 0-3 8-11 | 4-7 12-15
-	VPERMQ $0xd8, Y0, Y0
 
 // func quantizeAVX2(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
 // Registers: DI dst, R8 stride, SI x, DX kept, CX groups left, Y0 Y1 x, Y4 inverse,
@@ -149,7 +135,18 @@ loop:
 	VMOVUPS 32(SI), Y1
 
 terms:
-	TERMS16
+	VMULPS Y4, Y0, Y0
+	VMULPS Y4, Y1, Y1
+	VCVTPS2DQ Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VPADDD Y5, Y0, Y0
+	VPADDD Y5, Y1, Y1
+	VPMINSD Y6, Y0, Y0
+	VPMINSD Y6, Y1, Y1
+	VPAND Y6, Y0, Y0           // the low byte
+	VPAND Y6, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0       // lanes 0-3 8-11 | 4-7 12-15
+	VPERMQ $0xd8, Y0, Y0
 	VEXTRACTI128 $1, Y0, X1
 	VPACKUSWB X1, X0, X0
 	VMOVDQU X0, (DI)
@@ -168,6 +165,7 @@ some:
 	JMP terms
 
 // func quantizeWideAVX2(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)
+// The result is from 0 on.
 // Registers: DI dst, R8 stride, SI x, DX kept, CX groups left, Y0 Y1 x, Y4 inverse,
 // Y5 zero, Y6 255.
 // Requires: AVX2
@@ -182,7 +180,7 @@ TEXT ·quantizeWideAVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS inverse+40(FP), Y4
 	VBROADCASTSS zero+44(FP), Y5
 	VPCMPEQD Y6, Y6, Y6
-	VPSRLD $24, Y6, Y6
+	VPSRLW $8, Y6, Y6
 	TESTQ CX, CX
 	JZ   done
 
@@ -194,7 +192,15 @@ loop:
 	VMOVUPS 32(SI), Y1
 
 terms:
-	TERMS16
+	VMULPS Y4, Y0, Y0
+	VMULPS Y4, Y1, Y1
+	VCVTPS2DQ Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VPADDD Y5, Y0, Y0
+	VPADDD Y5, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0         // lanes 0-3 8-11 | 4-7 12-15; what is not finite is 0
+	VPMINUW Y6, Y0, Y0
+	VPERMQ $0xd8, Y0, Y0
 	VPSHUFLW $0xd8, Y0, Y0       // the even ones of each four first
 	VPSHUFHW $0xd8, Y0, Y0
 	VMOVDQU Y0, (DI)
