@@ -173,7 +173,7 @@ func (s *Set) Pack(p *Panels, i int, b tensor.Matrix) {
 
 // Rows is the left side a (m×k) of a product, packed for the tiles of a set and
 // for panels of one format: tile t holds its rows' words in groups of 4 (or what the
-// set's block is), row after row. The rows are spread evenly over as few tiles as hold them.
+// set's block is; twice as many where it packs them wide), row after row. The rows are spread evenly over as few tiles as hold them.
 type Rows struct {
 	M, K   int
 	format Format

@@ -110,7 +110,7 @@ type product struct {
 	// highest has of it, where the row's highest is written, and its sum to totals; nil =
 	// there is no such loop, and the two are run.
 	packExponentials func(dst, x *float32, ld, rows, cols int, factor float32, highest, totals *float32)
-	// quantize is that of Int8 for rows in blocks of 16 words, stride bytes apart; nil
+	// quantize is that of Int8 for rows in blocks or wide, stride bytes apart; nil
 	// where rows are packed by int8Loops. What the last block has beyond them is not
 	// written: the tile multiplies it with zeros.
 	quantize func(dst *byte, stride int, x *float32, kept *uint16, groups int, inverse float32, zero int32)

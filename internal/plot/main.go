@@ -48,5 +48,5 @@ func run(args []string) error {
 	if err := os.WriteFile(args[1], []byte(filled), 0o666); err != nil {
 		return err
 	}
-	return os.WriteFile(args[2], all.chart().draw(), 0o666)
+	return os.WriteFile(args[2], all.machines()[0].chart().draw(), 0o666)
 }

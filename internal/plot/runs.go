@@ -162,6 +162,18 @@ func (all records) distinct(of func(record) string) (values []string) {
 	return values
 }
 
+// machines returns the runs of each CPU, in order of their first, at least of one.
+func (all records) machines() []records {
+	var each []records
+	for _, cpu := range all.distinct(func(r record) string { return r.CPU }) {
+		each = append(each, slices.DeleteFunc(slices.Clone(all), func(r record) bool { return r.CPU != cpu }))
+	}
+	if each == nil {
+		each = []records{nil}
+	}
+	return each
+}
+
 // source says where and when the runs were made, and with what, in two lines.
 func (all records) source() []string {
 	join := func(of func(record) string) string { return strings.Join(all.distinct(of), "; ") }

@@ -55,6 +55,21 @@ func TestTables(t *testing.T) {
 | Rhumb int8 | 0.4000 | 0.2000 | 100.00 |
 `, tables["quality"])
 	assert.Equal(t, 2, strings.Count(tables["scaling"], "\n"), "no shape was measured")
+	assert.Empty(t, tables["others"])
+	const other = `{"date": "d3", "commit": "c3", "cpu": "y", "versions": {"a": "1"}, "model": "base", "texts": "1x16", "threads": 2, "tokens": 16, "seconds": {"OpenVINO int8": [6], "Rhumb int8": [4]}}`
+	both, err := parse([]byte(some + other))
+	require.NoError(t, err)
+	of := both.tables()
+	assert.Equal(t, `
+y; Rhumb at commit c3; d3;
+a 1.
+
+| model | threads | precision | 1x16 | 1x128 | 8x128 | 32x128 | 1x512 | 8x512 | corpus |
+|---|---|---|---|---|---|---|---|---|---|
+| base | 2 | int8 | 1.50 |  |  |  |  |  |  |
+`, of["others"])
+	of["others"] = ""
+	assert.Equal(t, tables, of, "figures of two machines do not meet")
 	picture := string(all.chart().draw())
 	wellFormed(t, picture)
 	assert.Contains(t, picture, `width="110" height="14" fill="#0b7a75"`) // the longest is Rhumb's

@@ -40,9 +40,15 @@ func (t *table) row(names []string, cells ...string) {
 	}
 }
 
-// tables returns the parts of the documentation by their names.
+// tables returns the parts of the documentation by their names: those of the first machine, and others, of those behind it.
 func (all records) tables() map[string]string {
+	machines, others := all.machines(), ""
+	for _, one := range machines[1:] {
+		others += "\n" + strings.Join(one.source(), "\n") + ".\n\n" + one.shapes()
+	}
+	all = machines[0]
 	return map[string]string{
+		"others":   others,
 		"source":   strings.Join(all.source(), "\n") + ".\n",
 		"backends": all.backends(),
 		"quality":  all.quality(),
