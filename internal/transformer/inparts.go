@@ -3,6 +3,7 @@ package transformer
 import (
 	"context"
 	"runtime"
+	"runtime/debug"
 
 	"github.com/rhumb-go/rhumb/internal/kernel"
 	"github.com/rhumb-go/rhumb/internal/parallel"
@@ -45,27 +46,32 @@ func (m *Model) widest() (most int) {
 // InParts runs some sequences of b after the other, and gives use what it makes of them, which has the bits
 // of Forward. m is not in use. The memory of all this is free again when it returns.
 func (m *Model) InParts(ctx context.Context, team *parallel.Team, b Batch, use Part) error {
-	most := m.partTokens()
-	var p *pass // not of a pool, which would keep it
+	most, largest := m.partTokens(), 0
+	for from := 0; from < b.Sequences(); {
+		to := b.part(from, most)
+		largest = max(largest, b.Starts[to]-b.Starts[from])
+		from = to
+	}
+	p := &pass{model: m} // not of a pool, which would keep it
 	var memory []float32
-	largest := 0
-	for from, to := 0, 0; from < b.Sequences(); from = to {
-		for to = from + 1; to < b.Sequences() && b.Starts[to]-b.Starts[from] < most; {
-			to++
+	debug.FreeOSMemory() // before what is large, and at once as large as it becomes
+	p.matrix(bufferInner, largest, m.widest())
+	for i := range m.Layers {
+		if w := m.Layers[i].MLP.Down; w != nil {
+			p.rows.Resize(m.set, largest, w)
 		}
-		tokens := b.Starts[to] - b.Starts[from]
-		if tokens > largest {
-			p, memory, largest = &pass{model: m}, nil, tokens
-			runtime.GC() // what grows has no use of the smaller one,
-			p.matrix(bufferInner, tokens, m.widest())
-		}
-		states := reuse(&memory, tokens, m.Hidden)
+	}
+	reuse(&memory, largest, m.Hidden)
+	for from := 0; from < b.Sequences(); {
+		to := b.part(from, most)
+		states := reuse(&memory, b.Starts[to]-b.Starts[from], m.Hidden)
 		if err := p.forward(ctx, team, states, b.sequences(from, to), nil); err != nil {
 			return err
 		}
 		if use != nil {
 			use(from, to, states)
 		}
+		from = to
 	}
 	p, memory = nil, nil
 	if m.spare != nil {
@@ -73,6 +79,14 @@ func (m *Model) InParts(ctx context.Context, team *parallel.Team, b Batch, use P
 	}
 	runtime.GC() // and what is packed next of all
 	return nil
+}
+
+// part returns the end of a part of b that begins with sequence from: it has so many tokens or more, but at the end.
+func (b Batch) part(from, most int) (to int) {
+	for to = from + 1; to < b.Sequences() && b.Starts[to]-b.Starts[from] < most; {
+		to++
+	}
+	return to
 }
 
 // sequences returns those from, from+1, … to (exclusive) of b.
