@@ -2,6 +2,7 @@ package transformer
 
 import (
 	"context"
+	"iter"
 	"runtime"
 	"runtime/debug"
 
@@ -47,10 +48,8 @@ func (m *Model) widest() (most int) {
 // of Forward. m is not in use. The memory of all this is free again when it returns.
 func (m *Model) InParts(ctx context.Context, team *parallel.Team, b Batch, use Part) error {
 	most, largest := m.partTokens(), 0
-	for from := 0; from < b.Sequences(); {
-		to := b.part(from, most)
+	for from, to := range b.parts(most) {
 		largest = max(largest, b.Starts[to]-b.Starts[from])
-		from = to
 	}
 	p := &pass{model: m} // not of a pool, which would keep it
 	var memory []float32
@@ -62,8 +61,7 @@ func (m *Model) InParts(ctx context.Context, team *parallel.Team, b Batch, use P
 		}
 	}
 	reuse(&memory, largest, m.Hidden)
-	for from := 0; from < b.Sequences(); {
-		to := b.part(from, most)
+	for from, to := range b.parts(most) {
 		states := reuse(&memory, b.Starts[to]-b.Starts[from], m.Hidden)
 		if err := p.forward(ctx, team, states, b.sequences(from, to), nil); err != nil {
 			return err
@@ -71,7 +69,6 @@ func (m *Model) InParts(ctx context.Context, team *parallel.Team, b Batch, use P
 		if use != nil {
 			use(from, to, states)
 		}
-		from = to
 	}
 	p, memory = nil, nil
 	if m.spare != nil {
@@ -81,12 +78,18 @@ func (m *Model) InParts(ctx context.Context, team *parallel.Team, b Batch, use P
 	return nil
 }
 
-// part returns the end of a part of b that begins with sequence from: it has so many tokens or more, but at the end.
-func (b Batch) part(from, most int) (to int) {
-	for to = from + 1; to < b.Sequences() && b.Starts[to]-b.Starts[from] < most; {
-		to++
+// parts yields the sequences from, to (exclusive) of each part of b: so many tokens or more, but in the last one.
+func (b Batch) parts(most int) iter.Seq2[int, int] {
+	return func(yield func(from, to int) bool) {
+		for from, to := 0, 0; from < b.Sequences(); from = to {
+			for to = from + 1; to < b.Sequences() && b.Starts[to]-b.Starts[from] < most; {
+				to++
+			}
+			if !yield(from, to) {
+				return
+			}
+		}
 	}
-	return to
 }
 
 // sequences returns those from, from+1, … to (exclusive) of b.
