@@ -154,7 +154,7 @@ func (t *Team) between(yielded time.Duration) time.Duration {
 // Close ends the team's goroutines and waits for them.
 func (t *Team) Close() {
 	if t != nil {
-		t.closed.Store(true)
+		t.closed.Swap(true) // see sleeper
 		t.rouse(t.size)
 		t.workers.Wait()
 	}
@@ -201,7 +201,7 @@ func (t *Team) run(n int, task Task, short bool) {
 	}
 	t.width.Store(int32(width))
 	t.done.Store(0)
-	t.state.Store((t.state.Load()>>32+1)<<32 | uint64(n))
+	t.state.Swap((t.state.Load()>>32+1)<<32 | uint64(n)) // see sleeper
 	t.start(width)
 	t.rouse(min(n, width))
 	wait := patience{yielded: t.yielded}
@@ -319,7 +319,11 @@ func (t *Team) over(p *patience) bool {
 	return long
 }
 
-// A sleeper is one who can sleep until another wakes him.
+// A sleeper is one who can sleep until another wakes him. One writes that he sleeps and reads
+// whether what he waits for is there, the other writes that it is and reads whether he sleeps:
+// each write has to be seen before the read that follows. So Go's Store and Load promise,
+// but where QEMU runs arm64 on amd64 a Store may come after the Load (observed with version
+// 7.2). Writes that read as well hold everywhere, at no cost on amd64.
 type sleeper struct {
 	asleep atomic.Bool
 	wake   chan struct{} // of one element
@@ -328,7 +332,7 @@ type sleeper struct {
 
 // sleep returns when rouse was called, or at once if what is waited for is there.
 func (s *sleeper) sleep(there func() bool) {
-	s.asleep.Store(true)
+	s.asleep.Swap(true)
 	if there() && s.asleep.CompareAndSwap(true, false) {
 		return
 	}

@@ -123,6 +123,37 @@ func TestSleep(t *testing.T) {
 	}
 }
 
+// No wake is lost, however close it comes to the beginning of the sleep.
+func TestSleeperWakes(t *testing.T) {
+	s := sleeper{wake: make(chan struct{}, 1)}
+	var night, there atomic.Int64
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for start := time.Now(); time.Since(start) < time.Second; {
+			n := night.Add(1)
+			s.sleep(func() bool { return there.Load() == n })
+		}
+		night.Store(-1)
+	}()
+	go func() {
+		for n := int64(1); night.Load() >= 0; n++ {
+			for night.Load() == n-1 { // without a pause: both run at the same time
+			}
+			for i := range n % 40 { // sooner and later
+				there.CompareAndSwap(-1, i)
+			}
+			there.Add(1)
+			s.rouse()
+		}
+	}()
+	select {
+	case <-over:
+	case <-time.After(time.Minute):
+		t.Fatalf("sleeps on in night %d", night.Load())
+	}
+}
+
 // A late task has parts that wait for a while in other workers than the caller.
 type late chan struct{}
 
