@@ -226,21 +226,37 @@ done:
 	VMASKMOVPS (SI), MASK, V; \
 	VBLENDVPS MASK, V, Y6, V
 
-// POWERS8: the bfloat16s of 2^(x·factor - max·factor) for the 8 x of Y2, as float32s,
-// to (DI), and adds them to ACC, the odd terms first.
-// Y8 = max·factor, Y9 = factor, Y10 = -127. Changes Y0, Y2 to Y5.
-#define POWERS8(ACC) \
+// ROUNDED8: Y0 = the bfloat16s of 2^(x·factor - max·factor) for the 8 x of Y2, as float32s, and
+// so to (DI). Y8 = max·factor, Y9 = factor, Y10 = -127. Changes Y2 to Y4.
+#define ROUNDED8 \
 	VFMSUB213PS Y8, Y9, Y2; \
 	VMAXPS Y2, Y10, Y2; \        // a NaN stays
 	POWER; \
 	ROUNDWIDE(Y0, Y2, Y3); \
 	VMOVDQU Y0, (DI); \
+	ADDQ R9, DI
+
+// POWERS8: ROUNDED8, and adds them to the 4 lanes of ACC, the odd terms first.
+#define POWERS8(ACC) \
+	ROUNDED8; \
 	VEXTRACTI128 $1, Y0, X2; \
 	VSHUFPS $0xdd, X2, X0, X3; \ // the odd terms
 	VADDPS X3, ACC, ACC; \
 	VSHUFPS $0x88, X2, X0, X0; \
-	VADDPS X0, ACC, ACC; \
-	ADDQ R9, DI
+	VADDPS X0, ACC, ACC
+
+// POWERS16: POWERS8 of 8 x at FROM(SI) and of the 8 behind them, whose sums take turns in twos in
+// the 8 lanes of ACC. Changes Y5.
+#define POWERS16(FROM, ACC) \
+	VMOVUPS FROM(SI), Y2; \
+	ROUNDED8; \
+	VMOVAPS Y0, Y5; \
+	VMOVUPS FROM+32(SI), Y2; \
+	ROUNDED8; \
+	VSHUFPS $0xdd, Y0, Y5, Y3; \ // the odd terms
+	VADDPS Y3, ACC, ACC; \
+	VSHUFPS $0x88, Y0, Y5, Y0; \
+	VADDPS Y0, ACC, ACC
 
 // LAST8: POWERS8 of the next of the last CX x. Jumps to sum at the end.
 #define LAST8(ACC) \
@@ -288,30 +304,29 @@ highest:
 	VBROADCASTSS X0, Y8
 	VMULPS Y9, Y8, Y8
 	VMOVUPS powerLow<>(SB), Y10
-	VXORPS X11, X11, X11
-	VXORPS X12, X12, X12
-	VXORPS X13, X13, X13
-	VXORPS X14, X14, X14
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
 	MOVQ x_base+16(FP), SI
 	MOVQ x_len+24(FP), CX
 
 	SUBQ $32, CX
-	JLT  last
+	JLT  apart
 
 loop32:
-	VMOVUPS (SI), Y2
-	POWERS8(X11)
-	VMOVUPS 32(SI), Y2
-	POWERS8(X12)
-	VMOVUPS 64(SI), Y2
-	POWERS8(X13)
-	VMOVUPS 96(SI), Y2
-	POWERS8(X14)
+	POWERS16(0, Y11)
+	POWERS16(64, Y12)
 	ADDQ $128, SI
 	SUBQ $32, CX
 	JGE  loop32
 
-last:
+apart:
+	VEXTRACTF128 $1, Y12, X0
+	VUNPCKLPD X0, X12, X13
+	VUNPCKHPD X0, X12, X14
+	VEXTRACTF128 $1, Y11, X0
+	VUNPCKHPD X0, X11, X12
+	VUNPCKLPD X0, X11, X11
+
 	ADDQ $32, CX
 	JZ   sum
 	LAST8(X11)
