@@ -56,20 +56,39 @@ func TestTables(t *testing.T) {
 `, tables["quality"])
 	assert.Equal(t, 2, strings.Count(tables["scaling"], "\n"), "no shape was measured")
 	assert.Empty(t, tables["others"])
-	const other = `{"date": "d3", "commit": "c3", "cpu": "y", "versions": {"a": "1"}, "model": "base", "texts": "1x16", "threads": 2, "tokens": 16, "seconds": {"OpenVINO int8": [6], "Rhumb int8": [4]}}`
+	const other = `{"date": "d3", "commit": "c3", "cpu": "y", "versions": {"a": "1"}, "model": "base", "texts": "1x16", "threads": 2, "tokens": 16, "seconds": {"OpenVINO int8": [6], "Rhumb int8": [4]}}
+`
+	const otherLong = `{"date": "d3", "commit": "c3", "cpu": "y", "versions": {"a": "1"}, "model": "base", "texts": "1x16", "threads": 1, "tokens": 16, "seconds": {"Rhumb int8": [7]}}
+{"date": "d3", "commit": "c3", "cpu": "y", "versions": {"a": "1"}, "model": "modernbert", "texts": "1x512", "threads": 1, "tokens": 512, "seconds": {"PyTorch float32": [6], "Rhumb float32": [4]}}`
 	both, err := parse([]byte(some + other))
 	require.NoError(t, err)
 	of := both.tables()
-	assert.Equal(t, `
+	const shapes = `
 y; Rhumb at commit c3; d3;
 a 1.
 
 | model | threads | precision | 1x16 | 1x128 | 8x128 | 32x128 | 1x512 | 8x512 | corpus |
 |---|---|---|---|---|---|---|---|---|---|
 | base | 2 | int8 | 1.50 |  |  |  |  |  |  |
-`, of["others"])
+`
+	assert.Equal(t, shapes, of["others"])
 	of["others"] = ""
 	assert.Equal(t, tables, of, "figures of two machines do not meet")
+	both, err = parse([]byte(some + other + otherLong))
+	require.NoError(t, err)
+	assert.Equal(t, shapes+`
+Two threads over one:
+
+| model | precision | 1x16 | 1x128 | 8x128 | 32x128 | 1x512 | 8x512 | corpus |
+|---|---|---|---|---|---|---|---|---|
+| base | int8 | 1.75 |  |  |  |  |  |  |
+
+Long texts, seconds a call:
+
+| threads | tokens | PyTorch float32 | Rhumb float32 | best peer by Rhumb, float32 | best peer by Rhumb, bfloat16 | best peer by Rhumb, int8 |
+|---|---|---|---|---|---|---|
+| 1 | 512 | 6.000 | 4.000 | 1.50 |  |  |
+`, both.tables()["others"])
 	picture := string(all.chart().draw())
 	wellFormed(t, picture)
 	assert.Contains(t, picture, `width="110" height="14" fill="#0b7a75"`) // the longest is Rhumb's

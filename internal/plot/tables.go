@@ -44,7 +44,12 @@ func (t *table) row(names []string, cells ...string) {
 func (all records) tables() map[string]string {
 	machines, others := all.machines(), ""
 	for _, one := range machines[1:] {
-		others += "\n" + strings.Join(one.source(), "\n") + ".\n\n" + one.shapes()
+		others += "\n" + strings.Join(one.source(), "\n") + ".\n"
+		for _, t := range [][2]string{{"", one.shapes()}, {"\nTwo threads over one:\n", one.scaling()}, {"\nLong texts, seconds a call:\n", one.long()}} {
+			if strings.Count(t[1], "\n") > 2 {
+				others += t[0] + "\n" + t[1]
+			}
+		}
 	}
 	all = machines[0]
 	return map[string]string{
