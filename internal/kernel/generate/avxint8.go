@@ -127,16 +127,13 @@ func multiplyWordsVEX(l level, w *asm, m, k int) {
 }
 
 // multiplyPairs writes two products of 16-bit numbers to a lane at once, twice: of the even
-// and of the odd bytes of the words, which the rows have apart.
+// and of the odd bytes of the words, which rows and panels have apart.
 func multiplyPairs(l level, w *asm, m, k int) {
 	a, product := l.a(0), l.a(1)
 	for i, bytes := range []string{"even", "odd"} {
-		l.loadWord(w, k)
 		for h := range 2 {
-			if i == 0 {
-				w.line("VPSLLW $8, %s, %[1]s", l.b(h))
-			}
-			w.line("VPSRAW $8, %s, %[1]s // %s bytes", l.b(h), bytes)
+			column := h * l.lanes // of which 16 have their even bytes beside each other
+			w.line("VPMOVSXBW %d(BX), %s // %s bytes", k*4*panel+column/16*64+i*32+column%16*2, l.b(h), bytes)
 		}
 		for r := range m {
 			w.line("VPBROADCASTD %d(AX), %s", r*32+k*8+i*4, a)
