@@ -45,7 +45,7 @@ func (all records) tables() map[string]string {
 	machines, others := all.machines(), ""
 	for _, one := range machines[1:] {
 		others += "\n" + strings.Join(one.source(), "\n") + ".\n"
-		for _, t := range [][2]string{{"", one.shapes()}, {"\nTwo threads over one:\n", one.scaling()}, {"\nLong texts, seconds a call:\n", one.long()}} {
+		for _, t := range [][2]string{{"", one.shapes()}, {"\nTwo threads over one:\n", one.scaling()}, {"\nLong texts, seconds a call:\n", one.long()}, {"\nQuality:\n", one.quality()}} {
 			if strings.Count(t[1], "\n") > 2 {
 				others += t[0] + "\n" + t[1]
 			}

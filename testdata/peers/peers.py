@@ -99,7 +99,11 @@ def sentence(a, name, attention):
     class Sentence(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.model = AutoModel.from_pretrained(folder(a, name), attn_implementation=attention, dtype=torch.float32).eval()
+            pretrained = lambda attention: AutoModel.from_pretrained(folder(a, name), attn_implementation=attention, dtype=torch.float32).eval()
+            try:
+                self.model = pretrained(attention)
+            except ValueError:  # MPNet has eager alone
+                self.model = pretrained("eager")
             self.model.config.use_cache = False
 
         def forward(self, input_ids, attention_mask):
