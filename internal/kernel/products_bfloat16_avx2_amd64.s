@@ -271,7 +271,7 @@ done:
 // eight each groupBytes from the ones before, and returns their sum. x is not empty; what the last
 // eight have beyond it is zero.
 // Registers: DI dst, R9 groupBytes, SI x, CX elements left, Y6 -∞, Y7 m, X11
-// to X14 4 partial sums each, the rest as in POWERS8.
+// to X14 4 partial sums each, up to the last 31 as Y11 and Y12, the rest as in POWERS8.
 // Requires: AVX2, FMA
 TEXT ·exponentialsBFloat16AVX2(SB), NOSPLIT, $0-60
 	MOVQ dst+0(FP), DI
@@ -319,7 +319,7 @@ loop32:
 	SUBQ $32, CX
 	JGE  loop32
 
-apart:
+apart: // the sums of two eights
 	VEXTRACTF128 $1, Y12, X0
 	VUNPCKLPD X0, X12, X13
 	VUNPCKHPD X0, X12, X14
