@@ -63,7 +63,7 @@ func TestTables(t *testing.T) {
 	both, err := parse([]byte(some + other))
 	require.NoError(t, err)
 	of := both.tables()
-	const shapes = `
+	const ahead = `
 y; Rhumb at commit c3; d3;
 a 1.
 
@@ -71,12 +71,12 @@ a 1.
 |---|---|---|---|---|---|---|---|---|---|
 | base | 2 | int8 | 1.50 |  |  |  |  |  |  |
 `
-	assert.Equal(t, shapes, of["others"])
+	assert.Equal(t, ahead, of["others"])
 	of["others"] = ""
 	assert.Equal(t, tables, of, "figures of two machines do not meet")
 	both, err = parse([]byte(some + other + otherLong))
 	require.NoError(t, err)
-	assert.Equal(t, shapes+`
+	assert.Equal(t, ahead+`
 Two threads over one:
 
 | model | precision | 1x16 | 1x128 | 8x128 | 32x128 | 1x512 | 8x512 | corpus |
